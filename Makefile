@@ -1,0 +1,74 @@
+# Everything a person or CI runs. `make` alone prints this list.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+BIN := .venv/bin
+PARTS := services/directory services/forum services/moderation services/search gateway devstack
+PROTO_FILES := $(shell find protos/guildhall -name '*.proto')
+export PYTHONPATH := .:protos/gen
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help run test unit integration check format lint types imports layout isolate lock protos setup token import clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: setup ## start everything on this machine; Ctrl-C stops it
+	@exec $(BIN)/python -m devstack
+
+test: setup ## all tests from nothing, on real engines
+	$(BIN)/pytest
+
+token: ## print an access token: make token PERSON=engineer@kestrel.example
+	@$(BIN)/python -m devstack.token "$(PERSON)"
+
+import: ## import a Stack Exchange dump: make import FILE=Posts.xml SPACE=aurora/general
+	@$(BIN)/python -m devstack.importer "$(FILE)" "$(SPACE)"
+
+check: lint types imports isolate test ## what CI asks of every change
+
+lint: setup ## ruff and buf
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	cd protos && ../$(BIN)/buf lint && ../$(BIN)/buf format --diff --exit-code
+
+format: setup ## rewrite in our style
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	cd protos && ../$(BIN)/buf format -w
+
+types: setup ## mypy strict
+	$(BIN)/mypy .
+
+imports: setup ## who may import whom
+	$(BIN)/lint-imports
+
+setup: .venv/.installed protos/gen/.generated
+
+.venv/.installed: requirements/dev.txt requirements/bootstrap.txt
+	@echo "installing into .venv (once; a minute or two) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt \
+	  || $(BIN)/pip install --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+protos: protos/gen/.generated ## generate Python from protos/
+
+protos/gen/.generated: $(PROTO_FILES) .venv/.installed
+	@rm -rf protos/gen && mkdir -p protos/gen
+	@$(BIN)/python -m grpc_tools.protoc -Iprotos --python_out=protos/gen --grpc_python_out=protos/gen \
+	  --mypy_out=quiet:protos/gen --mypy_grpc_out=quiet:protos/gen $(PROTO_FILES)
+	@touch $@
+
+UV_COMPILE := uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate
+
+lock: ## fix all versions: dev.txt first, then each part's lock from it
+	$(UV_COMPILE) $(UPGRADE) requirements/bootstrap.in -o requirements/bootstrap.txt
+	$(UV_COMPILE) $(UPGRADE) requirements/dev.in -o requirements/dev.txt
+	for part in chassis $(PARTS); do \
+	  $(UV_COMPILE) $$part/requirements.in -c requirements/dev.txt -o $$part/requirements.txt; done
+
+clean: ## remove what was generated and installed; keeps .data
+	rm -rf .venv protos/gen .mypy_cache .ruff_cache .pytest_cache
