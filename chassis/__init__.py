@@ -1,0 +1,1 @@
+"""The runtime every process shares: no business noun lives here."""
