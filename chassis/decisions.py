@@ -18,10 +18,12 @@ A = TypeVar("A", bound=Message)
 Document = dict[str, Any]
 Operation: TypeAlias = InsertOne[Document] | ReplaceOne[Document] | UpdateOne | DeleteOne
 
+# Generic dataclasses have no slots here: with them, Kind[T](...) fails in Python 3.11.
+
 PLATFORM = "platform"  # the community_id of what belongs to no community
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Aggregates(Generic[S]):
     """How one kind of aggregate is stored; made by a repository, which knows the fields.
 
@@ -40,7 +42,7 @@ class Aggregates(Generic[S]):
         return Ref(self, community_id, id)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Parts(Generic[P]):
     """Documents that belong to an aggregate and change only with it, guarded by its seq.
 
@@ -56,7 +58,7 @@ class Parts(Generic[P]):
         return PartRef(self, community_id, id)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PartRef(Generic[P]):
     """Where one part is."""
 
@@ -82,7 +84,7 @@ class Change:
     part: Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ref(Generic[S]):
     """Where one aggregate is, and which of its parts the decision wants to see."""
 
@@ -112,7 +114,7 @@ class Write:
     operation: Operation
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Seen(Generic[S]):
     """What a decision stands on: fresh state, after all commands before it."""
 
@@ -127,7 +129,7 @@ class Seen(Generic[S]):
         return part
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Decision(Generic[S, A]):
     """What becomes of it all.
 

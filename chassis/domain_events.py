@@ -14,7 +14,7 @@ from chassis.decisions import Decide, Ref, Write
 M = TypeVar("M", bound=Message)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DomainEvent(Generic[M]):
     """One fact that a producer said, with its place in its aggregate's history."""
 
@@ -41,9 +41,9 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """Something to be made anew outside the database, as a search document; what, the service knows.
+    """Something to be made anew outside the database, as a search document.
 
-    Applied before the inbox row is stored, so it may happen twice: writing it must be harmless then.
+    Applied before the inbox row is stored, so it may happen twice and must be harmless then.
     """
 
     kind: str
@@ -57,10 +57,10 @@ Handler: TypeAlias = Callable[[DomainEvent[Any]], Awaitable[Iterable[Consequence
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What one service hears of one producer. Events without a handler are heard and have no effect.
+    """What one service hears of one producer; events without a handler have no effect.
 
     `aggregate_types` narrows what is delivered; never by event type, as seqs must be contiguous.
-    `project` applies a batch's projections to a generation, each once, before the inbox rows are stored.
+    `project` applies a batch's projections, each once, before the inbox rows are stored.
     """
 
     producer: str

@@ -1,0 +1,146 @@
+"""gRPC channels to other parts: every call carries a deadline, the trace and an actor token."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+from grpc import StatusCode, aio
+from grpc.aio import ClientCallDetails, Metadata
+
+from chassis import rpc_status, telemetry
+from chassis.actors import current_actor
+from chassis.errors import UnavailableError
+from chassis.rpc_server import ACTOR_TOKEN
+from chassis.tokens import TokenSigner
+
+T = TypeVar("T")
+
+CALL_TIMEOUT = 2.0  # seconds a call may take at most, where the caller does not say
+# The monotonic time by which the request under way must be answered.
+deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+
+_OPTIONS: tuple[tuple[str, Any], ...] = (
+    ("grpc.lb_policy_name", "round_robin"),
+    ("grpc.dns_min_time_between_resolutions_ms", 10_000),
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.http2.ping_timeout_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 0),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.max_receive_message_length", 4 << 20),
+    ("grpc.max_metadata_size", 24 << 10),
+)
+# Only the edge retries, and only what never began or may be repeated: every write has a request_id.
+_RETRIES = json.dumps(
+    {
+        "methodConfig": [
+            {
+                "name": [{}],
+                "retryPolicy": {
+                    "maxAttempts": 3,
+                    "initialBackoff": "0.05s",
+                    "maxBackoff": "1s",
+                    "backoffMultiplier": 2,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        ],
+        "retryThrottling": {"maxTokens": 100, "tokenRatio": 0.1},
+    }
+)
+
+
+class _Interceptor(aio.UnaryUnaryClientInterceptor):
+    """Adds metadata and deadline; turns failures into refusals."""
+
+    def __init__(self, part: str, signer: TokenSigner, *, for_people: bool) -> None:
+        self._part = part
+        self._signer = signer
+        self._for_people = for_people
+
+    async def intercept_unary_unary(
+        self,
+        continuation: Callable[[ClientCallDetails, Any], Any],
+        client_call_details: ClientCallDetails,
+        request: Any,
+    ) -> Any:
+        actor = current_actor.get() if self._for_people else None
+        metadata = client_call_details.metadata or Metadata()
+        metadata.add(ACTOR_TOKEN, self._signer.token(self._part, actor))
+        if trace_parent := telemetry.current_trace_parent():
+            metadata.add(telemetry.TRACE_PARENT, trace_parent)
+        call = await continuation(
+            ClientCallDetails(
+                method=client_call_details.method,
+                timeout=_timeout(client_call_details.timeout),
+                metadata=metadata,
+                credentials=client_call_details.credentials,
+                wait_for_ready=client_call_details.wait_for_ready,
+            ),
+            request,
+        )
+        try:
+            return await call
+        except aio.AioRpcError as error:
+            details = dict(error.trailing_metadata() or ()).get(rpc_status.DETAILS)
+            if (refusal := rpc_status.unpack(error.code(), details)) is not None:
+                raise refusal from None
+            if error.code() in (StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED):
+                raise UnavailableError(f"{self._part} does not answer") from None
+            raise
+
+
+def _timeout(asked: float | None) -> float:
+    """What the call may take: no more than it asks for, nor than what is left of the request."""
+    most = asked if asked is not None else CALL_TIMEOUT
+    if (until := deadline.get()) is not None:
+        most = min(most, until - time.monotonic() - 0.05)
+    return max(most, 0.001)
+
+
+class Channels:
+    """One channel a target. `for_people`: this part may speak for the person calling it."""
+
+    def __init__(
+        self,
+        signer: TokenSigner,
+        address: Callable[[str], str],
+        *,
+        for_people: bool = False,
+        retries: bool = False,
+    ) -> None:
+        self._signer = signer
+        self._address = address
+        self._for_people = for_people
+        self._retries = retries
+        self._channels: dict[str, aio.Channel] = {}
+
+    def channel(self, part: str) -> aio.Channel:
+        """The channel to a part, made at first use."""
+        if part not in self._channels:
+            options = _OPTIONS
+            if self._retries:
+                options = (*options, ("grpc.service_config", _RETRIES))
+            self._channels[part] = aio.insecure_channel(
+                f"dns:///{self._address(part)}",
+                options=options,
+                interceptors=[_Interceptor(part, self._signer, for_people=self._for_people)],
+            )
+        return self._channels[part]
+
+    def client(self, stub: Callable[[aio.Channel], T], part: str) -> T:
+        """A stub for one service of a part; cheap, to be kept."""
+        return stub(self.channel(part))
+
+    async def close(self) -> None:
+        """Close all channels; calls under way get a second."""
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*(channel.close(1) for channel in self._channels.values()))

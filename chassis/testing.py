@@ -1,0 +1,250 @@
+"""Fixtures and stand-ins for tests: real engines, real gRPC on loopback, real actor tokens.
+
+A service's tests/conftest.py says `from chassis.testing import *`. Engines are those of MONGO_URI
+and NATS_URL where given, else the laptop's, started once a session.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+import pytest
+import pytest_asyncio
+from google.protobuf import descriptor_pool, message_factory
+from google.protobuf.message import Message
+from grpc import aio
+from joserfc.jwk import OKPKey
+
+from chassis import commands as commands_module
+from chassis import outbox as outbox_module
+from chassis.actors import BASIC, MEMBER, MODERATOR, Actor, Membership, current_actor
+from chassis.commands import Commands
+from chassis.mongo import Database, Repository, connect, ensure_indexes, migrate
+from chassis.mongo import database as open_database
+from chassis.rpc_client import Channels
+from chassis.rpc_server import Server
+from chassis.tokens import TokenSigner, TokenVerifier
+
+__all__ = [
+    "Loopback",
+    "commands",
+    "database",
+    "free_port",
+    "loopback",
+    "mongo_uri",
+    "nats_url",
+    "outbox",
+    "person_actor",
+    "prepare",
+    "service_actor",
+    "stored",
+]
+
+T = TypeVar("T")
+
+
+class _Engine(Protocol):
+    url: str
+
+    def start(self) -> None: ...
+    def wait_ready(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+def free_port() -> int:
+    """A port nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _engine_url(
+    variable: str, kind: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The engine the environment names, else one of our own for this session."""
+    if given := os.environ.get(variable):
+        yield given
+        return
+    from devstack import engines  # only where one is started: parts are tested without it too
+
+    engine: _Engine = getattr(engines, kind)(tmp_path_factory.mktemp(kind), free_port())
+    engine.start()
+    try:
+        engine.wait_ready()
+        yield engine.url
+    finally:
+        engine.stop()
+
+
+@pytest.fixture(scope="session")
+def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real MongoDB, a replica set of one."""
+    yield from _engine_url("MONGO_URI", "mongod", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def nats_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real nats-server with JetStream on disk."""
+    yield from _engine_url("NATS_URL", "nats", tmp_path_factory)
+
+
+@pytest_asyncio.fixture
+async def database(mongo_uri: str) -> AsyncIterator[Database]:
+    """A database of its own for one test, with the chassis' indexes; dropped afterwards."""
+    client = connect(mongo_uri, app="test")
+    name = f"test_{uuid.uuid4().hex}"
+    try:
+        fresh = open_database(client, name)
+        await ensure_indexes(fresh, [*commands_module.INDEXES, *outbox_module.INDEXES])
+        yield fresh
+        await client.drop_database(name)
+    finally:
+        await client.close()
+
+
+@pytest_asyncio.fixture
+async def commands(database: Database) -> AsyncIterator[Commands]:
+    """Commands on the test's database."""
+    running = Commands(database)
+    yield running
+    await running.close()
+
+
+async def prepare(database: Database, repository: type[Repository]) -> None:
+    """Give the database a repository's indexes and migrations, as a starting service does."""
+    await ensure_indexes(database, repository.indexes)
+    await migrate(database, repository.migrations)
+
+
+async def outbox(database: Database) -> list[Message]:
+    """Every domain event said so far, decoded, in order of aggregate id and seq."""
+    rows = database["outbox"].find().sort([("_id", 1)])
+    return [_decode(row["type"], row["data"]) async for row in rows]
+
+
+def _decode(type_name: str, data: bytes) -> Message:
+    descriptor = descriptor_pool.Default().FindMessageTypeByName(type_name)
+    message: Message = message_factory.GetMessageClass(descriptor)()
+    message.ParseFromString(bytes(data))
+    return message
+
+
+async def stored(database: Database) -> dict[str, list[dict[str, Any]]]:
+    """All documents of all collections: equal before and after, nothing was stored or said."""
+    names = await database.list_collection_names()
+    return {name: await database[name].find().sort("_id", 1).to_list() for name in sorted(names)}
+
+
+def person_actor(
+    person_id: str = "p1",
+    community_id: str = "c1",
+    *,
+    roles: Sequence[str] = (),
+    company_id: str = "co1",
+    trust_level: int = BASIC,
+    keyring: Sequence[str] | None = None,
+    operator: bool = False,
+) -> Actor:
+    """A member of one community with the keyring the directory would give, unless one is given."""
+    if keyring is None:
+        keyring = [
+            f"community:{community_id}",
+            f"company:{company_id}@{community_id}",
+            f"person:{person_id}",
+        ]
+        if MODERATOR in roles or "MANAGER" in roles:
+            keyring.append(f"moderators:{community_id}")
+        if "MANAGER" in roles:
+            keyring.append(f"vendor:{community_id}")
+    membership = Membership(company_id, frozenset({MEMBER, *roles}), trust_level, tuple(keyring))
+    return Actor(person_id=person_id, operator=operator, memberships={community_id: membership})
+
+
+def service_actor(name: str) -> Actor:
+    """A service acting for itself."""
+    return Actor(service=name)
+
+
+@dataclass
+class Loopback:
+    """Real gRPC on loopback between parts that trust each other's test keys."""
+
+    keys: dict[str, OKPKey] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
+    _servers: list[Server] = field(default_factory=list)
+    _channels: list[Channels] = field(default_factory=list)
+
+    def key(self, part: str) -> OKPKey:
+        """A part's signing key, made at first use."""
+        if part not in self.keys:
+            self.keys[part] = OKPKey.generate_key("Ed25519")
+        return self.keys[part]
+
+    async def serve(self, part: str, *add: Callable[[aio.Server], None]) -> str:
+        """Serve servicers as this part: `lambda s: add_XServicer_to_server(X(...), s)`."""
+        for other in ("gateway", "directory", "forum", "moderation", "search"):
+            self.key(other)
+        server = Server(TokenVerifier(part, self.keys))
+        for add_servicer in add:
+            add_servicer(server.grpc)
+        port = await server.listen("127.0.0.1:0")
+        await server.set_ready(True)
+        self._servers.append(server)
+        self.addresses[part] = f"127.0.0.1:{port}"
+        return self.addresses[part]
+
+    def client(self, stub: Callable[[aio.Channel], T], part: str, actor: Actor) -> T:
+        """A stub that calls a part as this actor, with the token the gateway or service would send.
+
+        Every call of the stub speaks for this actor, whatever the context.
+        """
+        if actor.service:
+            channels = Channels(self._signer(actor.service), self.addresses.__getitem__)
+        else:
+            channels = Channels(_Fixed(self._signer("gateway"), actor), self.addresses.__getitem__)
+        self._channels.append(channels)
+        return channels.client(stub, part)
+
+    def _signer(self, part: str) -> TokenSigner:
+        return TokenSigner(part, self.key(part))
+
+    async def close(self) -> None:
+        """Stop everything."""
+        for channels in self._channels:
+            await channels.close()
+        for server in self._servers:
+            await server.stop(0)
+
+
+class _Fixed(TokenSigner):
+    """The gateway's signer, speaking for one person always."""
+
+    def __init__(self, signer: TokenSigner, actor: Actor) -> None:
+        self._signer = signer
+        self._actor = actor
+
+    def token(self, audience: str, actor: Actor | None = None) -> str:
+        return self._signer.token(audience, self._actor)
+
+
+@pytest_asyncio.fixture
+async def loopback() -> AsyncIterator[Loopback]:
+    """Servers and clients of this test."""
+    running = Loopback()
+    yield running
+    await running.close()
+
+
+async def acting(actor: Actor, call: Awaitable[T]) -> T:
+    """Await something as this actor."""
+    reset = current_actor.set(actor)
+    try:
+        return await call
+    finally:
+        current_actor.reset(reset)

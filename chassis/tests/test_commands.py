@@ -1,0 +1,283 @@
+"""Commands: atomic, idempotent, in shared transactions that one culprit does not spoil."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+from guildhall.forum.v1 import domain_events_pb2 as said
+from guildhall.forum.v1 import forum_pb2 as forum
+from pymongo import InsertOne
+
+from chassis.actors import Actor
+from chassis.commands import Commands
+from chassis.decisions import Aggregates, Decision, Document, Parts, Ref, Seen, Write
+from chassis.errors import (
+    AlreadyExistsError,
+    FailedPreconditionError,
+    RequestIdInvalidError,
+    RequestIdReusedError,
+    UnavailableError,
+)
+from chassis.mongo import Database, Index, ensure_indexes
+from chassis.testing import outbox, person_actor, stored
+
+
+class BoxLockedError(FailedPreconditionError):
+    """The box is locked."""
+
+
+class BoxNameTakenError(AlreadyExistsError):
+    """Another box has this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A thing to count in."""
+
+    name: str
+    count: int = 0
+    locked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A part of a box."""
+
+    text: str
+
+
+boxes = Aggregates[Box](
+    "box",
+    "boxes",
+    lambda d: Box(d["name"], d["count"], d["locked"]),
+    lambda b: {"name": b.name, "count": b.count, "locked": b.locked},
+    unique={"name": BoxNameTakenError},
+)
+items = Parts[Item]("items", lambda d: Item(d["text"]), lambda i: {"text": i.text})
+
+ACTOR = person_actor()
+
+
+@pytest.fixture(autouse=True)
+async def _indexes(database: Database) -> None:
+    index = Index("boxes", [("community_id", 1), ("name", 1)], "name", unique=True)
+    await ensure_indexes(database, [index])
+    for collection in ("items", "notes"):
+        await database.create_collection(collection)
+
+
+def put(
+    text: str, request_id: str, box: str = "b1", reply: str = ""
+) -> tuple[
+    forum.CreateReplyRequest,
+    Ref[Box],
+    Callable[[Seen[Box]], Decision[Box, forum.CreateReplyResponse]],
+]:
+    """A command that counts and adds a part; refuses when locked."""
+    request = forum.CreateReplyRequest(
+        request_id=request_id, community_id="c1", topic_id=box, body=text
+    )
+    item = items.ref("c1", reply or request_id)
+
+    def decide(seen: Seen[Box]) -> Decision[Box, forum.CreateReplyResponse]:
+        state = seen.state or Box(box)
+        if state.locked:
+            raise BoxLockedError
+        return Decision(
+            replace(state, count=state.count + 1),
+            lambda seq: forum.CreateReplyResponse(
+                reply=forum.Reply(id=request_id, body=text, version=seq)
+            ),
+            [said.ReplyPublished(reply_id=request_id, topic_id=box)],
+            parts=[item.put(Item(text))],
+            writes=[
+                Write("notes", InsertOne(_note(request_id))),
+            ],
+        )
+
+    return request, boxes.ref("c1", box).having(item), decide
+
+
+def _note(id_: str) -> Document:
+    return {"_id": id_, "community_id": "c1"}
+
+
+async def test_run_stores_state_part_record_and_event_together(
+    commands: Commands, database: Database
+) -> None:
+    answer = await commands.run(ACTOR, *put("hello", "request-1"))
+    assert answer.reply.version == 1
+    everything = await stored(database)
+    assert everything["boxes"] == [
+        {"_id": "b1", "community_id": "c1", "name": "b1", "count": 1, "locked": False, "seq": 1}
+    ]
+    assert everything["items"] == [
+        {"_id": "request-1", "community_id": "c1", "text": "hello", "seq": 1}
+    ]
+    assert [row["_id"] for row in everything["notes"]] == ["request-1"]
+    assert [row["_id"] for row in everything["commands"]] == ["c1:p1:request-1"]
+    assert await outbox(database) == [said.ReplyPublished(reply_id="request-1", topic_id="b1")]
+
+
+async def test_same_request_gives_first_answer_and_changes_nothing(
+    commands: Commands, database: Database
+) -> None:
+    first = await commands.run(ACTOR, *put("hello", "request-1"))
+    before = await stored(database)
+    assert await commands.run(ACTOR, *put("hello", "request-1")) == first
+    twins = await asyncio.gather(*(commands.run(ACTOR, *put("hello", "request-1")) for _ in "abc"))
+    assert twins == [first] * 3
+    assert await stored(database) == before
+    assert await commands.replay(ACTOR, put("hello", "request-1")[0]) == first
+
+
+async def test_same_request_id_with_another_body_is_refused(
+    commands: Commands, database: Database
+) -> None:
+    await commands.run(ACTOR, *put("hello", "request-1"))
+    before = await stored(database)
+    with pytest.raises(RequestIdReusedError):
+        await commands.run(ACTOR, *put("other", "request-1"))
+    with pytest.raises(RequestIdReusedError):
+        await commands.replay(ACTOR, put("other", "request-1")[0])
+    assert await stored(database) == before
+
+
+async def test_same_request_id_of_another_person_is_another_command(
+    commands: Commands, database: Database
+) -> None:
+    await commands.run(ACTOR, *put("hello", "request-1", reply="i1"))
+    other = put("hello", "request-1", box="b2", reply="i2")
+    decide = other[2]
+
+    def without_note(seen: Seen[Box]) -> Decision[Box, forum.CreateReplyResponse]:
+        return replace(decide(seen), writes=[])
+
+    answer = await commands.run(person_actor("p2"), other[0], other[1], without_note)
+    assert answer.reply.version == 1
+    assert len(await outbox(database)) == 2
+
+
+@pytest.mark.parametrize("request_id", ["", "short", "x" * 129, "with blank", "ümlaut-request"])
+async def test_bad_request_id_is_refused(
+    commands: Commands, database: Database, request_id: str
+) -> None:
+    before = await stored(database)
+    with pytest.raises(RequestIdInvalidError) as refusal:
+        await commands.run(ACTOR, *put("hello", request_id))
+    assert refusal.value.field == "request_id"
+    assert await stored(database) == before
+
+
+async def test_refusal_in_a_batch_touches_no_neighbour(
+    commands: Commands, database: Database
+) -> None:
+    def lock(seen: Seen[Box]) -> Decision[Box, forum.CloseTopicResponse]:
+        assert seen.state is not None
+        return Decision(
+            replace(seen.state, locked=True),
+            lambda seq: forum.CloseTopicResponse(),
+            [said.TopicClosed(topic_id="b1")],
+        )
+
+    request = forum.CloseTopicRequest(request_id="lock-the-box", community_id="c1")
+    results = await asyncio.gather(
+        commands.run(ACTOR, *put("1", "request-1")),
+        commands.run(ACTOR, request, boxes.ref("c1", "b1"), lock),
+        commands.run(ACTOR, *put("2", "request-2")),
+        commands.run(ACTOR, *put("3", "request-3", box="b2")),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results] == [
+        forum.CreateReplyResponse,
+        forum.CloseTopicResponse,
+        BoxLockedError,
+        forum.CreateReplyResponse,
+    ]
+    everything = await stored(database)
+    assert [row["_id"] for row in everything["items"]] == ["request-1", "request-3"]
+    assert "c1:p1:request-2" not in {row["_id"] for row in everything["commands"]}
+
+
+async def test_one_hot_aggregate_from_three_replicas_counts_exactly(database: Database) -> None:
+    replicas = [Commands(database) for _ in range(3)]
+    await asyncio.gather(
+        *(
+            replica.run(ACTOR, *put("x", f"request-{r}-{n}"))
+            for r, replica in enumerate(replicas)
+            for n in range(60)
+        )
+    )
+    everything = await stored(database)
+    assert everything["boxes"][0]["count"] == 180
+    assert sorted(row["seq"] for row in everything["outbox"]) == list(range(1, 181))
+    assert len({row["_id"] for row in everything["items"]}) == 180
+    for replica in replicas:
+        await replica.close()
+
+
+async def test_unique_index_is_told_as_its_refusal(commands: Commands, database: Database) -> None:
+    await commands.run(ACTOR, *put("1", "request-1"))
+    before = await stored(database)
+
+    def named_alike(seen: Seen[Box]) -> Decision[Box, forum.CreateSpaceResponse]:
+        return Decision(
+            Box("b1"),
+            lambda seq: forum.CreateSpaceResponse(),
+            [said.SpaceCreated(space_id="b9")],
+        )
+
+    request = forum.CreateSpaceRequest(request_id="request-9", community_id="c1")
+    with pytest.raises(BoxNameTakenError):
+        await commands.run(ACTOR, request, boxes.ref("c1", "b9"), named_alike)
+    assert await stored(database) == before
+
+
+async def test_bug_in_one_decision_fails_alone(commands: Commands, database: Database) -> None:
+    def broken(seen: Seen[Box]) -> Decision[Box, forum.CloseTopicResponse]:
+        raise ZeroDivisionError
+
+    request = forum.CloseTopicRequest(request_id="broken-one", community_id="c1")
+    results = await asyncio.gather(
+        commands.run(ACTOR, *put("1", "request-1")),
+        commands.run(ACTOR, request, boxes.ref("c1", "b1"), broken),
+        commands.run(ACTOR, *put("2", "request-2")),
+        return_exceptions=True,
+    )
+    assert isinstance(results[1], ZeroDivisionError)
+    assert (await stored(database))["boxes"][0]["count"] == 2
+
+
+async def test_caller_that_goes_away_changes_nothing(
+    commands: Commands, database: Database
+) -> None:
+    call = asyncio.create_task(commands.run(ACTOR, *put("1", "request-1")))
+    await asyncio.sleep(0)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    answer = await commands.run(ACTOR, *put("1", "request-1"))
+    assert answer.reply.version == 1
+    assert len(await outbox(database)) == 1
+
+
+async def test_close_finishes_what_waits_and_refuses_more(database: Database) -> None:
+    running = Commands(database)
+    calls = [asyncio.create_task(running.run(ACTOR, *put("x", f"request-{n}"))) for n in range(20)]
+    await asyncio.sleep(0)
+    await running.close()
+    assert len(await asyncio.gather(*calls)) == 20
+    with pytest.raises(UnavailableError):
+        await running.run(ACTOR, *put("x", "request-late"))
+    assert (await stored(database))["boxes"][0]["count"] == 20
+
+
+def test_new_id_follows_from_who_asks_what() -> None:
+    request = put("1", "request-1")[0]
+    same = Commands.new_id(ACTOR, request)
+    assert same == Commands.new_id(ACTOR, request)
+    assert same != Commands.new_id(Actor(person_id="p2"), request)
+    assert same != Commands.new_id(ACTOR, put("1", "request-2")[0])
