@@ -171,7 +171,7 @@ class Commands:
             try:
                 await self._settle(batch)
             except Exception as error:  # the lane must live; everyone learns of it
-                _log.error("commands failed: %s", type(error).__name__)
+                _log.error("commands failed: %s", telemetry.describe(error))
                 for command in batch:
                     command.fail(_outage(error))
             finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias, cast
 
@@ -112,9 +111,7 @@ class Interceptor(aio.ServerInterceptor):
                     code = StatusCode.UNAVAILABLE
                     await _refuse(context, UnavailableError("the store cannot be reached"))
                 except Exception as error:
-                    # Frames, not messages: a message may hold what somebody wrote.
-                    frames = traceback.format_tb(error.__traceback__)
-                    _log.error("%s: %s\n%s", name, type(error).__name__, "".join(frames))
+                    _log.error("%s: %s", name, telemetry.describe(error))
                     code = StatusCode.INTERNAL
                     await context.abort(code, "internal error")
                 finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -110,6 +111,16 @@ def stop() -> None:
     if isinstance(provider, TracerProvider):
         provider.force_flush(2000)
         provider.shutdown()
+
+
+def describe(error: BaseException) -> str:
+    """An unexpected error for the log: its class and where, not its message or the lines of source.
+
+    A message may hold what somebody wrote.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    where = " < ".join(f"{f.filename}:{f.lineno} {f.name}" for f in reversed(frames[-12:]))
+    return f"{type(error).__name__} at {where}"
 
 
 def current_trace_parent() -> str:

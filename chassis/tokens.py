@@ -99,7 +99,7 @@ class TokenVerifier:
             del self._memo[token]
         try:
             actor, until = self._verify(token, now)
-        except (JoseError, ValueError, TypeError, KeyError, IndexError, RecursionError):
+        except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise UnauthenticatedError from None
         if len(self._memo) >= _MEMO_SIZE:
             self._memo.clear()

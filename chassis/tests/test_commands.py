@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
-from guildhall.forum.v1 import domain_events_pb2 as said
-from guildhall.forum.v1 import forum_pb2 as forum
 from pymongo import InsertOne
 
 from chassis.actors import Actor
@@ -23,6 +21,8 @@ from chassis.errors import (
 )
 from chassis.mongo import Database, Index, ensure_indexes
 from chassis.testing import outbox, person_actor, stored
+from guildhall.forum.v1 import domain_events_pb2 as said
+from guildhall.forum.v1 import forum_pb2 as forum
 
 
 class BoxLockedError(FailedPreconditionError):
