@@ -11,19 +11,21 @@ from uuid_utils import uuid7
 
 from chassis.decisions import Document
 from chassis.mongo import Index
+from guildhall.chassis.v1.event_log_pb2 import StoredEvent
 
+COLLECTION = "outbox"
 PARTITIONS = 16
 MAX_DATA = 200_000  # bytes; the stream takes messages of 256 KiB, headers included
 PENDING, PUBLISHED = 0, 1
 
 INDEXES = [
     # the relay's work queue
-    Index("outbox", [("p", 1), ("agg", 1), ("seq", 1)], "pending", partial={"st": PENDING}),
+    Index(COLLECTION, [("p", 1), ("agg", 1), ("seq", 1)], "pending", partial={"st": PENDING}),
     # second guard of each aggregate's order; aggregate ids are unique in a service, whatever kind
-    Index("outbox", [("agg", 1), ("seq", 1)], "agg_seq", unique=True),
-    Index("outbox", [("sseq", 1)], "sseq", sparse=True),  # is the stream behind?
-    Index("outbox", [("community_id", 1), ("at", 1)], "community_at"),  # export and erasure
-    Index("outbox", [("p", 1), ("_id", 1)], "partition"),  # ReadEvents and heads
+    Index(COLLECTION, [("agg", 1), ("seq", 1)], "agg_seq", unique=True),
+    Index(COLLECTION, [("sseq", 1)], "sseq", sparse=True),  # is the stream behind?
+    Index(COLLECTION, [("community_id", 1), ("at", 1)], "community_at"),  # export and erasure
+    Index(COLLECTION, [("p", 1), ("_id", 1)], "partition"),  # ReadEvents and heads
 ]
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -81,3 +83,21 @@ def row(
         "trace": trace_parent,
         "at": time,
     }
+
+
+def stored_event(row: Document) -> StoredEvent:
+    """A row as others get it, over the bus or the event log."""
+    event = StoredEvent(
+        id=row["_id"],
+        type=row["type"],
+        schema_version=row["v"],
+        community_id=row["community_id"],
+        aggregate_type=row["agg_type"],
+        aggregate_id=row["agg"],
+        seq=row["seq"],
+        data=bytes(row["data"]),
+        actor=row["actor"],
+        trace_parent=row["trace"],
+    )
+    event.time.FromDatetime(row["at"])
+    return event
