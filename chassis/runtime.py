@@ -1,0 +1,198 @@
+"""A service's life: connect, prepare, serve until told to stop, drain, close, exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+import uvloop
+from grpc import aio
+from pymongo import AsyncMongoClient
+from pymongo.errors import PyMongoError
+
+from chassis import commands, outbox, telemetry
+from chassis.commands import Commands
+from chassis.decisions import Document
+from chassis.leases import Leases
+from chassis.messaging import Bus
+from chassis.mongo import Database, Repository, connect, ensure_indexes, migrate
+from chassis.mongo import database as open_database
+from chassis.relay import OutboxRelay
+from chassis.rpc_client import Channels
+from chassis.rpc_server import Server
+from chassis.settings import ServiceSettings
+from chassis.tokens import TokenSigner, TokenVerifier
+
+T = TypeVar("T")
+Job = Callable[[], Awaitable[None]]
+
+STORE_PATIENCE = 60.0  # seconds a starting service waits for its store
+RPC_GRACE = 25.0  # seconds running RPCs get when the service stops
+_READY_CHECK = 1.0  # seconds between looks at the store
+
+_log = logging.getLogger(__name__)
+
+
+class StartError(Exception):
+    """The service cannot start; the message says in one line what to do."""
+
+
+class Process:
+    """One running service: what its rooms are built from, and what runs beside the RPCs."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: ServiceSettings,
+        client: AsyncMongoClient[Document],
+        database: Database,
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.database = database
+        self.leases = Leases(database, observation=settings.lease_observation)
+        self.bus = Bus(settings.nats_url, name=name)
+        self._relay = OutboxRelay(database, self.bus, name, observation=settings.lease_observation)
+        self.commands = Commands(database, committed=self._relay.wake)
+        self.channels = Channels(
+            TokenSigner.from_file(name, settings.signing_key_file), settings.address
+        )
+        verifier = TokenVerifier.from_file(name, settings.trusted_keys_file)
+        self._rpc = Server(verifier, concurrent_rpcs=settings.concurrent_rpcs)
+        self.server: aio.Server = self._rpc.grpc
+        self._client = client
+        self._background: list[Callable[[], Coroutine[Any, Any, None]]] = [self._relay.run]
+
+    def client(self, stub: Callable[[aio.Channel], T], part: str) -> T:
+        """A stub of another part, called as this service."""
+        return self.channels.client(stub, part)
+
+    def beside(self, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run this beside the RPCs; if it ends before the service does, the service stops."""
+        self._background.append(run)
+
+    def every(self, seconds: float, job: Job, name: str) -> None:
+        """Run a job again and again, in one replica at a time; a failure is logged."""
+
+        async def repeat() -> None:
+            while True:
+                try:
+                    async with self.leases.try_hold(f"job:{name}") as ours:
+                        if ours:
+                            await job()
+                except Exception as error:
+                    _log.error("job %s: %s", name, telemetry.describe(error))
+                await asyncio.sleep(seconds)
+
+        self.beside(repeat)
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT, then drain. Raises what a background task died of."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        try:
+            await self._rpc.listen(self.settings.listen)
+        except OSError as error:
+            raise StartError(str(error)) from None
+        self.bus.start()
+        tasks = [asyncio.create_task(run()) for run in (*self._background, self._watch_store)]
+        gc.collect()
+        gc.freeze()
+        _log.info("%s serves on %s", self.name, self.settings.listen)
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        _log.info("%s stops", self.name)
+        died = [task for task in tasks if task.done()]
+        await self._drain([stopping, *tasks])
+        for task in died:
+            task.result()
+            raise RuntimeError("a background task ended")
+
+    async def _watch_store(self) -> None:
+        """Ready while the store answers; NATS being away is no reason not to serve."""
+        while True:
+            try:
+                async with asyncio.timeout(_READY_CHECK):
+                    await self._client.admin.command("ping")
+                await self._rpc.set_ready(True)
+            except (PyMongoError, TimeoutError):
+                await self._rpc.set_ready(False)
+            await asyncio.sleep(_READY_CHECK)
+
+    async def _drain(self, tasks: list[asyncio.Task[Any]]) -> None:
+        """RPCs first, then the commands they began, then what publishes those."""
+        relay, *others = tasks[1:]
+        for task in (tasks[0], *others):
+            task.cancel()
+        await asyncio.gather(tasks[0], *others, return_exceptions=True)
+        await self._rpc.stop(RPC_GRACE)
+        await self.commands.close()
+        relay.cancel()
+        await asyncio.gather(relay, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Let go of everything; after run, or instead of it."""
+        await self.commands.close()
+        await self.channels.close()
+        await self.bus.close()
+        await self._client.close()
+        telemetry.stop()
+
+
+@contextlib.asynccontextmanager
+async def start(
+    name: str, settings: ServiceSettings, repository: type[Repository]
+) -> AsyncIterator[Process]:
+    """A connected process with its indexes and migrations done; closed when the body ends."""
+    telemetry.start(
+        name,
+        otlp_endpoint=settings.otlp_endpoint,
+        sample_ratio=settings.trace_ratio,
+        metrics_listen=settings.metrics_listen,
+    )
+    client = connect(settings.mongo_uri, app=name)
+    database = open_database(client, name)
+    await _until_reachable(client)
+    process = Process(name, settings, client, database)
+    try:
+        async with process.leases.hold("prepare"):
+            await ensure_indexes(
+                database, [*commands.INDEXES, *outbox.INDEXES, *repository.indexes]
+            )
+            await migrate(database, repository.migrations)
+        yield process
+    finally:
+        await process.close()
+
+
+async def _until_reachable(client: AsyncMongoClient[Document]) -> None:
+    began = time.monotonic()
+    while True:
+        try:
+            await client.admin.command("ping")
+        except PyMongoError:
+            if time.monotonic() - began > STORE_PATIENCE:
+                raise StartError(
+                    f"the store has not answered for {STORE_PATIENCE:.0f} s: check MONGO_URI"
+                ) from None
+            _log.warning("waiting for the store")
+        else:
+            return
+
+
+def launch(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a part's main; exit code 0 after a clean stop, 1 with one line where it cannot start."""
+    try:
+        uvloop.run(main())
+    except StartError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - for whoever started it
+        sys.exit(1)
