@@ -1,0 +1,1 @@
+"""What `make run` starts on a laptop: engines, OpenID providers, services, gateway, demo data."""
