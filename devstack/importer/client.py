@@ -26,8 +26,7 @@ _IMPORT_POSTS = """mutation ImportPosts($input: ImportPostsInput!) {
 }"""
 _RETRIED_STATUS = {429, 502, 503, 504}
 # The request id is the same each time, so a request whose outcome is unknown may be sent again.
-_RETRIED_CODES = {"UNAVAILABLE", "OUTCOME_UNKNOWN", "RATE_LIMITED", "DEADLINE_EXCEEDED"}
-_SIGNED_OUT_CODES = {"UNAUTHENTICATED", "TOKEN_EXPIRED", "TOKEN_INVALID"}
+_RETRIED_CODES = {"UNAVAILABLE", "OUTCOME_UNKNOWN", "OPERATION_TIMEOUT", "TOO_BUSY"}
 _FIELD = re.compile(r"(?:^|\.)posts\.([0-9]{1,4})(?:\.(.*))?$")
 
 
@@ -192,10 +191,12 @@ def _data(url: str, response: httpx2.Response) -> dict[str, Any]:
         field=str(extensions.get("field") or ""),
         message=" ".join(str(error.get("message", "")).split())[:300],
     )
-    if refusal.code in _SIGNED_OUT_CODES:
+    if refusal.code == "UNAUTHENTICATED":
         raise _SignedOutError
-    if refusal.code in _RETRIED_CODES:
-        raise _TryAgainError(f"answers {refusal.code}", _retry_after(response))
+    wait = extensions.get("retryAfter")
+    if refusal.code in _RETRIED_CODES or wait:
+        seconds = float(wait) if isinstance(wait, int | float) else _retry_after(response)
+        raise _TryAgainError(f"answers {refusal.code}", seconds)
     raise _AnsweredWithErrors(refusal)
 
 

@@ -8,6 +8,7 @@ from bs4 import Tag
 from bs4.element import NavigableString, PreformattedString
 from markdownify import MarkdownConverter
 
+from devstack.importer.characters import clean
 from devstack.importer.neighbours import (
     CODE,
     EMPHASIS,
@@ -26,7 +27,6 @@ MAX_DEPTH = 60
 # html.parser searches each one that is not closed to the end of the text.
 MAX_UNCLOSED = 200
 
-_CONTROL = re.compile(rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff{ROW_MARKS}]")
 _BLANKS = re.compile(r"[\t ]+")
 _NEWLINES = re.compile(r" ?\n[ \n]*")
 _ENTITY = re.compile(r"&(?=#?[A-Za-z0-9]{1,32};)")
@@ -119,10 +119,8 @@ class PostConverter(MarkdownConverter):
                 f"the body has more than {MAX_UNCLOSED} unclosed tags or comments: it is no HTML"
             )
         self._depth = 0
-        text = _CONTROL.sub("", html.replace("\r\n", "\n").replace("\r", "\n"))
-        markdown = self.convert(text).replace("\r", "\n")
-        # Again, for a character reference can stand for what was just taken out.
-        return _CONTROL.sub("", markdown).strip()
+        # Twice, for a character reference can stand for what was just taken out.
+        return clean(self.convert(clean(html))).strip()
 
     def process_tag(self, node: Tag, parent_tags: set[str] | None = None) -> str:
         self._depth += 1

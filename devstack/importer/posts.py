@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from devstack.importer.characters import clean_line
 from devstack.importer.dump import Row
 from devstack.importer.markdown import (
     MAX_MARKDOWN_LENGTH,
@@ -30,7 +31,6 @@ _TIME = re.compile(
 )
 _TAG = re.compile(r"[a-z0-9+#.-]+")
 _TAG_LISTS = (re.compile(r"(?:<[^<>]*>)*"), re.compile(r"\|(?:[^|]*\|)*"))
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 class RowRefusedError(ValueError):
@@ -142,7 +142,7 @@ class PostReader:
                 yield Problem(line, str(question_id), reason)
 
     def _question(self, row: Row, post_id: int) -> Post:
-        title = _line_of_text(_required(row.attributes, "Title"))
+        title = clean_line(_required(row.attributes, "Title"))
         if not 1 <= len(title) <= MAX_TITLE_LENGTH:
             raise RowRefusedError(
                 f"the title has {len(title):,} characters: 1 to {MAX_TITLE_LENGTH} are allowed"
@@ -269,7 +269,7 @@ def _tags(value: str) -> tuple[str, ...]:
 
 
 def _persona(attributes: dict[str, str]) -> tuple[str, str]:
-    name = _line_of_text(attributes.get("OwnerDisplayName", ""))
+    name = clean_line(attributes.get("OwnerDisplayName", ""))
     if len(name) > MAX_NAME_LENGTH:
         raise RowRefusedError(
             f"OwnerDisplayName has {len(name)} characters; at most {MAX_NAME_LENGTH}"
@@ -281,7 +281,3 @@ def _persona(attributes: dict[str, str]) -> tuple[str, str]:
     if not _INTEGER.fullmatch(user_id):
         raise RowRefusedError(f"OwnerUserId {_shown(user_id)} is not a user's number")
     return user_id, name or f"Stack Exchange user {user_id}"
-
-
-def _line_of_text(value: str) -> str:
-    return " ".join(_CONTROL.sub(" ", value).split())

@@ -23,8 +23,8 @@ from devstack.importer.batches import Batch, EncodedPost
 from devstack.importer.client import Guildhall, Imported, ImportRefusedError
 
 
-def error(code: str, field_name: str = "", message: str = "no") -> JSONResponse:
-    extensions = {"code": code} | ({"field": field_name} if field_name else {})
+def error(code: str, field: str = "", message: str = "no", **more: float) -> JSONResponse:
+    extensions = {"code": code, **({"field": field} if field else {}), **more}
     return JSONResponse({"data": None, "errors": [{"message": message, "extensions": extensions}]})
 
 
@@ -133,6 +133,7 @@ async def test_import_posts_counts_created_and_already_there(server: RecordingSe
         Response(status_code=429, headers={"retry-after": "0"}),
         error("UNAVAILABLE"),
         error("OUTCOME_UNKNOWN"),
+        error("POSTING_TOO_FAST", retryAfter=0.01),
     ],
 )
 async def test_passing_failure_is_tried_again_with_the_same_request_id(
