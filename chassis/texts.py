@@ -8,8 +8,8 @@ from chassis.errors import FieldInvalidError, ReasonRequiredError, TextInvalidEr
 
 # Bidirectional overrides and isolates can make a text read as another one.
 _FORBIDDEN = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200B, 0x2060, 0xFEFF}
-# Control, surrogate, private use, unassigned.
-_FORBIDDEN_CATEGORIES = {"Cc", "Cs", "Co", "Cn"}
+# Control, surrogate, private use. Unassigned ones may be next year's emoji: only noncharacters.
+_FORBIDDEN_CATEGORIES = {"Cc", "Cs", "Co"}
 
 
 def check_line(text: str, field: str, *, least: int = 1, most: int) -> str:
@@ -57,9 +57,15 @@ def _check_characters(text: str, field: str, allowed: str) -> None:
     for character in text:
         if character in allowed:
             continue
-        if ord(character) in _FORBIDDEN or unicodedata.category(character) in _FORBIDDEN_CATEGORIES:
+        code = ord(character)
+        if (
+            code in _FORBIDDEN
+            or code & 0xFFFE == 0xFFFE
+            or 0xFDD0 <= code <= 0xFDEF
+            or unicodedata.category(character) in _FORBIDDEN_CATEGORIES
+        ):
             raise TextInvalidError(
-                f"{field} holds the forbidden character U+{ord(character):04X}", field=field
+                f"{field} holds the forbidden character U+{code:04X}", field=field
             )
 
 

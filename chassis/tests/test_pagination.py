@@ -1,0 +1,63 @@
+"""Page sizes and page tokens."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chassis.errors import FieldInvalidError, PageTokenInvalidError
+from chassis.pagination import check_batch, clamp_page_size, decode_page_token, encode_page_token
+
+WHEN = datetime(2026, 11, 25, 12, 30, 15, 123000, UTC)
+
+
+@pytest.mark.parametrize(("asked", "given_"), [(0, 20), (1, 1), (100, 100), (101, 100)])
+def test_page_size_is_clamped(asked: int, given_: int) -> None:
+    assert clamp_page_size(asked) == given_
+
+
+def test_negative_page_size_is_refused() -> None:
+    with pytest.raises(FieldInvalidError) as refusal:
+        clamp_page_size(-1)
+    assert refusal.value.field == "page_size"
+
+
+def test_token_gives_back_what_it_was_made_of() -> None:
+    token = encode_page_token(WHEN, "id", 7, 0.5)
+    assert decode_page_token(token, datetime, str, int, float) == [WHEN, "id", 7, 0.5]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "",
+        "!",
+        "ä",
+        "x" * 3000,
+        encode_page_token("a"),
+        encode_page_token("a", 1),
+        encode_page_token(WHEN, 1),
+        encode_page_token(WHEN, "a", "b"),
+        "bnVsbA",
+        "W3sidCI6MWU5OTl9LCJhIl0",
+        "W3sidCI6OTk5OTk5OTk5OTk5OTk5OTk5OX0sImEiXQ",
+    ],
+)
+def test_any_other_token_is_refused(bad: str) -> None:
+    with pytest.raises(PageTokenInvalidError):
+        decode_page_token(bad, datetime, str)
+
+
+@given(st.text())
+def test_garbage_is_refused_and_nothing_else_happens(garbage: str) -> None:
+    with pytest.raises(PageTokenInvalidError):
+        decode_page_token(garbage, datetime, str)
+
+
+def test_batch_is_bounded_and_each_once() -> None:
+    assert check_batch(["b", "a", "b"], "ids") == ["b", "a"]
+    with pytest.raises(FieldInvalidError):
+        check_batch([str(n) for n in range(101)], "ids")
