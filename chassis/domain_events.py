@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from google.protobuf.message import Message
 
@@ -55,15 +55,40 @@ Consequence: TypeAlias = Effect | Write | Projection
 Handler: TypeAlias = Callable[[DomainEvent[Any]], Awaitable[Iterable[Consequence]]]
 
 
+Project: TypeAlias = Callable[[int, Sequence[Projection]], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Subscription:
     """What one service hears of one producer; events without a handler have no effect.
 
+    Handlers only read and return what is to be done: they may run again, in a rebuild too, where
+    only their projections count. A handler that raises UnavailableError stops the consumer until
+    the dependency answers; any other refusal parks the aggregate.
     `aggregate_types` narrows what is delivered; never by event type, as seqs must be contiguous.
-    `project` applies a batch's projections, each once, before the inbox rows are stored.
+    `project` applies projections, each once a batch, to a generation before the inbox rows are
+    stored; during a rebuild it is called for the live and the new one.
+    `upcasters` make the message handled today of one with an older major version in its type.
     """
 
     producer: str
     handlers: Mapping[type[Message], Handler]
     aggregate_types: Sequence[str] = ()
-    project: Callable[[Sequence[Projection]], Awaitable[None]] | None = None
+    project: Project | None = None
+    upcasters: Mapping[str, Callable[[bytes], Message]] = field(default_factory=dict)
+
+
+class ProjectionTarget(Protocol):
+    """Where projections live, in generations: search indexes behind an alias. All may run twice."""
+
+    async def prepare(self, generation: int) -> None:
+        """Make room for a new generation, empty."""
+
+    async def project(self, generation: int, projections: Sequence[Projection]) -> None:
+        """Write these anew from what their owners say now, never over something newer."""
+
+    async def switch(self, generation: int) -> None:
+        """Let readers see this one from now on."""
+
+    async def drop(self, generation: int) -> None:
+        """Delete an old one, or one whose making failed."""

@@ -1,7 +1,7 @@
 """The relay: brings the outbox onto the bus, in order, and again where the stream forgot.
 
-Every replica runs one; leases on 16 partitions keep them from doing the same work twice. That two do
-it all the same is harmless: consumers apply each seq once.
+Every replica runs one; leases on 16 partitions keep them from doing the same work twice. That two
+do it all the same is harmless: consumers apply each seq once.
 """
 
 from __future__ import annotations
@@ -206,7 +206,7 @@ class OutboxRelay:
             await self._rows.bulk_write(
                 [
                     UpdateOne(
-                        {"_id": row["_id"], "st": PENDING},
+                        {"_id": row["_id"], "st": PENDING, "gen": row.get("gen")},
                         {"$set": {"st": PUBLISHED, "sseq": sequence}},
                     )
                     for row, sequence in acked

@@ -1,0 +1,387 @@
+"""The consumer: fetches what one producer says, has it heard, and says so to the bus."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
+
+from chassis import telemetry
+from chassis.batch import Conflict
+from chassis.consumers.decoding import is_outage, is_permanent, reason_of
+from chassis.consumers.healing import Healer
+from chassis.consumers.hearing import Arrival, Hearing, Outcome, Result
+from chassis.consumers.inbox import NOWHERE, Inbox, Suspects
+from chassis.dead_letters import DeadLetters
+from chassis.domain_events import Subscription
+from chassis.messaging import (
+    ACK_WAIT,
+    OUTAGES,
+    Bus,
+    EnvelopeInvalidError,
+    durable_name,
+    from_message,
+    stream_name,
+)
+from chassis.mongo import Database
+from guildhall.chassis.v1.event_log_pb2 import StoredEvent
+
+if TYPE_CHECKING:
+    from chassis.consumers.healing import EventLog
+
+BATCH = 100
+FETCH_TIMEOUT = 5.0  # never more: a fetch under way while NATS restarts gets nothing
+GIVE_UP = 12  # deliveries, about eight minutes
+SUSPECT = 3  # deliveries without a word from us
+_PROGRESS_EVERY = 10.0
+_MEASURE_EVERY = 10.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """A message and the event in it."""
+
+    message: Msg
+    arrival: Arrival
+
+    @property
+    def event(self) -> StoredEvent:
+        return self.arrival.event
+
+    @property
+    def count(self) -> int:
+        return self.message.metadata.num_delivered
+
+
+class Consumer:
+    """One subscription of one service; replicas share its durable."""
+
+    def __init__(
+        self,
+        database: Database,
+        bus: Bus,
+        service: str,
+        subscription: Subscription,
+        *,
+        event_log: EventLog,
+        committed: Callable[[], None] = lambda: None,
+        ack_wait: float = ACK_WAIT,
+        fetch_timeout: float = FETCH_TIMEOUT,
+    ) -> None:
+        self.name = durable_name(service, subscription.producer)
+        self._service = service
+        self._subscription = subscription
+        self._bus = bus
+        self._ping: Callable[[], Awaitable[object]] = lambda: database.command("ping")
+        self._ack_wait = ack_wait
+        self._fetch_timeout = min(fetch_timeout, FETCH_TIMEOUT)
+        self.inbox = Inbox(database, self.name)
+        self.letters = DeadLetters(database)
+        self._suspects = Suspects(database, self.name)
+        self.healer = Healer(bus, event_log, subscription.producer, self.name)
+        self.hearing = Hearing(
+            database,
+            service,
+            subscription,
+            self.inbox,
+            self.healer,
+            consumer=self.name,
+            committed=committed,
+        )
+        self._pull: JetStreamContext.PullSubscription | None = None
+        self._busy = asyncio.Lock()
+        self._failures = 0  # outages in a row; the breaker is open while it is not 0
+
+    @property
+    def aggregate_types(self) -> Sequence[str]:
+        """What it hears of; empty: all."""
+        return self._subscription.aggregate_types
+
+    @property
+    def producer(self) -> str:
+        """Whom it hears."""
+        return self._subscription.producer
+
+    # -- life
+
+    async def run(self) -> None:
+        """Hear until cancelled; then finish the batch under way and give the rest back.
+
+        A crash at any point loses and repeats nothing.
+        """
+        await self._bus.until_connected()
+        measuring = asyncio.create_task(self._measure())
+        try:
+            while True:
+                await self._turn()
+        finally:
+            measuring.cancel()
+            await asyncio.gather(measuring, return_exceptions=True)
+            await self._leave()
+
+    async def _leave(self) -> None:
+        """Give back what was delivered and not looked at: others need not wait for it."""
+        if self._pull is not None and self._bus.connected:
+            with contextlib.suppress(*OUTAGES):
+                await self._give_back(await self._pull.fetch(BATCH, timeout=0.05), 0)
+            with contextlib.suppress(*OUTAGES):
+                await self._pull.unsubscribe()
+
+    async def _turn(self) -> None:
+        """Fetch once and deal with it. Errors of the bus are waited out here."""
+        if self._failures:
+            await self._wait_for_dependencies()
+        if not self._bus.connected:
+            await asyncio.sleep(0.1)
+            return
+        messages: Sequence[Msg] = ()
+        try:
+            if self._pull is None:
+                self._pull = await self._bind()
+            # One alone while something is doubtful: a batch would only be delivered in vain.
+            messages = await self._pull.fetch(
+                1 if self._failures else BATCH, timeout=self._fetch_timeout
+            )
+        except TimeoutError:
+            pass
+        except OUTAGES as error:
+            _log.warning("%s: fetch: %s", self.name, type(error).__name__)
+            await asyncio.sleep(0.3)
+        if messages:
+            await self._take_whole(messages)
+        else:
+            await self._look_after_durable()
+
+    async def _take_whole(self, messages: Sequence[Msg]) -> None:
+        """A batch begun is finished, even when the service is told to stop."""
+        async with self._busy:
+            work = asyncio.create_task(self._take(messages))
+            try:
+                await asyncio.shield(work)
+            except asyncio.CancelledError:
+                await work
+                raise
+
+    async def _bind(self, start_time: datetime | None = None) -> JetStreamContext.PullSubscription:
+        return await self._bus.ensure_consumer(
+            self._service,
+            self._subscription.producer,
+            self.aggregate_types,
+            ack_wait=self._ack_wait,
+            start_time=start_time,
+        )
+
+    async def _look_after_durable(self) -> None:
+        """An empty fetch may mean that the stream was wiped and the durable with it."""
+        try:
+            await self._bus.js.consumer_info(stream_name(self._subscription.producer), self.name)
+        except NotFoundError:
+            _log.error("%s is gone: making it anew", self.name)
+            await self._rebind(None)
+        except OUTAGES:
+            pass
+
+    async def _rebind(self, start_time: datetime | None) -> None:
+        old, self._pull = self._pull, None
+        with contextlib.suppress(*OUTAGES):
+            if old is not None:
+                await old.unsubscribe()
+        if start_time is not None:
+            self._pull = await self._bind(start_time)
+
+    async def rewind(self, start_time: datetime) -> None:
+        """Hear again from a time on: after this service's database came back from a backup.
+
+        The durable is made anew; what was heard already is a duplicate to the gate.
+        """
+        async with self._busy:
+            await self._rebind(start_time)
+
+    async def _wait_for_dependencies(self) -> None:
+        """The open breaker: nothing is fetched, so no delivery is counted in vain."""
+        await asyncio.sleep(min(0.25 * 2 ** min(self._failures, 6), 15.0))
+        while True:
+            try:
+                await self._ping()
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                await asyncio.sleep(1.0)
+            else:
+                return
+
+    # -- a batch
+
+    async def _take(self, messages: Sequence[Msg]) -> None:
+        working = asyncio.create_task(_say_in_progress(messages))
+        try:
+            deliveries = await self._open(messages)
+            doubtful = {d.event.aggregate_id for d in deliveries if d.count >= SUSPECT}
+            await self._settle([d for d in deliveries if d.event.aggregate_id not in doubtful])
+            for delivery in deliveries:
+                if delivery.event.aggregate_id in doubtful:
+                    await self._settle_alone(delivery)
+        except Exception as error:
+            if not is_outage(error):
+                _log.error("%s: batch given back: %s", self.name, telemetry.describe(error))
+            else:
+                _log.warning("%s: waiting: %s", self.name, reason_of(error))
+            self._failures += 1
+            await self._give_back(messages, 0.2)
+        else:
+            self._failures = 0
+        finally:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+
+    async def _open(self, messages: Iterable[Msg]) -> list[_Delivery]:
+        """Envelopes only; payloads are not touched yet."""
+        deliveries: list[_Delivery] = []
+        for message in messages:
+            place = message.metadata.sequence.stream
+            try:
+                event = from_message(message.subject, message.headers, message.data)
+            except EnvelopeInvalidError as error:
+                _log.error("%s: not ours: %s", self.name, error)
+                envelope = (message.subject, message.headers or {}, message.data)
+                await self.letters.add_alien(
+                    self.name, place, envelope, message.metadata.num_delivered
+                )
+                await _ack(message)
+            else:
+                deliveries.append(_Delivery(message, Arrival(event, place)))
+        return deliveries
+
+    async def _settle(self, deliveries: Sequence[_Delivery]) -> None:
+        """All in one transaction; where that fails, one at a time, so that the culprit is alone."""
+        if not deliveries:
+            return
+        try:
+            outcomes = await self.hearing.hear([delivery.arrival for delivery in deliveries])
+        except Exception as error:
+            if is_outage(error):
+                raise
+            outcomes = await self.hear_singly([delivery.arrival for delivery in deliveries])
+        for delivery, outcome in zip(deliveries, outcomes, strict=True):
+            await self._conclude(delivery, outcome)
+
+    async def hear_singly(
+        self, arrivals: Sequence[Arrival], *, replay: bool = False
+    ) -> list[Outcome]:
+        """A transaction an event; an aggregate stops at its first failure. Raises outages only."""
+        outcomes: dict[Arrival, Outcome] = {}
+        stuck: set[str] = set()
+        for arrival in sorted(arrivals, key=lambda arrival: arrival.event.seq):
+            id_ = arrival.event.aggregate_id
+            if id_ in stuck:
+                outcomes[arrival] = Outcome(Result.BEHIND)
+                continue
+            try:
+                (outcome,) = await self.hearing.hear([arrival], replay=replay)
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                cause = error.refusal if isinstance(error, Conflict) else None
+                outcome = Outcome(Result.FAILED, cause or error, arrival.event)
+            if outcome.result in (Result.FAILED, Result.BEHIND):
+                stuck.add(id_)
+            outcomes[arrival] = outcome
+        return [outcomes[arrival] for arrival in arrivals]
+
+    async def _settle_alone(self, delivery: _Delivery) -> None:
+        """One that came often: if the process dies of it again and again, it is not touched."""
+        if not await self._suspects.begin(delivery.event):
+            await self.park(delivery.event, "KILLS_THE_PROCESS", delivery.count)
+            await _ack(delivery.message)
+            return
+        try:
+            (outcome,) = await self.hear_singly([delivery.arrival])
+        finally:  # an error is no death
+            await self._suspects.clear(delivery.event)
+        await self._conclude(delivery, outcome)
+
+    async def _conclude(self, delivery: _Delivery, outcome: Outcome) -> None:
+        telemetry.EVENTS_HEARD.labels(self.name, outcome.result.value).inc()
+        error, count = outcome.error, delivery.count
+        if outcome.result in (Result.APPLIED, Result.DUPLICATE):
+            await _ack(delivery.message)
+        elif outcome.result is Result.PARKED:
+            await self.letters.add(self.name, delivery.event, "PREDECESSOR_PARKED", count)
+            await _ack(delivery.message)
+        elif outcome.result is Result.BEHIND:
+            await _nak(delivery.message, min(0.2 * 2 ** min(count, 9), 10.0))
+        else:
+            if error is None or outcome.culprit is None:
+                raise AssertionError("a failure has both")
+            hopeless = is_permanent(error) or (count >= GIVE_UP and not is_outage(error))
+            _log.warning(
+                "%s: %s failed, delivery %d: %s",
+                self.name,
+                outcome.culprit.type,
+                count,
+                telemetry.describe(error),
+            )
+            if hopeless:
+                await self.park(outcome.culprit, reason_of(error), count)
+            if hopeless and outcome.culprit is delivery.event:
+                await _ack(delivery.message)
+            else:
+                await _nak(delivery.message, min(0.2 * 2 ** min(count, 9), 60.0))
+
+    async def park(self, event: StoredEvent, reason: str, deliveries: int) -> None:
+        """Put an event aside and stop its aggregate; everything else flows on."""
+        before = (await self.inbox.positions([event.aggregate_id])).get(event.aggregate_id, NOWHERE)
+        if event.seq <= before.seq:
+            return  # another replica has heard it after all
+        _log.error("%s: %s of %s parked: %s", self.name, event.type, event.aggregate_id, reason)
+        await self.letters.add(self.name, event, reason, deliveries)
+        if not before.parked and not await self.inbox.park(event, before):
+            raise Conflict  # it moves: the batch comes again
+
+    async def _give_back(self, messages: Iterable[Msg], delay: float) -> None:
+        for message in messages:
+            if not message.is_acked:
+                await _nak(message, delay)
+
+    # -- figures
+
+    async def _measure(self) -> None:
+        stream = stream_name(self._subscription.producer)
+        while True:
+            with contextlib.suppress(*OUTAGES):
+                info = await self._bus.js.consumer_info(stream, self.name)
+                pending = info.num_ack_pending or 0
+                telemetry.CONSUMER_LAG.labels(self.name).set((info.num_pending or 0) + pending)
+                if pending > 0.8 * (info.config.max_ack_pending or 1):
+                    _log.warning("%s: %d messages are being worked on", self.name, pending)
+            await asyncio.sleep(_MEASURE_EVERY)
+
+
+async def _say_in_progress(messages: Sequence[Msg]) -> None:
+    while True:
+        await asyncio.sleep(_PROGRESS_EVERY)
+        for message in messages:
+            if not message.is_acked:
+                with contextlib.suppress(*OUTAGES):
+                    await message.in_progress()
+
+
+async def _ack(message: Msg) -> None:
+    """Fire and forget: a lost one makes a duplicate, which the gate knows."""
+    with contextlib.suppress(*OUTAGES):
+        await message.ack()
+
+
+async def _nak(message: Msg, delay: float) -> None:
+    with contextlib.suppress(*OUTAGES):
+        await message.nak(delay=delay)
