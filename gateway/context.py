@@ -1,0 +1,112 @@
+"""What a resolver can reach: who asks, the services, and the tables of what was fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from strawberry.types import Info as StrawberryInfo
+
+from chassis.actors import Actor
+from chassis.errors import DomainError, NotFoundError, UnauthenticatedError
+from chassis.rpc_client import Channels
+from gateway.cursors import CursorKey
+from gateway.errors import RpcBudgetExceededError
+from gateway.loaders import Tables
+from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceStub
+from guildhall.forum.v1.forum_pb2_grpc import ForumServiceStub
+from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
+from guildhall.search.v1.search_pb2_grpc import SearchServiceStub
+
+if TYPE_CHECKING:
+    from gateway.sessions import Sessions
+    from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
+    from guildhall.forum.v1.forum_pb2_grpc import ForumServiceAsyncStub
+    from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceAsyncStub
+    from guildhall.search.v1.search_pb2_grpc import SearchServiceAsyncStub
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+class Services:
+    """The stubs of every service; calls are made as the person of the request under way."""
+
+    def __init__(self, channels: Channels) -> None:
+        # The generated stubs are async on an aio channel; only the type checker knows two kinds.
+        self.directory: DirectoryServiceAsyncStub = channels.client(
+            DirectoryServiceStub,
+            "directory",
+        )
+        self.forum: ForumServiceAsyncStub = channels.client(
+            ForumServiceStub,
+            "forum",
+        )
+        self.moderation: ModerationServiceAsyncStub = channels.client(
+            ModerationServiceStub,
+            "moderation",
+        )
+        self.search: SearchServiceAsyncStub = channels.client(
+            SearchServiceStub,
+            "search",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A verified person, and how we know."""
+
+    actor: Actor
+    display_name: str
+    session_id: str = ""  # hashed; empty: a bearer token
+
+
+@dataclass(slots=True)
+class Context:
+    """One request."""
+
+    services: Services
+    cursor_key: CursorKey
+    caller: Caller | None = None
+    sessions: Sessions | None = None
+    rpc_budget: int = 30
+    rpcs: int = 0
+    tables: Tables = field(default_factory=Tables)
+
+    @property
+    def actor(self) -> Actor:
+        """The person asking. Refuses with UNAUTHENTICATED."""
+        if self.caller is None:
+            raise UnauthenticatedError("sign in first")
+        return self.caller.actor
+
+    async def call(self, method: Callable[[R], Awaitable[A]], request: R) -> A:
+        """One RPC as the person asking. Refuses with UNAUTHENTICATED, RPC_BUDGET_EXCEEDED."""
+        if self.caller is None:
+            raise UnauthenticatedError("sign in first")
+        self.rpcs += 1
+        if self.rpcs > self.rpc_budget:
+            raise RpcBudgetExceededError(
+                f"the operation needs more than {self.rpc_budget} calls of services: "
+                "ask for less at once"
+            )
+        return await method(request)
+
+    async def find(self, method: Callable[[R], Awaitable[A]], request: R) -> A | None:
+        """As call, for reads: what is not there, or may not be seen, is None."""
+        try:
+            return await self.call(method, request)
+        except DomainError as error:
+            if is_not_found(error):
+                return None
+            raise
+
+
+def is_not_found(error: DomainError) -> bool:
+    """Whether a service answered that there is no such thing."""
+    return error.status == NotFoundError.status
+
+
+Info = StrawberryInfo[Context, None]
+Row = Any  # a protobuf message, or one of our few dataclasses with the schema's attributes

@@ -1,0 +1,120 @@
+"""Refusals and failures as GraphQL errors: every error has a code, and nothing inside leaks out."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from graphql import GraphQLError, GraphQLSyntaxError
+
+from chassis.errors import DomainError, FailedPreconditionError, InvalidArgumentError
+from chassis.rpc_status import reason_of
+
+Json = dict[str, Any]
+_log = logging.getLogger(__name__)
+
+PARSE_FAILED, VALIDATION_FAILED = "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"
+BAD_USER_INPUT, INTERNAL, UNAUTHENTICATED = "BAD_USER_INPUT", "INTERNAL", "UNAUTHENTICATED"
+_MAX_ERRORS = 50
+_MAX_MESSAGE = 500
+
+
+class BadUserInputError(InvalidArgumentError):
+    """An argument is not what its description asks for; `field` names it as the schema does."""
+
+
+class OperationTimeoutError(DomainError):
+    """The operation took longer than it may; what it asked for may have happened."""
+
+    status = "DEADLINE_EXCEEDED"
+
+
+class RpcBudgetExceededError(FailedPreconditionError):
+    """The operation needs more calls of services than one request may make."""
+
+
+def camel(field: str) -> str:
+    """A request field as the schema spells it: posts.12.external_id -> posts.12.externalId."""
+    return re.sub(r"_([a-z0-9])", lambda match: match.group(1).upper(), field)
+
+
+def refusal(error: DomainError) -> Json:
+    """The extensions of a refusal."""
+    extensions: Json = {"code": reason_of(error)}
+    if error.field:
+        extensions["field"] = camel(error.field)
+    if error.retry_after:
+        extensions["retryAfter"] = error.retry_after
+    return extensions
+
+
+def request_error(message: str, code: str, **extensions: Any) -> Json:
+    """An error of the request as a whole: nothing was executed."""
+    return {"message": message[:_MAX_MESSAGE], "extensions": {"code": code, **extensions}}
+
+
+def before_execution(errors: Iterable[GraphQLError], code: str) -> list[Json]:
+    """Errors of a document or its variables. The library's messages tell only what was sent."""
+    return [_document_error(error, code) for error in list(errors)[:_MAX_ERRORS]]
+
+
+def _document_error(error: GraphQLError, code: str) -> Json:
+    formatted: Json = {"message": error.message[:_MAX_MESSAGE]}
+    if error.locations:
+        formatted["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
+    if isinstance(error, GraphQLSyntaxError):
+        code = PARSE_FAILED
+    formatted["extensions"] = {"code": code, **(error.extensions or {})}
+    return formatted
+
+
+def of_execution(errors: Iterable[GraphQLError], trace_id: str) -> list[Json]:
+    """Errors of fields: refusals by their reason, all else masked and logged once by its trace."""
+    return [_field_error(error, trace_id) for error in list(errors)[:_MAX_ERRORS]]
+
+
+def _field_error(error: GraphQLError, trace_id: str) -> Json:
+    formatted: Json = {"message": error.message[:_MAX_MESSAGE]}
+    if error.path:
+        formatted["path"] = list(error.path)
+    original = _origin(error)
+    if isinstance(original, DomainError):
+        formatted["message"] = str(original)[:_MAX_MESSAGE]
+        formatted["extensions"] = refusal(original)
+    elif original is None and error.path is None:
+        formatted["extensions"] = {"code": BAD_USER_INPUT, **(error.extensions or {})}
+    else:
+        formatted |= masked(original or error, trace_id)
+    return formatted
+
+
+def _origin(error: GraphQLError) -> BaseException | None:
+    """What a resolver raised, below the library's wrappers."""
+    original: BaseException | None = error.original_error
+    while isinstance(original, GraphQLError):
+        original = original.original_error
+    return original
+
+
+def masked(error: BaseException, trace_id: str) -> Json:
+    """An error nobody expected. Its text may hold anything: class and place are logged."""
+    _log.error(
+        "internal error",
+        extra={"error": type(error).__name__, "at": _place(error), "request_trace_id": trace_id},
+    )
+    return {
+        "message": "Internal error",
+        "extensions": {"code": INTERNAL, "traceId": trace_id},
+    }
+
+
+def _place(error: BaseException) -> str:
+    """The innermost frame, as module:line."""
+    trace = error.__traceback__
+    if trace is None:
+        return ""
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"

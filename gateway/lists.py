@@ -1,0 +1,184 @@
+"""One function per list: the page that arguments ask for. Rows are what the service said.
+
+`token` gives each row's page token, as the service's own next_page_token would be after that row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from chassis.pagination import encode_page_token
+from gateway.context import Context
+from gateway.cursors import decode_id
+from gateway.pages import Page, load_page
+from guildhall.directory.v1 import directory_pb2
+from guildhall.forum.v1 import forum_pb2
+
+Arguments = Mapping[str, Any]  # as the schema spells them
+
+
+async def _page(
+    context: Context,
+    arguments: Arguments,
+    method: Callable[[Any], Any],
+    request: Any,
+    rows: str,
+    token: Callable[[Any], str],
+) -> Page:
+    """A page of the list that `request` describes: its own fields are the filters."""
+
+    async def fetch(size: int, page_token: str) -> tuple[Any, str]:
+        request.page_size, request.page_token = size, page_token
+        response = await context.call(method, request)
+        return getattr(response, rows), response.next_page_token
+
+    filters = request.SerializeToString(deterministic=True).hex()
+    name = f"{type(request).__name__}:{filters}"
+    return await load_page(context, name, arguments["first"], arguments.get("after"), fetch, token)
+
+
+def _time(value: Timestamp) -> Any:
+    return value.ToDatetime(UTC)
+
+
+async def communities(context: Context, _: None, arguments: Arguments) -> Page:
+    """Those the person is in, by name."""
+    return await _page(
+        context,
+        arguments,
+        context.services.directory.ListCommunities,
+        directory_pb2.ListCommunitiesRequest(),
+        "communities",
+        lambda row: encode_page_token(row.name.casefold(), row.id),
+    )
+
+
+async def members(context: Context, community: Any, arguments: Arguments) -> Page:
+    """A community's members by name, of one company or role where asked."""
+    company, role = arguments.get("companyId"), arguments.get("role")
+    return await _page(
+        context,
+        arguments,
+        context.services.directory.ListMembers,
+        directory_pb2.ListMembersRequest(
+            community_id=community.id,
+            company_id=decode_id(company, "companyId", "Company").id if company is not None else "",
+            role=role.value if role is not None else directory_pb2.ROLE_UNSPECIFIED,
+        ),
+        "members",
+        lambda row: encode_page_token(row.display_name.casefold(), row.person_id),
+    )
+
+
+async def companies(context: Context, community: Any, arguments: Arguments) -> Page:
+    """A community's enrolled companies by name."""
+    return await _page(
+        context,
+        arguments,
+        context.services.directory.ListCompanies,
+        directory_pb2.ListCompaniesRequest(community_id=community.id),
+        "companies",
+        lambda row: encode_page_token(row.name.casefold(), row.id),
+    )
+
+
+async def spaces(context: Context, community: Any, arguments: Arguments) -> Page:
+    """A community's spaces by name."""
+    return await _page(
+        context,
+        arguments,
+        context.services.forum.ListSpaces,
+        forum_pb2.ListSpacesRequest(community_id=community.id),
+        "spaces",
+        lambda row: encode_page_token(row.name, row.id),
+    )
+
+
+async def space(context: Context, community: Any, arguments: Arguments) -> Any:
+    """One space by slug, or None."""
+    request = forum_pb2.GetSpaceRequest(community_id=community.id, slug=arguments["slug"])
+    response = await context.find(context.services.forum.GetSpace, request)
+    return response.space if response is not None else None
+
+
+async def topics(
+    context: Context, request: forum_pb2.ListTopicsRequest, arguments: Arguments
+) -> Page:
+    """Topics as the request's filters say, newest activity first."""
+    return await _page(
+        context,
+        arguments,
+        context.services.forum.ListTopics,
+        request,
+        "topics",
+        lambda row: encode_page_token(_time(row.activity_time), row.id),
+    )
+
+
+async def community_topics(context: Context, community: Any, arguments: Arguments) -> Page:
+    """Topics of all of a community's readable spaces."""
+    request = forum_pb2.ListTopicsRequest(community_id=community.id)
+    return await topics(context, request, arguments)
+
+
+async def space_topics(context: Context, space: Any, arguments: Arguments) -> Page:
+    """Topics of one space."""
+    request = forum_pb2.ListTopicsRequest(community_id=space.community_id, space_id=space.id)
+    return await topics(context, request, arguments)
+
+
+async def replies(context: Context, topic: Any, arguments: Arguments) -> Page:
+    """A topic's replies, oldest first."""
+    return await _page(
+        context,
+        arguments,
+        context.services.forum.ListReplies,
+        forum_pb2.ListRepliesRequest(community_id=topic.community_id, topic_id=topic.id),
+        "replies",
+        lambda row: encode_page_token(_time(row.create_time), row.id),
+    )
+
+
+async def topic_revisions(context: Context, topic: Any, arguments: Arguments) -> Page:
+    """A topic's former texts, newest first."""
+    return await _revisions(context, topic.community_id, topic.id, "", arguments)
+
+
+async def reply_revisions(context: Context, reply: Any, arguments: Arguments) -> Page:
+    """A reply's former texts, newest first."""
+    return await _revisions(context, reply.community_id, reply.topic_id, reply.id, arguments)
+
+
+async def _revisions(
+    context: Context,
+    community_id: str,
+    topic_id: str,
+    reply_id: str,
+    arguments: Arguments,
+) -> Page:
+    return await _page(
+        context,
+        arguments,
+        context.services.forum.ListRevisions,
+        forum_pb2.ListRevisionsRequest(
+            community_id=community_id, topic_id=topic_id, reply_id=reply_id
+        ),
+        "revisions",
+        lambda row: encode_page_token(_time(row.replace_time), row.id),
+    )
+
+
+async def moderation_entries(context: Context, topic: Any, arguments: Arguments) -> Page:
+    """What moderators did to a topic and its replies, newest first."""
+    return await _page(
+        context,
+        arguments,
+        context.services.forum.ListModerationEntries,
+        forum_pb2.ListModerationEntriesRequest(community_id=topic.community_id, topic_id=topic.id),
+        "moderation_entries",
+        lambda row: encode_page_token(_time(row.time), row.id),
+    )

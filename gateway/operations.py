@@ -1,0 +1,256 @@
+"""The one operation cache: text -> parsed, validated and priced, or refused; and its execution."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import strawberry
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    FieldNode,
+    GraphQLError,
+    GraphQLSyntaxError,
+    OperationType,
+    execute,
+    parse,
+    specified_rules,
+    validate,
+)
+from strawberry.execution.is_awaitable import optimized_is_awaitable
+
+from chassis import rpc_client, telemetry
+from gateway import errors
+from gateway.errors import Json, OperationTimeoutError
+from gateway.limits import LIMIT_EXCEEDED, Limits, Measure, Price, check_json, exceeded
+
+EXECUTION_TIMEOUT = 8.0  # seconds
+_MAX_OPERATIONS, _MAX_OPERATION_CHARACTERS = 1_000, 1 << 20
+_MAX_REFUSALS, _MAX_REFUSAL_CHARACTERS = 1_000, 1 << 20
+_MAX_PRICES = 64  # of one operation, by its paging variables
+_MAX_VALIDATION_ERRORS = 10
+_INTROSPECTION = {"__schema", "__type", "__typename"}
+V = TypeVar("V")
+
+
+@dataclass(slots=True)
+class Operation:
+    """A document that may be executed."""
+
+    document: DocumentNode
+    kind: str  # query or mutation
+    name: str  # empty: anonymous
+    measure: Measure
+    constant: bool  # introspection only, without variables: the answer never changes
+    answer: dict[str, Any] | None = None
+    prices: dict[tuple[Any, ...], Price] = field(default_factory=dict)
+
+    def price(self, variables: Mapping[str, Any]) -> Price:
+        """What it costs with these variables; only those that size a page matter."""
+        try:
+            key = tuple(variables.get(name, ...) for name in sorted(self.measure.paging_variables))
+            price = self.prices.get(key)
+        except TypeError:  # a list or an object where a number belongs
+            return self.measure.price(variables)
+        if price is None:
+            price = self.measure.price(variables)
+            if len(self.prices) < _MAX_PRICES:
+                self.prices[key] = price
+        return price
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A document that may not be executed, and why."""
+
+    errors: list[Json]
+    price: Price | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back: `executed` says whether any resolver may have run."""
+
+    body: Json
+    executed: bool
+
+
+class _Bounded(Generic[V]):
+    """The latest used entries, bounded by number and by the size of their keys."""
+
+    def __init__(self, most: int, most_characters: int) -> None:
+        self._entries: OrderedDict[str, V] = OrderedDict()
+        self._most = most
+        self._most_characters = most_characters
+        self._characters = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: str) -> V | None:
+        entry = self._entries.get(key)
+        if entry is not None:
+            self._entries.move_to_end(key)
+        return entry
+
+    def put(self, key: str, entry: V) -> None:
+        self._entries[key] = entry
+        self._characters += len(key)
+        while len(self._entries) > self._most or self._characters > self._most_characters:
+            oldest, _ = self._entries.popitem(last=False)
+            self._characters -= len(oldest)
+
+
+class Operations:
+    """Looks documents up and executes them. One per process."""
+
+    def __init__(self, schema: strawberry.Schema, limits: Limits | None = None) -> None:
+        self._schema = schema._schema  # noqa: SLF001 - graphql-core's own, which we execute on
+        self.limits = limits or Limits()
+        self._known: _Bounded[Operation] = _Bounded(_MAX_OPERATIONS, _MAX_OPERATION_CHARACTERS)
+        self._refused: _Bounded[Refused] = _Bounded(_MAX_REFUSALS, _MAX_REFUSAL_CHARACTERS)
+
+    def look_up(self, text: str) -> Operation | Refused:
+        """What the cache knows of a document, or learns now."""
+        found: Operation | Refused | None = self._known.get(text) or self._refused.get(text)
+        if found is not None:
+            telemetry.OPERATIONS.labels("hit").inc()
+            return found
+        found = self._learn(text)
+        if isinstance(found, Operation):
+            telemetry.OPERATIONS.labels("miss").inc()
+            self._known.put(text, found)
+        else:
+            telemetry.OPERATIONS.labels("refused").inc()
+            self._refused.put(text, found)
+        return found
+
+    def _learn(self, text: str) -> Operation | Refused:
+        try:
+            document = self._parse(text, no_location=False)
+        except GraphQLSyntaxError as wrong:
+            if "more than" not in wrong.message:
+                return Refused(errors.before_execution([wrong], errors.PARSE_FAILED))
+            many = exceeded("tokens", f"(more than {self.limits.tokens})", self.limits.tokens)
+            return Refused(errors.before_execution([many], LIMIT_EXCEEDED))
+        measure = Measure(self._schema, document, self.limits)
+        if over := measure.errors():
+            return Refused(errors.before_execution(over, LIMIT_EXCEEDED))
+        if measure.operations[0].operation == OperationType.SUBSCRIPTION:
+            none = GraphQLError("Subscriptions are not served here.")
+            return Refused(errors.before_execution([none], errors.VALIDATION_FAILED))
+        price = measure.price({})
+        if not measure.paging_variables and (over := measure.price_errors(price)):
+            return Refused(errors.before_execution(over, LIMIT_EXCEEDED), price)
+        invalid = validate(
+            self._schema,
+            document,
+            specified_rules,
+            max_errors=_MAX_VALIDATION_ERRORS,
+            hide_suggestions=True,
+        )
+        if invalid:
+            return Refused(errors.before_execution(invalid, errors.VALIDATION_FAILED), price)
+        return self._operation(self._parse(text, no_location=True), measure.paging_variables)
+
+    def _parse(self, text: str, *, no_location: bool) -> DocumentNode:
+        return parse(
+            text,
+            no_location=no_location,  # what is kept is kept small
+            max_lexical_tokens=self.limits.tokens,
+            max_comments=self.limits.tokens,
+            max_source_length=1 << 16,
+        )
+
+    def _operation(self, document: DocumentNode, paging_variables: set[str]) -> Operation:
+        measure = Measure(self._schema, document, self.limits)
+        measure.paging_variables = paging_variables
+        node = measure.operations[0]
+        roots = {
+            selection.name.value if isinstance(selection, FieldNode) else ""
+            for selection in node.selection_set.selections
+        }
+        return Operation(
+            document=document,
+            kind=node.operation.value,
+            name=node.name.value if node.name else "",
+            measure=measure,
+            constant=roots <= _INTROSPECTION and not node.variable_definitions,
+        )
+
+    async def answer(
+        self,
+        found: Operation | Refused,
+        variables: dict[str, Any],
+        operation_name: str,
+        context: Any,
+        trace_id: str,
+    ) -> Answer:
+        """Execute, or say why not. Never raises but for cancellation."""
+        if isinstance(found, Refused):
+            return self._refusal(found.errors, found.price)
+        if operation_name and operation_name != found.name:
+            error = f"There is no operation named {operation_name[:100]!r}."
+            return self._refusal([errors.request_error(error, errors.BAD_USER_INPUT)])
+        if (too_much := check_json(variables, self.limits)) is not None:
+            return self._refusal(errors.before_execution([too_much], LIMIT_EXCEEDED))
+        price = found.price(variables)
+        if over := found.measure.price_errors(price):
+            return self._refusal(errors.before_execution(over, LIMIT_EXCEEDED), price)
+        if found.answer is not None:
+            return Answer({"data": found.answer, "extensions": self._cost(price)}, True)
+        return await self._execute(found, variables, context, price, trace_id)
+
+    async def _execute(
+        self,
+        operation: Operation,
+        variables: dict[str, Any],
+        context: Any,
+        price: Price,
+        trace_id: str,
+    ) -> Answer:
+        rpc_client.deadline.set(time.monotonic() + EXECUTION_TIMEOUT)
+        try:
+            async with asyncio.timeout(EXECUTION_TIMEOUT):
+                result = execute(
+                    self._schema,
+                    operation.document,
+                    context_value=context,
+                    variable_values=variables,
+                    is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
+                    hide_suggestions=True,
+                    max_coercion_errors=_MAX_VALIDATION_ERRORS,
+                )
+                if not isinstance(result, ExecutionResult):
+                    result = await result
+        except TimeoutError:
+            refusal = OperationTimeoutError(f"not done within {EXECUTION_TIMEOUT:g} seconds")
+            error: Json = {"message": str(refusal), "extensions": errors.refusal(refusal)}
+            return Answer({"data": None, "errors": [error], "extensions": self._cost(price)}, True)
+        return self._formatted(operation, result, price, trace_id)
+
+    def _formatted(
+        self, operation: Operation, result: ExecutionResult, price: Price, trace_id: str
+    ) -> Answer:
+        if result.errors is None:
+            if operation.constant:
+                operation.answer = result.data
+            return Answer({"data": result.data, "extensions": self._cost(price)}, True)
+        if result.data is None and all(error.path is None for error in result.errors):
+            refused = errors.before_execution(result.errors, errors.BAD_USER_INPUT)
+            return self._refusal(refused, price)
+        formatted = errors.of_execution(result.errors, trace_id)
+        body = {"data": result.data, "errors": formatted, "extensions": self._cost(price)}
+        return Answer(body, True)
+
+    def _refusal(self, refused: list[Json], price: Price | None = None) -> Answer:
+        return Answer({"errors": refused, "extensions": self._cost(price)}, False)
+
+    def _cost(self, price: Price | None) -> Json:
+        requested = price.cost if price is not None else None
+        return {"cost": {"requested": requested, "maximum": self.limits.cost}}

@@ -1,0 +1,238 @@
+"""People, companies and communities in GraphQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+
+from chassis.decisions import PLATFORM
+from gateway import batches, lists
+from gateway.context import Info
+from gateway.cursors import decode_id, encode_id
+from gateway.loaders import Listing, Reference, fetched_by, filled, read
+from gateway.schema.relay import After, CommunityNode, Connection, First
+from gateway.schema.scalars import (
+    CompanyKind,
+    DateTime,
+    MemberState,
+    PersonState,
+    Role,
+    TrustLevel,
+    unset_is_null,
+)
+from guildhall.directory.v1 import directory_pb2
+
+if TYPE_CHECKING:
+    from gateway.schema.forum import Space, Topic
+
+_LazySpace = Annotated["Space", strawberry.lazy("gateway.schema.forum")]
+_LazyTopic = Annotated["Topic", strawberry.lazy("gateway.schema.forum")]
+
+
+@strawberry.type(description="A human, once on the platform. People see only themselves so.")
+class Person(CommunityNode):
+    """directory.Person."""
+
+    display_name: str = strawberry.field(description="How others see the person.")
+    state: PersonState = strawberry.field(description="Whether the person can act.")
+    create_time: DateTime = strawberry.field(description="When the person was first known.")
+    version: int = strawberry.field(description="For expectedVersion.")
+
+    @strawberry.field(description="The global id, opaque.")
+    def id(self) -> strawberry.ID:
+        return strawberry.ID(encode_id("Person", PLATFORM, self.id))
+
+    @strawberry.field(description="For the person and operators only, else null.")
+    def email(self) -> str | None:
+        return unset_is_null(self, "email")
+
+    @classmethod
+    def is_type_of(cls, row: object, _info: Any) -> bool:
+        return isinstance(row, directory_pb2.Person)
+
+
+@strawberry.type(description="A partner firm or a vendor.")
+class Company(CommunityNode):
+    """directory.Company."""
+
+    name: str = strawberry.field(description="Its name.")
+    kind: CompanyKind = strawberry.field(description="What it is to the platform.")
+    description: str = strawberry.field(description="About it, in plain text.")
+    create_time: DateTime = strawberry.field(description="When it was first known.")
+    version: int = strawberry.field(description="For expectedVersion.")
+
+    @strawberry.field(description="The global id, opaque; the same in every community.")
+    def id(self) -> strawberry.ID:
+        return strawberry.ID(encode_id("Company", PLATFORM, self.id))
+
+    @strawberry.field(description="Its website.")
+    def website(self) -> str | None:
+        return unset_is_null(self, "website")
+
+    @classmethod
+    def is_type_of(cls, row: object, _info: Any) -> bool:
+        return isinstance(row, directory_pb2.Company)
+
+
+@strawberry.type(description="A person in one community, on behalf of one company.")
+class Member(CommunityNode):
+    """directory.Member."""
+
+    display_name: str = strawberry.field(description="The person's name.")
+    roles: list[Role] = strawberry.field(description="What the member may do here.")
+    trust_level: TrustLevel = strawberry.field(description="Earned by taking part.")
+    state: MemberState = strawberry.field(description="Whether the membership counts.")
+    join_time: DateTime = strawberry.field(description="Since when.")
+    end_time: DateTime | None = strawberry.field(description="Until when; null while it counts.")
+    version: int = strawberry.field(description="For expectedVersion; the person's.")
+
+    @strawberry.field(description="The global id, opaque.")
+    def id(self) -> strawberry.ID:
+        return strawberry.ID(encode_id("Member", self.community_id, self.person_id))  # type: ignore[attr-defined]
+
+    @strawberry.field(
+        metadata=fetched_by(
+            Reference(batches.companies, lambda row: (row.community_id, row.company_id))
+        ),
+        description="The company the member acts for.",
+    )
+    def company(self, info: Info) -> Company | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(
+            Reference(batches.communities, lambda row: batches.community_key(row.community_id))
+        ),
+        description="The community.",
+    )
+    def community(
+        self, info: Info
+    ) -> Annotated[Community, strawberry.lazy("gateway.schema.directory")] | None:
+        return read(info, self)
+
+    @classmethod
+    def is_type_of(cls, row: object, _info: Any) -> bool:
+        return isinstance(row, directory_pb2.Member)
+
+
+@strawberry.type(description="One vendor's programme community; nothing passes its wall.")
+class Community(CommunityNode):
+    """directory.Community."""
+
+    slug: str = strawberry.field(description="Its name in addresses.")
+    name: str = strawberry.field(description="Its name.")
+    description: str = strawberry.field(description="About it, in plain text.")
+    create_time: DateTime = strawberry.field(description="When it began.")
+    version: int = strawberry.field(description="For expectedVersion.")
+
+    @strawberry.field(description="The global id, opaque.")
+    def id(self) -> strawberry.ID:
+        return strawberry.ID(encode_id("Community", self.id, self.id))
+
+    @strawberry.field(
+        metadata=fetched_by(
+            Reference(batches.companies, lambda row: (row.id, row.vendor_company_id))
+        ),
+        description="The company whose community it is.",
+    )
+    def vendor(self, info: Info) -> Company | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(Listing(lists.members), guildhall_cost=5),
+        description="Active members, by name. Codes: BAD_USER_INPUT.",
+    )
+    def members(
+        self,
+        info: Info,
+        first: First,
+        after: After = None,
+        company_id: Annotated[
+            strawberry.ID | None, strawberry.argument(description="Of one company only.")
+        ] = None,
+        role: Annotated[
+            Role | None, strawberry.argument(description="With this role only.")
+        ] = None,
+    ) -> Connection[Member] | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(Listing(lists.companies), guildhall_cost=5),
+        description="Companies that are enrolled now, by name. Codes: BAD_USER_INPUT.",
+    )
+    def companies(
+        self, info: Info, first: First, after: After = None
+    ) -> Connection[Company] | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(Listing(lists.spaces), guildhall_cost=5),
+        description="The spaces one can read, by name. Codes: BAD_USER_INPUT.",
+    )
+    def spaces(
+        self, info: Info, first: First, after: After = None
+    ) -> Connection[_LazySpace] | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(Listing(lists.space)),
+        description="One space; null where there is none that one can read.",
+    )
+    def space(
+        self,
+        info: Info,
+        slug: Annotated[str, strawberry.argument(description="The space's slug.")],
+    ) -> _LazySpace | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(Listing(lists.community_topics), guildhall_cost=5),
+        description="Topics of all spaces one can read, newest activity first.",
+    )
+    def topics(
+        self, info: Info, first: First, after: After = None
+    ) -> Connection[_LazyTopic] | None:
+        return read(info, self)
+
+    @classmethod
+    def is_type_of(cls, row: object, _info: Any) -> bool:
+        return isinstance(row, directory_pb2.Community)
+
+
+@strawberry.type
+class DirectoryQuery:
+    """Root fields of the directory."""
+
+    @strawberry.field(
+        description="One community by id or slug; null where there is none that one is in. "
+        "Codes: BAD_USER_INPUT."
+    )
+    async def community(
+        self,
+        info: Info,
+        id: Annotated[
+            strawberry.ID | None, strawberry.argument(description="Its global id.")
+        ] = None,
+        slug: Annotated[
+            str | None, strawberry.argument(description="Its slug, where no id is given.")
+        ] = None,
+    ) -> Community | None:
+        community_id = decode_id(id, "id", "Community").id if id is not None else ""
+        context = info.context
+        request = directory_pb2.GetCommunityRequest(community_id=community_id, slug=slug or "")
+        response = await context.find(context.services.directory.GetCommunity, request)
+        if response is None:
+            return None
+        return await filled(info, response.community)
+
+    @strawberry.field(
+        description="The communities one is a member of, by name; for operators all. "
+        "Codes: BAD_USER_INPUT.",
+        metadata={"guildhall_cost": 5},
+    )
+    async def communities(
+        self, info: Info, first: First, after: After = None
+    ) -> Connection[Community]:
+        page = await lists.communities(info.context, None, {"first": first, "after": after})
+        return await filled(info, page)

@@ -1,0 +1,385 @@
+"""Spaces, topics and replies in GraphQL; their mutations are in forum_mutations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import strawberry
+
+from gateway import batches, lists
+from gateway.context import Info
+from gateway.cursors import decode_id, encode_id, encode_reply_id
+from gateway.errors import BadUserInputError
+from gateway.loaders import Embedded, Key, Listing, Reference, fetched_by, filled, read
+from gateway.schema.directory import Community, Company, Member
+from gateway.schema.relay import After, CommunityNode, Connection, First
+from gateway.schema.scalars import (
+    Audience,
+    CloseReason,
+    DateTime,
+    Html,
+    Markdown,
+    ReplyState,
+    SpaceMode,
+    TopicKind,
+    TopicState,
+    unset_is_null,
+)
+from guildhall.forum.v1 import forum_pb2
+
+
+@strawberry.type(description="An author of another system, known only from an import.")
+class Persona:
+    """forum.Persona."""
+
+    source: str = strawberry.field(description="The other system.")
+    external_id: str = strawberry.field(description="The author's id there.")
+    display_name: str = strawberry.field(description="The author's name there.")
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorRow:
+    """An author in a community: the source of Author."""
+
+    community_id: str
+    person_id: str
+    company_id: str
+    persona: forum_pb2.Persona | None
+
+
+def _author(community_id: str, author: forum_pb2.Author) -> AuthorRow:
+    persona = author.persona if author.HasField("persona") else None
+    return AuthorRow(community_id, author.person_id, author.company_id, persona)
+
+
+def author_of(row: Any) -> AuthorRow | None:
+    """Of a topic or reply."""
+    return _author(row.community_id, row.author) if row.HasField("author") else None
+
+
+def _last_reply_author(row: Any) -> AuthorRow | None:
+    if not row.HasField("last_reply_author"):
+        return None
+    return _author(row.community_id, row.last_reply_author)
+
+
+def _key(row: Any, id: str) -> Key | None:
+    return (row.community_id, id) if id else None
+
+
+@strawberry.type(description="Who wrote something: a member for a company, or a persona.")
+class Author:
+    """forum.Author."""
+
+    persona: Persona | None = strawberry.field(
+        description="The imported author; null where a member wrote it."
+    )
+
+    @strawberry.field(
+        metadata=fetched_by(Reference(batches.members, lambda row: _key(row, row.person_id))),
+        description="The member, who may have left since; null where it was imported.",
+    )
+    def member(self, info: Info) -> Member | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(Reference(batches.companies, lambda row: _key(row, row.company_id))),
+        description="The company it was written for, whoever the member acts for now.",
+    )
+    def company(self, info: Info) -> Company | None:
+        return read(info, self)
+
+
+@strawberry.type(description="A place for topics, with its own readers.")
+class Space(CommunityNode):
+    """forum.Space."""
+
+    slug: str = strawberry.field(description="Its name in addresses, unique in the community.")
+    name: str = strawberry.field(description="Its name.")
+    description: str = strawberry.field(description="About it, in plain text.")
+    mode: SpaceMode = strawberry.field(description="Whether posts wait for review.")
+    audience: Audience = strawberry.field(description="Who may read it.")
+    create_time: DateTime = strawberry.field(description="When it was made.")
+    version: int = strawberry.field(description="For expectedVersion.")
+
+    @strawberry.field(description="The global id, opaque.")
+    def id(self) -> strawberry.ID:
+        return strawberry.ID(encode_id("Space", self.community_id, self.id))  # type: ignore[attr-defined]
+
+    @strawberry.field(description="Names of tiers, or ids of companies, as the audience says.")
+    def audience_names(self) -> list[str]:
+        return audience_names(self.audience, self.audience_names)  # type: ignore[arg-type]
+
+    @strawberry.field(
+        metadata=fetched_by(
+            Reference(batches.communities, lambda row: batches.community_key(row.community_id))
+        ),
+        description="The community it belongs to.",
+    )
+    def community(self, info: Info) -> Community | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(Listing(lists.space_topics), guildhall_cost=5),
+        description="Its topics, newest activity first. One call a space. Codes: BAD_USER_INPUT.",
+    )
+    def topics(
+        self, info: Info, first: First, after: After = None
+    ) -> Connection[Annotated[Topic, strawberry.lazy("gateway.schema.forum")]] | None:
+        return read(info, self)
+
+    @classmethod
+    def is_type_of(cls, row: object, _info: Any) -> bool:
+        return isinstance(row, forum_pb2.Space)
+
+
+def audience_names(audience: int, names: list[str]) -> list[str]:
+    """As clients see them: companies by global id."""
+    if audience == forum_pb2.AUDIENCE_COMPANIES:
+        return [encode_id("Company", "platform", name) for name in names]
+    return list(names)
+
+
+@strawberry.type(description="A former text of a topic or reply.")
+class Revision:
+    """forum.Revision."""
+
+    title: str = strawberry.field(description="The former title, of topics.")
+    body: Markdown = strawberry.field(description="The former text.")
+    tags: list[str] = strawberry.field(description="The former tags, of topics.")
+    replace_time: DateTime = strawberry.field(description="When it was replaced.")
+
+
+@strawberry.type(description="What somebody did to a topic or one of its replies, and why.")
+class ModerationEntry:
+    """forum.ModerationEntry."""
+
+    action: str = strawberry.field(description="What was done, as the mutation is called.")
+    reason: str = strawberry.field(description="Why; may be empty.")
+    actor: str = strawberry.field(description="Who: a person's id, or service:<name>.")
+    time: DateTime = strawberry.field(description="When.")
+
+    @strawberry.field(description="Whether it was done to a reply rather than to the topic.")
+    def on_reply(self) -> bool:
+        return bool(self.reply_id)  # type: ignore[attr-defined]
+
+
+@strawberry.type(description="A question, or the beginning of a discussion.")
+class Topic(CommunityNode):
+    """forum.Topic."""
+
+    kind: TopicKind = strawberry.field(description="What it is for.")
+    state: TopicState = strawberry.field(description="Where it is in its life.")
+    title: str = strawberry.field(description="Its title, plain text.")
+    slug: str = strawberry.field(description="Its title for addresses; not unique.")
+    body: Markdown = strawberry.field(description="Its text as written.")
+    body_html: Html = strawberry.field(description="Its text to be shown.")
+    tags: list[str] = strawberry.field(description="Its tags.")
+    score: int = strawberry.field(description="Its score.")
+    reply_count: int = strawberry.field(description="How many published replies it has.")
+    create_time: DateTime = strawberry.field(description="When it was written.")
+    edit_time: DateTime | None = strawberry.field(description="When it was last edited.")
+    activity_time: DateTime = strawberry.field(description="Its last reply, else its creation.")
+    version: int = strawberry.field(description="For expectedVersion; replies count too.")
+
+    @strawberry.field(description="The global id, opaque.")
+    def id(self) -> strawberry.ID:
+        return strawberry.ID(encode_id("Topic", self.community_id, self.id))  # type: ignore[attr-defined]
+
+    @strawberry.field(description="Why it takes no more replies; null while it does.")
+    def close_reason(self) -> CloseReason | None:
+        return unset_is_null(self, "close_reason")
+
+    @strawberry.field(description="What was said when it was closed, hidden, rejected or removed.")
+    def state_reason(self) -> str | None:
+        return unset_is_null(self, "state_reason")
+
+    @strawberry.field(metadata=fetched_by(Embedded(author_of)), description="Who wrote it.")
+    def author(self, info: Info) -> Author | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(Embedded(_last_reply_author)),
+        description="Who wrote the last published reply; null where there is none.",
+    )
+    def last_reply_author(self, info: Info) -> Author | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(Reference(batches.spaces, lambda row: _key(row, row.space_id))),
+        description="The space it is in.",
+    )
+    def space(self, info: Info) -> Space | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(
+            Reference(batches.communities, lambda row: batches.community_key(row.community_id))
+        ),
+        description="The community it belongs to.",
+    )
+    def community(self, info: Info) -> Community | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(
+            Reference(batches.replies, lambda row: _key(row, row.accepted_reply_id))
+        ),
+        description="The reply that answers the question; null where none was accepted.",
+    )
+    def accepted_reply(
+        self, info: Info
+    ) -> Annotated[Reply, strawberry.lazy("gateway.schema.forum")] | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(Listing(lists.replies), guildhall_cost=5),
+        description="Its replies, oldest first. One call a topic: within a page of topics ask for "
+        "few topics, or get RPC_BUDGET_EXCEEDED. Codes: BAD_USER_INPUT.",
+    )
+    def replies(
+        self, info: Info, first: First, after: After = None
+    ) -> Connection[Annotated[Reply, strawberry.lazy("gateway.schema.forum")]] | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(Listing(lists.topic_revisions), guildhall_cost=5),
+        description="Its former texts, newest first. Codes: BAD_USER_INPUT.",
+    )
+    def revisions(
+        self, info: Info, first: First, after: After = None
+    ) -> Connection[Revision] | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(Listing(lists.moderation_entries), guildhall_cost=5),
+        description="What was done to it and its replies, newest first. For moderators. "
+        "Codes: BAD_USER_INPUT, ROLE_REQUIRED.",
+    )
+    def moderation_entries(
+        self, info: Info, first: First, after: After = None
+    ) -> Connection[ModerationEntry] | None:
+        return read(info, self)
+
+    @classmethod
+    def is_type_of(cls, row: object, _info: Any) -> bool:
+        return isinstance(row, forum_pb2.Topic)
+
+
+@strawberry.type(description="A reply to a topic.")
+class Reply(CommunityNode):
+    """forum.Reply."""
+
+    state: ReplyState = strawberry.field(description="Where it is in its life.")
+    body: Markdown = strawberry.field(description="Its text as written.")
+    body_html: Html = strawberry.field(description="Its text to be shown.")
+    score: int = strawberry.field(description="Its score.")
+    accepted: bool = strawberry.field(description="Whether it is the answer of its question.")
+    create_time: DateTime = strawberry.field(description="When it was written.")
+    edit_time: DateTime | None = strawberry.field(description="When it was last edited.")
+    version: int = strawberry.field(description="For expectedVersion.")
+
+    @strawberry.field(description="The global id, opaque.")
+    def id(self) -> strawberry.ID:
+        return strawberry.ID(encode_reply_id(self.community_id, self.topic_id, self.id))  # type: ignore[attr-defined]
+
+    @strawberry.field(description="What was said when it was hidden, rejected or removed.")
+    def state_reason(self) -> str | None:
+        return unset_is_null(self, "state_reason")
+
+    @strawberry.field(metadata=fetched_by(Embedded(author_of)), description="Who wrote it.")
+    def author(self, info: Info) -> Author | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(Reference(batches.topics, lambda row: _key(row, row.topic_id))),
+        description="The topic it replies to.",
+    )
+    def topic(self, info: Info) -> Topic | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(Listing(lists.reply_revisions), guildhall_cost=5),
+        description="Its former texts, newest first. Codes: BAD_USER_INPUT.",
+    )
+    def revisions(
+        self, info: Info, first: First, after: After = None
+    ) -> Connection[Revision] | None:
+        return read(info, self)
+
+    @classmethod
+    def is_type_of(cls, row: object, _info: Any) -> bool:
+        return isinstance(row, forum_pb2.Reply)
+
+
+@strawberry.type
+class ForumQuery:
+    """Root fields of the forum."""
+
+    @strawberry.field(
+        description="One topic; null where there is none that one can read. Codes: BAD_USER_INPUT."
+    )
+    async def topic(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")],
+    ) -> Topic | None:
+        found = decode_id(id, "id", "Topic")
+        context = info.context
+        request = forum_pb2.GetTopicRequest(community_id=found.community_id, topic_id=found.id)
+        response = await context.find(context.services.forum.GetTopic, request)
+        if response is None:
+            return None
+        return await filled(info, response.topic)
+
+    @strawberry.field(
+        metadata={"guildhall_cost": 5},
+        description="Topics of one space, of one author, or of all spaces one can read, newest "
+        "activity first. Codes: BAD_USER_INPUT, COMMUNITY_NOT_FOUND, SPACE_NOT_FOUND.",
+    )
+    async def topics(
+        self,
+        info: Info,
+        community_id: Annotated[strawberry.ID, strawberry.argument(description="Where.")],
+        first: First,
+        after: After = None,
+        space_id: Annotated[
+            strawberry.ID | None, strawberry.argument(description="In this space only.")
+        ] = None,
+        author_id: Annotated[
+            strawberry.ID | None,
+            strawberry.argument(description="By this member or person only."),
+        ] = None,
+        unanswered: Annotated[
+            bool, strawberry.argument(description="Open questions without an accepted reply.")
+        ] = False,
+        tag: Annotated[str | None, strawberry.argument(description="With this tag only.")] = None,
+        states: Annotated[
+            list[TopicState] | None,
+            strawberry.argument(
+                description="In these states; by default what is public, and one's own that waits."
+            ),
+        ] = None,
+    ) -> Connection[Topic]:
+        community = decode_id(community_id, "communityId", "Community").id
+        request = forum_pb2.ListTopicsRequest(
+            community_id=community,
+            space_id=_within(community, space_id, "spaceId", "Space"),
+            author_id=_within(community, author_id, "authorId", "Member", "Person"),
+            unanswered=unanswered,
+            tag=tag or "",
+            states=[state.value for state in states or ()],
+        )
+        page = await lists.topics(info.context, request, {"first": first, "after": after})
+        return await filled(info, page)
+
+
+def _within(community_id: str, id: str | None, field: str, *kinds: str) -> str:
+    """The id behind a filter; of the same community, where its kind belongs to one."""
+    if id is None:
+        return ""
+    found = decode_id(id, field, *kinds)
+    if found.kind != "Person" and found.community_id != community_id:
+        raise BadUserInputError(f"{field} is of another community", field=field)
+    return found.id

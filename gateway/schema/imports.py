@@ -1,0 +1,114 @@
+"""Bringing another system's posts in, in GraphQL."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+
+from gateway.context import Info
+from gateway.cursors import decode_id
+from gateway.schema.scalars import DateTime, ImportedPostKind, Markdown
+from gateway.schema.writes import codes, request_id, write
+from guildhall.forum.v1 import forum_pb2
+
+
+@strawberry.input(description="An author of the other system.")
+class PersonaInput:
+    """Of importPosts."""
+
+    external_id: str = strawberry.field(description="The author's id there.")
+    display_name: str = strawberry.field(description="The author's name there.")
+
+
+@strawberry.input(description="A question or answer of the other system.")
+class ImportedPostInput:
+    """Of importPosts."""
+
+    external_id: str = strawberry.field(description="The post's id there.")
+    kind: ImportedPostKind = strawberry.field(description="What it is.")
+    question_external_id: str | None = strawberry.field(
+        default=None, description="Of answers: the question's id there."
+    )
+    title: str | None = strawberry.field(default=None, description="Of questions: the title.")
+    body: Markdown = strawberry.field(description="The text.")
+    tags: list[str] | None = strawberry.field(default=None, description="Of questions: the tags.")
+    score: int = strawberry.field(description="The score there.")
+    create_time: DateTime = strawberry.field(description="When it was written.")
+    edit_time: DateTime | None = strawberry.field(
+        default=None, description="When it was last edited."
+    )
+    close_time: DateTime | None = strawberry.field(
+        default=None, description="Of closed questions: when."
+    )
+    accepted_answer_external_id: str | None = strawberry.field(
+        default=None, description="Of questions: the accepted answer's id there."
+    )
+    persona: PersonaInput = strawberry.field(description="Who wrote it.")
+
+
+@strawberry.input(description="Posts of one other system, at most 100.")
+class ImportPostsInput:
+    """Of importPosts."""
+
+    request_id: str = request_id()
+    space_id: strawberry.ID = strawberry.field(description="The space they go to.")
+    source: str = strawberry.field(description="The other system's name, the same in every call.")
+    posts: list[ImportedPostInput] = strawberry.field(
+        description="The posts; an answer comes after its question, or behind it in this call."
+    )
+
+
+@strawberry.type(description="What became of the posts.")
+class ImportPostsPayload:
+    """Of importPosts."""
+
+    created: int = strawberry.field(description="How many are new.")
+    already_there: int = strawberry.field(description="How many were left as they are.")
+
+
+def _post(post: ImportedPostInput) -> forum_pb2.ImportedPost:
+    return forum_pb2.ImportedPost(
+        external_id=post.external_id,
+        kind=post.kind.value,
+        question_external_id=post.question_external_id or "",
+        title=post.title or "",
+        body=post.body,
+        tags=post.tags,
+        score=post.score,
+        create_time=post.create_time,
+        edit_time=post.edit_time,
+        close_time=post.close_time,
+        persona_external_id=post.persona.external_id,
+        persona_display_name=post.persona.display_name,
+        accepted_answer_external_id=post.accepted_answer_external_id or "",
+    )
+
+
+@strawberry.type
+class ImportMutation:
+    """Imports."""
+
+    @strawberry.mutation(
+        description=codes(
+            "Bring posts of another system in, with dates, scores, accepted answers and their "
+            "authors as personas. What is there already is left as it is. One bad post refuses "
+            "the call; the field names it, as posts.12.body. For managers.",
+            "SPACE_NOT_FOUND", "QUESTION_NOT_FOUND", "TEXT_INVALID", "FIELD_INVALID",
+            "ROLE_REQUIRED",
+        )
+    )  # fmt: skip
+    async def import_posts(
+        self,
+        info: Info,
+        input: Annotated[ImportPostsInput, strawberry.argument(description="What to bring in.")],
+    ) -> ImportPostsPayload:
+        space = decode_id(input.space_id, "spaceId", "Space")
+        request = forum_pb2.ImportPostsRequest(
+            request_id=input.request_id,
+            community_id=space.community_id,
+            space_id=space.id,
+            source=input.source,
+            posts=[_post(post) for post in input.posts],
+        )
+        return await write(info, info.context.services.forum.ImportPosts, request)

@@ -1,0 +1,53 @@
+"""Relay in GraphQL: nodes, connections, edges. What stands behind them is gateway/pages.py."""
+
+from __future__ import annotations
+
+from typing import Annotated, Generic, TypeVar
+
+import strawberry
+
+T = TypeVar("T")
+First = Annotated[int, strawberry.argument(description="How many, 1 to 100.")]
+After = Annotated[
+    str | None, strawberry.argument(description="The cursor that the page comes after.")
+]
+
+
+@strawberry.interface(description="Anything with a global id, found again by communityNode.")
+class CommunityNode:
+    """What implements it says in is_type_of which message it is."""
+
+    @strawberry.field(description="The global id, opaque.")
+    def id(self) -> strawberry.ID:
+        raise NotImplementedError
+
+
+@strawberry.type(description="Where a page is in its list.")
+class PageInfo:
+    """Relay's."""
+
+    has_next_page: bool = strawberry.field(description="Whether there is more after this page.")
+    has_previous_page: bool = strawberry.field(
+        description="Whether the page was asked for with after."
+    )
+    start_cursor: str | None = strawberry.field(description="The first edge's cursor.")
+    end_cursor: str | None = strawberry.field(description="The last edge's cursor, for after.")
+
+
+@strawberry.type(description="One object of a page.")
+class Edge(Generic[T]):
+    """Relay's."""
+
+    cursor: str = strawberry.field(description="For after; works in this list and filters only.")
+    node: T = strawberry.field(description="The object.")
+
+
+@strawberry.type(description="One page of a list.")
+class Connection(Generic[T]):
+    """Relay's."""
+
+    edges: list[Edge[T]] = strawberry.field(description="The objects, in the list's order.")
+    page_info: PageInfo = strawberry.field(description="Where the page is.")
+    total_count: int | None = strawberry.field(
+        description="How many there are in all; null where the service does not count."
+    )

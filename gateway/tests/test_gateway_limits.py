@@ -1,0 +1,222 @@
+"""Limits: what exceeds them is refused with limit and actual, and hostile documents cost little."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from gateway.limits import Limits, check_json
+from gateway.operations import Operation, Operations, Refused
+from gateway.schema import schema
+
+C = "Q29tbXVuaXR5OmM6Yw"
+
+
+def look_up(text: str, limits: Limits | None = None) -> Operation | Refused:
+    return Operations(schema, limits).look_up(text)
+
+
+def refusal(text: str, limits: Limits | None = None) -> dict[str, Any]:
+    found = look_up(text, limits)
+    assert isinstance(found, Refused), found
+    extensions: dict[str, Any] = found.errors[0]["extensions"]
+    return extensions
+
+
+def cost(text: str, **variables: Any) -> tuple[int, int]:
+    found = look_up(text)
+    assert isinstance(found, Operation), found
+    price = found.price(variables)
+    return price.cost, price.nodes
+
+
+def doubling(count: int) -> str:
+    fragments = " ".join(
+        f"fragment f{i} on Query {{ ...f{i + 1} ...f{i + 1} }}" for i in range(count)
+    )
+    return f"{{ ...f0 }} {fragments} fragment f{count} on Query {{ viewer {{ isOperator }} }}"
+
+
+def aliased_doubling(count: int) -> str:
+    fragments = " ".join(
+        f"fragment f{i} on Query {{ ...f{i + 1} a{i}: viewer {{ isOperator }} }}"
+        for i in range(count)
+    )
+    return f"{{ ...f0 }} {fragments} fragment f{count} on Query {{ viewer {{ isOperator }} }}"
+
+
+HOSTILE = {
+    "doubling fragments x12": doubling(12),
+    "doubling fragments x90": doubling(90),
+    "aliases through fragments": aliased_doubling(60),
+    "self cycle": "{ ...a } fragment a on Query { ...a }",
+    "long cycle": "{ ...f0 } "
+    + " ".join(f"fragment f{i} on Query {{ ...f{(i + 1) % 90} }}" for i in range(90)),
+    "10,000 aliases": "{" + " ".join(f"a{i}: viewer {{ isOperator }}" for i in range(10_000)) + "}",
+    "10,000 fields": "{ viewer {" + " isOperator" * 10_000 + "} }",
+    "990 equal fields": "{ viewer {" + " isOperator" * 990 + "} }",
+    "10,000 operations": " ".join(f"query q{i} {{ __typename }}" for i in range(10_000)),
+    "10,000 directives": "{ viewer" + " @include(if: true)" * 10_000 + " { isOperator } }",
+    "300 unknown directives": "{ viewer" + " @x" * 300 + " { isOperator } }",
+    "60,000 braces": "{a" * 30_000,
+    "60,000 brackets": "{ viewer(a: " + "[" * 59_000,
+    "deep": "{ viewer " + "{ a " * 150 + "}" * 151,
+    "60,000 comments": "#\n" * 30_000 + "{ viewer { isOperator } }",
+    "a long string": '{ viewer(a: "' + "x" * 60_000 + '") { isOperator } }',
+    "a long block string": '{ viewer(a: """' + "x\n" * 30_000 + '""") { isOperator } }',
+    "a long list": "{ topics(first: 1, communityId: 1, states: [" + "DRAFT " * 900 + "]) { __typename } }",
+    "many fragments with one field": "{ viewer {"
+    + " ".join(f"...f{i}" for i in range(90))
+    + "} } "
+    + " ".join(f"fragment f{i} on Viewer {{ isOperator }}" for i in range(90)),
+    "unused fragments": "{ viewer { isOperator } } "
+    + " ".join(f"fragment f{i} on Viewer {{ isOperator }}" for i in range(120)),
+    "unknown fields": "{" + " ".join(f"x{i}" for i in range(900)) + "}",
+    "unknown types": " ".join(f"fragment f{i} on X{i} {{ a }}" for i in range(150)) + "{ viewer { isOperator } }",
+    "variables": "query q(" + " ".join(f"$v{i}: Int" for i in range(240)) + ") { viewer { isOperator } }",
+    "introspection nested": "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }",
+    "introspection wide": "{" + " ".join(f"a{i}: __schema {{ types {{ name }} }}" for i in range(60)) + "}",
+    "doubling below viewer": "{ viewer { ...f0 } } "
+    + " ".join(
+        f"fragment f{i} on Viewer {{ ...f{i + 1} ...f{i + 1} memberships {{ roles }} }}"
+        for i in range(60)
+    )
+    + " fragment f60 on Viewer { isOperator }",
+    "overlap below overlap": "{ viewer {"
+    + " ".join(f"...f{i}" for i in range(50))
+    + "} } "
+    + " ".join(
+        f"fragment f{i} on Viewer {{ memberships {{ community {{ slug name }} }} }}"
+        for i in range(50)
+    ),
+    "nulls": "\x00" * 60_000,
+    "empty": "",
+    "a surrogate escape": '{ viewer(a: "\\ud800") { isOperator } }',
+    "only a fragment": "fragment a on Query { viewer { isOperator } }",
+    "a schema": "type Query { a: Int }",
+    "a subscription": "subscription { viewer { isOperator } }",
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _as_in_the_process() -> Iterator[None]:
+    """The gateway freezes what it has loaded, so that collections stay short."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_document_is_answered_within_50_ms_of_cpu(name: str) -> None:
+    operations = Operations(schema)
+    operations.look_up("{ viewer { isOperator } }")
+    begun = time.process_time()
+    found = operations.look_up(HOSTILE[name])
+    spent = time.process_time() - begun
+    assert spent < 0.05, f"{spent * 1000:.1f} ms"
+    if isinstance(found, Refused):
+        assert found.errors[0]["extensions"]["code"]
+        assert len(str(found.errors)) < 20_000
+    assert operations.look_up(HOSTILE[name]) is found
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "maximum", "actual"),
+    [
+        ("{ viewer { " * 1 + "memberships { community { members(first: 1) { edges { node {"
+         " community { members(first: 1) { edges { node { community { vendor { name"
+         + " } }" * 1 + " }" * 11, "depth", 12, 13),
+        ("{" + " ".join(f"a{i}: viewer {{ isOperator }}" for i in range(31)) + "}", "aliases", 30, 31),
+        ("{" + " ".join(f"a{i}: __typename b{i}: viewer {{ isOperator }}" for i in range(11)) + "}",
+         "root fields", 10, 11),
+        ("mutation { a: signOutEverywhere { revoked } b: signOutEverywhere { revoked } }",
+         "root fields", 1, 2),
+        ("{ viewer" + " @include(if: true)" * 11 + " { isOperator } }", "directives", 10, 11),
+        ("{ viewer {" + " isOperator" * 6 + "} }", "repetition of isOperator", 5, 6),
+        ("query a { __typename } query b { __typename }", "operations", 1, 2),
+        (f'{{ topics(first: 1, communityId: "{C}", states: [{"DRAFT " * 101}]) {{ __typename }} }}',
+         "list length", 100, 101),
+        (f'{{ topics(first: 100, communityId: "{C}") {{ edges {{ node {{ replies(first: 3) '
+         "{ edges { node { body author { company { name } } } } } } } } }",
+         "cost", 1000, 1505),
+    ],
+)  # fmt: skip
+def test_document_beyond_a_limit_is_told_limit_and_actual(
+    text: str, limit: str, maximum: int, actual: int
+) -> None:
+    assert refusal(text) == {
+        "code": "LIMIT_EXCEEDED",
+        "limit": limit,
+        "maximum": maximum,
+        "actual": actual,
+    }
+
+
+def test_too_many_tokens_are_refused_before_the_rest_is_read() -> None:
+    assert refusal("{" + " a" * 1_000 + "}") == {
+        "code": "LIMIT_EXCEEDED",
+        "limit": "tokens",
+        "maximum": 1000,
+        "actual": "(more than 1000)",
+    }
+
+
+def test_nodes_have_a_limit_of_their_own() -> None:
+    text = (
+        f'{{ topics(first: 100, communityId: "{C}") {{ edges {{ node {{ replies(first: 100) '
+        "{ edges { cursor } } } } } }"
+    )
+    assert refusal(text, Limits(cost=100_000))["limit"] == "nodes"
+
+
+def test_cost_multiplies_with_the_page_size() -> None:
+    one = f'{{ topics(first: 1, communityId: "{C}") {{ edges {{ node {{ title }} }} }} }}'
+    twenty = f'{{ topics(first: 20, communityId: "{C}") {{ edges {{ node {{ title }} }} }} }}'
+    assert cost(one)[0] == 6
+    assert cost(twenty)[0] == 25
+
+
+def test_cost_takes_page_sizes_from_variables_and_defaults() -> None:
+    text = (
+        f'query q($n: Int! = 7) {{ topics(first: $n, communityId: "{C}") '
+        "{ edges { node { title } } } }"
+    )
+    assert cost(text)[0] == 12
+    assert cost(text, n=20)[0] == 25
+    assert cost(text, n=10**30)[0] > 1000
+    assert cost(text, n="x")[0] == 105
+    assert cost(text, n=None)[0] == 105
+    assert cost(text, n=[1])[0] == 105
+    assert cost(text, n=-5)[0] == 6
+
+
+def test_mutations_cost_ten_and_introspection_a_hundred() -> None:
+    assert cost("mutation { signOutEverywhere { revoked } }")[0] == 10
+    assert cost("{ __schema { queryType { name } } }")[0] == 100
+
+
+def test_variables_with_long_lists_or_deep_nesting_are_refused_before_coercion() -> None:
+    limits = Limits()
+    assert check_json({"a": [1] * 100, "b": {"c": [{}] * 100}}, limits) is None
+    begun = time.process_time()
+    too_long = check_json({"a": {"b": [1] * 200_000}}, limits)
+    assert time.process_time() - begun < 0.05
+    assert too_long is not None
+    assert too_long.message == "list length 200000 exceeds the limit of 100"
+    deep: Any = 1
+    for _ in range(33):
+        deep = [deep]
+    too_deep = check_json({"a": deep}, limits)
+    assert too_deep is not None
+    assert too_deep.message == "JSON depth 33 exceeds the limit of 32"
+
+
+def test_the_standard_introspection_query_passes() -> None:
+    from graphql import get_introspection_query
+
+    assert isinstance(look_up(get_introspection_query(input_value_deprecation=True)), Operation)
