@@ -1,0 +1,26 @@
+"""Builds the directory and runs it: the only file that constructs things."""
+
+from __future__ import annotations
+
+from chassis import runtime
+from guildhall.directory.v1.directory_pb2_grpc import add_DirectoryServiceServicer_to_server
+from services.directory.repository import DirectoryRepository
+from services.directory.servicer import DirectoryServicer
+from services.directory.settings import DirectorySettings
+from services.directory.use_cases import DirectoryUseCases
+
+
+async def main() -> None:
+    """Until SIGTERM."""
+    settings = DirectorySettings()  # type: ignore[call-arg]  # the environment gives them
+    async with runtime.start("directory", settings, DirectoryRepository) as process:
+        repository = DirectoryRepository(process.database)
+        use_cases = DirectoryUseCases(process.commands, repository)
+        await use_cases.persons.bootstrap_operator(settings.bootstrap_operator)
+        servicer = DirectoryServicer(use_cases, repository)
+        add_DirectoryServiceServicer_to_server(servicer, process.server)
+        await process.run()
+
+
+if __name__ == "__main__":
+    runtime.launch(main)

@@ -1,0 +1,1 @@
+"""Persons, companies, communities and what binds them; one module per aggregate."""
