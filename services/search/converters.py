@@ -1,0 +1,318 @@
+"""Other services' objects as entries, requests as questions, what was found as messages; pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from typing import TypeVar
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from chassis.errors import FieldInvalidError, PageTokenInvalidError
+from chassis.pagination import (
+    check_batch,
+    clamp_page_size,
+    decode_page_token,
+    encode_page_token,
+)
+from chassis.texts import check_line
+from guildhall.directory.v1 import directory_pb2
+from guildhall.forum.v1 import forum_pb2
+from guildhall.search.v1 import search_pb2
+from services.search.domain.entries import (
+    Entry,
+    Kind,
+    Place,
+    SpaceWall,
+    Tombstone,
+    space_key,
+)
+from services.search.domain.questions import (
+    MAX_QUERY_LENGTH,
+    MOST_TAGS,
+    Filters,
+    Found,
+    Page,
+    Question,
+    Suggested,
+    parse_terms,
+)
+from services.search.domain.synonyms import Synonyms
+
+K = TypeVar("K")
+V = TypeVar("V")
+_MAX_ID = 64
+_VISIBLE_STATES = {
+    forum_pb2.TOPIC_STATE_PUBLISHED,
+    forum_pb2.TOPIC_STATE_CLOSED,
+    forum_pb2.TOPIC_STATE_ARCHIVED,
+}
+_KINDS: Mapping[int, Kind] = {
+    search_pb2.KIND_TOPIC: Kind.TOPIC,
+    search_pb2.KIND_REPLY: Kind.REPLY,
+    search_pb2.KIND_MEMBER: Kind.MEMBER,
+    search_pb2.KIND_COMPANY: Kind.COMPANY,
+    search_pb2.KIND_SPACE: Kind.SPACE,
+}
+_KIND_VALUES = {kind: search_pb2.Kind.ValueType(value) for value, kind in _KINDS.items()}
+_SORTS = {
+    search_pb2.SORT_UNSPECIFIED: False,
+    search_pb2.SORT_RELEVANCE: False,
+    search_pb2.SORT_NEWEST: True,
+}
+# Highlights are marked with these two, so no text may hold them.
+_PRIVATE = {0xE000: None, 0xE001: None}
+
+
+class _Text(HTMLParser):
+    """Collects what is said between the tags; a block ends a word."""
+
+    _INLINE = frozenset(
+        ["a", "b", "code", "del", "em", "i", "ins", "kbd", "mark", "s", "span", "strong", "sub"]
+    )
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.pieces: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag not in self._INLINE:
+            self.pieces.append(" ")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self._INLINE:
+            self.pieces.append(" ")
+
+    def handle_data(self, data: str) -> None:
+        self.pieces.append(data)
+
+
+def plain_text(html: str) -> str:
+    """The text of safe HTML, in one line."""
+    if "<" not in html and "&" not in html:
+        return _line(html)
+    parser = _Text()
+    parser.feed(html)
+    parser.close()
+    return _line("".join(parser.pieces))
+
+
+def topic_entry(topic: forum_pb2.Topic) -> Entry | Tombstone:
+    """A topic for the readers of its space; a tombstone for what only a few may see."""
+    place = Place(Kind.TOPIC, topic.community_id, topic.id)
+    if topic.state not in _VISIBLE_STATES:
+        return Tombstone(place, topic.version)
+    question = topic.kind == forum_pb2.TOPIC_KIND_QUESTION
+    return Entry(
+        place,
+        (space_key(topic.space_id),),
+        _time(topic.create_time),
+        topic.version,
+        title=_line(topic.title),
+        body=plain_text(topic.body_html or topic.body),
+        tags=tuple(topic.tags),
+        author_id=topic.author.person_id,
+        space_id=topic.space_id,
+        topic_id=topic.id,
+        unanswered=question
+        and not topic.accepted_reply_id
+        and topic.state == forum_pb2.TOPIC_STATE_PUBLISHED,
+    )
+
+
+def reply_entry(reply: forum_pb2.Reply, topic: forum_pb2.Topic | None) -> Entry | Tombstone:
+    """A reply, as visible as its topic."""
+    place = Place(Kind.REPLY, reply.community_id, reply.id)
+    if (
+        topic is None
+        or topic.state not in _VISIBLE_STATES
+        or reply.state != forum_pb2.REPLY_STATE_PUBLISHED
+    ):
+        return Tombstone(place, reply.version)
+    return Entry(
+        place,
+        (space_key(topic.space_id),),
+        _time(reply.create_time),
+        reply.version,
+        body=plain_text(reply.body_html or reply.body),
+        tags=tuple(topic.tags),
+        author_id=reply.author.person_id,
+        space_id=topic.space_id,
+        topic_id=reply.topic_id,
+    )
+
+
+def space_wall(space: forum_pb2.Space) -> SpaceWall:
+    """Who can read a space: the forum's own rule, which an integration test compares."""
+    community = space.community_id
+    vendor = f"vendor:{community}"
+    keys: tuple[str, ...] = ()  # an audience we do not know opens to nobody
+    match space.audience:
+        case forum_pb2.AUDIENCE_COMMUNITY:
+            keys = (f"community:{community}",)
+        case forum_pb2.AUDIENCE_TIER:
+            keys = (*(f"tier:{name}@{community}" for name in space.audience_names), vendor)
+        case forum_pb2.AUDIENCE_COMPANIES:
+            keys = (*(f"company:{name}@{community}" for name in space.audience_names), vendor)
+        case forum_pb2.AUDIENCE_VENDOR:
+            keys = (vendor,)
+    return SpaceWall(space.id, community, keys)
+
+
+def space_entry(space: forum_pb2.Space) -> Entry:
+    """A space stands behind its own wall, so that moving it moves one document."""
+    return Entry(
+        Place(Kind.SPACE, space.community_id, space.id),
+        (space_key(space.id),),
+        _time(space.create_time),
+        space.version,
+        name=_line(space.name),
+        body=_line(space.description),
+        space_id=space.id,
+    )
+
+
+def member_entry(member: directory_pb2.Member) -> Entry | Tombstone:
+    """An active member, for the whole community."""
+    place = Place(Kind.MEMBER, member.community_id, member.person_id)
+    if member.state != directory_pb2.MEMBER_STATE_ACTIVE:
+        return Tombstone(place, member.version)
+    return Entry(
+        place,
+        (f"community:{member.community_id}",),
+        _time(member.join_time),
+        member.version,
+        name=_line(member.display_name),
+    )
+
+
+def company_entry(company: directory_pb2.Company, community_id: str) -> Entry:
+    """A company, for the whole community."""
+    return Entry(
+        Place(Kind.COMPANY, community_id, company.id),
+        (f"community:{community_id}",),
+        _time(company.create_time),
+        company.version,
+        name=_line(company.name),
+        body=_line(company.description),
+    )
+
+
+def question(request: search_pb2.SearchRequest) -> Question:
+    """What is asked. Refuses with TEXT_INVALID, FIELD_INVALID, PAGE_TOKEN_INVALID."""
+    text = check_line(request.query, "query", least=0, most=MAX_QUERY_LENGTH)
+    terms = parse_terms(text)
+    # Without words nothing is more relevant than another thing.
+    newest = _known(_SORTS, request.sort, "sort") or not terms
+    if len(request.tags) > MOST_TAGS:
+        raise FieldInvalidError(f"at most {MOST_TAGS} tags", field="tags")
+    filters = Filters(
+        kinds=tuple(dict.fromkeys(_known(_KINDS, kind, "kinds") for kind in request.kinds)),
+        tags=tuple(check_line(tag, "tags", most=_MAX_ID) for tag in request.tags),
+        author_id=check_line(request.author_id, "author_id", least=0, most=_MAX_ID),
+        space_id=check_line(request.space_id, "space_id", least=0, most=_MAX_ID),
+        from_time=_bound(request, "from_time"),
+        to_time=_bound(request, "to_time"),
+        unanswered=request.unanswered,
+    )
+    return Question(
+        text,
+        terms,
+        filters,
+        newest,
+        _after(request.page_token, newest),
+        clamp_page_size(request.page_size),
+        request.with_facets,
+        request.with_highlights,
+        request.with_total,
+    )
+
+
+def communities(asked: Sequence[str]) -> list[str]:
+    """The communities asked for, each once. Refuses with FIELD_INVALID."""
+    return check_batch(list(asked), "community_ids")
+
+
+def page_to_proto(page: Page) -> search_pb2.SearchResponse:
+    """A page of hits."""
+    hits = [_hit_to_proto(found) for found in page.hits]
+    return search_pb2.SearchResponse(
+        hits=hits,
+        next_page_token=hits[-1].page_token if page.more and hits else "",
+        total=page.total,
+        facets=[
+            search_pb2.Facet(
+                name=name,
+                values=[search_pb2.FacetValue(value=v, count=count) for v, count in values],
+            )
+            for name, values in (page.facets or {}).items()
+        ],
+    )
+
+
+def suggestion_to_proto(suggested: Suggested) -> search_pb2.Suggestion:
+    """One suggestion."""
+    return search_pb2.Suggestion(
+        text=suggested.text,
+        kind=_KIND_VALUES[suggested.place.kind],
+        community_id=suggested.place.community_id,
+        id=suggested.place.id,
+    )
+
+
+def synonyms_to_proto(
+    community_id: str, synonyms: Synonyms | None, version: int
+) -> search_pb2.Synonyms:
+    """A community's synonyms; version 0: it never had any."""
+    return search_pb2.Synonyms(
+        community_id=community_id,
+        sets=[search_pb2.SynonymSet(phrases=s) for s in (synonyms.sets if synonyms else ())],
+        version=version,
+    )
+
+
+def _hit_to_proto(found: Found) -> search_pb2.Hit:
+    return search_pb2.Hit(
+        kind=_KIND_VALUES[found.place.kind],
+        community_id=found.place.community_id,
+        id=found.place.id,
+        topic_id=found.topic_id,
+        score=found.score,
+        title_highlight=found.title_highlight,
+        body_highlight=found.body_highlight,
+        page_token=encode_page_token(*found.order),
+    )
+
+
+def _after(token: str, newest: bool) -> tuple[float | int, str] | None:
+    if not token:
+        return None
+    value, key = decode_page_token(token, int if newest else float, str)
+    if not (math.isfinite(value) and abs(value) < 1 << 53):
+        raise PageTokenInvalidError(field="page_token")
+    return value, key
+
+
+def _known(values: Mapping[K, V], value: K, field: str) -> V:
+    if value not in values:
+        raise FieldInvalidError(f"{field} is none of the known ones", field=field)
+    return values[value]
+
+
+def _bound(request: search_pb2.SearchRequest, field: str) -> datetime | None:
+    if not request.HasField(field):  # type: ignore[arg-type]
+        return None
+    try:
+        return _time(getattr(request, field))
+    except (ValueError, OverflowError):
+        raise FieldInvalidError(f"{field} is no time", field=field) from None
+
+
+def _time(timestamp: Timestamp) -> datetime:
+    return timestamp.ToDatetime(UTC)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.translate(_PRIVATE).split())

@@ -1,0 +1,1 @@
+"""What can be found, how it is asked for, and which words stand for each other."""

@@ -1,0 +1,71 @@
+"""What can be found: entries of the index, and the walls of the spaces most of them are in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What an entry is of."""
+
+    TOPIC = "TOPIC"
+    REPLY = "REPLY"
+    MEMBER = "MEMBER"
+    COMPANY = "COMPANY"
+    SPACE = "SPACE"
+
+
+def space_key(space_id: str) -> str:
+    """The key that whoever can read a space holds; what is in the space stores this one only."""
+    return f"space:{space_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which object of which community."""
+
+    kind: Kind
+    community_id: str
+    id: str
+
+    @property
+    def key(self) -> str:
+        """The same object has one key for ever: a person is a member of several communities."""
+        return f"{self.kind}|{self.community_id}|{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One object as it can be found. A reply carries its topic's tags, for filters only."""
+
+    place: Place
+    read_keys: tuple[str, ...]
+    time: datetime
+    source_version: int  # the object's own, for people who compare
+    title: str = ""  # of a topic
+    name: str = ""  # of a member, company or space
+    body: str = ""  # plain text
+    tags: tuple[str, ...] = ()
+    author_id: str = ""
+    space_id: str = ""
+    topic_id: str = ""
+    unanswered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """Nobody can find this now. It keeps no text, and keeps older writes from bringing it back."""
+
+    place: Place
+    source_version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceWall:
+    """Who can read a space; no keys: nobody."""
+
+    id: str
+    community_id: str
+    read_keys: tuple[str, ...]

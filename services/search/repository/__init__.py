@@ -1,0 +1,145 @@
+"""What search keeps in MongoDB: walls of spaces, synonyms, memberships, the clock of its writes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import ClassVar
+
+from pymongo import ReturnDocument, UpdateOne
+
+from chassis.decisions import PLATFORM, Aggregates, Document
+from chassis.mongo import Database, Index, Migration
+from services.search.domain.entries import SpaceWall
+from services.search.domain.synonyms import Synonyms, Thesaurus
+
+PREPARED, LIVE = "prepared", "live"  # marks of generations
+_CLOCK = "index"
+
+
+def _load_synonyms(document: Document) -> Synonyms:
+    return Synonyms(tuple(tuple(phrases) for phrases in document["sets"]))
+
+
+def _dump_synonyms(synonyms: Synonyms) -> Document:
+    return {"sets": [list(phrases) for phrases in synonyms.sets]}
+
+
+class SearchRepository:
+    """Search's own documents; the index is SearchIndex."""
+
+    indexes: ClassVar[Sequence[Index]] = (
+        Index("spaces", [("community_id", 1), ("read_keys", 1), ("_id", 1)], "readable"),
+        Index("memberships", [("community_id", 1), ("company_id", 1), ("_id", 1)], "company"),
+        Index("synonyms", [("community_id", 1)], "community"),
+    )
+    migrations: ClassVar[Sequence[Migration]] = ()
+    synonyms = Aggregates("synonyms", "synonyms", _load_synonyms, _dump_synonyms)
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._thesauri: dict[str, tuple[int, Thesaurus]] = {}  # by community, with its seq
+
+    async def next_tick(self) -> int:
+        """A number greater than all before, in all replicas: taken before what is to be indexed is
+        fetched, it is the version it is written with.
+
+        Of two writes of one document the later tick wins. That is never the staler: whatever
+        changes after a tick is heard as a domain event, and heard later it gets a later tick and is
+        fetched after the change. So the last tick of all was fetched when nothing was to come,
+        however many aggregates went into the document. It follows the server's clock in
+        microseconds, so that a restored database does not fall behind what the index has.
+        """
+        now = {"$multiply": [{"$toLong": "$$NOW"}, 1000]}
+        clock = await self._database.clocks.find_one_and_update(
+            {"_id": _CLOCK, "community_id": PLATFORM},
+            [{"$set": {"tick": {"$max": [now, {"$add": [{"$ifNull": ["$tick", 0]}, 1]}]}}}],
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        if clock is None:
+            raise AssertionError("an upsert finds what it made")
+        return int(clock["tick"])
+
+    async def mark(self, generation: int, state: str) -> None:
+        """Remember that this generation's index was made, or is searched."""
+        await self._database.generations.update_one(
+            {"_id": generation, "community_id": PLATFORM}, {"$set": {"state": state}}, upsert=True
+        )
+
+    async def find_mark(self, generation: int) -> str:
+        """PREPARED, LIVE, or nothing."""
+        row = await self._database.generations.find_one({"_id": generation})
+        return row["state"] if row else ""
+
+    async def forget(self, generation: int) -> None:
+        """This generation's index was deleted."""
+        await self._database.generations.delete_one({"_id": generation})
+
+    async def put_walls(self, tick: int, walls: Sequence[SpaceWall]) -> None:
+        """Store who can read these spaces, unless a later tick has said it."""
+        if not walls:
+            return
+        operations = []
+        for wall in walls:
+            key = {"_id": wall.id, "community_id": wall.community_id}
+            document = {**key, "read_keys": list(wall.read_keys), "tick": tick}
+            newest = {"$cond": [{"$gt": ["$tick", tick]}, "$$ROOT", {"$literal": document}]}
+            operations.append(UpdateOne(key, [{"$replaceWith": newest}], upsert=True))
+        await self._database.spaces.bulk_write(operations, ordered=False)
+
+    async def find_readable_spaces(
+        self, keyrings: Mapping[str, Sequence[str]]
+    ) -> dict[str, list[str]]:
+        """For each community the ids of the spaces that its keys open."""
+        found: dict[str, list[str]] = {community: [] for community in keyrings}
+        clauses = [
+            {"community_id": community, "read_keys": {"$in": list(keys)}}
+            for community, keys in keyrings.items()
+            if keys
+        ]
+        if clauses:
+            rows = self._database.spaces.find({"$or": clauses}, {"community_id": 1})
+            async for row in rows:
+                found[row["community_id"]].append(row["_id"])
+        return found
+
+    async def put_memberships(self, rows: Collection[tuple[str, str, str]]) -> None:
+        """Remember (community, company, person), for when the company's enrolment changes."""
+        if not rows:
+            return
+        operations = [
+            UpdateOne(
+                {"_id": f"{community}|{company}|{person}", "community_id": community},
+                {"$set": {"company_id": company, "person_id": person}},
+                upsert=True,
+            )
+            for community, company, person in sorted(rows)
+        ]
+        await self._database.memberships.bulk_write(operations, ordered=False)
+
+    async def find_people(self, community_id: str, company_id: str) -> list[str]:
+        """Everyone who was ever a member for this company."""
+        query = {"community_id": community_id, "company_id": company_id}
+        return [row["person_id"] async for row in self._database.memberships.find(query)]
+
+    async def get_synonyms(self, community_id: str) -> tuple[Synonyms | None, int]:
+        """A community's synonyms and their version; None and 0 where it never had any."""
+        document = await self._database.synonyms.find_one(
+            {"_id": community_id, "community_id": community_id}
+        )
+        return (_load_synonyms(document), document["seq"]) if document else (None, 0)
+
+    async def find_thesauri(self, communities: Collection[str]) -> dict[str, Thesaurus]:
+        """The synonyms of these communities as of now; what did not change is not read again."""
+        among = {"community_id": {"$in": list(communities)}}
+        rows = self._database.synonyms.find(among, {"community_id": 1, "seq": 1})
+        found: dict[str, Thesaurus] = {}
+        async for row in rows:
+            community = row["community_id"]
+            seq, thesaurus = self._thesauri.get(community, (0, None))
+            if thesaurus is None or seq != row["seq"]:
+                synonyms, seq = await self.get_synonyms(community)
+                thesaurus = Thesaurus(synonyms or Synonyms())
+                self._thesauri[community] = seq, thesaurus
+            found[community] = thesaurus
+        return found

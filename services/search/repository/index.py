@@ -1,0 +1,354 @@
+"""The index in OpenSearch: generations behind an alias, writes in bulks, reads behind walls."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import html
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from opensearchpy import AsyncOpenSearch
+from opensearchpy.exceptions import (
+    ConnectionError as EngineConnectionError,
+)
+from opensearchpy.exceptions import (
+    NotFoundError,
+    TransportError,
+)
+from opensearchpy.serializer import JSONSerializer
+from opentelemetry.trace import SpanKind
+
+from chassis import telemetry
+from services.search.domain.entries import Entry, Kind, Place, Tombstone
+from services.search.domain.questions import (
+    Alternatives,
+    Found,
+    IndexMissingError,
+    Page,
+    Question,
+    SearchUnavailableError,
+    Suggested,
+    Walls,
+)
+from services.search.repository.queries import (
+    MARK,
+    UNMARK,
+    milliseconds,
+    search_body,
+    suggest_body,
+)
+from services.search.repository.schema import (
+    ALIAS,
+    generation_of,
+    index_body,
+    index_name,
+    write_alias,
+)
+
+Document = dict[str, Any]
+
+READ_TIMEOUT = 2.5  # seconds; the engine itself is told 2
+WRITE_TIMEOUT = 20.0
+_MOST_DOCUMENTS, _MOST_BYTES = 500, 4 << 20  # of one bulk
+_OUTAGES = {429, 500, 502, 503, 504}
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What answers: OpenSearch, or osmem with its API but without its memory."""
+
+    name: str
+    version: str
+
+    @property
+    def keeps(self) -> bool:
+        """Whether a restart leaves the index there."""
+        return self.name != "osmem"
+
+
+class _Serializer(JSONSerializer):
+    """JSON a good deal faster."""
+
+    def loads(self, s: Any) -> Any:
+        return orjson.loads(s)
+
+
+def connect(url: str) -> AsyncOpenSearch:
+    """A client; nothing is asked of the engine yet."""
+    serializer = _Serializer()
+    return AsyncOpenSearch(
+        hosts=[url],
+        timeout=READ_TIMEOUT,
+        max_retries=1,
+        retry_on_timeout=False,
+        serializer=serializer,
+        serializers={"application/json": serializer},
+    )
+
+
+class SearchIndex:
+    """Entries as documents, written through and read from one alias."""
+
+    def __init__(
+        self,
+        client: AsyncOpenSearch,
+        *,
+        shards: int = 1,
+        replicas: str = "0-1",
+        refresh_interval: str = "250ms",
+    ) -> None:
+        self._client = client
+        self._shards = shards
+        self._replicas = replicas
+        self._refresh_interval = refresh_interval
+
+    async def engine(self) -> Engine:
+        """Who answers. Raises SearchUnavailableError where nobody does."""
+        with _outages():
+            info = await self._client.info()
+        name = info["version"].get("distribution", "unknown")
+        if info.get("cluster_name") == "osmem":
+            name = "osmem"
+        return Engine(name, info["version"]["number"])
+
+    async def live_generation(self) -> int | None:
+        """The generation that is searched; None where there is none."""
+        with _outages():
+            try:
+                held = await self._client.indices.get_alias(name=ALIAS)
+            except NotFoundError:
+                return None
+        return max(map(generation_of, held), default=None)
+
+    async def prepare(self, generation: int) -> None:
+        """Make the index of a new generation; one that is there stays as it is."""
+        body = index_body(generation, shards=self._shards, replicas=self._replicas)
+        with _outages():
+            try:
+                await self._client.indices.create(
+                    index=index_name(generation), body=body, timeout=WRITE_TIMEOUT
+                )
+            except TransportError as error:
+                if error.error != "resource_already_exists_exception":
+                    raise
+
+    async def switch(self, generation: int) -> None:
+        """Refresh this generation, let the alias name it alone, and from now on refresh often."""
+        name = index_name(generation)
+        with _outages():
+            await self._client.indices.put_settings(
+                index=name, body={"index": {"refresh_interval": self._refresh_interval}}
+            )
+            await self._client.indices.refresh(index=name, request_timeout=WRITE_TIMEOUT)
+            try:
+                held = list(await self._client.indices.get_alias(name=ALIAS))
+            except NotFoundError:
+                held = []
+            actions: list[Document] = [
+                {"remove": {"index": other, "alias": ALIAS}} for other in held if other != name
+            ]
+            actions.append({"add": {"index": name, "alias": ALIAS}})
+            await self._client.indices.update_aliases(body={"actions": actions})
+
+    async def exists(self, generation: int) -> bool:
+        """Whether this generation's index is there."""
+        with _outages():
+            return bool(await self._client.indices.exists(index=index_name(generation)))
+
+    async def drop(self, generation: int) -> None:
+        """Delete a generation; harmless where it is gone."""
+        with _outages(), contextlib.suppress(NotFoundError):
+            await self._client.indices.delete(index=index_name(generation))
+
+    async def put(self, generation: int, tick: int, entries: Sequence[Entry | Tombstone]) -> int:
+        """Write whole documents with the external version `tick`; how many were written.
+
+        Where a document with a later tick is there already, it stays.
+        """
+        written = 0
+        for chunk in _chunks(generation, tick, entries):
+            with telemetry.span("index.bulk", kind=SpanKind.CLIENT), _outages():
+                answer = await self._client.bulk(
+                    body=chunk, params={"require_alias": "true"}, request_timeout=WRITE_TIMEOUT
+                )
+            written += _check_bulk(answer)
+        return written
+
+    async def search(
+        self, question: Question, walls: Walls, alternatives: Alternatives, reader: str
+    ) -> Page:
+        """One page of what these keys open. `reader` is sent to the same copies again and again,
+        so that scores do not change between pages.
+        """
+        answer = await self._search(search_body(question, walls, alternatives), walls, reader)
+        hits = answer["hits"]
+        found = tuple(_found(hit) for hit in hits["hits"][: question.size])
+        return Page(
+            found,
+            more=len(hits["hits"]) > question.size,
+            total=hits["total"]["value"] if question.with_total else 0,
+            facets={
+                name: [(bucket["key"], bucket["doc_count"]) for bucket in counted["buckets"]]
+                for name, counted in answer.get("aggregations", {}).items()
+            },
+        )
+
+    async def suggest(self, prefix: str, walls: Walls, reader: str) -> list[Suggested]:
+        """Titles and names that begin so, best first; some may say the same."""
+        answer = await self._search(suggest_body(prefix, walls), walls, reader)
+        return [
+            Suggested(_place(hit["fields"]), hit["_source"]["suggest"])
+            for hit in answer["hits"]["hits"]
+        ]
+
+    async def purge(self, before: datetime) -> int:
+        """Delete tombstones that were written before then; how many."""
+        query = {
+            "bool": {
+                "filter": [
+                    {"term": {"deleted": True}},
+                    {"range": {"write_time": {"lt": milliseconds(before)}}},
+                ]
+            }
+        }
+        with _outages():
+            answer = await self._client.delete_by_query(
+                index=ALIAS,
+                body={"query": query},
+                params={"conflicts": "proceed"},
+                request_timeout=WRITE_TIMEOUT,
+            )
+        deleted: int = answer["deleted"]
+        return deleted
+
+    async def refresh(self) -> None:
+        """Show all that was written; for tests and tools."""
+        with _outages():
+            await self._client.indices.refresh(index=f"{ALIAS}-g*", request_timeout=WRITE_TIMEOUT)
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._client.close()
+
+    async def _search(self, body: Document, walls: Walls, reader: str) -> Document:
+        params = {
+            "routing": ",".join(walls),
+            "preference": hashlib.blake2s(reader.encode(), digest_size=8).hexdigest(),
+            "allow_partial_search_results": "false",
+        }
+        with telemetry.span("index.search", kind=SpanKind.CLIENT), _outages():
+            try:
+                answer: Document = await self._client.search(index=ALIAS, body=body, params=params)
+            except NotFoundError:
+                raise IndexMissingError(retry_after=1.0) from None
+        if answer.get("timed_out") or answer["_shards"]["failed"]:
+            raise SearchUnavailableError("the search took too long", retry_after=1.0)
+        return answer
+
+
+@contextlib.contextmanager
+def _outages() -> Iterator[None]:
+    """An engine that cannot be reached or cannot cope is an outage; all else is a bug of ours."""
+    try:
+        yield
+    except EngineConnectionError:
+        raise SearchUnavailableError("the index cannot be reached", retry_after=1.0) from None
+    except TransportError as error:
+        if error.status_code in _OUTAGES:
+            raise SearchUnavailableError("the index cannot cope", retry_after=1.0) from None
+        raise
+
+
+def _chunks(generation: int, tick: int, entries: Sequence[Entry | Tombstone]) -> Iterator[bytes]:
+    lines: list[bytes] = []
+    size = 0
+    now = milliseconds(datetime.now(UTC))
+    for entry in entries:
+        place = entry.place
+        action = {
+            "_index": write_alias(generation),
+            "_id": place.key,
+            "routing": place.community_id,
+            "version": tick,
+            "version_type": "external_gte",
+        }
+        lines += (orjson.dumps({"index": action}), orjson.dumps(_document(entry, now)))
+        size += len(lines[-1])
+        if len(lines) >= 2 * _MOST_DOCUMENTS or size >= _MOST_BYTES:
+            yield b"\n".join(lines) + b"\n"
+            lines, size = [], 0
+    if lines:
+        yield b"\n".join(lines) + b"\n"
+
+
+def _document(entry: Entry | Tombstone, now: int) -> Document:
+    place = entry.place
+    document: Document = {
+        "key": place.key,
+        "kind": place.kind,
+        "community_id": place.community_id,
+        "id": place.id,
+        "source_version": entry.source_version,
+        "write_time": now,
+    }
+    if isinstance(entry, Tombstone):
+        return {**document, "deleted": True}
+    document |= {
+        "deleted": False,
+        "read_keys": list(entry.read_keys),
+        "time": milliseconds(entry.time),
+        "title": entry.title,
+        "name": entry.name,
+        "suggest": entry.title or entry.name,
+        "body": entry.body,
+        "tags": list(entry.tags),
+        "author_id": entry.author_id,
+        "space_id": entry.space_id,
+        "topic_id": entry.topic_id,
+        "unanswered": entry.unanswered,
+    }
+    if place.kind is Kind.TOPIC:
+        document["tag_words"] = list(entry.tags)
+    return {name: value for name, value in document.items() if value not in ("", [])}
+
+
+def _check_bulk(answer: Document) -> int:
+    """How many were written. A later version that is there is fine; a missing index an outage."""
+    written = 0
+    for item in answer["items"]:
+        result = item["index"]
+        if result["status"] in (200, 201):
+            written += 1
+        elif result["status"] == 404:
+            raise IndexMissingError(retry_after=1.0)
+        elif result["status"] in _OUTAGES:
+            raise SearchUnavailableError("the index takes no documents now", retry_after=1.0)
+        elif result["status"] != 409:
+            raise RuntimeError(f"{result['_id']} was refused: {result['error']['type']}")
+    return written
+
+
+def _place(fields: Document) -> Place:
+    return Place(Kind(fields["kind"][0]), fields["community_id"][0], fields["id"][0])
+
+
+def _found(hit: Document) -> Found:
+    fields, marked = hit["fields"], hit.get("highlight", {})
+    return Found(
+        _place(fields),
+        topic_id=next(iter(fields.get("topic_id", ())), ""),
+        score=hit["_score"] or 0.0,
+        order=tuple(hit["sort"]),
+        title_highlight=_safe(marked.get("title") or marked.get("name")),
+        body_highlight=_safe(marked.get("body")),
+    )
+
+
+def _safe(fragments: Sequence[str] | None) -> str:
+    """All text escaped, then our marks: no engine is trusted with that."""
+    escaped = html.escape(" … ".join(fragments or ()))
+    return escaped.replace(MARK, "<mark>").replace(UNMARK, "</mark>")

@@ -1,0 +1,219 @@
+"""Questions as OpenSearch bodies; pure. The wall is a filter at the root of every one of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from services.search.domain.questions import (
+    Alternatives,
+    Filters,
+    Question,
+    Term,
+    Walls,
+    telling,
+)
+
+Body = dict[str, Any]
+
+MOST_COUNTED = 10_000  # totals are exact up to here
+TIMEOUT = "2s"
+MARK, UNMARK = "\ue000", "\ue001"  # private use: no indexed text holds them
+_FIELDS = ("title^3", "name^3", "tag_words^2", "body")
+_PHRASE_FIELDS = ("title^2", "body")
+_FORGIVING_TERMS = 8  # slips are looked for in short queries only
+_TAGS_COUNTED = 20
+SUGGESTIONS_READ = 30  # some say the same
+
+
+def search_body(question: Question, walls: Walls, alternatives: Alternatives) -> Body:
+    """The whole request; one hit more than the page has, to know whether there is another page."""
+    body: Body = {
+        "size": question.size + 1,
+        "query": _query(question, walls, alternatives),
+        "sort": [{"time": "desc"}, {"key": "desc"}]
+        if question.newest
+        else [{"_score": "desc"}, {"key": "asc"}],
+        "track_scores": True,
+        "track_total_hits": MOST_COUNTED if question.with_total else False,
+        "timeout": TIMEOUT,
+        "_source": False,
+        "docvalue_fields": ["kind", "community_id", "id", "topic_id"],
+    }
+    if question.after is not None:
+        body["search_after"] = list(question.after)
+    if question.with_highlights:
+        body["highlight"] = {
+            "pre_tags": [MARK],
+            "post_tags": [UNMARK],
+            "fields": {
+                "title": {"number_of_fragments": 0, "no_match_size": 256},
+                "name": {"number_of_fragments": 0, "no_match_size": 256},
+                "body": {"number_of_fragments": 1, "fragment_size": 160, "no_match_size": 160},
+            },
+        }
+    if question.with_facets:
+        body["aggs"] = {
+            "kind": {"terms": {"field": "kind", "size": 10}},
+            "community": {"terms": {"field": "community_id", "size": 100}},
+            "tag": {"terms": {"field": "tags", "size": _TAGS_COUNTED}},
+        }
+    return body
+
+
+def suggest_body(prefix: str, walls: Walls) -> Body:
+    """Titles and names with these words, the last of them begun.
+
+    Prefixes are looked up in an index of prefixes: never in a list cut off after some number of
+    terms, where terms of what is invisible would push out others.
+    """
+    words = {
+        "multi_match": {
+            "query": prefix,
+            "type": "bool_prefix",
+            "operator": "and",
+            "fields": ["suggest", "suggest._2gram"],
+        }
+    }
+    return {
+        "size": SUGGESTIONS_READ,
+        "query": {"bool": {"must": [words], "filter": [wall(walls)]}},
+        "sort": [{"_score": "desc"}, {"key": "asc"}],
+        "track_total_hits": False,
+        "timeout": TIMEOUT,
+        "_source": ["suggest"],
+        "docvalue_fields": ["kind", "community_id", "id"],
+    }
+
+
+def wall(walls: Walls) -> Body:
+    """What these keys open: for each community those that count there."""
+    if not walls:
+        raise AssertionError("nobody asks")
+    return {
+        "bool": {
+            "should": [
+                {
+                    "bool": {
+                        "filter": [
+                            {"term": {"community_id": community}},
+                            {"terms": {"read_keys": list(keys)}},
+                        ]
+                    }
+                }
+                for community, keys in walls.items()
+            ],
+            "minimum_should_match": 1,
+            "must_not": [{"term": {"deleted": True}}],
+        }
+    }
+
+
+def _query(question: Question, walls: Walls, alternatives: Alternatives) -> Body:
+    query: Body = {"filter": [wall(walls), *_filters(question.filters)]}
+    if question.terms:
+        query["must"], query["should"] = _words(question, alternatives)
+    return {"bool": query}
+
+
+def _filters(filters: Filters) -> list[Body]:
+    found: list[Body] = []
+    if filters.kinds:
+        found.append({"terms": {"kind": list(filters.kinds)}})
+    found.extend({"term": {"tags": tag}} for tag in filters.tags)
+    if filters.author_id:
+        found.append({"term": {"author_id": filters.author_id}})
+    if filters.space_id:
+        found.append({"term": {"space_id": filters.space_id}})
+    if filters.unanswered:
+        found.append({"term": {"unanswered": True}})
+    if filters.from_time or filters.to_time:
+        bounds: dict[str, int] = {}
+        if filters.from_time:
+            bounds["gte"] = milliseconds(filters.from_time)
+        if filters.to_time:
+            bounds["lt"] = milliseconds(filters.to_time)
+        found.append({"range": {"time": bounds}})
+    return found
+
+
+def _words(question: Question, alternatives: Alternatives) -> tuple[list[Body], list[Body]]:
+    """What must match, and what makes a match better."""
+    positions = telling(question.terms)
+    forgiving = len(positions) <= _FORGIVING_TERMS
+    must: list[Body] = []
+    some: list[Body] = []
+    for position in positions:
+        term = question.terms[position]
+        (must if term.quoted else some).append(
+            _term(term, _guarded(position, alternatives), forgiving=forgiving)
+        )
+    if some:
+        must.append(
+            {"bool": {"should": some, "minimum_should_match": _needed(len(some))}}
+            if len(some) > 1
+            else some[0]
+        )
+    together = [term.text for term in question.terms if not term.quoted]
+    better = [_match(" ".join(together), _PHRASE_FIELDS, phrase=True, slop=2)]
+    return must, better if len(together) > 1 else []
+
+
+def _needed(terms: int) -> int:
+    """How many of the words a hit has: both of two, at least 70 % of more."""
+    return terms if terms <= 2 else math.ceil(terms * 0.7)
+
+
+def _term(term: Term, others: Sequence[Body], *, forgiving: bool) -> Body:
+    """One word or phrase, or what stands for it; the best of them counts."""
+    ways: list[Body] = [_match(term.text, _FIELDS, phrase=term.phrase)]
+    if forgiving and term.forgiving:
+        # A constant score: all terms near the word count, not the most frequent of an index that
+        # others share.
+        slip = _match(term.text, _FIELDS, boost=0.2)
+        slip["multi_match"] |= {
+            "fuzziness": "AUTO:4,8",
+            "prefix_length": 1,
+            "fuzzy_rewrite": "constant_score",
+        }
+        ways.append(slip)
+    ways.extend(others)
+    return {"dis_max": {"queries": ways}} if len(ways) > 1 else ways[0]
+
+
+def _guarded(position: int, alternatives: Alternatives) -> list[Body]:
+    """A community's synonyms find its own entries only."""
+    return [
+        {
+            "bool": {
+                "filter": [{"term": {"community_id": community}}],
+                "must": [_match(phrase, _FIELDS, phrase=True, boost=0.8)],
+            }
+        }
+        for community, found in alternatives.items()
+        for phrase in found.get(position, ())
+    ]
+
+
+def _match(
+    text: str,
+    fields: Sequence[str],
+    *,
+    phrase: bool = False,
+    boost: float = 1.0,
+    slop: int = 0,
+) -> Body:
+    match: Mapping[str, Any] = {"query": text, "fields": list(fields), "tie_breaker": 0.2}
+    match = {**match, "type": "phrase"} if phrase else {**match, "operator": "and"}
+    if slop:
+        match = {**match, "slop": slop}
+    if boost != 1.0:
+        match = {**match, "boost": boost}
+    return {"multi_match": dict(match)}
+
+
+def milliseconds(time: datetime) -> int:
+    """As the index keeps times."""
+    return round(time.timestamp() * 1000)

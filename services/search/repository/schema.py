@@ -1,0 +1,79 @@
+"""The index: its settings and its strict mapping."""
+
+from __future__ import annotations
+
+from typing import Any
+
+ALIAS = "guildhall"
+
+# On osmem an unknown stemmer is no error but breaks the analyzer; porter2 is the same on both.
+_ANALYSIS = {
+    "filter": {"stems": {"type": "stemmer", "language": "porter2"}},
+    "analyzer": {
+        "prose": {
+            "type": "custom",
+            "tokenizer": "standard",
+            "filter": ["lowercase", "asciifolding", "stems"],
+        },
+        "words": {
+            "type": "custom",
+            "tokenizer": "standard",
+            "filter": ["lowercase", "asciifolding"],
+        },
+    },
+}
+_KEYWORD = {"type": "keyword", "ignore_above": 256}
+_MAPPING = {
+    "dynamic": "strict",
+    "_routing": {"required": True},
+    "properties": {
+        "key": {"type": "keyword"},
+        "kind": _KEYWORD,
+        "community_id": _KEYWORD,
+        "id": _KEYWORD,
+        "read_keys": {"type": "keyword"},
+        "title": {"type": "text", "analyzer": "prose"},
+        "name": {"type": "text", "analyzer": "words"},
+        "body": {"type": "text", "analyzer": "prose"},
+        "tags": _KEYWORD,
+        "tag_words": {"type": "text", "analyzer": "prose", "norms": False},
+        "suggest": {"type": "search_as_you_type", "analyzer": "words", "max_shingle_size": 2},
+        "author_id": _KEYWORD,
+        "space_id": _KEYWORD,
+        "topic_id": _KEYWORD,
+        "unanswered": {"type": "boolean"},
+        "time": {"type": "date", "format": "epoch_millis"},
+        "deleted": {"type": "boolean"},
+        "source_version": {"type": "long", "index": False},
+        "write_time": {"type": "date", "format": "epoch_millis"},
+    },
+}
+
+
+def index_name(generation: int) -> str:
+    """The index of one generation."""
+    return f"{ALIAS}-g{generation}"
+
+
+def write_alias(generation: int) -> str:
+    """What is written through: an index that is gone is missed then, not made without mapping."""
+    return f"{ALIAS}-g{generation}-write"
+
+
+def generation_of(index: str) -> int:
+    """Back from index_name."""
+    return int(index.removeprefix(f"{ALIAS}-g"))
+
+
+def index_body(generation: int, *, shards: int, replicas: str) -> dict[str, Any]:
+    """A new index; it is refreshed once, when it is switched to."""
+    return {
+        "settings": {
+            "number_of_shards": shards,
+            "auto_expand_replicas": replicas,
+            "refresh_interval": "-1",
+            "analysis": _ANALYSIS,
+        },
+        "mappings": _MAPPING,
+        "aliases": {write_alias(generation): {}},
+    }

@@ -1,0 +1,1 @@
+"""What search does: finds, suggests, keeps synonyms, projects what others own."""

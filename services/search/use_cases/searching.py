@@ -1,0 +1,84 @@
+"""Find and suggest, as the person who asks: walls first, words then."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from chassis.actors import Actor
+from chassis.texts import check_line
+from guildhall.search.v1 import search_pb2
+from services.search import converters
+from services.search.domain.entries import space_key
+from services.search.domain.questions import MAX_QUERY_LENGTH, Alternatives, Question, distinct
+from services.search.repository import SearchRepository
+from services.search.repository.index import SearchIndex
+
+
+class Searching:
+    """One search over all of a person's communities, each behind its own keys."""
+
+    def __init__(self, repository: SearchRepository, index: SearchIndex) -> None:
+        self._repository = repository
+        self._index = index
+
+    async def search(
+        self, actor: Actor, request: search_pb2.SearchRequest
+    ) -> search_pb2.SearchResponse:
+        """A page of what this person can read and what was asked for.
+
+        A community that is not theirs holds nothing, as one that does not exist.
+        """
+        question = converters.question(request)
+        walls, alternatives = await asyncio.gather(
+            self._walls(actor, request.community_ids),
+            self._alternatives(actor, request.community_ids, question),
+        )
+        if not walls:
+            return search_pb2.SearchResponse()
+        page = await self._index.search(question, walls, alternatives, actor.name)
+        return converters.page_to_proto(page)
+
+    async def suggest(
+        self, actor: Actor, request: search_pb2.SuggestRequest
+    ) -> search_pb2.SuggestResponse:
+        """Titles and names of what this person can read; nothing for nothing typed."""
+        prefix = check_line(request.prefix, "prefix", least=0, most=MAX_QUERY_LENGTH)
+        walls = await self._walls(actor, request.community_ids)
+        if not walls or not prefix:
+            return search_pb2.SuggestResponse()
+        found = distinct(await self._index.suggest(prefix, walls, actor.name))
+        return search_pb2.SuggestResponse(
+            suggestions=[converters.suggestion_to_proto(suggested) for suggested in found]
+        )
+
+    async def _walls(self, actor: Actor, asked: Sequence[str]) -> dict[str, list[str]]:
+        keyrings = {
+            community: list(keys)
+            for community in _communities(actor, asked)
+            if (keys := actor.keys(community))
+        }
+        readable = await self._repository.find_readable_spaces(keyrings) if keyrings else {}
+        return {
+            community: keys + [space_key(id_) for id_ in readable[community]]
+            for community, keys in keyrings.items()
+        }
+
+    async def _alternatives(
+        self, actor: Actor, asked: Sequence[str], question: Question
+    ) -> Alternatives:
+        communities = _communities(actor, asked)
+        if not (communities and question.terms):
+            return {}
+        thesauri = await self._repository.find_thesauri(communities)
+        return {
+            community: found
+            for community, thesaurus in thesauri.items()
+            if (found := thesaurus.alternatives(question.terms))
+        }
+
+
+def _communities(actor: Actor, asked: Sequence[str]) -> list[str]:
+    """The person's communities, or those of them that were asked for."""
+    named = converters.communities(asked)
+    return [c for c in (named or actor.memberships) if c in actor.memberships]
