@@ -1,0 +1,45 @@
+"""Builds the forum and runs it: the only file that constructs things."""
+
+from __future__ import annotations
+
+from chassis import runtime
+from chassis.domain_events import Subscription
+from guildhall.forum.v1.forum_pb2_grpc import add_ForumServiceServicer_to_server
+from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened
+from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
+from services.forum.consumers import ForumConsumers
+from services.forum.repository import ForumRepository
+from services.forum.servicer import ForumServicer
+from services.forum.settings import ForumSettings
+from services.forum.use_cases import ForumUseCases
+
+
+async def main() -> None:
+    """Until SIGTERM."""
+    settings = ForumSettings()
+    async with runtime.start("forum", settings, ForumRepository) as process:
+        repository = ForumRepository(process.database)
+        moderation = process.client(ModerationServiceStub, "moderation")
+        use_cases = ForumUseCases(
+            process.commands,
+            repository,
+            moderation,
+            posting_limits=settings.posting_limits == "on",
+        )
+        add_ForumServiceServicer_to_server(ForumServicer(use_cases, repository), process.server)
+        consumers = ForumConsumers(repository)
+        process.subscribe(
+            Subscription(
+                "moderation",
+                {
+                    CaseOpened: consumers.on_case_opened,
+                    CaseDecided: consumers.on_case_decided,
+                },
+                aggregate_types=["case"],
+            )
+        )
+        await process.run()
+
+
+if __name__ == "__main__":
+    runtime.launch(main)

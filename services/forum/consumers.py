@@ -1,0 +1,134 @@
+"""What the forum hears of moderation: posts to be hidden, and decisions on posts that wait.
+
+Harmless twice: a step is only taken from the state, submission and case that the event speaks of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from google.protobuf.empty_pb2 import Empty
+
+from chassis.decisions import Decision, Seen
+from chassis.domain_events import Consequence, DomainEvent, Effect
+from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened
+from services.forum.domain.replies import Reply, ReplyNotFoundError, ReplyState
+from services.forum.domain.topics import Topic, TopicNotFoundError, TopicState
+from services.forum.repository import ForumRepository
+from services.forum.use_cases import moderating
+from services.forum.use_cases.moderating import Outcome
+
+_AWAITS_DECISION = "a rule of the community asks for a review of this post"
+_OUT = (TopicState.PUBLISHED, TopicState.CLOSED)
+
+
+class ForumConsumers:
+    """Domain events of moderation."""
+
+    def __init__(self, repository: ForumRepository) -> None:
+        self._repository = repository
+
+    async def on_case_opened(self, event: DomainEvent[CaseOpened]) -> Iterable[Consequence]:
+        """A rule found something in a post that is out already: hide it until the decision."""
+        case = event.message
+        if not case.hide_post:
+            return []
+        return [
+            self._effect(
+                event,
+                lambda topic: _opened_on_topic(topic, case),
+                lambda topic, reply: _opened_on_reply(topic, reply, case),
+                ("HideByRule", _AWAITS_DECISION, event.actor),
+            )
+        ]
+
+    async def on_case_decided(self, event: DomainEvent[CaseDecided]) -> Iterable[Consequence]:
+        """Publish or reject what was held; restore or remove what the case had hidden.
+
+        What stayed out meanwhile (a FLAG rule's case) is hidden when it is rejected.
+        """
+        case = event.message
+        return [
+            self._effect(
+                event,
+                lambda topic: _decided_on_topic(topic, case),
+                lambda topic, reply: _decided_on_reply(topic, reply, case),
+                ("Approve" if case.approved else "Reject", case.reason, case.decider_id),
+            )
+        ]
+
+    def _effect(
+        self,
+        event: DomainEvent[CaseOpened] | DomainEvent[CaseDecided],
+        on_topic: Callable[[Topic], Outcome],
+        on_reply: Callable[[Topic, Reply], Outcome],
+        entry: tuple[str, str, str],
+    ) -> Effect:
+        """On the topic, or the reply that the case names; `entry` is action, reason and actor."""
+        case, community_id = event.message, event.community_id
+        reply_ref = self._repository.reply_ref(community_id, case.reply_id)
+
+        def decide(seen: Seen[Topic]) -> Decision[Topic, Empty]:
+            topic = seen.state
+            if topic is None:
+                raise TopicNotFoundError
+            if case.reply_id:
+                reply = seen.part(reply_ref)
+                if reply is None or reply.topic_id != topic.id:
+                    raise ReplyNotFoundError
+                outcome = on_reply(topic, reply)
+            else:
+                outcome = on_topic(topic)
+            if outcome.events:
+                action, reason, actor = entry
+                line = moderating.entry(seen.now, topic, action, reason, actor, case.reply_id)
+                outcome = replace(outcome, writes=[line])
+            return outcome.decision(seen, lambda _, __: Empty())
+
+        ref = self._repository.topics.ref(community_id, case.topic_id)
+        return Effect(ref.having(reply_ref) if case.reply_id else ref, decide)
+
+
+def _opened_on_topic(topic: Topic, case: CaseOpened) -> Outcome:
+    if topic.state not in _OUT or topic.submission.number != case.submission_number:
+        return Outcome(topic)
+    return moderating.hide_topic(topic, _AWAITS_DECISION, case.case_id)
+
+
+def _opened_on_reply(topic: Topic, reply: Reply, case: CaseOpened) -> Outcome:
+    if not reply.published or reply.submission.number != case.submission_number:
+        return Outcome(topic)
+    return moderating.hide_reply(topic, reply, _AWAITS_DECISION, case.case_id)
+
+
+def _decided_on_topic(topic: Topic, case: CaseDecided) -> Outcome:
+    if topic.submission.number != case.submission_number:
+        return Outcome(topic)
+    if topic.state is TopicState.PENDING_REVIEW:
+        if case.approved:
+            return moderating.approve_topic(topic)
+        return moderating.reject_topic(topic, case.reason)
+    if topic.state is TopicState.HIDDEN and topic.case_id == case.case_id:
+        if case.approved:
+            return moderating.restore_topic(topic)
+        return moderating.remove_topic(topic, case.reason)
+    if topic.state in _OUT and not case.approved:
+        return moderating.hide_topic(topic, case.reason)
+    return Outcome(topic)
+
+
+def _decided_on_reply(topic: Topic, reply: Reply, case: CaseDecided) -> Outcome:
+    if reply.submission.number != case.submission_number or topic.state is TopicState.REMOVED:
+        return Outcome(topic)
+    if reply.state is ReplyState.PENDING_REVIEW:
+        if case.approved:
+            return moderating.approve_reply(topic, reply)
+        return moderating.reject_reply(topic, reply, case.reason)
+    if reply.state is ReplyState.HIDDEN and reply.case_id == case.case_id:
+        if case.approved:
+            return moderating.restore_reply(topic, reply)
+        return moderating.remove_reply(topic, reply, case.reason)
+    if reply.published and not case.approved:
+        return moderating.hide_reply(topic, reply, case.reason)
+    return Outcome(topic)

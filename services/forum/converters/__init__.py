@@ -1,0 +1,1 @@
+"""Domain objects as protobuf messages and back, and Markdown as safe HTML; pure functions."""

@@ -1,0 +1,89 @@
+"""What the forum says on the bus, made of domain objects."""
+
+from __future__ import annotations
+
+from google.protobuf.message import Message
+
+from guildhall.forum.v1 import domain_events_pb2 as said
+from services.forum.domain.replies import Reply, ReplyState
+from services.forum.domain.texts import Submission
+from services.forum.domain.topics import Topic, TopicState
+
+
+def topic_submitted(topic: Topic) -> Message:
+    """A new, approved or restored topic: held, or out."""
+    if topic.state is TopicState.PENDING_REVIEW:
+        return said.TopicHeld(
+            topic_id=topic.id,
+            space_id=topic.space_id,
+            submission=_submission(topic.submission),
+        )
+    return said.TopicPublished(
+        topic_id=topic.id,
+        space_id=topic.space_id,
+        author_id=topic.author.person_id,
+        submission=_submission(topic.submission),
+    )
+
+
+def topic_edited(topic: Topic) -> list[Message]:
+    """A draft stays unknown; a text under review changes and has to be reviewed anew."""
+    if topic.state is TopicState.DRAFT:
+        return [said.TopicDrafted(topic_id=topic.id)]
+    edited = said.TopicEdited(topic_id=topic.id, submission=_submission(topic.submission))
+    if topic.state is TopicState.PENDING_REVIEW:
+        return [edited, topic_submitted(topic)]
+    return [edited]
+
+
+def reply_submitted(reply: Reply) -> Message:
+    """A new or approved reply: held, or out."""
+    if reply.state is ReplyState.PENDING_REVIEW:
+        return said.ReplyHeld(
+            reply_id=reply.id,
+            topic_id=reply.topic_id,
+            submission=_submission(reply.submission),
+        )
+    return said.ReplyPublished(
+        reply_id=reply.id,
+        topic_id=reply.topic_id,
+        author_id=reply.author.person_id,
+        submission=_submission(reply.submission),
+    )
+
+
+def reply_edited(reply: Reply) -> list[Message]:
+    """A text under review has to be reviewed anew."""
+    edited = said.ReplyEdited(
+        reply_id=reply.id, topic_id=reply.topic_id, submission=_submission(reply.submission)
+    )
+    if reply.state is ReplyState.PENDING_REVIEW:
+        return [edited, reply_submitted(reply)]
+    return [edited]
+
+
+def reply_accepted(reply: Reply, replaced_reply_id: str = "") -> Message:
+    """This is the answer now, in place of another."""
+    return said.ReplyAccepted(
+        reply_id=reply.id,
+        topic_id=reply.topic_id,
+        author_id=reply.author.person_id,
+        replaced_reply_id=replaced_reply_id,
+    )
+
+
+def reply_unaccepted(reply: Reply) -> Message:
+    """This is no answer any more."""
+    return said.ReplyUnaccepted(
+        reply_id=reply.id, topic_id=reply.topic_id, author_id=reply.author.person_id
+    )
+
+
+def _submission(submission: Submission) -> said.Submission:
+    return said.Submission(
+        screened=submission.screened,
+        policy_version=submission.policy_version,
+        rule_ids=submission.rule_ids,
+        imported=submission.imported,
+        number=submission.number,
+    )

@@ -1,0 +1,54 @@
+"""Enums of the domain as protobuf enums, and back; unspecified and unknown numbers are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import TypeVar
+
+from chassis.errors import FieldInvalidError
+from guildhall.forum.v1 import forum_pb2
+from services.forum.domain.replies import ReplyState
+from services.forum.domain.spaces import Audience, SpaceMode
+from services.forum.domain.topics import CloseReason, TopicKind, TopicState
+
+E = TypeVar("E", bound=StrEnum)
+
+SPACE_MODES = {one: forum_pb2.SpaceMode.Value(f"SPACE_MODE_{one}") for one in SpaceMode}
+AUDIENCES = {one: forum_pb2.Audience.Value(f"AUDIENCE_{one}") for one in Audience}
+TOPIC_KINDS = {one: forum_pb2.TopicKind.Value(f"TOPIC_KIND_{one}") for one in TopicKind}
+TOPIC_STATES = {one: forum_pb2.TopicState.Value(f"TOPIC_STATE_{one}") for one in TopicState}
+REPLY_STATES = {one: forum_pb2.ReplyState.Value(f"REPLY_STATE_{one}") for one in ReplyState}
+CLOSE_REASONS = {one: forum_pb2.CloseReason.Value(f"CLOSE_REASON_{one}") for one in CloseReason}
+
+
+def space_mode(number: int, *, unspecified: SpaceMode) -> SpaceMode:
+    """Refuses with FIELD_INVALID."""
+    return _one_of(SPACE_MODES, number, "mode") if number else unspecified
+
+
+def audience(number: int) -> Audience:
+    """Unspecified is COMMUNITY. Refuses with FIELD_INVALID."""
+    return _one_of(AUDIENCES, number, "audience") if number else Audience.COMMUNITY
+
+
+def topic_kind(number: int) -> TopicKind:
+    """Refuses with FIELD_INVALID."""
+    return _one_of(TOPIC_KINDS, number, "kind")
+
+
+def close_reason(number: int) -> CloseReason:
+    """Refuses with FIELD_INVALID."""
+    return _one_of(CLOSE_REASONS, number, "close_reason")
+
+
+def topic_states(numbers: Iterable[int]) -> frozenset[TopicState] | None:
+    """None where none is named. Refuses with FIELD_INVALID."""
+    return frozenset(_one_of(TOPIC_STATES, number, "states") for number in numbers) or None
+
+
+def _one_of(values: Mapping[E, int], number: int, field: str) -> E:
+    for value, its_number in values.items():
+        if its_number == number:
+            return value
+    raise FieldInvalidError(f"{field} must be one of {', '.join(values)}", field=field)

@@ -1,0 +1,102 @@
+"""A call of posts from another system, checked whole before any of it is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from chassis.errors import FieldInvalidError
+from guildhall.forum.v1 import forum_pb2
+from services.forum.domain.imports import (
+    MAX_POSTS,
+    ImportedAnswer,
+    ImportedQuestion,
+    check_external_id,
+    check_past,
+    check_persona,
+    check_source,
+    imported_id,
+)
+from services.forum.domain.texts import (
+    MAX_IMPORTED_TITLE,
+    check_imported_body,
+    check_tags,
+    check_title,
+)
+
+
+def imported_posts(
+    request: forum_pb2.ImportPostsRequest, now: datetime
+) -> Sequence[ImportedQuestion | ImportedAnswer]:
+    """In the call's order. Refuses with the index of the first bad post in the field's name."""
+    source = check_source(request.source)
+    if not 1 <= len(request.posts) <= MAX_POSTS:
+        raise FieldInvalidError(f"posts must be 1 to {MAX_POSTS}", field="posts")
+    posts: list[ImportedQuestion | ImportedAnswer] = []
+    seen: set[str] = set()
+    for index, post in enumerate(request.posts):
+        imported = _Reading(request.space_id, source, now, f"posts.{index}").post(post)
+        if imported.id in seen:
+            field = f"posts.{index}.external_id"
+            raise FieldInvalidError(f"{field} stands twice in the call", field=field)
+        seen.add(imported.id)
+        posts.append(imported)
+    return posts
+
+
+class _Reading:
+    """One post being read."""
+
+    def __init__(self, space_id: str, source: str, now: datetime, at: str) -> None:
+        self._space_id = space_id
+        self._source = source
+        self._now = now
+        self._at = at
+
+    def post(self, post: forum_pb2.ImportedPost) -> ImportedQuestion | ImportedAnswer:
+        at = self._at
+        id_ = self._id(post.external_id, "external_id")
+        author = check_persona(
+            self._source, post.persona_external_id, post.persona_display_name, at
+        )
+        body = check_imported_body(post.body, f"{at}.body")
+        if not post.HasField("create_time"):
+            raise FieldInvalidError(f"{at}.create_time must be given", field=f"{at}.create_time")
+        create_time = self._time(post.create_time, "create_time")
+        edit_time = self._time(post.edit_time, "edit_time") if post.HasField("edit_time") else None
+        if post.kind == forum_pb2.IMPORTED_POST_KIND_ANSWER:
+            question_id = self._id(post.question_external_id, "question_external_id")
+            return ImportedAnswer(
+                id_, body, post.score, author, create_time, edit_time, question_id
+            )
+        if post.kind != forum_pb2.IMPORTED_POST_KIND_QUESTION:
+            raise FieldInvalidError(f"{at}.kind must be QUESTION or ANSWER", field=f"{at}.kind")
+        accepted = post.accepted_answer_external_id
+        if post.HasField("close_time"):
+            self._time(post.close_time, "close_time")
+        return ImportedQuestion(
+            id_,
+            body,
+            post.score,
+            author,
+            create_time,
+            edit_time,
+            check_title(post.title, f"{at}.title", most=MAX_IMPORTED_TITLE),
+            check_tags(post.tags, f"{at}.tags"),
+            post.HasField("close_time"),
+            self._id(accepted, "accepted_answer_external_id") if accepted else "",
+        )
+
+    def _id(self, external_id: str, name: str) -> str:
+        checked = check_external_id(external_id, f"{self._at}.{name}")
+        return imported_id(self._space_id, self._source, checked)
+
+    def _time(self, time: Timestamp, name: str) -> datetime:
+        field = f"{self._at}.{name}"
+        try:
+            moment = time.ToDatetime(UTC)
+        except (ValueError, OverflowError):
+            raise FieldInvalidError(f"{field} is no date", field=field) from None
+        return check_past(moment, self._now, field)

@@ -1,0 +1,132 @@
+"""Spaces, topics, replies and records as protobuf messages."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from guildhall.forum.v1 import forum_pb2
+from services.forum.converters import enums
+from services.forum.converters.markdown import safe_html
+from services.forum.domain.members import Author
+from services.forum.domain.records import ModerationEntry, Revision
+from services.forum.domain.replies import Reply, ReplyState
+from services.forum.domain.spaces import Space
+from services.forum.domain.texts import slug_of
+from services.forum.domain.topics import Topic, TopicState
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def space_to_proto(space: Space, version: int) -> forum_pb2.Space:
+    """At this version."""
+    return forum_pb2.Space(
+        id=space.id,
+        community_id=space.community_id,
+        slug=space.slug,
+        name=space.name,
+        description=space.description,
+        mode=enums.SPACE_MODES[space.mode],
+        audience=enums.AUDIENCES[space.audience],
+        audience_names=space.audience_names,
+        create_time=_timestamp(space.create_time),
+        version=version,
+    )
+
+
+def topic_to_proto(topic: Topic, version: int, *, for_service: bool = False) -> forum_pb2.Topic:
+    """At this version. Services get no text of what was removed: they only need to know that."""
+    gone = for_service and topic.state is TopicState.REMOVED
+    last = topic.last_reply_author
+    return forum_pb2.Topic(
+        id=topic.id,
+        community_id=topic.community_id,
+        space_id=topic.space_id,
+        kind=enums.TOPIC_KINDS[topic.kind],
+        state=enums.TOPIC_STATES[topic.state],
+        title="" if gone else topic.title,
+        body="" if gone else topic.body.source,
+        body_html="" if gone else safe_html(topic.body),
+        tags=() if gone else topic.tags,
+        author=_author(topic.author),
+        score=topic.score,
+        reply_count=topic.reply_count,
+        accepted_reply_id=topic.accepted_reply_id,
+        create_time=_timestamp(topic.create_time),
+        edit_time=_timestamp(topic.edit_time) if topic.edit_time else None,
+        activity_time=_timestamp(topic.activity_time),
+        last_reply_author=_author(last) if last else None,
+        close_reason=(
+            enums.CLOSE_REASONS[topic.close_reason]
+            if topic.close_reason
+            else forum_pb2.CLOSE_REASON_UNSPECIFIED
+        ),
+        state_reason=topic.state_reason,
+        version=version,
+        slug="" if gone else slug_of(topic.title),
+    )
+
+
+def reply_to_proto(reply: Reply, version: int, *, for_service: bool = False) -> forum_pb2.Reply:
+    """At this version of its topic. Services get no text of what was removed."""
+    gone = for_service and reply.state is ReplyState.REMOVED
+    return forum_pb2.Reply(
+        id=reply.id,
+        community_id=reply.community_id,
+        topic_id=reply.topic_id,
+        state=enums.REPLY_STATES[reply.state],
+        body="" if gone else reply.body.source,
+        body_html="" if gone else safe_html(reply.body),
+        author=_author(reply.author),
+        score=reply.score,
+        accepted=reply.accepted,
+        create_time=_timestamp(reply.create_time),
+        edit_time=_timestamp(reply.edit_time) if reply.edit_time else None,
+        state_reason=reply.state_reason,
+        version=version,
+        space_id=reply.space_id,
+    )
+
+
+def revision_to_proto(revision: Revision) -> forum_pb2.Revision:
+    """A former text."""
+    return forum_pb2.Revision(
+        id=revision.id,
+        title=revision.title,
+        body=revision.body,
+        tags=revision.tags,
+        editor_id=revision.editor_id,
+        replace_time=_timestamp(revision.replace_time),
+    )
+
+
+def moderation_entry_to_proto(entry: ModerationEntry) -> forum_pb2.ModerationEntry:
+    """A line of the audit trail."""
+    return forum_pb2.ModerationEntry(
+        id=entry.id,
+        topic_id=entry.topic_id,
+        reply_id=entry.reply_id,
+        action=entry.action,
+        reason=entry.reason,
+        actor=entry.actor,
+        time=_timestamp(entry.time),
+    )
+
+
+def _author(author: Author) -> forum_pb2.Author:
+    persona = author.persona
+    if persona is None:
+        return forum_pb2.Author(person_id=author.person_id, company_id=author.company_id)
+    return forum_pb2.Author(
+        persona=forum_pb2.Persona(
+            source=persona.source,
+            external_id=persona.external_id,
+            display_name=persona.display_name,
+        )
+    )
+
+
+def _timestamp(time: datetime) -> Timestamp:
+    whole = time - _EPOCH
+    return Timestamp(seconds=whole.days * 86400 + whole.seconds, nanos=whole.microseconds * 1000)

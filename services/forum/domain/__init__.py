@@ -1,0 +1,1 @@
+"""Spaces, topics and replies, and what may be done to them."""

@@ -1,0 +1,125 @@
+"""Posts of another system: what they must be, and the ids that follow from where they come from."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from chassis.errors import FieldInvalidError, NotFoundError
+from chassis.texts import check_line
+from services.forum.domain.members import Author, Persona
+from services.forum.domain.replies import Reply, ReplyState
+from services.forum.domain.spaces import Space
+from services.forum.domain.texts import Submission, Text
+from services.forum.domain.topics import CloseReason, Topic, TopicKind, TopicState
+
+MAX_POSTS = 100
+_MAX_SOURCE = 100
+_MAX_EXTERNAL_ID = 100
+_MAX_DISPLAY_NAME = 100
+_NAMESPACE = uuid.UUID("2f4d1c0b-8f2e-4b57-9d0e-6f6f7f6f0a11")
+_AHEAD = timedelta(days=1)  # clocks differ; more is a wrong date
+
+
+class QuestionNotFoundError(NotFoundError):
+    """An imported answer's question is neither there nor before it in the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedPost:
+    """What questions and answers have in common, checked; `id` follows from its origin."""
+
+    id: str
+    body: str
+    score: int
+    author: Author
+    create_time: datetime
+    edit_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedQuestion(ImportedPost):
+    """Becomes a topic."""
+
+    title: str
+    tags: tuple[str, ...]
+    closed: bool
+    accepted_reply_id: str  # of an answer that may still have to come; empty: none
+
+    def topic(self, space: Space, body: Text) -> Topic:
+        """As it is stored when it arrives."""
+        return Topic(
+            id=self.id,
+            community_id=space.community_id,
+            space_id=space.id,
+            kind=TopicKind.QUESTION,
+            state=TopicState.CLOSED if self.closed else TopicState.PUBLISHED,
+            title=self.title,
+            body=body,
+            tags=self.tags,
+            author=self.author,
+            create_time=self.create_time,
+            activity_time=self.create_time,
+            score=self.score,
+            awaited_reply_id=self.accepted_reply_id,
+            edit_time=self.edit_time,
+            close_reason=CloseReason.OTHER if self.closed else None,
+            submission=Submission(imported=True),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedAnswer(ImportedPost):
+    """Becomes a reply."""
+
+    question_id: str
+
+    def reply(self, topic: Topic, body: Text) -> Reply:
+        """As it is stored when it arrives."""
+        return Reply(
+            id=self.id,
+            community_id=topic.community_id,
+            topic_id=topic.id,
+            space_id=topic.space_id,
+            state=ReplyState.PUBLISHED,
+            body=body,
+            author=self.author,
+            create_time=self.create_time,
+            score=self.score,
+            edit_time=self.edit_time,
+            submission=Submission(imported=True),
+        )
+
+
+def imported_id(space_id: str, source: str, external_id: str) -> str:
+    """The same for the same post, whenever and by whomever it is imported."""
+    return uuid.uuid5(_NAMESPACE, f"{space_id}\n{source}\n{external_id}").hex
+
+
+def check_source(source: str) -> str:
+    """Refuses with TEXT_INVALID."""
+    return check_line(source, "source", most=_MAX_SOURCE)
+
+
+def check_external_id(external_id: str, field: str) -> str:
+    """Refuses with TEXT_INVALID."""
+    return check_line(external_id, field, most=_MAX_EXTERNAL_ID)
+
+
+def check_persona(source: str, external_id: str, display_name: str, at: str) -> Author:
+    """Both may be empty: some posts have lost their author. Refuses with TEXT_INVALID."""
+    return Author(
+        persona=Persona(
+            source,
+            check_line(external_id, f"{at}.persona_external_id", least=0, most=_MAX_EXTERNAL_ID),
+            check_line(display_name, f"{at}.persona_display_name", least=0, most=_MAX_DISPLAY_NAME),
+        )
+    )
+
+
+def check_past(time: datetime, now: datetime, field: str) -> datetime:
+    """Refuses with FIELD_INVALID what has not happened yet."""
+    if time > now + _AHEAD:
+        raise FieldInvalidError(f"{field} lies in the future", field=field)
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)

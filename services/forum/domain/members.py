@@ -1,0 +1,90 @@
+"""Who acts in the forum, and in whose name something was written."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from chassis.actors import MANAGER, MODERATOR, NEW, REGULAR, Actor
+from chassis.errors import RoleRequiredError
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """An author of another system, known only from an import."""
+
+    source: str
+    external_id: str
+    display_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """A person on behalf of a company, or a persona."""
+
+    person_id: str = ""
+    company_id: str = ""
+    persona: Persona | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """The person who acts, in one community."""
+
+    person_id: str
+    company_id: str
+    trust_level: int
+    moderator: bool
+    keyring: tuple[str, ...]
+
+    @classmethod
+    def of(cls, actor: Actor, community_id: str) -> Member:
+        """The actor as a member. Refuses with COMMUNITY_NOT_FOUND."""
+        membership = actor.member_of(community_id)
+        return cls(
+            actor.person_id,
+            membership.company_id,
+            membership.trust_level,
+            actor.has_role(community_id, MODERATOR) or actor.has_role(community_id, MANAGER),
+            membership.keyring,
+        )
+
+    @property
+    def author(self) -> Author:
+        """In whose name this member writes."""
+        return Author(self.person_id, self.company_id)
+
+    @property
+    def newcomer(self) -> bool:
+        """Nobody has seen enough of them yet; moderators are never newcomers."""
+        return self.trust_level <= NEW and not self.moderator
+
+    @property
+    def regular(self) -> bool:
+        """May post without review where a space requires it."""
+        return self.trust_level >= REGULAR or self.moderator
+
+    def wrote(self, author: Author) -> bool:
+        """Whether this is their own; nobody is an imported persona."""
+        return bool(author.person_id) and author.person_id == self.person_id
+
+    def require_moderator(self) -> None:
+        """Refuses with ROLE_REQUIRED."""
+        if not self.moderator:
+            raise RoleRequiredError("this needs the role MODERATOR")
+
+    def require_author_or_moderator(self, author: Author) -> None:
+        """Refuses with ROLE_REQUIRED."""
+        if not (self.moderator or self.wrote(author)):
+            raise RoleRequiredError("only its author and moderators may do this")
+
+
+def keys_of_withheld(community_id: str, author: Author) -> tuple[str, ...]:
+    """Who sees what is out of sight: its author, if a person, and the moderators."""
+    own = (f"person:{author.person_id}",) if author.person_id else ()
+    return (*own, f"moderators:{community_id}")
+
+
+def opens(read_keys: Collection[str], keyring: Collection[str]) -> bool:
+    """The wall: one key in both."""
+    return any(key in keyring for key in read_keys)

@@ -1,0 +1,44 @@
+"""What is kept beside topics and replies: former texts, and what moderators did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A text that was replaced; `post_id` is the topic's or the reply's id.
+
+    Its keys are those of the post when it was replaced; only moderators and the author see what a
+    moderator's edit took away.
+    """
+
+    id: str
+    community_id: str
+    post_id: str
+    title: str
+    body: str
+    tags: tuple[str, ...]
+    editor_id: str
+    replace_time: datetime
+    read_keys: tuple[str, ...]
+
+    @property
+    def characters(self) -> int:
+        """How much text it is to send."""
+        return len(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class ModerationEntry:
+    """One thing a moderator or a rule did to a topic or one of its replies."""
+
+    id: str
+    community_id: str
+    topic_id: str
+    reply_id: str  # empty: the topic
+    action: str
+    reason: str
+    actor: str
+    time: datetime

@@ -1,0 +1,122 @@
+"""Replies, and their way from one state to another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from chassis.errors import FailedPreconditionError, NotFoundError
+from services.forum.domain.members import Author, Member, keys_of_withheld
+from services.forum.domain.spaces import space_key
+from services.forum.domain.texts import FIRST_SUBMISSION, Submission, Text
+
+AUTHOR_MAY_REMOVE = timedelta(hours=1)
+
+
+class ReplyNotFoundError(NotFoundError):
+    """The topic has no such reply, or the caller cannot see it."""
+
+
+class ReplyStateInvalidError(FailedPreconditionError):
+    """In its state this cannot be done with the reply."""
+
+
+class ReplyState(StrEnum):
+    """Where a reply is on its way."""
+
+    PENDING_REVIEW = "PENDING_REVIEW"
+    PUBLISHED = "PUBLISHED"
+    REJECTED = "REJECTED"
+    HIDDEN = "HIDDEN"
+    REMOVED = "REMOVED"
+
+
+class ReplyStep(StrEnum):
+    """What moves a reply on."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    HIDE = "hide"
+    RESTORE = "restore"
+    REMOVE = "remove"
+
+
+REPLY_TRANSITIONS: Mapping[tuple[ReplyState, ReplyStep], ReplyState] = {
+    (ReplyState.PENDING_REVIEW, ReplyStep.APPROVE): ReplyState.PUBLISHED,
+    (ReplyState.PENDING_REVIEW, ReplyStep.REJECT): ReplyState.REJECTED,
+    (ReplyState.PUBLISHED, ReplyStep.HIDE): ReplyState.HIDDEN,
+    (ReplyState.HIDDEN, ReplyStep.RESTORE): ReplyState.PUBLISHED,
+    (ReplyState.PENDING_REVIEW, ReplyStep.REMOVE): ReplyState.REMOVED,
+    (ReplyState.PUBLISHED, ReplyStep.REMOVE): ReplyState.REMOVED,
+    (ReplyState.REJECTED, ReplyStep.REMOVE): ReplyState.REMOVED,
+    (ReplyState.HIDDEN, ReplyStep.REMOVE): ReplyState.REMOVED,
+}
+_EDITABLE = (ReplyState.PENDING_REVIEW, ReplyState.PUBLISHED)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer to a topic; `version` is the topic's seq of its last change."""
+
+    id: str
+    community_id: str
+    topic_id: str
+    space_id: str
+    state: ReplyState
+    body: Text
+    author: Author
+    create_time: datetime
+    score: int = 0
+    accepted: bool = False
+    edit_time: datetime | None = None
+    state_reason: str = ""
+    submission: Submission = FIRST_SUBMISSION
+    case_id: str = ""  # the moderation case that hid it
+    version: int = 0
+
+    @property
+    def published(self) -> bool:
+        """It can be read by whoever can read its topic."""
+        return self.state is ReplyState.PUBLISHED
+
+    @property
+    def characters(self) -> int:
+        """How much text it is to send."""
+        return len(self.body.source) + len(self.body.html)
+
+    @property
+    def read_keys(self) -> tuple[str, ...]:
+        """Who sees it, if they see its topic."""
+        if self.published:
+            return (space_key(self.space_id),)
+        if self.state is ReplyState.REMOVED:
+            return (f"moderators:{self.community_id}",)
+        return keys_of_withheld(self.community_id, self.author)
+
+    def step(self, step: ReplyStep, reason: str = "", case_id: str = "") -> Reply:
+        """The reply after this step. Refuses with REPLY_STATE_INVALID."""
+        state = REPLY_TRANSITIONS.get((self.state, step))
+        if state is None:
+            raise ReplyStateInvalidError(f"a reply that is {self.state} cannot {step}")
+        return replace(self, state=state, state_reason=reason, case_id=case_id)
+
+    def check_editable(self, member: Member) -> None:
+        """Refuses with ROLE_REQUIRED, REPLY_STATE_INVALID."""
+        member.require_author_or_moderator(self.author)
+        if self.state not in _EDITABLE:
+            raise ReplyStateInvalidError(f"a reply that is {self.state} cannot be edited")
+
+    def edit(self, body: Text, submission: Submission, now: datetime) -> Reply:
+        """With another text."""
+        return replace(self, body=body, submission=submission, edit_time=now)
+
+    def check_removable(self, member: Member, now: datetime) -> None:
+        """Moderators always, its author for an hour.
+
+        Refuses with ROLE_REQUIRED, REPLY_STATE_INVALID.
+        """
+        member.require_author_or_moderator(self.author)
+        if not member.moderator and now - self.create_time > AUTHOR_MAY_REMOVE:
+            raise ReplyStateInvalidError("its author may remove a reply for an hour only")

@@ -1,0 +1,71 @@
+"""What moderation says of a text, and what becomes of the post."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from chassis.errors import FailedPreconditionError, UnavailableError
+from services.forum.domain.members import Member
+from services.forum.domain.spaces import Space
+from services.forum.domain.texts import Submission
+
+
+class ContentBlockedError(FailedPreconditionError):
+    """A rule of the community forbids this text; the message is the rule's. Nothing was stored."""
+
+
+class Verdict(Enum):
+    """What the rules say."""
+
+    ALLOW = auto()
+    FLAG = auto()
+    HOLD = auto()
+    BLOCK = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """One answer of the screen, or (screened=False) that there was none in time."""
+
+    verdict: Verdict
+    texts: tuple[str, ...]  # as they are to be stored
+    screened: bool = True
+    rule_ids: tuple[str, ...] = ()
+    message: str = ""
+    policy_version: str = ""
+
+    @classmethod
+    def missing(cls, texts: Sequence[str]) -> Screening:
+        """Moderation did not answer: it screens from the bus."""
+        return cls(Verdict.ALLOW, tuple(texts), screened=False)
+
+    def check_not_blocked(self) -> None:
+        """Refuses with CONTENT_BLOCKED and tells the author why."""
+        if self.verdict is Verdict.BLOCK:
+            raise ContentBlockedError(
+                self.message or "a rule of this community forbids this text", field="body"
+            )
+
+    def holds(self, member: Member, space: Space) -> bool:
+        """Whether a new post waits for review."""
+        if self.verdict is Verdict.HOLD or member.newcomer:
+            return True
+        return space.requires_review and not (self.screened and member.regular)
+
+    def check_edit(self, space: Space) -> None:
+        """An edit of what can be read cannot be held: it is refused, and the text before stays.
+
+        Refuses with CONTENT_BLOCKED, or UNAVAILABLE where review is required and moderation down.
+        """
+        if self.verdict is Verdict.HOLD:
+            raise ContentBlockedError(
+                self.message or "this change would need a review", field="body"
+            )
+        if space.requires_review and not self.screened:
+            raise UnavailableError("moderation does not answer", retry_after=2.0)
+
+    def submission(self, number: int) -> Submission:
+        """The record of it that goes with the text."""
+        return Submission(number, self.screened, self.policy_version, self.rule_ids)

@@ -1,0 +1,145 @@
+"""Spaces: where topics live, and who can read them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from chassis.errors import AlreadyExistsError, FieldInvalidError, NotFoundError
+from chassis.texts import check_body, check_line, check_slug
+from services.forum.domain.members import opens
+
+_MAX_NAME = 80
+_MAX_DESCRIPTION = 1000
+_MAX_AUDIENCE_NAMES = 100
+_AUDIENCE_NAME = re.compile(r"\w[\w .+-]{0,63}")
+
+
+class SpaceNotFoundError(NotFoundError):
+    """There is no such space, or the caller cannot read it."""
+
+
+class SpaceSlugTakenError(AlreadyExistsError):
+    """Another space of the community has this slug."""
+
+    def __init__(self, message: str = "", *, field: str = "slug", retry_after: float = 0.0) -> None:
+        super().__init__(message, field=field, retry_after=retry_after)
+
+
+class SpaceMode(StrEnum):
+    """Whether posts appear at once."""
+
+    AUTO = "AUTO"
+    REQUIRED = "REQUIRED"
+
+
+class Audience(StrEnum):
+    """Who may read a space."""
+
+    COMMUNITY = "COMMUNITY"
+    TIER = "TIER"
+    VENDOR = "VENDOR"
+    COMPANIES = "COMPANIES"
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A place for topics; its audience is the wall around them."""
+
+    id: str
+    community_id: str
+    slug: str
+    name: str
+    description: str
+    mode: SpaceMode
+    audience: Audience
+    audience_names: tuple[str, ...]
+    create_time: datetime
+    version: int = 0
+
+    @property
+    def read_keys(self) -> tuple[str, ...]:
+        """The keys that open it, and with it all that was published in it."""
+        community = self.community_id
+        vendor = f"vendor:{community}"
+        match self.audience:
+            case Audience.COMMUNITY:
+                return (f"community:{community}",)
+            case Audience.VENDOR:
+                return (vendor,)
+            case Audience.TIER:
+                return (*(f"tier:{name}@{community}" for name in self.audience_names), vendor)
+            case Audience.COMPANIES:
+                return (*(f"company:{name}@{community}" for name in self.audience_names), vendor)
+
+    @property
+    def name_order(self) -> str:
+        """What spaces are listed by: capitals do not count."""
+        return self.name.casefold()
+
+    @property
+    def requires_review(self) -> bool:
+        """Posts of all below REGULAR wait for review."""
+        return self.mode is SpaceMode.REQUIRED
+
+    def readable(self, keyring: Collection[str]) -> bool:
+        """Whether one of these keys opens it."""
+        return opens(self.read_keys, keyring)
+
+    def change(
+        self,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        mode: SpaceMode | None = None,
+        audience: tuple[Audience, tuple[str, ...]] | None = None,
+    ) -> Space:
+        """What is given takes the place of what was; checked as at creation."""
+        changed = self
+        if name is not None:
+            changed = replace(changed, name=check_space_name(name))
+        if description is not None:
+            changed = replace(changed, description=check_description(description))
+        if mode is not None:
+            changed = replace(changed, mode=mode)
+        if audience is not None:
+            changed = replace(changed, audience=audience[0], audience_names=audience[1])
+        return changed
+
+
+def space_key(space_id: str) -> str:
+    """The key that whoever can read a space holds to what was published in it."""
+    return f"space:{space_id}"
+
+
+def check_space_slug(slug: str) -> str:
+    """Refuses with FIELD_INVALID."""
+    return check_slug(slug)
+
+
+def check_space_name(name: str) -> str:
+    """Refuses with TEXT_INVALID."""
+    return check_line(name, "name", most=_MAX_NAME)
+
+
+def check_description(description: str) -> str:
+    """May be empty. Refuses with TEXT_INVALID."""
+    return check_body(description, "description", least=0, most=_MAX_DESCRIPTION)
+
+
+def check_audience(audience: Audience, names: Sequence[str]) -> tuple[str, ...]:
+    """Tiers or companies where the audience asks for them. Refuses with FIELD_INVALID."""
+    field = "audience_names"
+    named = audience in (Audience.TIER, Audience.COMPANIES)
+    if named != bool(names):
+        need = "needs" if named else "takes no"
+        raise FieldInvalidError(f"the audience {audience} {need} audience_names", field=field)
+    if len(names) > _MAX_AUDIENCE_NAMES:
+        raise FieldInvalidError(f"at most {_MAX_AUDIENCE_NAMES} {field}", field=field)
+    for name in names:
+        if not _AUDIENCE_NAME.fullmatch(name) or name != name.strip():
+            raise FieldInvalidError(f"{field} must be names of tiers or company ids", field=field)
+    return tuple(dict.fromkeys(names))

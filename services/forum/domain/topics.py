@@ -1,0 +1,287 @@
+"""Topics: questions and discussions, their way from one state to another, and their answer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from chassis.errors import FailedPreconditionError, NotFoundError
+from services.forum.domain.members import Author, Member, keys_of_withheld, opens
+from services.forum.domain.replies import AUTHOR_MAY_REMOVE, Reply, ReplyStateInvalidError
+from services.forum.domain.spaces import space_key
+from services.forum.domain.texts import FIRST_SUBMISSION, Submission, Text
+
+_LATEST_KEPT = 5
+
+
+class TopicNotFoundError(NotFoundError):
+    """There is no such topic, or the caller cannot see it."""
+
+
+class TopicStateInvalidError(FailedPreconditionError):
+    """In its state this cannot be done with the topic."""
+
+
+class NotAQuestionError(FailedPreconditionError):
+    """Only questions have an accepted answer."""
+
+
+class NothingAcceptedError(FailedPreconditionError):
+    """The question has no accepted answer."""
+
+
+class TopicKind(StrEnum):
+    """What is asked of the readers."""
+
+    QUESTION = "QUESTION"
+    DISCUSSION = "DISCUSSION"
+
+
+class TopicState(StrEnum):
+    """Where a topic is on its way."""
+
+    DRAFT = "DRAFT"
+    PENDING_REVIEW = "PENDING_REVIEW"
+    PUBLISHED = "PUBLISHED"
+    REJECTED = "REJECTED"
+    CLOSED = "CLOSED"
+    HIDDEN = "HIDDEN"
+    REMOVED = "REMOVED"
+    ARCHIVED = "ARCHIVED"
+
+
+class CloseReason(StrEnum):
+    """Why there are no more replies."""
+
+    DUPLICATE = "DUPLICATE"
+    OFF_TOPIC = "OFF_TOPIC"
+    NOT_CLEAR = "NOT_CLEAR"
+    RESOLVED = "RESOLVED"
+    OTHER = "OTHER"
+
+
+class TopicStep(StrEnum):
+    """What moves a topic on."""
+
+    PUBLISH = "publish"
+    HOLD = "hold"
+    APPROVE = "approve"
+    REJECT = "reject"
+    CLOSE = "close"
+    REOPEN = "reopen"
+    HIDE = "hide"
+    RESTORE = "restore"
+    REMOVE = "remove"
+    ARCHIVE = "archive"
+
+
+OPEN_TO_READERS = frozenset({TopicState.PUBLISHED, TopicState.CLOSED, TopicState.ARCHIVED})
+
+TOPIC_TRANSITIONS: Mapping[tuple[TopicState, TopicStep], TopicState] = {
+    (TopicState.DRAFT, TopicStep.PUBLISH): TopicState.PUBLISHED,
+    (TopicState.DRAFT, TopicStep.HOLD): TopicState.PENDING_REVIEW,
+    (TopicState.PENDING_REVIEW, TopicStep.APPROVE): TopicState.PUBLISHED,
+    (TopicState.PENDING_REVIEW, TopicStep.REJECT): TopicState.REJECTED,
+    (TopicState.PUBLISHED, TopicStep.CLOSE): TopicState.CLOSED,
+    (TopicState.CLOSED, TopicStep.REOPEN): TopicState.PUBLISHED,
+    (TopicState.PUBLISHED, TopicStep.HIDE): TopicState.HIDDEN,
+    (TopicState.CLOSED, TopicStep.HIDE): TopicState.HIDDEN,
+    (TopicState.HIDDEN, TopicStep.RESTORE): TopicState.PUBLISHED,
+    (TopicState.PUBLISHED, TopicStep.ARCHIVE): TopicState.ARCHIVED,
+    **{
+        (state, TopicStep.REMOVE): TopicState.REMOVED
+        for state in TopicState
+        if state is not TopicState.REMOVED
+    },
+}
+_EDITABLE = frozenset(
+    {TopicState.DRAFT, TopicState.PENDING_REVIEW, TopicState.PUBLISHED, TopicState.CLOSED}
+)
+_ANSWERABLE = frozenset({TopicState.PUBLISHED, TopicState.CLOSED})
+
+
+@dataclass(frozen=True, slots=True)
+class LatestReply:
+    """What a topic remembers of a published reply."""
+
+    id: str
+    author: Author
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A question or discussion with the count and the latest of its published replies."""
+
+    id: str
+    community_id: str
+    space_id: str
+    kind: TopicKind
+    state: TopicState
+    title: str
+    body: Text
+    tags: tuple[str, ...]
+    author: Author
+    create_time: datetime
+    activity_time: datetime
+    score: int = 0
+    reply_count: int = 0
+    latest: tuple[LatestReply, ...] = ()  # the last few, oldest first
+    accepted_reply_id: str = ""
+    awaited_reply_id: str = ""  # the accepted answer of an import that has not arrived yet
+    edit_time: datetime | None = None
+    close_reason: CloseReason | None = None
+    state_reason: str = ""
+    submission: Submission = FIRST_SUBMISSION
+    case_id: str = ""  # the moderation case that hid it
+    version: int = 0
+
+    @property
+    def read_keys(self) -> tuple[str, ...]:
+        """Who sees it, if they can read its space."""
+        if self.state in OPEN_TO_READERS:
+            return (space_key(self.space_id),)
+        if self.state is TopicState.DRAFT:
+            return (f"person:{self.author.person_id}",)
+        if self.state is TopicState.REMOVED:
+            return (f"moderators:{self.community_id}",)
+        return keys_of_withheld(self.community_id, self.author)
+
+    @property
+    def characters(self) -> int:
+        """How much text it is to send."""
+        return len(self.body.source) + len(self.body.html)
+
+    @property
+    def unanswered(self) -> bool:
+        """An open question without an accepted reply."""
+        return (
+            self.kind is TopicKind.QUESTION
+            and self.state is TopicState.PUBLISHED
+            and not self.accepted_reply_id
+        )
+
+    @property
+    def last_reply_author(self) -> Author | None:
+        """Who wrote the last published reply, as far as the topic remembers."""
+        return self.latest[-1].author if self.latest else None
+
+    def visible(self, keyring: Collection[str]) -> bool:
+        """The wall, for someone who can read the space."""
+        return opens(self.read_keys, (*keyring, space_key(self.space_id)))
+
+    def step(self, step: TopicStep, reason: str = "", case_id: str = "") -> Topic:
+        """The topic after this step. Refuses with TOPIC_STATE_INVALID."""
+        state = TOPIC_TRANSITIONS.get((self.state, step))
+        if state is None:
+            raise TopicStateInvalidError(f"a topic that is {self.state} cannot {step}")
+        return replace(self, state=state, state_reason=reason, case_id=case_id, close_reason=None)
+
+    def submit(self, submission: Submission, *, held: bool, now: datetime) -> Topic:
+        """A draft goes out: to its readers, or to review. Refuses with TOPIC_STATE_INVALID."""
+        sent = self.step(TopicStep.HOLD if held else TopicStep.PUBLISH)
+        return replace(sent, submission=submission, create_time=now, activity_time=now)
+
+    def close(self, member: Member, why: CloseReason, reason: str) -> Topic:
+        """By a moderator, or the author of a question.
+
+        Refuses with ROLE_REQUIRED, TOPIC_STATE_INVALID.
+        """
+        if self.kind is TopicKind.QUESTION:
+            member.require_author_or_moderator(self.author)
+        else:
+            member.require_moderator()
+        return replace(self.step(TopicStep.CLOSE, reason), close_reason=why)
+
+    def check_removable(self, member: Member, now: datetime) -> None:
+        """Moderators always; its author a draft always, else for an hour while nobody replied.
+
+        Refuses with ROLE_REQUIRED, TOPIC_STATE_INVALID.
+        """
+        member.require_author_or_moderator(self.author)
+        if member.moderator or self.state is TopicState.DRAFT:
+            return
+        if self.reply_count or now - self.create_time > AUTHOR_MAY_REMOVE:
+            raise TopicStateInvalidError(
+                "its author may remove a topic for an hour only, and while there are no replies"
+            )
+
+    def check_editable(self, member: Member) -> None:
+        """Refuses with ROLE_REQUIRED, TOPIC_STATE_INVALID."""
+        member.require_author_or_moderator(self.author)
+        if self.state not in _EDITABLE:
+            raise TopicStateInvalidError(f"a topic that is {self.state} cannot be edited")
+
+    def with_text(self, title: str, body: Text, tags: tuple[str, ...]) -> Topic:
+        """With the text as the screen let it through."""
+        return replace(self, title=title, body=body, tags=tags)
+
+    def edit(
+        self, title: str, body: Text, tags: tuple[str, ...], submission: Submission, now: datetime
+    ) -> Topic:
+        """With another text; a draft is not "edited", it has never been out."""
+        edit_time = None if self.state is TopicState.DRAFT else now
+        edited = self.with_text(title, body, tags)
+        return replace(edited, submission=submission, edit_time=edit_time)
+
+    def check_open_to_replies(self) -> None:
+        """Refuses with TOPIC_STATE_INVALID."""
+        if self.state is not TopicState.PUBLISHED:
+            raise TopicStateInvalidError(f"a topic that is {self.state} takes no replies")
+
+    def check_replies_change(self) -> None:
+        """What is read-only or gone stays as it is. Refuses with TOPIC_STATE_INVALID."""
+        if self.state in (TopicState.ARCHIVED, TopicState.REMOVED):
+            raise TopicStateInvalidError(
+                f"replies of a topic that is {self.state} stay as they are"
+            )
+
+    def check_not_removed(self) -> None:
+        """Moderation of replies ends with the topic. Refuses with TOPIC_STATE_INVALID."""
+        if self.state is TopicState.REMOVED:
+            raise TopicStateInvalidError("the topic is REMOVED and all its replies with it")
+
+    def gain(self, reply: Reply) -> Topic:
+        """A reply can be read now."""
+        latest = (*self.latest, LatestReply(reply.id, reply.author, reply.create_time))
+        latest = tuple(sorted(latest, key=lambda one: (one.time, one.id)))[-_LATEST_KEPT:]
+        return replace(
+            self,
+            reply_count=self.reply_count + 1,
+            latest=latest,
+            activity_time=max(self.create_time, latest[-1].time),
+        )
+
+    def lose(self, reply: Reply) -> Topic:
+        """A reply that could be read cannot any more."""
+        count = self.reply_count - 1
+        latest = tuple(one for one in self.latest if one.id != reply.id)
+        activity_time = self.activity_time
+        if latest:
+            activity_time = max(self.create_time, latest[-1].time)
+        elif not count:
+            activity_time = self.create_time
+        return replace(self, reply_count=count, latest=latest, activity_time=activity_time)
+
+    def check_answer_changes(self, member: Member) -> None:
+        """Refuses with NOT_A_QUESTION, ROLE_REQUIRED, TOPIC_STATE_INVALID."""
+        if self.kind is not TopicKind.QUESTION:
+            raise NotAQuestionError
+        member.require_author_or_moderator(self.author)
+        if self.state not in _ANSWERABLE:
+            raise TopicStateInvalidError(f"the answer of a topic that is {self.state} stays")
+
+    def accept(self, reply: Reply) -> tuple[Topic, Reply]:
+        """This reply is the answer. Refuses with REPLY_STATE_INVALID."""
+        if not reply.published:
+            raise ReplyStateInvalidError(f"a reply that is {reply.state} cannot be accepted")
+        topic = replace(self, accepted_reply_id=reply.id, awaited_reply_id="")
+        return topic, replace(reply, accepted=True)
+
+    def unaccept(self, reply: Reply) -> tuple[Topic, Reply]:
+        """The answer is none any more. Refuses with NOTHING_ACCEPTED."""
+        if not self.accepted_reply_id or reply.id != self.accepted_reply_id:
+            raise NothingAcceptedError
+        return replace(self, accepted_reply_id=""), replace(reply, accepted=False)

@@ -1,0 +1,29 @@
+"""The forum's collections. Only this room knows how a space, topic or reply is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chassis.mongo import Database, Index, Migration
+from services.forum.repository import records, replies, spaces, topics
+from services.forum.repository.records import RecordCollection
+from services.forum.repository.topics import TopicFilter
+
+__all__ = ["ForumRepository", "TopicFilter"]
+
+
+class ForumRepository(RecordCollection):
+    """All reads, and where commands find what they change."""
+
+    indexes: Sequence[Index] = (
+        *spaces.INDEXES,
+        *topics.INDEXES,
+        *replies.INDEXES,
+        *records.INDEXES,
+    )
+    migrations: Sequence[Migration] = ()
+    spaces = spaces.SPACES
+    topics = topics.TOPICS
+
+    def __init__(self, database: Database) -> None:
+        self._database = database

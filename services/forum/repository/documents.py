@@ -1,0 +1,101 @@
+"""Values that several collections store, as documents; and pages over many keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from pymongo.asynchronous.collection import AsyncCollection
+
+from chassis.decisions import Document
+from services.forum.domain.members import Author, Persona
+from services.forum.domain.texts import Submission, Text
+
+# The planner merges at most 200 branches of one index; beyond, it would walk and sort.
+_KEYS_PER_QUERY = 190
+
+
+def author_document(author: Author) -> Document:
+    """A person with a company, or a persona."""
+    if author.persona is None:
+        return {"person_id": author.person_id, "company_id": author.company_id}
+    persona = author.persona
+    return {
+        "source": persona.source,
+        "external_id": persona.external_id,
+        "display_name": persona.display_name,
+    }
+
+
+def author(document: Document) -> Author:
+    """Back from author_document."""
+    if "source" in document:
+        return Author(
+            persona=Persona(document["source"], document["external_id"], document["display_name"])
+        )
+    return Author(document["person_id"], document["company_id"])
+
+
+def text_document(text: Text) -> Document:
+    """Source and HTML side by side."""
+    return {"source": text.source, "html": text.html, "renderer": text.renderer}
+
+
+def text(document: Document) -> Text:
+    """Back from text_document."""
+    return Text(document["source"], document["html"], document["renderer"])
+
+
+def submission_document(submission: Submission) -> Document:
+    """How a text came through the screen."""
+    return {
+        "number": submission.number,
+        "screened": submission.screened,
+        "policy_version": submission.policy_version,
+        "rule_ids": list(submission.rule_ids),
+        "imported": submission.imported,
+    }
+
+
+def submission(document: Document) -> Submission:
+    """Back from submission_document."""
+    return Submission(
+        document["number"],
+        document["screened"],
+        document["policy_version"],
+        tuple(document["rule_ids"]),
+        document["imported"],
+    )
+
+
+def behind(field: str, value: str | datetime, id: str, direction: int) -> Document:
+    """The part of a query that continues after (value, id) in this direction."""
+    within, beyond = ("$gte", "$gt") if direction > 0 else ("$lte", "$lt")
+    return {
+        field: {within: value},
+        "$or": [{field: {beyond: value}}, {"_id": {beyond: id}}],
+    }
+
+
+async def read_page(
+    collection: AsyncCollection[Document],
+    query: Mapping[str, Any],
+    keys: tuple[str, Sequence[str]],
+    sort: tuple[str, int],
+    limit: int,
+) -> list[Document]:
+    """The first `limit` behind the wall by (sort field, _id); `keys` is the field and its keys.
+
+    Many keys are asked for in parts, each in index order, and merged.
+    """
+    field, wanted = keys
+    order, direction = sort
+    found: dict[str, Document] = {}
+    for start in range(0, len(wanted), _KEYS_PER_QUERY):
+        part = list(wanted[start : start + _KEYS_PER_QUERY])
+        cursor = collection.find({**query, field: {"$in": part}})
+        cursor = cursor.sort([(order, direction), ("_id", direction)]).limit(limit)
+        found.update({document["_id"]: document async for document in cursor})
+    rows = sorted(found.values(), key=lambda row: (row[order], row["_id"]), reverse=direction < 0)
+    return rows[:limit]

@@ -1,0 +1,163 @@
+"""Revisions, moderation entries, and what people posted lately: written once, beside a topic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pymongo import InsertOne
+
+from chassis.decisions import Document, Write
+from chassis.mongo import Index
+from services.forum.domain.posting import Poster
+from services.forum.domain.records import ModerationEntry, Revision
+from services.forum.domain.replies import Reply
+from services.forum.domain.spaces import space_key
+from services.forum.domain.topics import Topic
+from services.forum.repository.documents import behind, read_page
+from services.forum.repository.replies import ReplyCollection
+
+_TWO_DAYS = 172800
+INDEXES: Sequence[Index] = (
+    Index(
+        "revisions",
+        [
+            ("community_id", 1),
+            ("post_id", 1),
+            ("read_keys", 1),
+            ("replace_time", -1),
+            ("_id", -1),
+        ],
+        "revision_page",
+    ),
+    Index(
+        "moderation_entries",
+        [("community_id", 1), ("topic_id", 1), ("time", -1), ("_id", -1)],
+        "moderation_entry_page",
+    ),
+    # Two posts of one person that are decided at once want the same number: one is too fast.
+    Index(
+        "postings",
+        [("community_id", 1), ("person_id", 1), ("number", -1)],
+        "posting_number",
+        unique=True,
+    ),
+    Index("postings", [("time", 1)], "expire", expire_after=_TWO_DAYS),
+)
+
+
+class RecordCollection(ReplyCollection):
+    """Reads and writes of records."""
+
+    @staticmethod
+    def new_revision(revision: Revision) -> Write:
+        """To be stored with the edit."""
+        document = {
+            "_id": revision.id,
+            "community_id": revision.community_id,
+            "post_id": revision.post_id,
+            "title": revision.title,
+            "body": revision.body,
+            "tags": list(revision.tags),
+            "editor_id": revision.editor_id,
+            "replace_time": revision.replace_time,
+            "read_keys": list(revision.read_keys),
+        }
+        return Write("revisions", InsertOne(document))
+
+    async def list_revisions(
+        self,
+        post: Topic | Reply,
+        keyring: Sequence[str],
+        limit: int,
+        after: tuple[datetime, str] | None = None,
+    ) -> list[Revision]:
+        """Of a post that one can see, newest first."""
+        keys = (space_key(post.space_id), *keyring)
+        query: Document = {"community_id": post.community_id, "post_id": post.id}
+        if after is not None:
+            query |= behind("replace_time", *after, -1)
+        rows = await read_page(
+            self._database.revisions, query, ("read_keys", keys), ("replace_time", -1), limit
+        )
+        return [_revision(row) for row in rows]
+
+    @staticmethod
+    def new_moderation_entry(entry: ModerationEntry) -> Write:
+        """To be stored with what was done."""
+        document = {
+            "_id": entry.id,
+            "community_id": entry.community_id,
+            "topic_id": entry.topic_id,
+            "reply_id": entry.reply_id,
+            "action": entry.action,
+            "reason": entry.reason,
+            "actor": entry.actor,
+            "time": entry.time,
+        }
+        return Write("moderation_entries", InsertOne(document))
+
+    async def list_moderation_entries(
+        self,
+        topic: Topic,
+        limit: int,
+        after: tuple[datetime, str] | None = None,
+    ) -> list[ModerationEntry]:
+        """Of one topic and its replies, newest first; the caller is a moderator."""
+        query: Document = {"community_id": topic.community_id, "topic_id": topic.id}
+        if after is not None:
+            query |= behind("time", *after, -1)
+        cursor = self._database.moderation_entries.find(query)
+        cursor = cursor.sort([("time", -1), ("_id", -1)]).limit(limit)
+        return [_moderation_entry(row) async for row in cursor]
+
+    async def get_poster(self, community_id: str, person_id: str) -> Poster:
+        """What a person posted in the last day."""
+        query = {"community_id": community_id, "person_id": person_id}
+        row = await self._database.postings.find_one(query, sort=[("number", -1)])
+        if row is None:
+            return Poster()
+        return Poster(row["number"], tuple(row["topic_times"]), tuple(row["reply_times"]))
+
+    @staticmethod
+    def new_posting(
+        community_id: str, person_id: str, post_id: str, poster: Poster, now: datetime
+    ) -> Write:
+        """To be stored with the post, after which the person stands like this."""
+        document = {
+            "_id": post_id,
+            "community_id": community_id,
+            "person_id": person_id,
+            "number": poster.number,
+            "topic_times": list(poster.topic_times),
+            "reply_times": list(poster.reply_times),
+            "time": now,
+        }
+        return Write("postings", InsertOne(document))
+
+
+def _revision(row: Document) -> Revision:
+    return Revision(
+        row["_id"],
+        row["community_id"],
+        row["post_id"],
+        row["title"],
+        row["body"],
+        tuple(row["tags"]),
+        row["editor_id"],
+        row["replace_time"],
+        tuple(row["read_keys"]),
+    )
+
+
+def _moderation_entry(row: Document) -> ModerationEntry:
+    return ModerationEntry(
+        row["_id"],
+        row["community_id"],
+        row["topic_id"],
+        row["reply_id"],
+        row["action"],
+        row["reason"],
+        row["actor"],
+        row["time"],
+    )

@@ -1,0 +1,146 @@
+"""The collection of replies: parts of their topics, behind the topic's wall and their own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+from chassis.decisions import Document, PartRef, Parts
+from chassis.mongo import Index
+from services.forum.domain.members import opens
+from services.forum.domain.replies import Reply, ReplyNotFoundError, ReplyState
+from services.forum.domain.spaces import space_key
+from services.forum.domain.topics import Topic
+from services.forum.repository.documents import (
+    author,
+    author_document,
+    behind,
+    read_page,
+    submission,
+    submission_document,
+    text,
+    text_document,
+)
+from services.forum.repository.topics import TopicCollection
+
+INDEXES: Sequence[Index] = (
+    Index(
+        "replies",
+        [
+            ("community_id", 1),
+            ("topic_id", 1),
+            ("read_keys", 1),
+            ("create_time", 1),
+            ("_id", 1),
+        ],
+        "reply_page",
+    ),
+)
+
+
+class ReplyCollection(TopicCollection):
+    """Reads of replies. A keyring of None: a service reads, no wall, all states."""
+
+    async def get_reply(
+        self, topic: Topic, reply_id: str, keyring: Collection[str] | None
+    ) -> Reply:
+        """A reply of a topic that one can see. Refuses with REPLY_NOT_FOUND."""
+        query = {"community_id": topic.community_id, "_id": reply_id, "topic_id": topic.id}
+        document = await self._database.replies.find_one(query)
+        reply = load_reply(document) if document else None
+        if reply is None or (keyring is not None and not _shows(reply, keyring)):
+            raise ReplyNotFoundError(field="reply_id")
+        return reply
+
+    async def find_replies(
+        self, community_id: str, ids: Iterable[str], keyring: Collection[str] | None
+    ) -> list[Reply]:
+        """Those of the ids that there are and that the keyring shows, as it does their topics."""
+        query = {"community_id": community_id, "_id": {"$in": list(ids)}}
+        replies = [load_reply(document) async for document in self._database.replies.find(query)]
+        if keyring is None or not replies:
+            return replies
+        topic_ids = {reply.topic_id for reply in replies}
+        visible = {topic.id for topic in await self.find_topics(community_id, topic_ids, keyring)}
+        return [reply for reply in replies if reply.topic_id in visible and _shows(reply, keyring)]
+
+    async def list_replies(
+        self,
+        topic: Topic,
+        keyring: Sequence[str] | None,
+        limit: int,
+        after: tuple[datetime, str] | None = None,
+    ) -> list[Reply]:
+        """Of a topic one can see, oldest first; `after` is (create_time, id) of the last before."""
+        space, moderators = space_key(topic.space_id), f"moderators:{topic.community_id}"
+        if keyring is None:
+            keys = [space, moderators]  # every reply has one of these
+        else:
+            keys = [space, *(key for key in keyring if key.startswith(("person:", "moderators:")))]
+        query: Document = {"community_id": topic.community_id, "topic_id": topic.id}
+        if after is not None:
+            query |= behind("create_time", *after, 1)
+        rows = await read_page(
+            self._database.replies, query, ("read_keys", keys), ("create_time", 1), limit
+        )
+        return [load_reply(row) for row in rows]
+
+    async def find_stored_reply_ids(self, community_id: str, ids: Iterable[str]) -> set[str]:
+        """Which of the ids are taken, whatever their state: for imports."""
+        query = {"community_id": community_id, "_id": {"$in": list(ids)}}
+        return {row["_id"] async for row in self._database.replies.find(query, {"_id": 1})}
+
+    @staticmethod
+    def reply_ref(community_id: str, reply_id: str) -> PartRef[Reply]:
+        """Where a reply is, for a decision on its topic."""
+        return REPLIES.ref(community_id, reply_id)
+
+
+def _shows(reply: Reply, keyring: Collection[str]) -> bool:
+    """The reply's own wall, for someone who can see its topic."""
+    return reply.published or opens(reply.read_keys, keyring)
+
+
+def load_reply(document: Document) -> Reply:
+    """Back from dump_reply."""
+    return Reply(
+        id=document["_id"],
+        community_id=document["community_id"],
+        topic_id=document["topic_id"],
+        space_id=document["space_id"],
+        state=ReplyState(document["state"]),
+        body=text(document["body"]),
+        author=author(document["author"]),
+        create_time=document["create_time"],
+        score=document["score"],
+        accepted=document["accepted"],
+        edit_time=document.get("edit_time"),
+        state_reason=document["state_reason"],
+        submission=submission(document["submission"]),
+        case_id=document["case_id"],
+        version=document["seq"],
+    )
+
+
+def dump_reply(reply: Reply) -> Document:
+    """As it is stored."""
+    document: Document = {
+        "topic_id": reply.topic_id,
+        "space_id": reply.space_id,
+        "state": reply.state.value,
+        "body": text_document(reply.body),
+        "author": author_document(reply.author),
+        "create_time": reply.create_time,
+        "score": reply.score,
+        "accepted": reply.accepted,
+        "state_reason": reply.state_reason,
+        "submission": submission_document(reply.submission),
+        "case_id": reply.case_id,
+        "read_keys": list(reply.read_keys),
+    }
+    if reply.edit_time is not None:
+        document["edit_time"] = reply.edit_time
+    return document
+
+
+REPLIES: Parts[Reply] = Parts("replies", load_reply, dump_reply)

@@ -1,0 +1,109 @@
+"""The collection of spaces: which exist, and which of them a keyring opens."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from chassis.decisions import Aggregates, Document
+from chassis.mongo import Database, Index
+from services.forum.domain.spaces import (
+    Audience,
+    Space,
+    SpaceMode,
+    SpaceNotFoundError,
+    SpaceSlugTakenError,
+)
+from services.forum.repository.documents import behind, read_page
+
+INDEXES: Sequence[Index] = (
+    Index("spaces", [("community_id", 1), ("slug", 1)], "space_slug", unique=True),
+    Index(
+        "spaces",
+        [("community_id", 1), ("read_keys", 1), ("name_order", 1), ("_id", 1)],
+        "space_page",
+    ),
+)
+
+
+class SpaceCollection:
+    """Reads of spaces. A keyring of None: a service reads, no wall."""
+
+    spaces: Aggregates[Space]
+    _database: Database
+
+    async def get_space(
+        self, community_id: str, space_id: str, keyring: Collection[str] | None, *, slug: str = ""
+    ) -> Space:
+        """By id, or by slug where there is no id. Refuses with SPACE_NOT_FOUND."""
+        key = {"_id": space_id} if space_id else {"slug": slug}
+        document = await self._database.spaces.find_one({"community_id": community_id, **key})
+        space = load_space(document) if document else None
+        if space is None or (keyring is not None and not space.readable(keyring)):
+            raise SpaceNotFoundError(field="space_id" if space_id else "slug")
+        return space
+
+    async def find_spaces(
+        self, community_id: str, ids: Iterable[str], keyring: Collection[str] | None
+    ) -> list[Space]:
+        """Those of the ids that there are and that the keyring opens."""
+        query = {"community_id": community_id, "_id": {"$in": list(ids)}}
+        spaces = [load_space(document) async for document in self._database.spaces.find(query)]
+        return [space for space in spaces if keyring is None or space.readable(keyring)]
+
+    async def find_readable_space_ids(self, community_id: str, keyring: Sequence[str]) -> list[str]:
+        """All spaces of a community that the keyring opens."""
+        query = {"community_id": community_id, "read_keys": {"$in": list(keyring)}}
+        cursor = self._database.spaces.find(query, {"_id": 1}).sort("_id", 1)
+        return [document["_id"] async for document in cursor]
+
+    async def list_spaces(
+        self,
+        community_id: str,
+        keyring: Sequence[str],
+        limit: int,
+        after: tuple[str, str] | None = None,
+    ) -> list[Space]:
+        """By name; `after` is (name_order, id) of the last one before."""
+        query: Document = {"community_id": community_id}
+        if after is not None:
+            query |= behind("name_order", *after, 1)
+        rows = await read_page(
+            self._database.spaces, query, ("read_keys", keyring), ("name_order", 1), limit
+        )
+        return [load_space(row) for row in rows]
+
+
+def load_space(document: Document) -> Space:
+    """Back from dump_space."""
+    return Space(
+        document["_id"],
+        document["community_id"],
+        document["slug"],
+        document["name"],
+        document["description"],
+        SpaceMode(document["mode"]),
+        Audience(document["audience"]),
+        tuple(document["audience_names"]),
+        document["create_time"],
+        document["seq"],
+    )
+
+
+def dump_space(space: Space) -> Document:
+    """As it is stored."""
+    return {
+        "slug": space.slug,
+        "name": space.name,
+        "name_order": space.name_order,
+        "description": space.description,
+        "mode": space.mode.value,
+        "audience": space.audience.value,
+        "audience_names": list(space.audience_names),
+        "read_keys": list(space.read_keys),
+        "create_time": space.create_time,
+    }
+
+
+SPACES: Aggregates[Space] = Aggregates(
+    "space", "spaces", load_space, dump_space, {"space_slug": SpaceSlugTakenError}
+)

@@ -1,0 +1,248 @@
+"""The collection of topics: behind the walls of their spaces, in lists by space, author and tag."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from chassis.decisions import Aggregates, Document
+from chassis.mongo import Index
+from services.forum.domain.posting import PostingTooFastError
+from services.forum.domain.spaces import Space, space_key
+from services.forum.domain.topics import (
+    OPEN_TO_READERS,
+    CloseReason,
+    LatestReply,
+    Topic,
+    TopicKind,
+    TopicNotFoundError,
+    TopicState,
+)
+from services.forum.repository.documents import (
+    author,
+    author_document,
+    behind,
+    read_page,
+    submission,
+    submission_document,
+    text,
+    text_document,
+)
+from services.forum.repository.spaces import SpaceCollection
+
+_NEWEST = [("activity_time", -1), ("_id", -1)]
+# The last fields only answer filters from the index itself, without fetching what does not match.
+INDEXES: Sequence[Index] = (
+    Index(
+        "topics",
+        [("community_id", 1), ("read_keys", 1), *_NEWEST, ("state", 1), ("space_id", 1)],
+        "topic_page",
+    ),
+    Index(
+        "topics",
+        [("community_id", 1), ("author_id", 1), ("read_keys", 1), *_NEWEST],
+        "topic_author_page",
+        partial={"author_id": {"$exists": True}},
+    ),
+    Index("topics", [("community_id", 1), ("tag_keys", 1), *_NEWEST], "topic_tag_page"),
+    Index(
+        "topics",
+        [("community_id", 1), ("read_keys", 1), *_NEWEST],
+        "topic_unanswered_page",
+        partial={"unanswered": True},
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TopicFilter:
+    """What a list of topics is narrowed to; empty: everything the reader sees."""
+
+    space_id: str = ""
+    author_id: str = ""
+    tag: str = ""
+    unanswered: bool = False
+    # None: what is open to readers, and what of the reader's own is pending.
+    states: frozenset[TopicState] | None = None
+
+
+class TopicCollection(SpaceCollection):
+    """Reads of topics. A keyring of None: a service reads, no wall, all states."""
+
+    topics: Aggregates[Topic]
+
+    async def get_topic(
+        self, community_id: str, topic_id: str, keyring: Collection[str] | None
+    ) -> Topic:
+        """One topic. Refuses with TOPIC_NOT_FOUND."""
+        found = await self.find_topics(community_id, [topic_id], keyring)
+        if not found:
+            raise TopicNotFoundError(field="topic_id")
+        return found[0]
+
+    async def get_topic_space(
+        self, community_id: str, topic_id: str, keyring: Collection[str]
+    ) -> tuple[Topic, Space]:
+        """A topic that one can see, as it is now, with its space. Refuses with TOPIC_NOT_FOUND."""
+        topic = await self.get_topic(community_id, topic_id, keyring)
+        return topic, (await self.find_spaces(community_id, [topic.space_id], keyring))[0]
+
+    async def find_topics(
+        self, community_id: str, ids: Iterable[str], keyring: Collection[str] | None
+    ) -> list[Topic]:
+        """Those of the ids that there are and that the keyring shows, in no order."""
+        query = {"community_id": community_id, "_id": {"$in": list(ids)}}
+        topics = [load_topic(document) async for document in self._database.topics.find(query)]
+        if keyring is None or not topics:
+            return topics
+        space_ids = {topic.space_id for topic in topics}
+        readable = {space.id for space in await self.find_spaces(community_id, space_ids, keyring)}
+        return [topic for topic in topics if topic.space_id in readable and topic.visible(keyring)]
+
+    async def list_topics(
+        self,
+        community_id: str,
+        keyring: Sequence[str],
+        wanted: TopicFilter,
+        limit: int,
+        after: tuple[datetime, str] | None = None,
+    ) -> list[Topic]:
+        """Newest activity first; `after` is (activity_time, id) of the last one before.
+
+        Refuses with SPACE_NOT_FOUND where one space is asked for and not readable.
+        """
+        if wanted.space_id:
+            spaces = [(await self.get_space(community_id, wanted.space_id, keyring)).id]
+        else:
+            spaces = await self.find_readable_space_ids(community_id, keyring)
+        states, keys = _states_and_keys(wanted, spaces, keyring)
+        if not states or not keys:
+            return []
+        query: Document = {
+            "community_id": community_id,
+            "state": {"$in": sorted(states)},
+            "space_id": {"$in": spaces},
+        }
+        if wanted.author_id:
+            query["author_id"] = wanted.author_id
+        if wanted.unanswered:
+            query["unanswered"] = True
+        field = "read_keys"
+        if wanted.tag and wanted.author_id:
+            query["tags"] = wanted.tag
+        elif wanted.tag:
+            field, keys = "tag_keys", [_tag_key(wanted.tag, key) for key in keys]
+        if after is not None:
+            query |= behind("activity_time", *after, -1)
+        rows = await read_page(
+            self._database.topics, query, (field, keys), ("activity_time", -1), limit
+        )
+        return [load_topic(row) for row in rows]
+
+    async def find_stored_topic_ids(self, community_id: str, ids: Iterable[str]) -> set[str]:
+        """Which of the ids are taken, whatever their state: for imports."""
+        query = {"community_id": community_id, "_id": {"$in": list(ids)}}
+        return {row["_id"] async for row in self._database.topics.find(query, {"_id": 1})}
+
+
+def _states_and_keys(
+    wanted: TopicFilter, spaces: Sequence[str], keyring: Sequence[str]
+) -> tuple[frozenset[TopicState], list[str]]:
+    """Which states to ask for, and the keys that show topics in those states."""
+    if wanted.states is None:
+        states = OPEN_TO_READERS | {TopicState.PENDING_REVIEW}
+        owners: tuple[str, ...] = ("person:",)
+    else:
+        states, owners = wanted.states, ("person:", "moderators:")
+    if wanted.unanswered:
+        states &= {TopicState.PUBLISHED}
+    keys: list[str] = []
+    if states & OPEN_TO_READERS:
+        keys.extend(space_key(space_id) for space_id in spaces)
+    if states - OPEN_TO_READERS:
+        keys.extend(key for key in keyring if key.startswith(owners))
+    return states, keys
+
+
+def _tag_key(tag: str, key: str) -> str:
+    # Tags hold no blank. Tags and keys in one field, as an index takes one array only.
+    return f"{tag} {key}"
+
+
+def load_topic(document: Document) -> Topic:
+    """Back from dump_topic."""
+    close_reason = document.get("close_reason")
+    return Topic(
+        id=document["_id"],
+        community_id=document["community_id"],
+        space_id=document["space_id"],
+        kind=TopicKind(document["kind"]),
+        state=TopicState(document["state"]),
+        title=document["title"],
+        body=text(document["body"]),
+        tags=tuple(document["tags"]),
+        author=author(document["author"]),
+        create_time=document["create_time"],
+        activity_time=document["activity_time"],
+        score=document["score"],
+        reply_count=document["reply_count"],
+        latest=tuple(
+            LatestReply(one["id"], author(one["author"]), one["time"]) for one in document["latest"]
+        ),
+        accepted_reply_id=document["accepted_reply_id"],
+        awaited_reply_id=document["awaited_reply_id"],
+        edit_time=document.get("edit_time"),
+        close_reason=CloseReason(close_reason) if close_reason else None,
+        state_reason=document["state_reason"],
+        submission=submission(document["submission"]),
+        case_id=document["case_id"],
+        version=document["seq"],
+    )
+
+
+def dump_topic(topic: Topic) -> Document:
+    """As it is stored, with what only the indexes need."""
+    document: Document = {
+        "space_id": topic.space_id,
+        "kind": topic.kind.value,
+        "state": topic.state.value,
+        "title": topic.title,
+        "body": text_document(topic.body),
+        "tags": list(topic.tags),
+        "author": author_document(topic.author),
+        "create_time": topic.create_time,
+        "activity_time": topic.activity_time,
+        "score": topic.score,
+        "reply_count": topic.reply_count,
+        "latest": [
+            {"id": one.id, "author": author_document(one.author), "time": one.time}
+            for one in topic.latest
+        ],
+        "accepted_reply_id": topic.accepted_reply_id,
+        "awaited_reply_id": topic.awaited_reply_id,
+        "state_reason": topic.state_reason,
+        "submission": submission_document(topic.submission),
+        "case_id": topic.case_id,
+        "read_keys": list(topic.read_keys),
+        "tag_keys": [_tag_key(tag, key) for tag in topic.tags for key in topic.read_keys],
+    }
+    if topic.author.person_id:
+        document["author_id"] = topic.author.person_id
+    if topic.edit_time is not None:
+        document["edit_time"] = topic.edit_time
+    if topic.close_reason is not None:
+        document["close_reason"] = topic.close_reason.value
+    if topic.unanswered:
+        document["unanswered"] = True
+    return document
+
+
+TOPICS: Aggregates[Topic] = Aggregates(
+    "topic",
+    "topics",
+    load_topic,
+    dump_topic,
+    # Two posts of one person, decided at once.
+    {"posting_number": PostingTooFastError},
+)

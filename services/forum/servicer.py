@@ -1,0 +1,310 @@
+"""ForumService over gRPC: who calls, which use case or query, what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from chassis.actors import Actor, require_actor, require_person
+from chassis.pagination import (
+    check_batch,
+    clamp_page_size,
+    decode_page_token,
+    encode_page_token,
+)
+from chassis.rpc_server import Context
+from guildhall.forum.v1 import forum_pb2 as pb
+from guildhall.forum.v1 import forum_pb2_grpc
+from services.forum.converters import enums
+from services.forum.converters.messages import (
+    moderation_entry_to_proto,
+    reply_to_proto,
+    revision_to_proto,
+    space_to_proto,
+    topic_to_proto,
+)
+from services.forum.domain.members import Member
+from services.forum.domain.records import Revision
+from services.forum.domain.replies import Reply
+from services.forum.domain.topics import Topic
+from services.forum.repository import ForumRepository, TopicFilter
+from services.forum.use_cases import ForumUseCases
+
+T = TypeVar("T")
+K = TypeVar("K", str, datetime)
+
+_MOST_CHARACTERS = 800_000  # of texts in a page: below what a gRPC message may hold, in any script
+
+
+class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
+    """What each RPC means is said in the proto."""
+
+    def __init__(self, use_cases: ForumUseCases, repository: ForumRepository) -> None:
+        self._use_cases = use_cases
+        self._repository = repository
+
+    # -- writes
+
+    async def CreateSpace(
+        self, request: pb.CreateSpaceRequest, context: Context
+    ) -> pb.CreateSpaceResponse:
+        return await self._use_cases.create_space(require_person(), request)
+
+    async def UpdateSpace(
+        self, request: pb.UpdateSpaceRequest, context: Context
+    ) -> pb.UpdateSpaceResponse:
+        return await self._use_cases.update_space(require_person(), request)
+
+    async def CreateTopic(
+        self, request: pb.CreateTopicRequest, context: Context
+    ) -> pb.CreateTopicResponse:
+        return await self._use_cases.create_topic(require_person(), request)
+
+    async def PublishTopic(
+        self, request: pb.PublishTopicRequest, context: Context
+    ) -> pb.PublishTopicResponse:
+        return await self._use_cases.publish_topic(require_person(), request)
+
+    async def UpdateTopic(
+        self, request: pb.UpdateTopicRequest, context: Context
+    ) -> pb.UpdateTopicResponse:
+        return await self._use_cases.update_topic(require_person(), request)
+
+    async def CloseTopic(
+        self, request: pb.CloseTopicRequest, context: Context
+    ) -> pb.CloseTopicResponse:
+        return await self._use_cases.close_topic(require_person(), request)
+
+    async def ReopenTopic(
+        self, request: pb.ReopenTopicRequest, context: Context
+    ) -> pb.ReopenTopicResponse:
+        return await self._use_cases.reopen_topic(require_person(), request)
+
+    async def HideTopic(
+        self, request: pb.HideTopicRequest, context: Context
+    ) -> pb.HideTopicResponse:
+        return await self._use_cases.hide_topic(require_person(), request)
+
+    async def RestoreTopic(
+        self, request: pb.RestoreTopicRequest, context: Context
+    ) -> pb.RestoreTopicResponse:
+        return await self._use_cases.restore_topic(require_person(), request)
+
+    async def RemoveTopic(
+        self, request: pb.RemoveTopicRequest, context: Context
+    ) -> pb.RemoveTopicResponse:
+        return await self._use_cases.remove_topic(require_person(), request)
+
+    async def ArchiveTopic(
+        self, request: pb.ArchiveTopicRequest, context: Context
+    ) -> pb.ArchiveTopicResponse:
+        return await self._use_cases.archive_topic(require_person(), request)
+
+    async def CreateReply(
+        self, request: pb.CreateReplyRequest, context: Context
+    ) -> pb.CreateReplyResponse:
+        return await self._use_cases.create_reply(require_person(), request)
+
+    async def UpdateReply(
+        self, request: pb.UpdateReplyRequest, context: Context
+    ) -> pb.UpdateReplyResponse:
+        return await self._use_cases.update_reply(require_person(), request)
+
+    async def HideReply(
+        self, request: pb.HideReplyRequest, context: Context
+    ) -> pb.HideReplyResponse:
+        return await self._use_cases.hide_reply(require_person(), request)
+
+    async def RestoreReply(
+        self, request: pb.RestoreReplyRequest, context: Context
+    ) -> pb.RestoreReplyResponse:
+        return await self._use_cases.restore_reply(require_person(), request)
+
+    async def RemoveReply(
+        self, request: pb.RemoveReplyRequest, context: Context
+    ) -> pb.RemoveReplyResponse:
+        return await self._use_cases.remove_reply(require_person(), request)
+
+    async def AcceptReply(
+        self, request: pb.AcceptReplyRequest, context: Context
+    ) -> pb.AcceptReplyResponse:
+        return await self._use_cases.accept_reply(require_person(), request)
+
+    async def UnacceptReply(
+        self, request: pb.UnacceptReplyRequest, context: Context
+    ) -> pb.UnacceptReplyResponse:
+        return await self._use_cases.unaccept_reply(require_person(), request)
+
+    async def ImportPosts(
+        self, request: pb.ImportPostsRequest, context: Context
+    ) -> pb.ImportPostsResponse:
+        return await self._use_cases.import_posts(require_person(), request)
+
+    # -- reads
+
+    async def GetSpace(self, request: pb.GetSpaceRequest, context: Context) -> pb.GetSpaceResponse:
+        member = Member.of(require_person(), request.community_id)
+        space = await self._repository.get_space(
+            request.community_id, request.space_id, member.keyring, slug=request.slug
+        )
+        return pb.GetSpaceResponse(space=space_to_proto(space, space.version))
+
+    async def BatchGetSpaces(
+        self, request: pb.BatchGetSpacesRequest, context: Context
+    ) -> pb.BatchGetSpacesResponse:
+        keyring = _keyring(require_actor(), request.community_id)
+        ids = check_batch(list(request.space_ids), "space_ids")
+        found = await self._repository.find_spaces(request.community_id, ids, keyring)
+        spaces = {space.id: space_to_proto(space, space.version) for space in found}
+        return pb.BatchGetSpacesResponse(spaces=[spaces[id_] for id_ in ids if id_ in spaces])
+
+    async def ListSpaces(
+        self, request: pb.ListSpacesRequest, context: Context
+    ) -> pb.ListSpacesResponse:
+        member = Member.of(require_person(), request.community_id)
+        size = clamp_page_size(request.page_size)
+        found = await self._repository.list_spaces(
+            request.community_id, member.keyring, size + 1, _after(request.page_token, str)
+        )
+        spaces, token = _page(found, size, lambda last: (last.name_order, last.id))
+        return pb.ListSpacesResponse(
+            spaces=[space_to_proto(space, space.version) for space in spaces],
+            next_page_token=token,
+        )
+
+    async def GetTopic(self, request: pb.GetTopicRequest, context: Context) -> pb.GetTopicResponse:
+        member = Member.of(require_person(), request.community_id)
+        topic = await self._repository.get_topic(
+            request.community_id, request.topic_id, member.keyring
+        )
+        return pb.GetTopicResponse(topic=topic_to_proto(topic, topic.version))
+
+    async def BatchGetTopics(
+        self, request: pb.BatchGetTopicsRequest, context: Context
+    ) -> pb.BatchGetTopicsResponse:
+        actor = require_actor()
+        keyring = _keyring(actor, request.community_id)
+        ids = check_batch(list(request.topic_ids), "topic_ids")
+        found = await self._repository.find_topics(request.community_id, ids, keyring)
+        service = bool(actor.service)
+        topics = {one.id: topic_to_proto(one, one.version, for_service=service) for one in found}
+        return pb.BatchGetTopicsResponse(topics=[topics[id_] for id_ in ids if id_ in topics])
+
+    async def ListTopics(
+        self, request: pb.ListTopicsRequest, context: Context
+    ) -> pb.ListTopicsResponse:
+        member = Member.of(require_person(), request.community_id)
+        size = clamp_page_size(request.page_size)
+        wanted = TopicFilter(
+            request.space_id,
+            request.author_id,
+            request.tag.strip().lower(),
+            request.unanswered,
+            enums.topic_states(request.states),
+        )
+        after = _after(request.page_token, datetime)
+        found = await self._repository.list_topics(
+            request.community_id, member.keyring, wanted, size + 1, after
+        )
+        topics, token = _page(found, _fitting(found, size), lambda t: (t.activity_time, t.id))
+        return pb.ListTopicsResponse(
+            topics=[topic_to_proto(topic, topic.version) for topic in topics],
+            next_page_token=token,
+        )
+
+    async def BatchGetReplies(
+        self, request: pb.BatchGetRepliesRequest, context: Context
+    ) -> pb.BatchGetRepliesResponse:
+        actor = require_actor()
+        keyring = _keyring(actor, request.community_id)
+        ids = check_batch(list(request.reply_ids), "reply_ids")
+        found = await self._repository.find_replies(request.community_id, ids, keyring)
+        service = bool(actor.service)
+        replies = {one.id: reply_to_proto(one, one.version, for_service=service) for one in found}
+        return pb.BatchGetRepliesResponse(replies=[replies[id_] for id_ in ids if id_ in replies])
+
+    async def ListReplies(
+        self, request: pb.ListRepliesRequest, context: Context
+    ) -> pb.ListRepliesResponse:
+        actor = require_actor()
+        keyring = _keyring(actor, request.community_id)
+        size = clamp_page_size(request.page_size)
+        after = _after(request.page_token, datetime)
+        topic = await self._repository.get_topic(request.community_id, request.topic_id, keyring)
+        found = await self._repository.list_replies(topic, keyring, size + 1, after)
+        replies, token = _page(found, _fitting(found, size), lambda r: (r.create_time, r.id))
+        service = bool(actor.service)
+        return pb.ListRepliesResponse(
+            replies=[reply_to_proto(one, one.version, for_service=service) for one in replies],
+            next_page_token=token,
+        )
+
+    async def ListRevisions(
+        self, request: pb.ListRevisionsRequest, context: Context
+    ) -> pb.ListRevisionsResponse:
+        member = Member.of(require_person(), request.community_id)
+        size = clamp_page_size(request.page_size)
+        after = _after(request.page_token, datetime)
+        post: Topic | Reply
+        post = topic = await self._repository.get_topic(
+            request.community_id, request.topic_id, member.keyring
+        )
+        if request.reply_id:
+            post = await self._repository.get_reply(topic, request.reply_id, member.keyring)
+        found = await self._repository.list_revisions(post, member.keyring, size + 1, after)
+        revisions, token = _page(
+            found, _fitting(found, size), lambda last: (last.replace_time, last.id)
+        )
+        return pb.ListRevisionsResponse(
+            revisions=[revision_to_proto(one) for one in revisions], next_page_token=token
+        )
+
+    async def ListModerationEntries(
+        self, request: pb.ListModerationEntriesRequest, context: Context
+    ) -> pb.ListModerationEntriesResponse:
+        member = Member.of(require_person(), request.community_id)
+        member.require_moderator()
+        size = clamp_page_size(request.page_size)
+        after = _after(request.page_token, datetime)
+        topic = await self._repository.get_topic(
+            request.community_id, request.topic_id, member.keyring
+        )
+        found = await self._repository.list_moderation_entries(topic, size + 1, after)
+        entries, token = _page(found, size, lambda last: (last.time, last.id))
+        return pb.ListModerationEntriesResponse(
+            moderation_entries=[moderation_entry_to_proto(one) for one in entries],
+            next_page_token=token,
+        )
+
+
+def _keyring(actor: Actor, community_id: str) -> tuple[str, ...] | None:
+    """A person's keys there; None: a service reads, which tests walls for its own readers."""
+    return None if actor.service else Member.of(actor, community_id).keyring
+
+
+def _after(token: str, kind: type[K]) -> tuple[K, str] | None:
+    """Where the last page ended: its sort value and id. Refuses with PAGE_TOKEN_INVALID."""
+    if not token:
+        return None
+    value, id_ = decode_page_token(token, kind, str)
+    return value, id_
+
+
+def _page(
+    found: Sequence[T], size: int, place: Callable[[T], tuple[str | datetime, str]]
+) -> tuple[Sequence[T], str]:
+    """The page, and the token behind it where more was found."""
+    page = found[:size]
+    more = len(found) > len(page)
+    return page, encode_page_token(*place(page[-1])) if more else ""
+
+
+def _fitting(found: Sequence[Topic | Reply | Revision], size: int) -> int:
+    """How many of them fit into one message, at least one."""
+    characters = 0
+    for count, post in enumerate(found[:size]):
+        characters += post.characters
+        if count and characters > _MOST_CHARACTERS:
+            return count
+    return size

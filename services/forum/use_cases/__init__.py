@@ -1,0 +1,23 @@
+"""What members, moderators and managers can do in the forum. Each method is one atomic command."""
+
+from __future__ import annotations
+
+from services.forum.use_cases.answers import AnswerUseCases
+from services.forum.use_cases.imports import ImportUseCases
+from services.forum.use_cases.moderation import ModerationUseCases
+from services.forum.use_cases.replies import ReplyUseCases
+from services.forum.use_cases.spaces import SpaceUseCases
+from services.forum.use_cases.topics import TopicUseCases
+
+__all__ = ["ForumUseCases"]
+
+
+class ForumUseCases(
+    SpaceUseCases,
+    TopicUseCases,
+    ReplyUseCases,
+    AnswerUseCases,
+    ModerationUseCases,
+    ImportUseCases,
+):
+    """All of them."""

@@ -1,0 +1,120 @@
+"""What all use cases of the forum share: who acts, what was done before, the screen, the topic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from google.protobuf.message import Message
+
+from chassis.actors import Actor
+from chassis.commands import Commands
+from chassis.decisions import Decision, PartRef, Seen, Write
+from chassis.errors import DomainError
+from chassis.moment import Moment
+from guildhall.moderation.v1 import moderation_pb2
+from services.forum.converters.screening import screening
+from services.forum.domain.members import Member, opens
+from services.forum.domain.posting import Limits, Poster, limits_of
+from services.forum.domain.replies import Reply, ReplyNotFoundError
+from services.forum.domain.screening import Screening
+from services.forum.domain.topics import Topic, TopicNotFoundError
+from services.forum.repository import ForumRepository
+from services.forum.use_cases.moderating import Outcome
+
+if TYPE_CHECKING:
+    from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceAsyncStub
+
+A = TypeVar("A", bound=Message)
+
+SCREEN_TIMEOUT = 0.3  # seconds; later is never: the post is held or published without
+
+
+class UseCases:
+    """The parts that the use cases of all aggregates are made of."""
+
+    def __init__(
+        self,
+        commands: Commands,
+        repository: ForumRepository,
+        moderation: ModerationServiceAsyncStub,
+        *,
+        posting_limits: bool = True,
+    ) -> None:
+        self._commands = commands
+        self._repository = repository
+        self._moderation = moderation
+        self._posting_limits = posting_limits
+
+    async def _done(self, actor: Actor, request: Message, kind: type[A]) -> A | None:
+        """The answer this very request got before, whatever has changed since."""
+        answer = await self._commands.replay(actor, request)
+        return answer if isinstance(answer, kind) else None
+
+    async def _screen(self, community_id: str, texts: Sequence[str]) -> Screening:
+        """What moderation says, within its time. Refuses with CONTENT_BLOCKED."""
+        request = moderation_pb2.ScreenRequest(community_id=community_id, texts=texts)
+        try:
+            answer = await self._moderation.Screen(request, timeout=SCREEN_TIMEOUT)
+        except DomainError:  # down, late, or too busy: all the same to the author
+            return Screening.missing(texts)
+        result = screening(answer, texts)
+        result.check_not_blocked()
+        return result
+
+    async def _poster(self, member: Member, community_id: str) -> tuple[Poster, Limits] | None:
+        """What the member posted lately and how much they may; None: they may at will."""
+        limits = limits_of(member) if self._posting_limits else None
+        if limits is None:
+            return None
+        return await self._repository.get_poster(community_id, member.person_id), limits
+
+    def _posting(
+        self,
+        poster: tuple[Poster, Limits] | None,
+        post: Callable[[Poster, Limits, datetime], Poster],
+        community_id: str,
+        person_id: str,
+        post_id: str,
+        now: Moment,
+    ) -> list[Write]:
+        """To be stored with the post, so that the next one knows. Refuses with POSTING_TOO_FAST."""
+        if poster is None:
+            return []
+        after = post(*poster, now.time)
+        return [self._repository.new_posting(community_id, person_id, post_id, after, now.time)]
+
+    async def _change(
+        self,
+        actor: Actor,
+        request: Message,
+        member: Member,
+        topic: Topic,
+        change: Callable[[Seen[Topic], Topic], Outcome],
+        answer: Callable[[Outcome, int], A],
+        *replies: PartRef[Reply],
+    ) -> A:
+        """Decide on the topic as it is then; `topic`, one the member can see, says which."""
+
+        def decide(seen: Seen[Topic]) -> Decision[Topic, A]:
+            return change(seen, visible(seen.state, member)).decision(seen, answer)
+
+        ref = self._repository.topics.ref(topic.community_id, topic.id).having(*replies)
+        return await self._commands.run(actor, request, ref, decide)
+
+
+def visible(topic: Topic | None, member: Member) -> Topic:
+    """The topic, whose space the member can read. Refuses with TOPIC_NOT_FOUND."""
+    if topic is None or not topic.visible(member.keyring):
+        raise TopicNotFoundError(field="topic_id")
+    return topic
+
+
+def visible_reply(reply: Reply | None, topic: Topic, member: Member) -> Reply:
+    """The reply of a topic the member can see. Refuses with REPLY_NOT_FOUND."""
+    if reply is None or reply.topic_id != topic.id:
+        raise ReplyNotFoundError(field="reply_id")
+    if not reply.published and not opens(reply.read_keys, member.keyring):
+        raise ReplyNotFoundError(field="reply_id")
+    return reply

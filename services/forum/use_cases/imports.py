@@ -1,0 +1,138 @@
+"""Bringing in what was written elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from datetime import UTC, datetime
+
+from google.protobuf.message import Message
+
+from chassis.actors import MANAGER, Actor
+from chassis.decisions import Decision, Seen
+from guildhall.forum.v1 import domain_events_pb2 as said
+from guildhall.forum.v1.forum_pb2 import ImportPostsRequest, ImportPostsResponse
+from services.forum.converters.domain_events import (
+    reply_accepted,
+    reply_submitted,
+    topic_submitted,
+)
+from services.forum.converters.imports import imported_posts
+from services.forum.converters.markdown import rendered
+from services.forum.domain.imports import ImportedAnswer, ImportedQuestion, QuestionNotFoundError
+from services.forum.domain.members import Member
+from services.forum.domain.spaces import Space
+from services.forum.domain.topics import Topic, TopicState
+from services.forum.use_cases.base import UseCases
+from services.forum.use_cases.moderating import Outcome
+
+
+class ImportUseCases(UseCases):
+    """One post is one command, with a request_id made of its id: what is there stays as it is."""
+
+    async def import_posts(self, actor: Actor, request: ImportPostsRequest) -> ImportPostsResponse:
+        """MANAGER. Refuses with SPACE_NOT_FOUND, QUESTION_NOT_FOUND, and the first bad field."""
+        actor.require_role(request.community_id, MANAGER)
+        member = Member.of(actor, request.community_id)
+        self._commands.new_id(actor, request)  # a good request_id, though none is stored for it
+        posts = imported_posts(request, datetime.now(UTC))
+        space = await self._repository.get_space(
+            request.community_id, request.space_id, member.keyring
+        )
+        questions = [post for post in posts if isinstance(post, ImportedQuestion)]
+        answers = [post for post in posts if isinstance(post, ImportedAnswer)]
+        topics, replies = await asyncio.gather(
+            self._repository.find_stored_topic_ids(
+                space.community_id,
+                [*(one.id for one in questions), *(one.question_id for one in answers)],
+            ),
+            self._repository.find_stored_reply_ids(space.community_id, [a.id for a in answers]),
+        )
+        known = topics | {question.id for question in questions}
+        for index, post in enumerate(posts):
+            if isinstance(post, ImportedAnswer) and post.question_id not in known:
+                raise QuestionNotFoundError(field=f"posts.{index}.question_external_id")
+        created = await _count(
+            self._import_question(actor, request, space, question)
+            for question in questions
+            if question.id not in topics
+        )
+        created += await _count(
+            self._import_answer(actor, request, space, answer)
+            for answer in answers
+            if answer.id not in replies
+        )
+        return ImportPostsResponse(created=created, already_there=len(posts) - created)
+
+    async def _import_question(
+        self, actor: Actor, request: ImportPostsRequest, space: Space, question: ImportedQuestion
+    ) -> bool:
+        body = rendered(question.body)
+        created = False
+
+        def decide(seen: Seen[Topic]) -> Decision[Topic, ImportPostsResponse]:
+            nonlocal created
+            created = seen.state is None
+            if seen.state is not None:
+                return Outcome(seen.state).decision(seen, _imported)
+            topic = question.topic(space, body)
+            events = [topic_submitted(topic)]
+            if topic.state is TopicState.CLOSED:
+                events.append(said.TopicClosed(topic_id=topic.id))
+            return Outcome(topic, events).decision(seen, _imported)
+
+        ref = self._repository.topics.ref(space.community_id, question.id)
+        await self._commands.run(actor, _inner(request, question.id), ref, decide)
+        return created
+
+    async def _import_answer(
+        self, actor: Actor, request: ImportPostsRequest, space: Space, answer: ImportedAnswer
+    ) -> bool:
+        body = rendered(answer.body)
+        ref = self._repository.reply_ref(space.community_id, answer.id)
+        created = False
+
+        def decide(seen: Seen[Topic]) -> Decision[Topic, ImportPostsResponse]:
+            nonlocal created
+            topic = seen.state
+            if topic is None:
+                raise QuestionNotFoundError
+            # Nothing comes back to a question that was removed here.
+            created = seen.part(ref) is None and topic.state is not TopicState.REMOVED
+            if not created:
+                return Outcome(topic).decision(seen, _imported)
+            reply = answer.reply(topic, body)
+            events: list[Message] = [reply_submitted(reply)]
+            topic = topic.gain(reply)
+            if topic.awaited_reply_id == reply.id and not topic.accepted_reply_id:
+                topic, reply = topic.accept(reply)
+                events.append(reply_accepted(reply))
+            return Outcome(topic, events, reply).decision(seen, _imported)
+
+        target = self._repository.topics.ref(space.community_id, answer.question_id)
+        request = _inner(request, answer.id)
+        await self._commands.run(actor, request, target.having(ref), decide)
+        return created
+
+
+async def _count(imports: Iterable[Awaitable[bool]]) -> int:
+    """How many made something; all are awaited, so that a failure leaves none running."""
+    results = await asyncio.gather(*imports, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results.count(True)
+
+
+def _inner(request: ImportPostsRequest, post_id: str) -> ImportPostsRequest:
+    """The request of one post: the same however often and with whatever text it comes."""
+    return ImportPostsRequest(
+        request_id=f"import-{post_id}",
+        community_id=request.community_id,
+        space_id=request.space_id,
+        source=request.source,
+    )
+
+
+def _imported(_: Outcome, __: int) -> ImportPostsResponse:
+    return ImportPostsResponse()

@@ -1,0 +1,146 @@
+"""What hiding, restoring, removing and deciding do to topics and replies, whoever asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from google.protobuf.message import Message
+
+from chassis.decisions import Decision, Seen, Write
+from chassis.moment import Moment
+from guildhall.forum.v1 import domain_events_pb2 as said
+from services.forum.converters.domain_events import (
+    reply_submitted,
+    reply_unaccepted,
+    topic_submitted,
+)
+from services.forum.domain.records import ModerationEntry
+from services.forum.domain.replies import Reply, ReplyStep
+from services.forum.domain.topics import Topic, TopicStep
+from services.forum.repository import ForumRepository
+
+A = TypeVar("A", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What becomes of a topic and one of its replies; without events nothing changed."""
+
+    topic: Topic
+    events: Sequence[Message] = ()
+    reply: Reply | None = None
+    writes: Sequence[Write] = ()
+    former: Reply | None = None  # the answer that another took the place of
+
+    def decision(
+        self, seen: Seen[Topic], answer: Callable[[Outcome, int], A]
+    ) -> Decision[Topic, A]:
+        """As the chassis stores it; a reply that changed gets the topic's new seq at once."""
+        outcome, parts, version = self, [], seen.seq + len(self.events)
+        if self.events:
+            if self.reply is not None:
+                outcome = replace(self, reply=replace(self.reply, version=version))
+            parts = [
+                ForumRepository.reply_ref(reply.community_id, reply.id).put(
+                    replace(reply, version=version)
+                )
+                for reply in (self.reply, self.former)
+                if reply is not None
+            ]
+        return Decision(
+            self.topic, lambda version: answer(outcome, version), self.events, parts, self.writes
+        )
+
+    @property
+    def changed_reply(self) -> Reply:
+        """The reply, where there must be one."""
+        if self.reply is None:
+            raise AssertionError("the outcome of a change of a reply has one")
+        return self.reply
+
+
+def entry(
+    now: Moment, topic: Topic, action: str, reason: str, actor: str, reply_id: str = ""
+) -> Write:
+    """A line of the audit trail."""
+    return ForumRepository.new_moderation_entry(
+        ModerationEntry(
+            now.new_id(), topic.community_id, topic.id, reply_id, action, reason, actor, now.time
+        )
+    )
+
+
+def hide_topic(topic: Topic, reason: str, case_id: str = "") -> Outcome:
+    """Refuses with TOPIC_STATE_INVALID."""
+    hidden = topic.step(TopicStep.HIDE, reason, case_id)
+    return Outcome(hidden, [said.TopicHidden(topic_id=topic.id)])
+
+
+def restore_topic(topic: Topic) -> Outcome:
+    """Refuses with TOPIC_STATE_INVALID."""
+    restored = topic.step(TopicStep.RESTORE)
+    return Outcome(restored, [said.TopicRestored(topic_id=topic.id)])
+
+
+def remove_topic(topic: Topic, reason: str) -> Outcome:
+    """Refuses with TOPIC_STATE_INVALID."""
+    removed = topic.step(TopicStep.REMOVE, reason)
+    return Outcome(removed, [said.TopicRemoved(topic_id=topic.id)])
+
+
+def approve_topic(topic: Topic) -> Outcome:
+    """Refuses with TOPIC_STATE_INVALID."""
+    approved = topic.step(TopicStep.APPROVE)
+    return Outcome(approved, [topic_submitted(approved)])
+
+
+def reject_topic(topic: Topic, reason: str) -> Outcome:
+    """Refuses with TOPIC_STATE_INVALID."""
+    rejected = topic.step(TopicStep.REJECT, reason)
+    return Outcome(rejected, [said.TopicRejected(topic_id=topic.id)])
+
+
+def hide_reply(topic: Topic, reply: Reply, reason: str, case_id: str = "") -> Outcome:
+    """Refuses with REPLY_STATE_INVALID."""
+    hidden = reply.step(ReplyStep.HIDE, reason, case_id)
+    event = said.ReplyHidden(reply_id=reply.id, topic_id=topic.id)
+    return _out_of_sight(topic, reply, hidden, event)
+
+
+def remove_reply(topic: Topic, reply: Reply, reason: str) -> Outcome:
+    """Refuses with REPLY_STATE_INVALID."""
+    removed = reply.step(ReplyStep.REMOVE, reason)
+    event = said.ReplyRemoved(reply_id=reply.id, topic_id=topic.id)
+    return _out_of_sight(topic, reply, removed, event)
+
+
+def restore_reply(topic: Topic, reply: Reply) -> Outcome:
+    """Refuses with REPLY_STATE_INVALID."""
+    restored = reply.step(ReplyStep.RESTORE)
+    event = said.ReplyRestored(reply_id=reply.id, topic_id=topic.id)
+    return Outcome(topic.gain(restored), [event], restored)
+
+
+def approve_reply(topic: Topic, reply: Reply) -> Outcome:
+    """Refuses with REPLY_STATE_INVALID."""
+    approved = reply.step(ReplyStep.APPROVE)
+    return Outcome(topic.gain(approved), [reply_submitted(approved)], approved)
+
+
+def reject_reply(topic: Topic, reply: Reply, reason: str) -> Outcome:
+    """Refuses with REPLY_STATE_INVALID."""
+    rejected = reply.step(ReplyStep.REJECT, reason)
+    return Outcome(topic, [said.ReplyRejected(reply_id=reply.id, topic_id=topic.id)], rejected)
+
+
+def _out_of_sight(topic: Topic, before: Reply, after: Reply, event: Message) -> Outcome:
+    """What cannot be read is no answer, and does not count."""
+    events: list[Message] = []
+    if topic.accepted_reply_id == after.id:
+        topic, after = topic.unaccept(after)
+        events.append(reply_unaccepted(after))
+    if before.published:
+        topic = topic.lose(before)
+    return Outcome(topic, [*events, event], after)

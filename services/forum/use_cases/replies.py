@@ -1,0 +1,149 @@
+"""What people do with replies they write: create, edit."""
+
+from __future__ import annotations
+
+from chassis.actors import Actor
+from chassis.decisions import Decision, Seen, Write
+from chassis.errors import VersionStaleError, check_version
+from guildhall.forum.v1.forum_pb2 import (
+    CreateReplyRequest,
+    CreateReplyResponse,
+    UpdateReplyRequest,
+    UpdateReplyResponse,
+)
+from services.forum.converters.domain_events import reply_edited, reply_submitted
+from services.forum.converters.markdown import rendered
+from services.forum.converters.messages import reply_to_proto
+from services.forum.domain.members import Member, keys_of_withheld
+from services.forum.domain.posting import Poster
+from services.forum.domain.records import Revision
+from services.forum.domain.replies import Reply, ReplyState
+from services.forum.domain.texts import check_reply_body
+from services.forum.domain.topics import Topic
+from services.forum.use_cases.base import UseCases, visible, visible_reply
+from services.forum.use_cases.moderating import Outcome, entry
+
+
+class ReplyUseCases(UseCases):
+    """Replies are parts of their topic: every change of one is a command on the topic."""
+
+    async def create_reply(self, actor: Actor, request: CreateReplyRequest) -> CreateReplyResponse:
+        """Refuses with TOPIC_NOT_FOUND, TOPIC_STATE_INVALID, CONTENT_BLOCKED, POSTING_TOO_FAST."""
+        member = Member.of(actor, request.community_id)
+        source = check_reply_body(request.body)
+        if (done := await self._done(actor, request, CreateReplyResponse)) is not None:
+            return done
+        found, space = await self._repository.get_topic_space(
+            request.community_id, request.topic_id, member.keyring
+        )
+        found.check_open_to_replies()
+        screening = await self._screen(request.community_id, [source])
+        source = _screened(source, screening.texts[0])
+        body = rendered(source)
+        poster = await self._poster(member, request.community_id)
+        reply_id = self._commands.new_id(actor, request)
+        ref = self._repository.reply_ref(request.community_id, reply_id)
+        held = screening.holds(member, space)
+
+        def decide(seen: Seen[Topic]) -> Decision[Topic, CreateReplyResponse]:
+            topic = visible(seen.state, member)
+            if (there := seen.part(ref)) is not None:  # asked again after 48 hours
+                return Outcome(topic, reply=there).decision(seen, _created)
+            topic.check_open_to_replies()
+            reply = Reply(
+                id=reply_id,
+                community_id=request.community_id,
+                topic_id=topic.id,
+                space_id=topic.space_id,
+                state=ReplyState.PENDING_REVIEW if held else ReplyState.PUBLISHED,
+                body=body,
+                author=member.author,
+                create_time=seen.now.time,
+                submission=screening.submission(1),
+            )
+            writes = self._posting(
+                poster,
+                Poster.post_reply,
+                request.community_id,
+                member.person_id,
+                reply_id,
+                seen.now,
+            )
+            if reply.published:
+                topic = topic.gain(reply)
+            outcome = Outcome(topic, [reply_submitted(reply)], reply, writes)
+            return outcome.decision(seen, _created)
+
+        target = self._repository.topics.ref(request.community_id, request.topic_id)
+        return await self._commands.run(actor, request, target.having(ref), decide)
+
+    async def update_reply(self, actor: Actor, request: UpdateReplyRequest) -> UpdateReplyResponse:
+        """Author or MODERATOR. Refuses with REPLY_NOT_FOUND, REPLY_STATE_INVALID."""
+        member = Member.of(actor, request.community_id)
+        source = check_reply_body(request.body)
+        if (done := await self._done(actor, request, UpdateReplyResponse)) is not None:
+            return done
+        found, space = await self._repository.get_topic_space(
+            request.community_id, request.topic_id, member.keyring
+        )
+        before = await self._repository.get_reply(found, request.reply_id, member.keyring)
+        before.check_editable(member)
+        screening = await self._screen(request.community_id, [source])
+        if before.state is not ReplyState.PENDING_REVIEW:
+            screening.check_edit(space)
+        source = _screened(source, screening.texts[0])
+        body = rendered(source)
+        ref = self._repository.reply_ref(request.community_id, request.reply_id)
+
+        def change(seen: Seen[Topic], topic: Topic) -> Outcome:
+            reply = visible_reply(seen.part(ref), topic, member)
+            check_version(reply.version, request.expected_version)
+            topic.check_replies_change()
+            reply.check_editable(member)
+            if reply.state is not before.state:
+                raise VersionStaleError("the reply has just changed: read it again")
+            if reply.body.source == source:
+                return Outcome(topic, reply=reply)
+            number = reply.submission.number + 1
+            edited = reply.edit(body, screening.submission(number), seen.now.time)
+            return Outcome(
+                topic, reply_edited(edited), edited, self._records_of(seen, topic, reply, member)
+            )
+
+        def answer(outcome: Outcome, _: int) -> UpdateReplyResponse:
+            reply = outcome.changed_reply
+            return UpdateReplyResponse(reply=reply_to_proto(reply, reply.version))
+
+        return await self._change(actor, request, member, found, change, answer, ref)
+
+    def _records_of(
+        self, seen: Seen[Topic], topic: Topic, reply: Reply, member: Member
+    ) -> list[Write]:
+        """The former text, for those who could read it; and what a moderator did."""
+        own = member.wrote(reply.author)
+        keys = reply.read_keys if own else keys_of_withheld(topic.community_id, reply.author)
+        revision = Revision(
+            seen.now.new_id(),
+            topic.community_id,
+            reply.id,
+            "",
+            reply.body.source,
+            (),
+            member.person_id,
+            seen.now.time,
+            keys,
+        )
+        writes = [self._repository.new_revision(revision)]
+        if not own:
+            writes.append(entry(seen.now, topic, "UpdateReply", "", member.person_id, reply.id))
+        return writes
+
+
+def _screened(source: str, stored: str) -> str:
+    """As the screen let it through. Refuses with TEXT_INVALID where that is too long."""
+    return source if stored == source else check_reply_body(stored)
+
+
+def _created(outcome: Outcome, _: int) -> CreateReplyResponse:
+    reply = outcome.changed_reply
+    return CreateReplyResponse(reply=reply_to_proto(reply, reply.version))

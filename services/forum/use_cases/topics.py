@@ -1,0 +1,208 @@
+"""What people do with topics they write: draft, publish, edit."""
+
+from __future__ import annotations
+
+from chassis.actors import Actor
+from chassis.decisions import Decision, Seen, Write
+from chassis.errors import VersionStaleError, check_version
+from guildhall.forum.v1 import domain_events_pb2 as said
+from guildhall.forum.v1.forum_pb2 import (
+    CreateTopicRequest,
+    CreateTopicResponse,
+    PublishTopicRequest,
+    PublishTopicResponse,
+    UpdateTopicRequest,
+    UpdateTopicResponse,
+)
+from services.forum.converters import enums
+from services.forum.converters.domain_events import topic_edited, topic_submitted
+from services.forum.converters.markdown import rendered
+from services.forum.converters.messages import topic_to_proto
+from services.forum.domain.members import Member, keys_of_withheld
+from services.forum.domain.posting import Poster
+from services.forum.domain.records import Revision
+from services.forum.domain.screening import Screening
+from services.forum.domain.texts import Submission, TopicText, check_tags, check_title
+from services.forum.domain.texts import check_topic_body as check_body
+from services.forum.domain.topics import Topic, TopicState, TopicStep
+from services.forum.use_cases.base import UseCases
+from services.forum.use_cases.moderating import Outcome, entry
+
+
+class TopicUseCases(UseCases):
+    """Texts are screened before the command; what the screen says is part of the decision."""
+
+    async def create_topic(self, actor: Actor, request: CreateTopicRequest) -> CreateTopicResponse:
+        """Refuses with SPACE_NOT_FOUND, CONTENT_BLOCKED, POSTING_TOO_FAST, TAGS_INVALID."""
+        member = Member.of(actor, request.community_id)
+        kind = enums.topic_kind(request.kind)
+        text = TopicText(
+            check_title(request.title), check_body(request.body), check_tags(request.tags)
+        )
+        if (done := await self._done(actor, request, CreateTopicResponse)) is not None:
+            return done
+        space = await self._repository.get_space(
+            request.community_id, request.space_id, member.keyring
+        )
+        screening = None
+        if not request.draft:
+            screening = await self._screen(request.community_id, text.parts)
+            text = text.screened(screening.texts)
+        poster = await self._poster(member, request.community_id) if screening else None
+        body = rendered(text.body)
+        topic_id = self._commands.new_id(actor, request)
+
+        def decide(seen: Seen[Topic]) -> Decision[Topic, CreateTopicResponse]:
+            if seen.state is not None:  # asked again after the record of the first time expired
+                return Outcome(seen.state).decision(seen, _created)
+            now = seen.now.time
+            topic = Topic(
+                id=topic_id,
+                community_id=request.community_id,
+                space_id=space.id,
+                kind=kind,
+                state=TopicState.DRAFT,
+                title=text.title,
+                body=body,
+                tags=text.tags,
+                author=member.author,
+                create_time=now,
+                activity_time=now,
+            )
+            if screening is None:
+                drafted = said.TopicDrafted(topic_id=topic_id)
+                return Outcome(topic, [drafted]).decision(seen, _created)
+            topic = topic.submit(
+                screening.submission(1), held=screening.holds(member, space), now=now
+            )
+            writes = self._posting(
+                poster,
+                Poster.post_topic,
+                request.community_id,
+                member.person_id,
+                topic_id,
+                seen.now,
+            )
+            return Outcome(topic, [topic_submitted(topic)], writes=writes).decision(seen, _created)
+
+        ref = self._repository.topics.ref(request.community_id, topic_id)
+        return await self._commands.run(actor, request, ref, decide)
+
+    async def publish_topic(
+        self, actor: Actor, request: PublishTopicRequest
+    ) -> PublishTopicResponse:
+        """Refuses with TOPIC_NOT_FOUND, TOPIC_STATE_INVALID and as create_topic."""
+        member = Member.of(actor, request.community_id)
+        if (done := await self._done(actor, request, PublishTopicResponse)) is not None:
+            return done
+        draft, space = await self._repository.get_topic_space(
+            request.community_id, request.topic_id, member.keyring
+        )
+        draft.step(TopicStep.PUBLISH)  # refuse before asking others
+        text = TopicText(draft.title, draft.body.source, draft.tags)
+        screening = await self._screen(request.community_id, text.parts)
+        text = text.screened(screening.texts)
+        poster = await self._poster(member, request.community_id)
+        body = rendered(text.body)
+
+        def change(seen: Seen[Topic], topic: Topic) -> Outcome:
+            check_version(seen.seq, request.expected_version)
+            check_same_text(topic, draft)
+            number = topic.submission.number
+            topic = topic.submit(
+                screening.submission(number),
+                held=screening.holds(member, space),
+                now=seen.now.time,
+            ).with_text(text.title, body, text.tags)
+            writes = self._posting(
+                poster,
+                Poster.post_topic,
+                request.community_id,
+                member.person_id,
+                topic.id,
+                seen.now,
+            )
+            return Outcome(topic, [topic_submitted(topic)], writes=writes)
+
+        def answer(outcome: Outcome, version: int) -> PublishTopicResponse:
+            return PublishTopicResponse(topic=topic_to_proto(outcome.topic, version))
+
+        return await self._change(actor, request, member, draft, change, answer)
+
+    async def update_topic(self, actor: Actor, request: UpdateTopicRequest) -> UpdateTopicResponse:
+        """Author or MODERATOR. Refuses with TOPIC_NOT_FOUND, TOPIC_STATE_INVALID."""
+        member = Member.of(actor, request.community_id)
+        title = check_title(request.title) if request.HasField("title") else None
+        source = check_body(request.body) if request.HasField("body") else None
+        tags = check_tags(request.tags) if request.update_tags else None
+        if (done := await self._done(actor, request, UpdateTopicResponse)) is not None:
+            return done
+        before, space = await self._repository.get_topic_space(
+            request.community_id, request.topic_id, member.keyring
+        )
+        before.check_editable(member)
+        text = TopicText(
+            before.title if title is None else title,
+            before.body.source if source is None else source,
+            before.tags if tags is None else tags,
+        )
+        screening = None
+        if before.state is not TopicState.DRAFT:
+            screening = await self._screen(request.community_id, text.parts)
+            if before.state is not TopicState.PENDING_REVIEW:
+                screening.check_edit(space)
+            text = text.screened(screening.texts)
+        body = rendered(text.body)
+
+        def change(seen: Seen[Topic], topic: Topic) -> Outcome:
+            check_version(seen.seq, request.expected_version)
+            check_same_text(topic, before)
+            topic.check_editable(member)
+            if (text.title, text.body, text.tags) == (topic.title, topic.body.source, topic.tags):
+                return Outcome(topic)
+            number = topic.submission.number + 1
+            edited = topic.edit(
+                text.title, body, text.tags, _submission(screening, number), seen.now.time
+            )
+            return Outcome(edited, topic_edited(edited), writes=self._records(seen, topic, member))
+
+        def answer(outcome: Outcome, version: int) -> UpdateTopicResponse:
+            return UpdateTopicResponse(topic=topic_to_proto(outcome.topic, version))
+
+        return await self._change(actor, request, member, before, change, answer)
+
+    def _records(self, seen: Seen[Topic], topic: Topic, member: Member) -> list[Write]:
+        """The former text, for those who could read it; and what a moderator did."""
+        if topic.state is TopicState.DRAFT:
+            return []
+        own = member.wrote(topic.author)
+        keys = topic.read_keys if own else keys_of_withheld(topic.community_id, topic.author)
+        revision = Revision(
+            seen.now.new_id(),
+            topic.community_id,
+            topic.id,
+            topic.title,
+            topic.body.source,
+            topic.tags,
+            member.person_id,
+            seen.now.time,
+            keys,
+        )
+        writes = [self._repository.new_revision(revision)]
+        if not own:
+            writes.append(entry(seen.now, topic, "UpdateTopic", "", member.person_id))
+        return writes
+
+
+def check_same_text(topic: Topic, before: Topic) -> None:
+    """What was screened must be what is changed. Refuses with VERSION_STALE."""
+    if topic.submission.number != before.submission.number or topic.state is not before.state:
+        raise VersionStaleError("the topic has just changed: read it again")
+
+
+def _submission(screening: Screening | None, number: int) -> Submission:
+    return Submission(number) if screening is None else screening.submission(number)
+
+
+def _created(outcome: Outcome, version: int) -> CreateTopicResponse:
+    return CreateTopicResponse(topic=topic_to_proto(outcome.topic, version))
