@@ -1,0 +1,1 @@
+"""The laptop's OpenID providers: real ones, one process, one issuer for each company."""
