@@ -1,0 +1,319 @@
+"""Forum domain events moderation acts on. Each says how hearing it twice is harmless.
+
+A case's id follows from post and submission number, so an opening heard again finds its case and
+changes nothing; a mooting heard again finds nothing open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf.empty_pb2 import Empty
+
+from chassis.decisions import Decision, Seen
+from chassis.domain_events import DomainEvent, Effect, Subscription
+from guildhall.forum.v1 import domain_events_pb2 as forum_events
+from guildhall.forum.v1 import forum_pb2
+from services.moderation.converters import case_mooted, case_opened
+from services.moderation.domain import (
+    Case,
+    CaseCause,
+    CaseState,
+    Screening,
+    ScreeningTooSlowError,
+    Verdict,
+    case_id,
+    existing,
+)
+from services.moderation.repository import ModerationRepository
+from services.moderation.use_cases.screening import BUS_BUDGET, Screener
+
+if TYPE_CHECKING:
+    from guildhall.forum.v1.forum_pb2_grpc import ForumServiceAsyncStub
+
+_MODERATION = "service:moderation"
+
+
+@dataclass(frozen=True, slots=True)
+class _Post:
+    """What an event speaks of."""
+
+    topic_id: str
+    reply_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A post as the forum has it now."""
+
+    author_id: str
+    texts: tuple[str, ...]
+
+
+class ModerationConsumers:
+    """Opens cases for what is held or found, and moots those of posts that went away."""
+
+    def __init__(
+        self,
+        repository: ModerationRepository,
+        screener: Screener,
+        forum: ForumServiceAsyncStub,
+    ) -> None:
+        self._repository = repository
+        self._screener = screener
+        self._forum = forum
+
+    def of_forum(self) -> Subscription:
+        """What is heard of the forum."""
+        return Subscription(
+            "forum",
+            {
+                forum_events.TopicHeld: self.on_topic_held,
+                forum_events.ReplyHeld: self.on_reply_held,
+                forum_events.TopicPublished: self.on_topic_published,
+                forum_events.ReplyPublished: self.on_reply_published,
+                forum_events.TopicEdited: self.on_topic_edited,
+                forum_events.ReplyEdited: self.on_reply_edited,
+                forum_events.TopicRejected: self.on_topic_rejected,
+                forum_events.ReplyRejected: self.on_reply_rejected,
+                forum_events.TopicRemoved: self.on_topic_removed,
+                forum_events.ReplyRemoved: self.on_reply_removed,
+            },
+            aggregate_types=("topic",),
+        )
+
+    async def on_topic_held(self, event: DomainEvent[forum_events.TopicHeld]) -> Iterable[Effect]:
+        """A topic waits: a case. Again: the case is there."""
+        said = event.message
+        return await self._held(event, _Post(said.topic_id), said.submission)
+
+    async def on_reply_held(self, event: DomainEvent[forum_events.ReplyHeld]) -> Iterable[Effect]:
+        """A reply waits: a case. Again: the case is there."""
+        said = event.message
+        return await self._held(event, _Post(said.topic_id, said.reply_id), said.submission)
+
+    async def on_topic_published(
+        self, event: DomainEvent[forum_events.TopicPublished]
+    ) -> Iterable[Effect]:
+        """A case where a rule flags it, or does once it is screened. Again: the case is there."""
+        said = event.message
+        return await self._shown(event, _Post(said.topic_id), said.submission, said.author_id)
+
+    async def on_reply_published(
+        self, event: DomainEvent[forum_events.ReplyPublished]
+    ) -> Iterable[Effect]:
+        """As on_topic_published."""
+        said = event.message
+        post = _Post(said.topic_id, said.reply_id)
+        return await self._shown(event, post, said.submission, said.author_id)
+
+    async def on_topic_edited(
+        self, event: DomainEvent[forum_events.TopicEdited]
+    ) -> Iterable[Effect]:
+        """As on_topic_published; cases of former texts are moot. Again: they are moot."""
+        said = event.message
+        return await self._shown(event, _Post(said.topic_id), said.submission)
+
+    async def on_reply_edited(
+        self, event: DomainEvent[forum_events.ReplyEdited]
+    ) -> Iterable[Effect]:
+        """As on_topic_edited."""
+        said = event.message
+        return await self._shown(event, _Post(said.topic_id, said.reply_id), said.submission)
+
+    async def on_topic_rejected(
+        self, event: DomainEvent[forum_events.TopicRejected]
+    ) -> Iterable[Effect]:
+        """Nothing left to decide; the case that rejected it is no longer open. Again: none is."""
+        return await self._mooted(event, event.message.topic_id, "")
+
+    async def on_reply_rejected(
+        self, event: DomainEvent[forum_events.ReplyRejected]
+    ) -> Iterable[Effect]:
+        """As on_topic_rejected."""
+        return await self._mooted(event, event.message.topic_id, event.message.reply_id)
+
+    async def on_topic_removed(
+        self, event: DomainEvent[forum_events.TopicRemoved]
+    ) -> Iterable[Effect]:
+        """The topic's cases and its replies' are moot. Again: none is open."""
+        return await self._mooted(event, event.message.topic_id, None)
+
+    async def on_reply_removed(
+        self, event: DomainEvent[forum_events.ReplyRemoved]
+    ) -> Iterable[Effect]:
+        """The reply's cases are moot. Again: none is open."""
+        return await self._mooted(event, event.message.topic_id, event.message.reply_id)
+
+    async def _held(
+        self, event: DomainEvent[Any], post: _Post, submission: forum_events.Submission
+    ) -> list[Effect]:
+        """A case for this text in place of those for former ones; who submits is the author."""
+        former = await self._former(event, post, submission)
+        case = _case(
+            event,
+            post,
+            submission,
+            cause=CaseCause.RULE if submission.rule_ids else CaseCause.REVIEW,
+            author_id=event.actor,
+            rule_ids=tuple(submission.rule_ids),
+        )
+        return [*map(self._mooting, former), self._opening(case)]
+
+    async def _shown(
+        self,
+        event: DomainEvent[Any],
+        post: _Post,
+        submission: forum_events.Submission,
+        author_id: str = "",
+    ) -> list[Effect]:
+        """Moot the cases of former texts, and open one for this text where there is cause.
+
+        A post that a former case keeps from view always gets one: else it would stay hidden with
+        nobody to decide.
+        """
+        if submission.imported:
+            return []
+        former = await self._former(event, post, submission)
+        effects = [self._mooting(case) for case in former]
+        waiting = next((case for case in former if case.keeps_from_view), None)
+        found = await self._found(event, post, submission, author_id)
+        if waiting is not None:
+            rule_ids = found.rule_ids if found else ()
+            found = _case(
+                event,
+                post,
+                submission,
+                cause=waiting.cause,
+                author_id=waiting.author_id,
+                rule_ids=rule_ids or waiting.rule_ids,
+                hide_post=waiting.hide_post,
+            )
+        return [*effects, self._opening(found)] if found else effects
+
+    async def _found(
+        self,
+        event: DomainEvent[Any],
+        post: _Post,
+        submission: forum_events.Submission,
+        author_id: str,
+    ) -> Case | None:
+        """A case for what the rules say of a text that readers can see; None: nothing."""
+        cause, rule_ids = CaseCause.FLAG_RULE, tuple(submission.rule_ids)
+        if submission.screened and not rule_ids:
+            return None
+        if not submission.screened or not author_id:
+            text = await self._text(event.community_id, post)
+            if text is None:
+                return None
+            author_id = text.author_id
+            if not submission.screened:
+                try:
+                    screening = await self._screener.screen(
+                        event.community_id, text.texts, budget=BUS_BUDGET
+                    )
+                except ScreeningTooSlowError:
+                    # Nobody knows: let people look, the post stays.
+                    screening = Screening(Verdict.FLAG, text.texts)
+                if screening.verdict is Verdict.ALLOW and not screening.replaced_ids:
+                    return None
+                # What REPLACE would have changed is now for a moderator to see.
+                rule_ids = screening.rule_ids + screening.replaced_ids
+                if screening.verdict in (Verdict.HOLD, Verdict.BLOCK):
+                    cause = CaseCause.RULE
+        return _case(
+            event,
+            post,
+            submission,
+            cause=cause,
+            author_id=author_id,
+            rule_ids=rule_ids,
+            hide_post=cause is CaseCause.RULE,
+        )
+
+    async def _text(self, community_id: str, post: _Post) -> _Text | None:
+        """The post as it is now; None where it is gone."""
+        if post.reply_id:
+            replies = await self._forum.BatchGetReplies(
+                forum_pb2.BatchGetRepliesRequest(
+                    community_id=community_id, reply_ids=[post.reply_id]
+                )
+            )
+            for reply in replies.replies:
+                return _Text(reply.author.person_id, (reply.body,))
+            return None
+        topics = await self._forum.BatchGetTopics(
+            forum_pb2.BatchGetTopicsRequest(community_id=community_id, topic_ids=[post.topic_id])
+        )
+        for topic in topics.topics:
+            return _Text(topic.author.person_id, (topic.title, topic.body, *topic.tags))
+        return None
+
+    async def _former(
+        self, event: DomainEvent[Any], post: _Post, submission: forum_events.Submission
+    ) -> list[Case]:
+        """Open cases of the post's former texts."""
+        cases = await self._repository.find_open_cases(
+            event.community_id, post.topic_id, post.reply_id
+        )
+        return [case for case in cases if case.submission_number < submission.number]
+
+    async def _mooted(
+        self, event: DomainEvent[Any], topic_id: str, reply_id: str | None
+    ) -> list[Effect]:
+        cases = await self._repository.find_open_cases(event.community_id, topic_id, reply_id)
+        return [self._mooting(case) for case in cases]
+
+    def _opening(self, case: Case) -> Effect:
+        def decide(seen: Seen[Case]) -> Decision[Case, Empty]:
+            if seen.state is not None:
+                return Decision(seen.state, _nothing)
+            record = self._repository.audit(
+                seen.now, case.community_id, _MODERATION, "OpenCase", case.id, case.cause.name
+            )
+            return Decision(case, _nothing, [case_opened(case)], writes=[record])
+
+        return Effect(self._repository.cases.ref(case.community_id, case.id), decide)
+
+    def _mooting(self, case: Case) -> Effect:
+        def decide(seen: Seen[Case]) -> Decision[Case, Empty]:
+            before = existing(seen.state)  # it was read a moment ago, and no case is ever deleted
+            if before.state is not CaseState.OPEN:
+                return Decision(before, _nothing)
+            record = self._repository.audit(
+                seen.now, case.community_id, _MODERATION, "MootCase", case.id
+            )
+            after = before.moot(seen.now.time)
+            return Decision(after, _nothing, [case_mooted(after)], writes=[record])
+
+        return Effect(self._repository.cases.ref(case.community_id, case.id), decide)
+
+
+def _case(
+    event: DomainEvent[Any],
+    post: _Post,
+    submission: forum_events.Submission,
+    *,
+    cause: CaseCause,
+    author_id: str,
+    rule_ids: tuple[str, ...],
+    hide_post: bool = False,
+) -> Case:
+    return Case(
+        id=case_id(post.topic_id, post.reply_id, submission.number),
+        community_id=event.community_id,
+        cause=cause,
+        topic_id=post.topic_id,
+        reply_id=post.reply_id,
+        author_id=author_id,
+        submission_number=submission.number,
+        open_time=event.time,
+        rule_ids=rule_ids,
+        hide_post=hide_post,
+    )
+
+
+def _nothing(_: int) -> Empty:
+    return Empty()

@@ -1,0 +1,132 @@
+"""Domain objects as protobuf messages and back, and rules as matchers (patterns)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from chassis.errors import FieldInvalidError
+from guildhall.moderation.v1 import domain_events_pb2, moderation_pb2
+from services.moderation.domain import (
+    Case,
+    CaseState,
+    PatternKind,
+    Rule,
+    RuleKind,
+    Screening,
+)
+
+
+def rule_to_proto(community_id: str, rule: Rule, version: int) -> moderation_pb2.Rule:
+    """A rule with the policy's version."""
+    return moderation_pb2.Rule(
+        id=rule.id,
+        community_id=community_id,
+        kind=moderation_pb2.RuleKind.Value(f"RULE_KIND_{rule.kind.name}"),
+        pattern_kind=moderation_pb2.PatternKind.Value(f"PATTERN_KIND_{rule.pattern_kind.name}"),
+        pattern=rule.pattern,
+        replacement=rule.replacement,
+        message=rule.message,
+        enabled=rule.enabled,
+        version=version,
+    )
+
+
+def rule_from_request(rule_id: str, request: moderation_pb2.CreateRuleRequest) -> Rule:
+    """The rule asked for, not yet checked. Refuses with FIELD_INVALID."""
+    if request.kind not in [kind.value for kind in RuleKind]:
+        raise FieldInvalidError("kind must be BLOCK, HOLD, REPLACE or FLAG", field="kind")
+    if request.pattern_kind not in [kind.value for kind in PatternKind]:
+        raise FieldInvalidError("pattern_kind must be WORD or REGEX", field="pattern_kind")
+    return Rule(
+        id=rule_id,
+        number=0,
+        kind=RuleKind(request.kind),
+        pattern_kind=PatternKind(request.pattern_kind),
+        pattern=request.pattern,
+        replacement=request.replacement,
+        message=request.message,
+    )
+
+
+def state_from_request(state: int) -> CaseState:
+    """The state a list is asked for; OPEN where none is named. Refuses with FIELD_INVALID."""
+    if not state:
+        return CaseState.OPEN
+    if state not in [known.value for known in CaseState]:
+        raise FieldInvalidError("state must be OPEN, APPROVED, REJECTED or MOOT", field="state")
+    return CaseState(state)
+
+
+def approves(outcome: int) -> bool:
+    """Whether a decision approves. Refuses with FIELD_INVALID."""
+    if outcome not in (moderation_pb2.OUTCOME_APPROVE, moderation_pb2.OUTCOME_REJECT):
+        raise FieldInvalidError("outcome must be APPROVE or REJECT", field="outcome")
+    return outcome == moderation_pb2.OUTCOME_APPROVE
+
+
+def case_to_proto(case: Case, version: int) -> moderation_pb2.Case:
+    """A case with its version."""
+    return moderation_pb2.Case(
+        id=case.id,
+        community_id=case.community_id,
+        state=moderation_pb2.CaseState.Value(f"CASE_STATE_{case.state.name}"),
+        cause=moderation_pb2.CaseCause.Value(f"CASE_CAUSE_{case.cause.name}"),
+        topic_id=case.topic_id,
+        reply_id=case.reply_id,
+        author_id=case.author_id,
+        rule_ids=case.rule_ids,
+        open_time=_timestamp(case.open_time),
+        decide_time=_timestamp(case.decide_time) if case.decide_time else None,
+        decider_id=case.decider_id,
+        reason=case.reason,
+        submission_number=case.submission_number,
+        version=version,
+    )
+
+
+def screening_to_proto(screening: Screening) -> moderation_pb2.ScreenResponse:
+    """What the forum is answered."""
+    return moderation_pb2.ScreenResponse(
+        verdict=moderation_pb2.Verdict.Value(f"VERDICT_{screening.verdict.name}"),
+        texts=screening.texts,
+        rule_ids=screening.rule_ids,
+        message=screening.message,
+        policy_version=str(screening.policy_version),
+    )
+
+
+def case_opened(case: Case) -> domain_events_pb2.CaseOpened:
+    """Said of a new case."""
+    return domain_events_pb2.CaseOpened(
+        case_id=case.id,
+        topic_id=case.topic_id,
+        reply_id=case.reply_id,
+        hide_post=case.hide_post,
+        submission_number=case.submission_number,
+    )
+
+
+def case_decided(case: Case) -> domain_events_pb2.CaseDecided:
+    """Said of a decision."""
+    return domain_events_pb2.CaseDecided(
+        case_id=case.id,
+        topic_id=case.topic_id,
+        reply_id=case.reply_id,
+        approved=case.state is CaseState.APPROVED,
+        reason=case.reason,
+        decider_id=case.decider_id,
+        submission_number=case.submission_number,
+    )
+
+
+def case_mooted(case: Case) -> domain_events_pb2.CaseMooted:
+    """Said of a case that nobody need decide any more."""
+    return domain_events_pb2.CaseMooted(case_id=case.id)
+
+
+def _timestamp(time: datetime) -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromDatetime(time)
+    return stamp

@@ -1,0 +1,83 @@
+"""What moderation knows: folded texts, rules, verdicts and cases."""
+
+from __future__ import annotations
+
+from services.moderation.domain.cases import (
+    Case,
+    CaseCause,
+    CaseDecidedError,
+    CaseNotFoundError,
+    CaseState,
+    OwnPostError,
+    case_id,
+    existing,
+)
+from services.moderation.domain.folding import (
+    WORD_END,
+    WORD_START,
+    FoldedText,
+    Span,
+    fold,
+    words_and_gaps,
+)
+from services.moderation.domain.policies import (
+    MAX_RULES,
+    PatternInvalidError,
+    PatternKind,
+    Policy,
+    Rule,
+    RuleKind,
+    RuleNotFoundError,
+    TooManyRulesError,
+    policy_id,
+)
+from services.moderation.domain.screening import (
+    MASK,
+    MAX_TEXT,
+    MAX_TEXTS,
+    MAX_TEXTS_TOGETHER,
+    ActiveRule,
+    Matcher,
+    Screening,
+    ScreeningTooSlowError,
+    Verdict,
+    check_texts,
+    screen,
+)
+
+__all__ = [
+    "MASK",
+    "MAX_RULES",
+    "MAX_TEXT",
+    "MAX_TEXTS",
+    "MAX_TEXTS_TOGETHER",
+    "WORD_END",
+    "WORD_START",
+    "ActiveRule",
+    "Case",
+    "CaseCause",
+    "CaseDecidedError",
+    "CaseNotFoundError",
+    "CaseState",
+    "FoldedText",
+    "Matcher",
+    "OwnPostError",
+    "PatternInvalidError",
+    "PatternKind",
+    "Policy",
+    "Rule",
+    "RuleKind",
+    "RuleNotFoundError",
+    "Screening",
+    "ScreeningTooSlowError",
+    "Span",
+    "TooManyRulesError",
+    "Verdict",
+    "case_id",
+    "check_texts",
+    "existing",
+    "fold",
+    "policy_id",
+    "screen",
+    "words_and_gaps",
+]

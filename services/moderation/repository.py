@@ -1,0 +1,219 @@
+"""Moderation's collections: policies, cases, audit entries. Only this file knows stored fields."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from pymongo import InsertOne
+
+from chassis.decisions import Aggregates, Document, Write
+from chassis.moment import Moment
+from chassis.mongo import Database, Index, Migration
+from chassis.pagination import decode_page_token, encode_page_token
+from services.moderation.domain import (
+    Case,
+    CaseCause,
+    CaseNotFoundError,
+    CaseState,
+    PatternKind,
+    Policy,
+    Rule,
+    RuleKind,
+    policy_id,
+)
+
+_POLICIES, _CASES, _AUDIT_ENTRIES = "policies", "cases", "audit_entries"
+_VERSION = "version"
+
+
+class ModerationRepository:
+    """Reads of moderation; writes are decisions on its aggregates."""
+
+    indexes: Sequence[Index] = (
+        # Screen reads a policy's version from the index alone.
+        Index(_POLICIES, [("community_id", 1), ("_id", 1), ("seq", 1)], _VERSION),
+        Index(_CASES, [("community_id", 1), ("state", 1), ("open_time", 1), ("_id", 1)], "opened"),
+        Index(
+            _CASES, [("community_id", 1), ("state", 1), ("decide_time", 1), ("_id", 1)], "decided"
+        ),
+        Index(
+            _CASES,
+            [("community_id", 1), ("topic_id", 1), ("state", 1), ("reply_id", 1), ("_id", 1)],
+            "post",
+        ),
+        Index(_AUDIT_ENTRIES, [("community_id", 1), ("time", -1), ("_id", -1)], "newest"),
+        Index(_AUDIT_ENTRIES, [("community_id", 1), ("subject_id", 1), ("_id", 1)], "subject"),
+    )
+    migrations: Sequence[Migration] = ()
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.policies = Aggregates("policy", _POLICIES, _policy, _policy_document)
+        self.cases = Aggregates("case", _CASES, _case, _case_document)
+
+    async def find_policy_version(self, community_id: str) -> int:
+        """The policy's seq; 0 where the community never had a rule."""
+        document = await self._database[_POLICIES].find_one(
+            {"community_id": community_id, "_id": policy_id(community_id)},
+            {"_id": 0, "seq": 1},
+            hint=_VERSION,
+        )
+        return document["seq"] if document else 0
+
+    async def find_policy(self, community_id: str) -> tuple[Policy, int]:
+        """The policy and its version; an empty one where there is none."""
+        document = await self._database[_POLICIES].find_one(
+            {"community_id": community_id, "_id": policy_id(community_id)}
+        )
+        return (_policy(document), document["seq"]) if document else (Policy(), 0)
+
+    async def list_rules(
+        self, community_id: str, page_size: int, page_token: str
+    ) -> tuple[list[Rule], int, str]:
+        """Rules in the order they apply, the policy's version, and the next page's token."""
+        after = tuple(decode_page_token(page_token, int, int)) if page_token else (0, 0)
+        policy, version = await self.find_policy(community_id)
+        rest = [rule for rule in policy.in_order() if rule.place > after]
+        page = rest[:page_size]
+        token = encode_page_token(*page[-1].place) if len(rest) > page_size else ""
+        return page, version, token
+
+    async def get_case(self, community_id: str, case_id: str) -> tuple[Case, int]:
+        """A case and its version. Refuses with CASE_NOT_FOUND."""
+        document = await self._database[_CASES].find_one(
+            {"community_id": community_id, "_id": case_id}
+        )
+        if document is None:
+            raise CaseNotFoundError(field="case_id")
+        return _case(document), document["seq"]
+
+    async def list_cases(
+        self, community_id: str, state: CaseState, page_size: int, page_token: str
+    ) -> tuple[list[tuple[Case, int]], str]:
+        """Open cases oldest first, others newest decision first; and the next page's token."""
+        field, step = ("open_time", 1) if state is CaseState.OPEN else ("decide_time", -1)
+        query: Document = {"community_id": community_id, "state": state.name}
+        if page_token:
+            query |= _beyond(field, step, page_token)
+        documents = (
+            await self._database[_CASES]
+            .find(query)
+            .sort([(field, step), ("_id", step)])
+            .limit(page_size + 1)
+            .to_list()
+        )
+        page = documents[:page_size]
+        token = ""
+        if len(documents) > page_size:
+            token = encode_page_token(page[-1][field], page[-1]["_id"])
+        return [(_case(document), document["seq"]) for document in page], token
+
+    async def find_open_cases(
+        self, community_id: str, topic_id: str, reply_id: str | None = None
+    ) -> list[Case]:
+        """Open cases of a post; of a topic and all its replies where `reply_id` is None."""
+        query: Document = {"community_id": community_id, "topic_id": topic_id}
+        if reply_id is not None:
+            query["reply_id"] = reply_id
+        query["state"] = CaseState.OPEN.name
+        rows = self._database[_CASES].find(query).sort("_id", 1)
+        return [_case(document) async for document in rows]
+
+    def audit(
+        self,
+        now: Moment,
+        community_id: str,
+        actor: str,
+        action: str,
+        subject_id: str,
+        detail: str = "",
+    ) -> Write:
+        """A record of who did what; stored in the same transaction as what was done."""
+        entry = {
+            "_id": now.new_id(),
+            "community_id": community_id,
+            "time": now.time,
+            "actor": actor,
+            "action": action,
+            "subject_id": subject_id,
+            "detail": detail,
+        }
+        return Write(_AUDIT_ENTRIES, InsertOne(entry))
+
+
+def _beyond(field: str, step: int, page_token: str) -> Document:
+    time, last_id = decode_page_token(page_token, datetime, str)
+    than = "$gt" if step > 0 else "$lt"
+    return {"$or": [{field: {than: time}}, {field: time, "_id": {than: last_id}}]}
+
+
+def _policy(document: Document) -> Policy:
+    return Policy(tuple(map(_rule, document["rules"])), document["rules_ever"])
+
+
+def _policy_document(policy: Policy) -> Document:
+    return {"rules": list(map(_rule_document, policy.rules)), "rules_ever": policy.rules_ever}
+
+
+def _rule(document: dict[str, Any]) -> Rule:
+    return Rule(
+        id=document["id"],
+        number=document["number"],
+        kind=RuleKind[document["kind"]],
+        pattern_kind=PatternKind[document["pattern_kind"]],
+        pattern=document["pattern"],
+        replacement=document["replacement"],
+        message=document["message"],
+        enabled=document["enabled"],
+    )
+
+
+def _rule_document(rule: Rule) -> dict[str, Any]:
+    return {
+        "id": rule.id,
+        "number": rule.number,
+        "kind": rule.kind.name,
+        "pattern_kind": rule.pattern_kind.name,
+        "pattern": rule.pattern,
+        "replacement": rule.replacement,
+        "message": rule.message,
+        "enabled": rule.enabled,
+    }
+
+
+def _case(document: Document) -> Case:
+    return Case(
+        id=document["_id"],
+        community_id=document["community_id"],
+        cause=CaseCause[document["cause"]],
+        topic_id=document["topic_id"],
+        reply_id=document["reply_id"],
+        author_id=document["author_id"],
+        submission_number=document["submission_number"],
+        open_time=document["open_time"],
+        rule_ids=tuple(document["rule_ids"]),
+        hide_post=document["hide_post"],
+        state=CaseState[document["state"]],
+        decide_time=document["decide_time"],
+        decider_id=document["decider_id"],
+        reason=document["reason"],
+    )
+
+
+def _case_document(case: Case) -> Document:
+    return {
+        "cause": case.cause.name,
+        "topic_id": case.topic_id,
+        "reply_id": case.reply_id,
+        "author_id": case.author_id,
+        "submission_number": case.submission_number,
+        "open_time": case.open_time,
+        "rule_ids": list(case.rule_ids),
+        "hide_post": case.hide_post,
+        "state": case.state.name,
+        "decide_time": case.decide_time,
+        "decider_id": case.decider_id,
+        "reason": case.reason,
+    }
