@@ -1,0 +1,188 @@
+"""A forum over real gRPC on a real MongoDB, and a stand-in for moderation that it really calls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import pytest_asyncio
+
+from chassis.actors import LEADER, MANAGER, MODERATOR, NEW, Actor
+from chassis.batch import Batch
+from chassis.commands import Commands
+from chassis.domain_events import Consequence, Effect
+from chassis.mongo import Database
+from chassis.rpc_server import Context
+from chassis.testing import *  # noqa: F403 - fixtures
+from chassis.testing import Loopback, outbox, person_actor, prepare, service_actor, stored
+from guildhall.forum.v1 import forum_pb2 as pb
+from guildhall.forum.v1.forum_pb2_grpc import ForumServiceStub, add_ForumServiceServicer_to_server
+from guildhall.moderation.v1 import moderation_pb2
+from guildhall.moderation.v1.moderation_pb2_grpc import (
+    ModerationServiceServicer,
+    ModerationServiceStub,
+    add_ModerationServiceServicer_to_server,
+)
+from services.forum.repository import ForumRepository
+from services.forum.servicer import ForumServicer
+from services.forum.use_cases import ForumUseCases
+
+ASKER = person_actor("asker")
+HELPER = person_actor("helper", company_id="co2")
+NEWCOMER = person_actor("newcomer", trust_level=NEW)
+REGULAR = person_actor("regular", trust_level=LEADER)
+MODERATING = person_actor("moderator", roles=[MODERATOR])
+MANAGING = person_actor("manager", roles=[MANAGER], company_id="vendor")
+STRANGER = person_actor("stranger", "c2")  # of another community
+SEARCH = service_actor("search")
+
+BODY = "How do I *reset* the frobnicator?"
+
+
+@dataclass
+class Screen(ModerationServiceServicer):
+    """Stands for moderation: answers what it is told to, after a while if told so."""
+
+    verdict: int = moderation_pb2.VERDICT_ALLOW
+    replace: tuple[str, str] = ("", "")
+    rule_ids: Sequence[str] = ()
+    message: str = ""
+    delay: float = 0.0
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+
+    async def Screen(
+        self, request: moderation_pb2.ScreenRequest, context: Context
+    ) -> moderation_pb2.ScreenResponse:
+        self.asked.append(tuple(request.texts))
+        await asyncio.sleep(self.delay)
+        return moderation_pb2.ScreenResponse(
+            verdict=moderation_pb2.Verdict.Name(self.verdict),  # type: ignore[arg-type]
+            texts=[
+                text.replace(*self.replace) if self.replace[0] else text for text in request.texts
+            ],
+            rule_ids=self.rule_ids,
+            message=self.message,
+            policy_version="7",
+        )
+
+
+@dataclass
+class World:
+    """A forum without posting limits, and what tests need to have in it."""
+
+    database: Database
+    loopback: Loopback
+    commands: Commands
+    repository: ForumRepository
+    use_cases: ForumUseCases
+    screen: Screen
+    numbers: count[int] = field(default_factory=count)
+    stubs: dict[int, tuple[Actor, ForumServiceStub]] = field(default_factory=dict)
+
+    def request_id(self) -> str:
+        """One that was never used."""
+        return f"request-{next(self.numbers)}"
+
+    def of(self, actor: Actor) -> Any:
+        """The forum as this actor calls it."""
+        if id(actor) not in self.stubs:
+            stub = self.loopback.client(ForumServiceStub, "forum", actor)
+            self.stubs[id(actor)] = actor, stub
+        return self.stubs[id(actor)][1]
+
+    def ids(self) -> dict[str, str]:
+        """What every write starts with."""
+        return {"request_id": self.request_id(), "community_id": "c1"}
+
+    async def space(self, slug: str = "general", **more: Any) -> pb.Space:
+        """For all members, unless said otherwise."""
+        request = pb.CreateSpaceRequest(**self.ids(), slug=slug, name=slug.title(), **more)
+        return (await self.of(MANAGING).CreateSpace(request)).space
+
+    async def topic(self, space: pb.Space, actor: Actor = ASKER, **more: Any) -> pb.Topic:
+        """A question, unless said otherwise."""
+        fields = {"kind": pb.TOPIC_KIND_QUESTION, "title": "Frobnicator?", "body": BODY, **more}
+        request = pb.CreateTopicRequest(**self.ids(), space_id=space.id, **fields)
+        return (await self.of(actor).CreateTopic(request)).topic
+
+    async def reply(
+        self, topic: pb.Topic, actor: Actor = HELPER, body: str = "Turn it off and on."
+    ) -> pb.Reply:
+        """By the helper, unless said otherwise."""
+        request = pb.CreateReplyRequest(**self.ids(), topic_id=topic.id, body=body)
+        return (await self.of(actor).CreateReply(request)).reply
+
+    async def act(self, rpc: str, actor: Actor, post: pb.Topic | pb.Reply, **more: Any) -> Any:
+        """An RPC that changes one topic or reply."""
+        on = (
+            {"topic_id": post.id}
+            if isinstance(post, pb.Topic)
+            else {"topic_id": post.topic_id, "reply_id": post.id}
+        )
+        request = getattr(pb, f"{rpc}Request")(**self.ids(), **on, **more)
+        return await getattr(self.of(actor), rpc)(request)
+
+    async def see(self, actor: Actor, topic: pb.Topic) -> pb.Topic:
+        """As this actor gets it."""
+        request = pb.GetTopicRequest(community_id="c1", topic_id=topic.id)
+        return (await self.of(actor).GetTopic(request)).topic
+
+    async def replies(self, actor: Actor, topic: pb.Topic, **more: Any) -> list[pb.Reply]:
+        """The first page."""
+        request = pb.ListRepliesRequest(community_id="c1", topic_id=topic.id, **more)
+        return list((await self.of(actor).ListReplies(request)).replies)
+
+    async def topics(self, actor: Actor, **more: Any) -> list[str]:
+        """The ids of the first page."""
+        request = pb.ListTopicsRequest(community_id="c1", **more)
+        return [topic.id for topic in (await self.of(actor).ListTopics(request)).topics]
+
+    async def said(self) -> list[str]:
+        """The names of all domain events so far."""
+        return [type(event).__name__ for event in await outbox(self.database)]
+
+    async def stored(self) -> dict[str, list[dict[str, Any]]]:
+        """All there is."""
+        return await stored(self.database)
+
+    async def hear(self, consequences: Sequence[Consequence]) -> None:
+        """Store what a consumer decided, as the chassis does it."""
+        batch = Batch(self.database)
+        effects = [one for one in consequences if isinstance(one, Effect)]
+        await batch.load(effect.ref for effect in effects)
+        for effect in effects:
+            batch.decide(effect.ref, effect.decide, actor="service:forum", cause="test")
+        await batch.commit(asyncio.get_running_loop().time() + 60)
+
+
+@pytest_asyncio.fixture
+async def make_world(
+    database: Database, commands: Commands, loopback: Loopback
+) -> Callable[..., Any]:
+    """Makes the world, with or without posting limits."""
+
+    async def make(*, posting_limits: bool) -> World:
+        await prepare(database, ForumRepository)
+        screen = Screen()
+        await loopback.serve(
+            "moderation", lambda server: add_ModerationServiceServicer_to_server(screen, server)
+        )
+        repository = ForumRepository(database)
+        moderation = loopback.client(ModerationServiceStub, "moderation", service_actor("forum"))
+        use_cases = ForumUseCases(commands, repository, moderation, posting_limits=posting_limits)
+        servicer = ForumServicer(use_cases, repository)
+        await loopback.serve(
+            "forum", lambda server: add_ForumServiceServicer_to_server(servicer, server)
+        )
+        return World(database, loopback, commands, repository, use_cases, screen)
+
+    return make
+
+
+@pytest_asyncio.fixture
+async def world(make_world: Callable[..., Any]) -> AsyncIterator[World]:
+    """Without posting limits."""
+    yield await make_world(posting_limits=False)

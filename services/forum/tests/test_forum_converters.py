@@ -1,0 +1,279 @@
+"""Markdown: what comes out, what never does, and how long hostile input may take."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+
+import pytest
+
+from guildhall.forum.v1 import forum_pb2 as pb
+from guildhall.moderation.v1 import moderation_pb2
+from services.forum.converters.markdown import (
+    MAX_DEPTH,
+    RENDERER,
+    TAGS,
+    render,
+    rendered,
+    safe_html,
+)
+from services.forum.converters.messages import topic_to_proto
+from services.forum.converters.screening import screening
+from services.forum.domain.members import Author
+from services.forum.domain.screening import Screening, Verdict
+from services.forum.domain.texts import Text
+from services.forum.domain.topics import Topic, TopicKind, TopicState
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
+LINK = 'rel="nofollow ugc noopener noreferrer"'
+ATTRIBUTES = {
+    "a": {"href", "title", "rel"},
+    "code": {"class"},
+    "ol": {"start"},
+    "td": {"align"},
+    "th": {"align"},
+}
+
+
+class _Inspection(HTMLParser):
+    """Collects whatever a browser could act on and must not find."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bad: list[str] = []
+        self.deepest = self.depth = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in TAGS:
+            self.bad.append(tag)
+        for name, value in attrs:
+            if name not in ATTRIBUTES.get(tag, set()):
+                self.bad.append(f"{tag} {name}")
+            if name == "href" and not (value or "").startswith(("http:", "https:", "mailto:")):
+                self.bad.append(f"href {value}")
+        if tag not in ("br", "hr"):
+            self.depth += 1
+            self.deepest = max(self.deepest, self.depth)
+
+    def handle_endtag(self, tag: str) -> None:
+        self.depth -= 1
+
+    def handle_comment(self, data: str) -> None:
+        self.bad.append("comment")
+
+    def handle_decl(self, decl: str) -> None:
+        self.bad.append("declaration")
+
+    def handle_pi(self, data: str) -> None:
+        self.bad.append("instruction")
+
+
+def inspect(html: str) -> _Inspection:
+    inspection = _Inspection()
+    inspection.feed(html)
+    inspection.close()
+    return inspection
+
+
+@pytest.mark.parametrize(
+    ("source", "html"),
+    [
+        (
+            "a *b* **c** ~~d~~ `e`",
+            "<p>a <em>b</em> <strong>c</strong> <del>d</del> <code>e</code></p>\n",
+        ),
+        ("# h\n\n- x\n- y", "<h1>h</h1>\n<ul>\n<li>x</li>\n<li>y</li>\n</ul>\n"),
+        ("3. z", '<ol start="3">\n<li>z</li>\n</ol>\n'),
+        ("> q", "<blockquote>\n<p>q</p>\n</blockquote>\n"),
+        ("```py\nx < 1\n```", '<pre><code class="language-py">x &lt; 1\n</code></pre>\n'),
+        (
+            "[x](https://a.example 'T')",
+            f'<p><a href="https://a.example" title="T" {LINK}>x</a></p>\n',
+        ),
+        (
+            "see https://a.example.",
+            f'<p>see <a href="https://a.example" {LINK}>https://a.example</a>.</p>\n',
+        ),
+        (
+            "![pic](https://a.example/p.png)",
+            f'<p><a href="https://a.example/p.png" {LINK}>pic</a></p>\n',
+        ),
+        (
+            "![](https://a.example)",
+            f'<p><a href="https://a.example" {LINK}>https://a.example</a></p>\n',
+        ),
+        ("[r](/relative)", f"<p><a {LINK}>r</a></p>\n"),
+        (
+            "|a|b|\n|-|:-:|\n|1|2|",
+            '<table>\n<thead>\n<tr>\n<th>a</th>\n<th align="center">b</th>\n</tr>\n</thead>\n'
+            '<tbody>\n<tr>\n<td>1</td>\n<td align="center">2</td>\n</tr>\n</tbody>\n</table>\n',
+        ),
+        ("<b>no</b>", "<p>&lt;b&gt;no&lt;/b&gt;</p>\n"),
+        ("", ""),
+    ],
+)
+def test_markdown_becomes(source: str, html: str) -> None:
+    assert render(source) == html
+
+
+# After OWASP's XSS filter evasion cheat sheet, in what Markdown lets through.
+ATTACKS = [
+    "<script>alert(1)</script>",
+    "<SCRIPT SRC=https://e.example/x.js></SCRIPT>",
+    "<img src=x onerror=alert(1)>",
+    '<IMG """><SCRIPT>alert(1)</SCRIPT>"\\>',
+    "<IMG SRC=javascript:alert(String.fromCharCode(88,83,83))>",
+    '<IMG SRC="jav\tascript:alert(1);">',
+    '<IMG SRC="jav&#x0A;ascript:alert(1);">',
+    "<svg/onload=alert(1)>",
+    "<svg><a xlink:href=javascript:alert(1)>x</a></svg>",
+    "<iframe src=javascript:alert(1)>",
+    "<object data=data:text/html;base64,PHNjcmlwdD4=>",
+    "<math><mi xlink:href=javascript:alert(1)>x",
+    "<style>@import'https://e.example/x.css';</style>",
+    '<div style="background:url(javascript:alert(1))">',
+    "<body onload=alert(1)>",
+    '<a href="javascript:alert(1)">x</a>',
+    "<<SCRIPT>alert(1);//<</SCRIPT>",
+    "<!--[if gte IE 4]><SCRIPT>alert(1);</SCRIPT><![endif]-->",
+    '<?xml version="1.0"?><x/>',
+    "<![CDATA[<script>alert(1)</script>]]>",
+    "<!DOCTYPE html>",
+    "<form action=javascript:alert(1)><input type=submit>",
+    "<base href=javascript:alert(1)//>",
+    "<meta http-equiv=refresh content=0;url=javascript:alert(1)>",
+    '<noscript><p title="</noscript><img src=x onerror=alert(1)>">',
+    "<template><script>alert(1)</script></template>",
+    "[x](javascript:alert(1))",
+    "[x](JaVaScRiPt:alert(1))",
+    "[x](javascript&colon;alert(1))",
+    "[x](java&Tab;script:alert(1))",
+    "[x](&#106;avascript:alert(1))",
+    "[x](&#x6A&#x61&#x76&#x61script:alert(1))",
+    "[x](\x01javascript:alert(1))",
+    "[x]( javascript:alert(1))",
+    "[x](data:text/html;base64,PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg==)",
+    "[x](vbscript:msgbox(1))",
+    "[x](file:///etc/passwd)",
+    "[x](//e.example)",
+    "[x](\\\\e.example)",
+    "[x](https://a.example \"onmouseover='alert(1)'\")",
+    "[x](https://a.example '\" onmouseover=alert(1) x=\"')",
+    '[x](<https://a.example" onclick=alert(1)>)',
+    "[x]: javascript:alert(1)\n\n[x]",
+    "<javascript:alert(1)>",
+    '<https://a.example/"onmouseover=alert(1)>',
+    "![x](javascript:alert(1))",
+    '![x" onerror="alert(1)](https://a.example)',
+    '![x](https://a.example"onerror="alert(1))',
+    "[![x](https://a.example)](javascript:alert(1))",
+    "[a](https://a.example)[b](javascript:alert(1)//https://a.example)",
+    "`<script>alert(1)</script>`",
+    '```" onclick=alert(1)\nx\n```',
+    "```html\n</code></pre><script>alert(1)</script>\n```",
+    "|<script>|\n|-|\n|<img src=x onerror=alert(1)>|",
+    "# <script>alert(1)</script>",
+    "- <img src=x onerror=alert(1)>",
+    "> <img src=x onerror=alert(1)>",
+    "**<b onclick=alert(1)>x</b>**",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "&#60;script&#62;alert(1)",
+    "<a onmouseover=alert(1)",
+    "<img src=x\nonerror=alert(1)>",
+]
+
+
+@pytest.mark.parametrize("source", ATTACKS)
+def test_nothing_active_comes_out(source: str) -> None:
+    for text in (source, f"before\n\n{source}\n\nafter", f"*{source}*"):
+        assert inspect(render(text)).bad == []
+
+
+HOSTILE = {
+    "brackets": "[" * 32767,
+    "emphasis": ("a**b" * 20000)[:32767],
+    "links": ("[a](" * 8192)[:32767],
+    "images": ("![" * 16384)[:32767],
+    "links in links": "[" * 8000 + "a" + "](u)" * 6000,
+    "quotes": ">" * 10000 + "a",
+    "quotes to the end": ">" * 32000 + " a",
+    "quotes with blanks": "> " * 16000 + "a",
+    "lists": "- " * 16000 + "a",
+    "ordered lists": "1. " * 10000 + "a",
+    "quotes and lists": "> - " * 8000 + "a",
+    "nested strong": "*" * 16000 + "a" + "*" * 16000,
+    "stars and underscores": "*_" * 16383,
+    "tildes": "~a" * 16383,
+    "ampersands": "&" * 32767,
+    "angles": "<" * 32767,
+    "back-ticks": "".join("`" * n + " " for n in range(250)),
+    "addresses": "a@a.a " * 5461,
+    "wide table": "|".join("a" * 1000) + "\n" + "|".join("-" * 1000) + "\n" + "a\n" * 14000,
+    "long table": "|".join("a" * 19) + "\n" + "|".join("-" * 19) + "\n" + "a\n" * 16000,
+    "reference": "[a]: /" + "u" * 10000 + "\n\n" + "[a]" * 7000,
+    "headings": "a\n-\n" * 8000,
+    "items": "- a\n" * 8000,
+    "new lines": "a\n" * 16000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_input_is_rendered_in_time(name: str) -> None:
+    source = HOSTILE[name]
+    assert len(source) <= 32767
+    spent = []
+    for _ in range(3):
+        began = time.perf_counter()
+        html = render(source)
+        spent.append(time.perf_counter() - began)
+    assert min(spent) < 0.05
+    inspection = inspect(html)
+    assert inspection.bad == []
+    assert inspection.deepest <= MAX_DEPTH + 3
+    assert len(html) < 200_000
+
+
+def test_text_of_an_older_renderer_is_rendered_anew() -> None:
+    assert rendered("*x*") == Text("*x*", "<p><em>x</em></p>\n", RENDERER)
+    assert safe_html(Text("*x*", "<p>kept</p>", RENDERER)) == "<p>kept</p>"
+    assert safe_html(Text("*x*", "<script>old</script>", RENDERER - 1)) == "<p><em>x</em></p>\n"
+
+
+def test_services_get_no_text_of_removed_posts() -> None:
+    topic = Topic(
+        "t1",
+        "c1",
+        "s1",
+        TopicKind.DISCUSSION,
+        TopicState.REMOVED,
+        "Title",
+        rendered("Some text"),
+        ("a",),
+        Author("p1", "co1"),
+        NOW,
+        NOW,
+    )
+    gone = topic_to_proto(topic, 3, for_service=True)
+    assert (gone.title, gone.body, gone.body_html, gone.slug, list(gone.tags)) == (
+        "",
+        "",
+        "",
+        "",
+        [],
+    )
+    assert (gone.state, gone.version, gone.space_id) == (pb.TOPIC_STATE_REMOVED, 3, "s1")
+    assert topic_to_proto(topic, 3).body == "Some text"
+    assert gone.create_time.ToJsonString() == "2026-03-01T12:00:00.123Z"
+    assert topic_to_proto(replace(topic, edit_time=NOW), 3).edit_time.nanos == 123000000
+
+
+def test_screen_answers_that_do_not_fit_count_as_none() -> None:
+    asked = ["title", "body"]
+    nothing = Screening.missing(asked)
+    assert screening(moderation_pb2.ScreenResponse(), asked) == nothing
+    short = moderation_pb2.ScreenResponse(verdict=moderation_pb2.VERDICT_ALLOW, texts=["one"])
+    assert screening(short, asked) == nothing
+    blocked = moderation_pb2.ScreenResponse(verdict=moderation_pb2.VERDICT_BLOCK, message="no")
+    assert screening(blocked, asked).verdict is Verdict.BLOCK

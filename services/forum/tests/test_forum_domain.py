@@ -1,0 +1,454 @@
+"""Rules by plain calls: both state machines whole, limits, texts, keys, counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+import pytest
+
+from chassis.actors import BASIC, LEADER, NEW, REGULAR
+from chassis.errors import (
+    FieldInvalidError,
+    RoleRequiredError,
+    TextInvalidError,
+    UnavailableError,
+)
+from services.forum.domain.imports import imported_id
+from services.forum.domain.members import Author, Member, Persona
+from services.forum.domain.posting import (
+    POSTING_LIMITS,
+    Poster,
+    PostingTooFastError,
+    limits_of,
+)
+from services.forum.domain.replies import (
+    Reply,
+    ReplyState,
+    ReplyStateInvalidError,
+    ReplyStep,
+)
+from services.forum.domain.screening import ContentBlockedError, Screening, Verdict
+from services.forum.domain.spaces import Audience, Space, SpaceMode, check_audience
+from services.forum.domain.texts import (
+    Submission,
+    TagsInvalidError,
+    Text,
+    TopicText,
+    check_reply_body,
+    check_tags,
+    check_title,
+    check_topic_body,
+    slug_of,
+)
+from services.forum.domain.topics import (
+    CloseReason,
+    NothingAcceptedError,
+    Topic,
+    TopicKind,
+    TopicState,
+    TopicStateInvalidError,
+    TopicStep,
+)
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ANNA = Member("anna", "co1", BASIC, moderator=False, keyring=("community:c1", "person:anna"))
+BERT = Member("bert", "co2", BASIC, moderator=False, keyring=("community:c1", "person:bert"))
+MODERATOR = Member(
+    "mod", "co3", BASIC, moderator=True, keyring=("community:c1", "person:mod", "moderators:c1")
+)
+TEXT = Text("**x**", "<p><strong>x</strong></p>", 1)
+TOPIC = Topic(
+    "t1",
+    "c1",
+    "s1",
+    TopicKind.QUESTION,
+    TopicState.PUBLISHED,
+    "Title",
+    TEXT,
+    ("a",),
+    ANNA.author,
+    NOW,
+    NOW,
+)
+REPLY = Reply("r1", "c1", "t1", "s1", ReplyState.PUBLISHED, TEXT, BERT.author, NOW)
+SPACE = Space("s1", "c1", "general", "General", "", SpaceMode.AUTO, Audience.COMMUNITY, (), NOW)
+
+ALLOWED_TOPIC_STEPS = {
+    ("DRAFT", "publish"): "PUBLISHED",
+    ("DRAFT", "hold"): "PENDING_REVIEW",
+    ("PENDING_REVIEW", "approve"): "PUBLISHED",
+    ("PENDING_REVIEW", "reject"): "REJECTED",
+    ("PUBLISHED", "close"): "CLOSED",
+    ("CLOSED", "reopen"): "PUBLISHED",
+    ("PUBLISHED", "hide"): "HIDDEN",
+    ("CLOSED", "hide"): "HIDDEN",
+    ("HIDDEN", "restore"): "PUBLISHED",
+    ("PUBLISHED", "archive"): "ARCHIVED",
+    ("DRAFT", "remove"): "REMOVED",
+    ("PENDING_REVIEW", "remove"): "REMOVED",
+    ("PUBLISHED", "remove"): "REMOVED",
+    ("REJECTED", "remove"): "REMOVED",
+    ("CLOSED", "remove"): "REMOVED",
+    ("HIDDEN", "remove"): "REMOVED",
+    ("ARCHIVED", "remove"): "REMOVED",
+}
+ALLOWED_REPLY_STEPS = {
+    ("PENDING_REVIEW", "approve"): "PUBLISHED",
+    ("PENDING_REVIEW", "reject"): "REJECTED",
+    ("PUBLISHED", "hide"): "HIDDEN",
+    ("HIDDEN", "restore"): "PUBLISHED",
+    ("PENDING_REVIEW", "remove"): "REMOVED",
+    ("PUBLISHED", "remove"): "REMOVED",
+    ("REJECTED", "remove"): "REMOVED",
+    ("HIDDEN", "remove"): "REMOVED",
+}
+
+
+@pytest.mark.parametrize(("state", "step"), ALLOWED_TOPIC_STEPS)
+def test_topic_step_is_allowed(state: str, step: str) -> None:
+    topic = replace(TOPIC, state=TopicState(state), case_id="old", state_reason="old")
+    after = topic.step(TopicStep(step), "why")
+    assert after == replace(
+        TOPIC, state=TopicState(ALLOWED_TOPIC_STEPS[state, step]), state_reason="why"
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "step"),
+    [
+        (state.value, step.value)
+        for state, step in product(TopicState, TopicStep)
+        if (state.value, step.value) not in ALLOWED_TOPIC_STEPS
+    ],
+)
+def test_topic_step_is_refused(state: str, step: str) -> None:
+    with pytest.raises(TopicStateInvalidError, match=f"a topic that is {state} cannot {step}"):
+        replace(TOPIC, state=TopicState(state)).step(TopicStep(step))
+
+
+@pytest.mark.parametrize(("state", "step"), ALLOWED_REPLY_STEPS)
+def test_reply_step_is_allowed(state: str, step: str) -> None:
+    after = replace(REPLY, state=ReplyState(state)).step(ReplyStep(step), "why")
+    assert after == replace(
+        REPLY, state=ReplyState(ALLOWED_REPLY_STEPS[state, step]), state_reason="why"
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "step"),
+    [
+        (state.value, step.value)
+        for state, step in product(ReplyState, ReplyStep)
+        if (state.value, step.value) not in ALLOWED_REPLY_STEPS
+    ],
+)
+def test_reply_step_is_refused(state: str, step: str) -> None:
+    with pytest.raises(ReplyStateInvalidError, match=f"a reply that is {state} cannot {step}"):
+        replace(REPLY, state=ReplyState(state)).step(ReplyStep(step))
+
+
+@pytest.mark.parametrize(
+    ("state", "keys"),
+    [
+        ("DRAFT", ("person:anna",)),
+        ("PENDING_REVIEW", ("person:anna", "moderators:c1")),
+        ("REJECTED", ("person:anna", "moderators:c1")),
+        ("HIDDEN", ("person:anna", "moderators:c1")),
+        ("REMOVED", ("moderators:c1",)),
+        ("PUBLISHED", ("space:s1",)),
+        ("CLOSED", ("space:s1",)),
+        ("ARCHIVED", ("space:s1",)),
+    ],
+)
+def test_topic_keys_follow_its_state(state: str, keys: tuple[str, ...]) -> None:
+    assert replace(TOPIC, state=TopicState(state)).read_keys == keys
+
+
+def test_withheld_post_of_a_persona_is_for_moderators_only() -> None:
+    author = Author(persona=Persona("dump", "7", "Jo"))
+    assert replace(TOPIC, state=TopicState.HIDDEN, author=author).read_keys == ("moderators:c1",)
+    assert replace(REPLY, state=ReplyState.HIDDEN, author=author).read_keys == ("moderators:c1",)
+    assert not Member("", "", NEW, moderator=False, keyring=()).wrote(author)
+
+
+def test_hidden_topic_is_visible_to_author_and_moderators_only() -> None:
+    hidden = replace(TOPIC, state=TopicState.HIDDEN)
+    assert [hidden.visible(who.keyring) for who in (ANNA, BERT, MODERATOR)] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("audience", "names", "keys"),
+    [
+        ("COMMUNITY", (), ("community:c1",)),
+        ("VENDOR", (), ("vendor:c1",)),
+        ("TIER", ("gold", "silver"), ("tier:gold@c1", "tier:silver@c1", "vendor:c1")),
+        ("COMPANIES", ("co1",), ("company:co1@c1", "vendor:c1")),
+    ],
+)
+def test_space_keys_follow_its_audience(
+    audience: str, names: tuple[str, ...], keys: tuple[str, ...]
+) -> None:
+    space = replace(SPACE, audience=Audience(audience), audience_names=names)
+    assert space.read_keys == keys
+
+
+@pytest.mark.parametrize(
+    ("audience", "names"),
+    [
+        (Audience.TIER, []),
+        (Audience.COMPANIES, []),
+        (Audience.COMMUNITY, ["gold"]),
+        (Audience.VENDOR, ["gold"]),
+        (Audience.TIER, ["gold@c2"]),
+        (Audience.TIER, ["x:y"]),
+        (Audience.TIER, [" gold"]),
+        (Audience.TIER, [""]),
+        (Audience.COMPANIES, ["c" * 65]),
+        (Audience.COMPANIES, [f"co{n}" for n in range(101)]),
+    ],
+)
+def test_audience_is_refused(audience: Audience, names: list[str]) -> None:
+    with pytest.raises(FieldInvalidError) as refused:
+        check_audience(audience, names)
+    assert refused.value.field == "audience_names"
+
+
+def test_author_closes_a_question_but_not_a_discussion() -> None:
+    closed = TOPIC.close(ANNA, CloseReason.RESOLVED, "found it")
+    assert (closed.state, closed.close_reason, closed.state_reason) == (
+        TopicState.CLOSED,
+        CloseReason.RESOLVED,
+        "found it",
+    )
+    assert closed.step(TopicStep.REOPEN).close_reason is None
+    with pytest.raises(RoleRequiredError):
+        replace(TOPIC, kind=TopicKind.DISCUSSION).close(ANNA, CloseReason.OTHER, "")
+    with pytest.raises(RoleRequiredError):
+        TOPIC.close(BERT, CloseReason.OTHER, "")
+
+
+@pytest.mark.parametrize(
+    ("member", "topic", "refusal"),
+    [
+        (ANNA, TOPIC, None),
+        (ANNA, replace(TOPIC, reply_count=1), TopicStateInvalidError),
+        (
+            ANNA,
+            replace(TOPIC, create_time=NOW - timedelta(hours=1, seconds=1)),
+            TopicStateInvalidError,
+        ),
+        (
+            ANNA,
+            replace(TOPIC, state=TopicState.DRAFT, create_time=NOW - timedelta(days=9)),
+            None,
+        ),
+        (BERT, TOPIC, RoleRequiredError),
+        (MODERATOR, replace(TOPIC, reply_count=9, create_time=NOW - timedelta(days=9)), None),
+    ],
+)
+def test_who_may_remove_a_topic(
+    member: Member, topic: Topic, refusal: type[Exception] | None
+) -> None:
+    if refusal is None:
+        topic.check_removable(member, NOW)
+    else:
+        with pytest.raises(refusal):
+            topic.check_removable(member, NOW)
+
+
+def test_author_may_remove_a_reply_for_an_hour() -> None:
+    REPLY.check_removable(BERT, NOW + timedelta(hours=1))
+    with pytest.raises(ReplyStateInvalidError):
+        REPLY.check_removable(BERT, NOW + timedelta(hours=1, seconds=1))
+    with pytest.raises(RoleRequiredError):
+        REPLY.check_removable(ANNA, NOW)
+
+
+@pytest.mark.parametrize("state", ["REJECTED", "HIDDEN", "REMOVED", "ARCHIVED"])
+def test_topic_out_of_sight_or_archived_is_not_edited(state: str) -> None:
+    with pytest.raises(TopicStateInvalidError):
+        replace(TOPIC, state=TopicState(state)).check_editable(MODERATOR)
+
+
+@pytest.mark.parametrize("state", sorted(set(TopicState) - {TopicState.PUBLISHED}))
+def test_only_a_published_topic_takes_replies(state: str) -> None:
+    TOPIC.check_open_to_replies()
+    with pytest.raises(TopicStateInvalidError):
+        replace(TOPIC, state=TopicState(state)).check_open_to_replies()
+
+
+def test_counts_follow_the_replies_that_can_be_read() -> None:
+    replies = [
+        replace(REPLY, id=f"r{n}", create_time=NOW + timedelta(minutes=n)) for n in range(1, 8)
+    ]
+    topic = TOPIC
+    for reply in (replies[1], replies[0], *replies[2:]):
+        topic = topic.gain(reply)
+    assert (topic.reply_count, topic.activity_time) == (7, NOW + timedelta(minutes=7))
+    assert [one.id for one in topic.latest] == ["r3", "r4", "r5", "r6", "r7"]
+    topic = topic.lose(replies[6])
+    assert (topic.reply_count, topic.activity_time) == (6, NOW + timedelta(minutes=6))
+    topic = topic.lose(replies[0])
+    assert (topic.reply_count, topic.activity_time) == (5, NOW + timedelta(minutes=6))
+    for reply in replies[1:6]:
+        topic = topic.lose(reply)
+    assert topic == TOPIC
+
+
+def test_accepting_and_taking_back() -> None:
+    topic, reply = TOPIC.accept(REPLY)
+    assert (topic.accepted_reply_id, reply.accepted, topic.unanswered) == ("r1", True, False)
+    assert topic.unaccept(reply) == (TOPIC, REPLY)
+    with pytest.raises(NothingAcceptedError):
+        TOPIC.unaccept(REPLY)
+    with pytest.raises(ReplyStateInvalidError):
+        TOPIC.accept(replace(REPLY, state=ReplyState.HIDDEN))
+
+
+@pytest.mark.parametrize(
+    ("level", "topic_wait", "reply_wait", "topics_a_day", "replies_a_day"),
+    [(1, 120, 30, 3, 10), (2, 15, 5, 20, None), (3, 15, 5, 20, None), (4, 7.5, 2.5, 40, None)],
+)
+def test_posting_limits(
+    level: int,
+    topic_wait: float,
+    reply_wait: float,
+    topics_a_day: int,
+    replies_a_day: int | None,
+) -> None:
+    limits = POSTING_LIMITS[level]
+    poster = Poster().post_topic(limits, NOW)
+    with pytest.raises(PostingTooFastError) as refused:
+        poster.post_topic(limits, NOW + timedelta(seconds=1))
+    assert refused.value.retry_after == topic_wait - 1
+    poster = poster.post_reply(limits, NOW)  # the one does not slow the other
+    with pytest.raises(PostingTooFastError) as refused:
+        poster.post_reply(limits, NOW + timedelta(seconds=1))
+    assert refused.value.retry_after == reply_wait - 1
+    for n in range(1, topics_a_day):
+        poster = poster.post_topic(limits, NOW + timedelta(seconds=topic_wait * n))
+    late = NOW + timedelta(hours=2)
+    with pytest.raises(PostingTooFastError, match=f"{topics_a_day} topics in 24 hours") as refused:
+        poster.post_topic(limits, late)
+    assert refused.value.retry_after == timedelta(hours=22).total_seconds()
+    poster = poster.post_topic(limits, NOW + timedelta(hours=24))
+    assert poster.number == topics_a_day + 2
+    if replies_a_day is not None:
+        for n in range(1, replies_a_day):
+            poster = poster.post_reply(limits, NOW + timedelta(seconds=reply_wait * n))
+        with pytest.raises(PostingTooFastError, match="10 replies in 24 hours"):
+            poster.post_reply(limits, late)
+
+
+def test_moderators_post_at_will() -> None:
+    assert limits_of(MODERATOR) is None
+    assert limits_of(replace(ANNA, trust_level=LEADER)) == POSTING_LIMITS[LEADER]
+    assert limits_of(replace(ANNA, trust_level=0)) == POSTING_LIMITS[NEW]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "screened", "required", "level", "moderator", "held"),
+    [
+        (Verdict.ALLOW, True, False, BASIC, False, False),
+        (Verdict.FLAG, True, False, BASIC, False, False),
+        (Verdict.HOLD, True, False, LEADER, True, True),
+        (Verdict.ALLOW, True, False, NEW, False, True),
+        (Verdict.ALLOW, True, False, NEW, True, False),
+        (Verdict.ALLOW, True, True, BASIC, False, True),
+        (Verdict.ALLOW, True, True, BASIC, True, False),
+        (Verdict.ALLOW, True, True, REGULAR, False, False),
+        (Verdict.ALLOW, False, True, REGULAR, False, True),
+        (Verdict.ALLOW, False, True, BASIC, True, True),
+        (Verdict.ALLOW, False, False, BASIC, False, False),
+    ],
+)
+def test_what_is_held(
+    verdict: Verdict, screened: bool, required: bool, level: int, moderator: bool, held: bool
+) -> None:
+    space = replace(SPACE, mode=SpaceMode.REQUIRED if required else SpaceMode.AUTO)
+    member = replace(ANNA, trust_level=level, moderator=moderator)
+    assert Screening(verdict, (), screened=screened).holds(member, space) is held
+
+
+def test_edit_that_would_be_held_is_refused() -> None:
+    with pytest.raises(ContentBlockedError):
+        Screening(Verdict.HOLD, ()).check_edit(SPACE)
+    with pytest.raises(UnavailableError):
+        Screening.missing(["x"]).check_edit(replace(SPACE, mode=SpaceMode.REQUIRED))
+    Screening.missing(["x"]).check_edit(SPACE)
+
+
+def test_blocked_text_is_refused_with_the_rules_words() -> None:
+    with pytest.raises(ContentBlockedError, match="no prices") as refused:
+        Screening(Verdict.BLOCK, (), message="no prices").check_not_blocked()
+    assert refused.value.field == "body"
+
+
+@pytest.mark.parametrize(
+    ("tags", "kept"),
+    [
+        (["C++", "c#", " .NET ", "node.js"], ("c++", "c#", ".net", "node.js")),
+        (["a", "A", "b"], ("a", "b")),
+        ([], ()),
+    ],
+)
+def test_tags_are_small_and_once(tags: list[str], kept: tuple[str, ...]) -> None:
+    assert check_tags(tags) == kept
+
+
+@pytest.mark.parametrize("tags", [list("abcdef"), ["two words"], [""], ["x" * 36], ["ä"], ["a/b"]])
+def test_tags_are_refused(tags: list[str]) -> None:
+    with pytest.raises(TagsInvalidError) as refused:
+        check_tags(tags, "posts.3.tags")
+    assert refused.value.field == "posts.3.tags"
+
+
+def test_texts_are_bounded() -> None:
+    assert check_title("x" * 150) == "x" * 150
+    assert check_topic_body("x" * 8) == "x" * 8
+    assert check_reply_body("x" * 32767) == "x" * 32767
+    for bad in (
+        lambda: check_title("x" * 151),
+        lambda: check_title("  "),
+        lambda: check_topic_body("x" * 7),
+        lambda: check_topic_body("x" * 32768),
+        lambda: check_reply_body("x"),
+    ):
+        with pytest.raises(TextInvalidError):
+            bad()
+
+
+def test_screened_text_drops_what_is_no_tag_any_more() -> None:
+    text = TopicText("Cheap beer", "Where is cheap beer?", ("beer", "cheap"))
+    parts = [part.replace("cheap", "***") for part in text.parts]
+    assert text.screened(parts) == TopicText("Cheap beer", "Where is *** beer?", ("beer",))
+    long = TopicText("x" * 255, "short", ())  # imported: other limits
+    assert long.screened(long.parts) == long
+
+
+@pytest.mark.parametrize(
+    ("title", "slug"),
+    [
+        ("Größe & Maß: how to?", "groe-ma-how-to"),
+        ("日本語", "topic"),
+        ("  --A--B--  ", "a-b"),
+        ("x" * 100, "x" * 80),
+    ],
+)
+def test_slug_of_title(title: str, slug: str) -> None:
+    assert slug_of(title) == slug
+
+
+def test_imported_ids_follow_from_their_origin() -> None:
+    ids = {imported_id(*origin) for origin in product(("s1", "s2"), ("se", "x"), ("1", "2"))}
+    assert len(ids) == 8
+    assert imported_id("s1", "se", "1") in ids
+
+
+def test_submission_numbers_count_texts() -> None:
+    edited = TOPIC.edit("New", TEXT, (), Submission(2), NOW)
+    assert (edited.submission.number, edited.edit_time) == (2, NOW)
+    draft = replace(TOPIC, state=TopicState.DRAFT)
+    assert draft.edit("New", TEXT, (), Submission(2), NOW).edit_time is None
