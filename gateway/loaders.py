@@ -90,7 +90,7 @@ class Tables:
         return found
 
 
-def read(info: Info, row: Any) -> T:
+def read(info: Info, row: Any) -> T:  # type: ignore[type-var]
     """What `fill` fetched for this field of this row."""
     fetch = info._field.metadata[_FETCH]  # noqa: SLF001 - the only way to the field itself
     if isinstance(fetch, Embedded):
@@ -104,7 +104,7 @@ def read(info: Info, row: Any) -> T:
     return cast("T", page)
 
 
-async def filled(info: Info, row: Any) -> T:  # type: ignore[type-var]
+async def filled(info: Info, row: Any) -> T:
     """A root field's row, with all that is selected below it fetched."""
     await fill(info, [row])
     return cast("T", row)

@@ -30,7 +30,7 @@ from gateway.errors import Json, OperationTimeoutError
 from gateway.limits import LIMIT_EXCEEDED, Limits, Measure, Price, check_json, exceeded
 
 EXECUTION_TIMEOUT = 8.0  # seconds
-_MAX_OPERATIONS, _MAX_OPERATION_CHARACTERS = 1_000, 1 << 20
+_MAX_OPERATIONS, _MAX_OPERATION_CHARACTERS = 1_000, 1 << 19  # some 80 bytes a character
 _MAX_REFUSALS, _MAX_REFUSAL_CHARACTERS = 1_000, 1 << 20
 _MAX_PRICES = 64  # of one operation, by its paging variables
 _MAX_VALIDATION_ERRORS = 10

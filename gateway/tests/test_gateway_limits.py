@@ -68,7 +68,9 @@ HOSTILE = {
     "60,000 comments": "#\n" * 30_000 + "{ viewer { isOperator } }",
     "a long string": '{ viewer(a: "' + "x" * 60_000 + '") { isOperator } }',
     "a long block string": '{ viewer(a: """' + "x\n" * 30_000 + '""") { isOperator } }',
-    "a long list": "{ topics(first: 1, communityId: 1, states: [" + "DRAFT " * 900 + "]) { __typename } }",
+    "a long list": "{ topics(first: 1, communityId: 1, states: ["
+    + "DRAFT " * 900
+    + "]) { __typename } }",
     "many fragments with one field": "{ viewer {"
     + " ".join(f"...f{i}" for i in range(90))
     + "} } "
@@ -76,10 +78,15 @@ HOSTILE = {
     "unused fragments": "{ viewer { isOperator } } "
     + " ".join(f"fragment f{i} on Viewer {{ isOperator }}" for i in range(120)),
     "unknown fields": "{" + " ".join(f"x{i}" for i in range(900)) + "}",
-    "unknown types": " ".join(f"fragment f{i} on X{i} {{ a }}" for i in range(150)) + "{ viewer { isOperator } }",
-    "variables": "query q(" + " ".join(f"$v{i}: Int" for i in range(240)) + ") { viewer { isOperator } }",
-    "introspection nested": "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }",
-    "introspection wide": "{" + " ".join(f"a{i}: __schema {{ types {{ name }} }}" for i in range(60)) + "}",
+    "unknown types": " ".join(f"fragment f{i} on X{i} {{ a }}" for i in range(150))
+    + "{ viewer { isOperator } }",
+    "variables": "query q("
+    + " ".join(f"$v{i}: Int" for i in range(240))
+    + ") { viewer { isOperator } }",
+    "introspection nested": "{ __schema { types" + " { fields { type" * 3 + " { name" + " }" * 9,
+    "introspection wide": "{"
+    + " ".join(f"a{i}: __schema {{ types {{ name }} }}" for i in range(60))
+    + "}",
     "doubling below viewer": "{ viewer { ...f0 } } "
     + " ".join(
         f"fragment f{i} on Viewer {{ ...f{i + 1} ...f{i + 1} memberships {{ roles }} }}"
@@ -131,7 +138,8 @@ def test_hostile_document_is_answered_within_50_ms_of_cpu(name: str) -> None:
         ("{ viewer { " * 1 + "memberships { community { members(first: 1) { edges { node {"
          " community { members(first: 1) { edges { node { community { vendor { name"
          + " } }" * 1 + " }" * 11, "depth", 12, 13),
-        ("{" + " ".join(f"a{i}: viewer {{ isOperator }}" for i in range(31)) + "}", "aliases", 30, 31),
+        ("{" + " ".join(f"a{i}: viewer {{ isOperator }}" for i in range(31)) + "}",
+         "aliases", 30, 31),
         ("{" + " ".join(f"a{i}: __typename b{i}: viewer {{ isOperator }}" for i in range(11)) + "}",
          "root fields", 10, 11),
         ("mutation { a: signOutEverywhere { revoked } b: signOutEverywhere { revoked } }",

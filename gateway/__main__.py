@@ -1,0 +1,100 @@
+"""Builds the gateway and serves it: the only file that constructs things."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+from contextlib import AsyncExitStack
+
+import httpx2
+import uvicorn
+import uvloop
+
+from chassis import mongo, telemetry
+from chassis.messaging import Bus
+from chassis.rpc_client import Channels
+from chassis.tokens import TokenSigner
+from gateway.actors import Actors
+from gateway.app import Gateway
+from gateway.auth import TokenVerifier
+from gateway.context import Services
+from gateway.cursors import CursorKey
+from gateway.endpoint import Parts
+from gateway.issuers import Issuers, read_issuers
+from gateway.operations import Operations
+from gateway.schema import schema
+from gateway.sessions import Sessions
+from gateway.settings import GatewaySettings
+from gateway.signin import SignIn
+from gateway.web import Site
+
+GRACE = 25  # seconds requests under way get when the gateway stops
+
+
+async def build(settings: GatewaySettings, stack: AsyncExitStack) -> Gateway:
+    """Everything, connected; closed when the stack is left."""
+    client = mongo.connect(settings.mongo_uri, app="gateway")
+    stack.push_async_callback(client.close)
+    sessions = Sessions(mongo.database(client, settings.database_name))
+    signer = TokenSigner.from_file("gateway", settings.signing_key_file)
+    channels = Channels(signer, settings.address, for_people=True, retries=True)
+    stack.push_async_callback(channels.close)
+    http = httpx2.AsyncClient(timeout=3.0, follow_redirects=False, trust_env=False)
+    stack.push_async_callback(http.aclose)
+    bus = Bus(settings.nats_url, name="gateway")
+    stack.push_async_callback(bus.close)
+    services = Services(channels)
+    issuers = Issuers(read_issuers(settings.issuers_file), http)
+    verifier = TokenVerifier(issuers)
+    actors = Actors(services.directory, bus)
+    site = Site(settings.public_url)
+    parts = Parts(
+        site=site,
+        services=services,
+        operations=Operations(schema),
+        verifier=verifier,
+        actors=actors,
+        sessions=sessions,
+        cursor_key=CursorKey.from_file(settings.cursor_key_file),
+    )
+    await sessions.prepare()
+    bus.start()
+    listening = asyncio.create_task(actors.run())
+    stack.callback(listening.cancel)
+    signin = SignIn(site, issuers, verifier, actors, sessions)
+    return Gateway(parts, signin, channels.channel("directory"))
+
+
+async def main() -> None:
+    """Serve until SIGTERM, then drain."""
+    settings = GatewaySettings()
+    telemetry.start(
+        "gateway",
+        otlp_endpoint=settings.otlp_endpoint,
+        sample_ratio=settings.trace_ratio,
+        metrics_listen=settings.metrics_listen,
+    )
+    host, _, port = settings.listen.rpartition(":")
+    async with AsyncExitStack() as stack:
+        config = uvicorn.Config(
+            await build(settings, stack),
+            host=host,
+            port=int(port),
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=GRACE,
+        )
+        gc.collect()
+        gc.freeze()
+        await uvicorn.Server(config).serve()
+    telemetry.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(uvloop.run(main()))

@@ -1,0 +1,186 @@
+"""From a verified identity to the actor: asked of the directory, remembered while that is safe.
+
+What is remembered is dropped on every domain event of the directory, and believed only while this
+process hears its own heartbeat over NATS: a server that is away, hung or cut off empties the cache.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+from uuid import uuid4
+
+from chassis import telemetry
+from chassis.actors import Actor, Membership
+from chassis.errors import DomainError, UnauthenticatedError
+from chassis.rpc_status import reason_of
+from gateway.auth import Identity
+from gateway.context import Caller
+from guildhall.directory.v1 import directory_pb2
+
+if TYPE_CHECKING:
+    from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
+
+LIFETIME = 30.0  # seconds an actor is remembered at most
+HEARTBEAT = 0.25  # seconds between heartbeats
+SILENCE = 1.0  # seconds without one until nothing is believed
+QUARANTINE = 2.0  # seconds after a silence until anything is believed: producers reconnect too
+_MOST = 10_000
+
+
+class Announcements(Protocol):
+    """What the actor cache needs of the bus."""
+
+    async def until_connected(self) -> None:
+        """Wait for the first connection."""
+
+    async def nudge(self, subject: str) -> None:
+        """Send a core message."""
+
+    async def on_nudge(self, subject: str, wake: Callable[[], None]) -> None:
+        """Call `wake` at every core message."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    caller: Caller
+    until: float  # monotonic
+
+
+class Actors:
+    """The actors of this process's callers."""
+
+    def __init__(self, directory: DirectoryServiceAsyncStub, bus: Announcements) -> None:
+        self._directory = directory
+        self._bus = bus
+        self._entries: dict[tuple[str, str], _Entry] = {}
+        self._pending: dict[tuple[int, str, str], asyncio.Task[Caller]] = {}
+        self._epoch = 0  # grows whenever the cache is dropped
+        self._heard = float("-inf")  # the last heartbeat
+        self._believe_from = float("inf")
+        self._heartbeat = f"gateway.heartbeat.{uuid4().hex}"
+
+    async def run(self) -> None:
+        """Listen and beat until cancelled."""
+        await self._bus.until_connected()
+        await self._bus.on_nudge("evt.directory.>", self.drop)
+        await self._bus.on_nudge(self._heartbeat, self._beat)
+        while True:
+            await self._bus.nudge(self._heartbeat)
+            await asyncio.sleep(HEARTBEAT)
+
+    def drop(self) -> None:
+        """Somebody's rights may have changed: forget everyone."""
+        self._entries.clear()
+        self._epoch += 1
+
+    def _beat(self) -> None:
+        now = time.monotonic()
+        if now - self._heard > SILENCE:
+            self.drop()
+            self._believe_from = now + QUARANTINE
+        self._heard = now
+
+    @property
+    def trusted(self) -> bool:
+        """Whether what is remembered may be believed right now."""
+        now = time.monotonic()
+        return now - self._heard <= SILENCE and now >= self._believe_from
+
+    async def caller(self, identity: Identity, session_id: str = "") -> Caller:
+        """Who it is, as of now; the person is provisioned at the first sign-in.
+
+        Refuses with UNAUTHENTICATED, PERSON_DEACTIVATED, UNAVAILABLE.
+        """
+        key = (identity.issuer, identity.subject)
+        entry = self._entries.get(key)
+        if entry is not None and self.trusted and time.monotonic() < entry.until:
+            telemetry.ACTORS.labels("hit").inc()
+            caller = entry.caller
+        else:
+            telemetry.ACTORS.labels("miss").inc()
+            caller = await self._shared(key, identity)
+        if session_id:
+            return Caller(caller.actor, caller.display_name, session_id)
+        return caller
+
+    async def _shared(self, key: tuple[str, str], identity: Identity) -> Caller:
+        """One question to the directory, however many requests wait for the answer."""
+        pending_key = (self._epoch, *key)
+        task = self._pending.get(pending_key)
+        if task is None:
+            task = asyncio.create_task(self._ask(key, identity, self._epoch))
+            self._pending[pending_key] = task
+            task.add_done_callback(lambda done: self._asked(pending_key, done))
+        return await asyncio.shield(task)
+
+    def _asked(self, pending_key: tuple[int, str, str], done: asyncio.Task[Caller]) -> None:
+        self._pending.pop(pending_key, None)
+        if not done.cancelled():
+            done.exception()  # everyone who waited may have gone away
+
+    async def _ask(self, key: tuple[str, str], identity: Identity, epoch: int) -> Caller:
+        asked = time.time()
+        try:
+            response = await self._directory.ResolveActor(
+                directory_pb2.ResolveActorRequest(issuer=key[0], subject=key[1])
+            )
+            said = response.actor
+        except DomainError as error:
+            if reason_of(error) != "PERSON_NOT_FOUND":
+                raise
+            said = await self.sign_in(identity)
+        caller = Caller(to_actor(said), said.display_name)
+        lifetime = LIFETIME
+        if said.HasField("expire_time"):
+            lifetime = min(lifetime, said.expire_time.ToNanoseconds() / 1e9 - asked)
+        if epoch == self._epoch and lifetime > 0:
+            if len(self._entries) >= _MOST:
+                self._entries.clear()
+            self._entries[key] = _Entry(caller, time.monotonic() + lifetime)
+        return caller
+
+    async def sign_in(self, identity: Identity) -> directory_pb2.Actor:
+        """Provision the person. An issuer that no company owns gives nobody in."""
+        try:
+            response = await self._directory.SignIn(
+                directory_pb2.SignInRequest(
+                    request_id=uuid4().hex,
+                    issuer=identity.issuer,
+                    subject=identity.subject,
+                    email=identity.email,
+                    display_name=identity.name or identity.email.partition("@")[0] or "Unnamed",
+                )
+            )
+        except DomainError as error:
+            if reason_of(error) == "ISSUER_UNKNOWN":
+                raise UnauthenticatedError("nobody is known by this identity") from None
+            raise
+        return response.actor
+
+
+def to_actor(said: directory_pb2.Actor) -> Actor:
+    """The directory's actor as the chassis sends it on."""
+    return Actor(
+        person_id=said.person_id,
+        operator=said.operator,
+        memberships={
+            row.community_id: Membership(
+                company_id=row.company_id,
+                roles=frozenset(_ROLES[role] for role in row.roles if role in _ROLES),
+                trust_level=row.trust_level,
+                keyring=tuple(row.keyring),
+            )
+            for row in said.memberships
+        },
+    )
+
+
+_ROLES = {
+    number: name.removeprefix("ROLE_")
+    for name, number in directory_pb2.Role.items()
+    if number != directory_pb2.ROLE_UNSPECIFIED
+}

@@ -1,0 +1,171 @@
+"""Browser sessions and logins under way, in MongoDB: server-side, revocable, ids stored hashed."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from chassis.mongo import Database, Index, Migration, ensure_indexes
+from gateway.auth import Identity
+
+IDLE = timedelta(hours=8)
+ABSOLUTE = timedelta(hours=24)
+LOGIN = timedelta(minutes=10)
+CACHED = 2.0  # seconds a look-up is believed, so a revocation holds within five
+_TOUCH = timedelta(minutes=1)  # how often being used is noted
+_MOST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody signed in with a browser."""
+
+    id: str  # hashed
+    person_id: str
+    issuer: str
+    subject: str
+
+    @property
+    def identity(self) -> Identity:
+        """Who it is, as the issuer said."""
+        return Identity(self.issuer, self.subject)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A browser that was sent to an issuer and has not come back."""
+
+    issuer_key: str
+    nonce: str
+    verifier: str
+    return_to: str
+
+
+def new_secret() -> str:
+    """256 random bits for a cookie, a state, a nonce or a verifier."""
+    return secrets.token_urlsafe(32)
+
+
+def hashed(secret: str) -> str:
+    """What is stored of a secret."""
+    return sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
+class Sessions:
+    """The collections `sessions` and `logins`; every document ends by itself."""
+
+    indexes: Sequence[Index] = (
+        Index("sessions", [("end_time", 1)], "end", expire_after=0),
+        Index("sessions", [("community_id", 1), ("person_id", 1)], "person"),
+        Index("logins", [("end_time", 1)], "end", expire_after=0),
+    )
+    migrations: Sequence[Migration] = ()
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sessions = database.sessions
+        self._logins = database.logins
+        self._cache: dict[str, tuple[float, Session | None]] = {}
+
+    async def prepare(self) -> None:
+        """Make the indexes."""
+        await ensure_indexes(self._database, self.indexes)
+
+    async def ping(self) -> None:
+        """Raises where MongoDB does not answer."""
+        await self._database.command("ping")
+
+    async def create(self, person_id: str, identity: Identity) -> str:
+        """A new session; the secret for the cookie."""
+        secret = new_secret()
+        now = datetime.now(UTC)
+        await self._sessions.insert_one(
+            {
+                "_id": hashed(secret),
+                "community_id": "platform",
+                "person_id": person_id,
+                "issuer": identity.issuer,
+                "subject": identity.subject,
+                "create_time": now,
+                "seen_time": now,
+                "end_time": now + IDLE,
+            }
+        )
+        return secret
+
+    async def find(self, secret: str) -> Session | None:
+        """The session behind a cookie; None where it ended."""
+        id = hashed(secret)
+        cached = self._cache.get(id)
+        if cached is not None and cached[0] > time.monotonic():
+            return cached[1]
+        session = await self._load(id)
+        if len(self._cache) >= _MOST:
+            self._cache.clear()
+        self._cache[id] = (time.monotonic() + CACHED, session)
+        return session
+
+    async def _load(self, id: str) -> Session | None:
+        row = await self._sessions.find_one({"_id": id, "community_id": "platform"})
+        now = datetime.now(UTC)
+        if row is None or row["end_time"] <= now or row["create_time"] + ABSOLUTE <= now:
+            return None
+        if now - row["seen_time"] >= _TOUCH:
+            end = min(now + IDLE, row["create_time"] + ABSOLUTE)
+            await self._sessions.update_one(
+                {"_id": id, "community_id": "platform"},
+                {"$set": {"seen_time": now, "end_time": end}},
+            )
+        return _session(row)
+
+    async def revoke(self, secret: str) -> None:
+        """End one session, if there is one."""
+        id = hashed(secret)
+        await self._sessions.delete_one({"_id": id, "community_id": "platform"})
+        self._cache.pop(id, None)
+
+    async def revoke_all(self, person_id: str) -> int:
+        """End all sessions of a person; how many there were."""
+        result = await self._sessions.delete_many(
+            {"community_id": "platform", "person_id": person_id}
+        )
+        self._cache.clear()
+        return result.deleted_count
+
+    async def begin_login(self, login: Login, state: str, browser: str) -> None:
+        """Remember what was asked of an issuer, for this browser only."""
+        await self._logins.insert_one(
+            {
+                "_id": hashed(state),
+                "community_id": "platform",
+                "browser": hashed(browser),
+                "issuer_key": login.issuer_key,
+                "nonce": login.nonce,
+                "verifier": login.verifier,
+                "return_to": login.return_to,
+                "end_time": datetime.now(UTC) + LOGIN,
+            }
+        )
+
+    async def end_login(self, state: str, browser: str, issuer_key: str) -> Login | None:
+        """The login of this state, once, and only in the browser and at the issuer it began with."""
+        row = await self._logins.find_one_and_delete(
+            {
+                "_id": hashed(state),
+                "community_id": "platform",
+                "browser": hashed(browser),
+                "issuer_key": issuer_key,
+            }
+        )
+        if row is None or row["end_time"] <= datetime.now(UTC):
+            return None
+        return Login(row["issuer_key"], row["nonce"], row["verifier"], row["return_to"])
+
+
+def _session(row: Mapping[str, Any]) -> Session:
+    return Session(row["_id"], row["person_id"], row["issuer"], row["subject"])

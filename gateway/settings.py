@@ -1,0 +1,38 @@
+"""What the gateway is told from outside: addresses, keys, issuers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class GatewaySettings(BaseSettings):
+    """Read from the environment with the prefix GATEWAY_."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_", extra="ignore")
+
+    listen: str = "127.0.0.1:8080"
+    metrics_listen: str = ""  # empty: no metrics are served; never the public port
+    public_url: str = "http://127.0.0.1:8080"  # how browsers reach it; https makes cookies Secure
+    mongo_uri: str = "mongodb://127.0.0.1:27017/?replicaSet=rs0"
+    database_name: str = "gateway"
+    nats_url: str = "nats://127.0.0.1:4222"
+    signing_key_file: Path  # the gateway's private Ed25519 key, PEM
+    trusted_keys_file: Path | None = None  # every part is told; nobody calls the gateway by RPC
+    cursor_key_file: Path  # at least 32 random bytes, the same in every replica
+    issuers_file: Path  # JSON list: key, name, issuer, client_id, client_secret, audience
+    otlp_endpoint: str = ""
+    trace_ratio: float = 1.0
+
+    directory_address: str = ""
+    forum_address: str = ""
+    moderation_address: str = ""
+    search_address: str = ""
+
+    def address(self, part: str) -> str:
+        """Where a service listens."""
+        address: str = getattr(self, f"{part}_address", "")
+        if not address:
+            raise ValueError(f"no address of {part} was given")
+        return address
