@@ -308,15 +308,24 @@ class Bus:
         return await self.js.pull_subscribe_bind(durable=durable, stream=stream)
 
     async def _apply_consumer(self, stream: str, durable: str, wanted: api.ConsumerConfig) -> None:
-        with contextlib.suppress(NotFoundError):
+        try:
             there = (await self.js.consumer_info(stream, durable)).config
-            # Where it began cannot be changed afterwards.
-            wanted = replace(
-                wanted, deliver_policy=there.deliver_policy, opt_start_time=there.opt_start_time
-            )
-        info = await self.js.add_consumer(stream, wanted)
-        if differing := _differences(wanted, info.config):
-            _log.error("consumer %s has other %s", durable, ", ".join(differing))
+        except NotFoundError:
+            await self.js.add_consumer(stream, wanted)
+            return
+        # Where it began, and how many may wait, cannot be changed afterwards.
+        wanted = replace(
+            wanted,
+            deliver_policy=there.deliver_policy,
+            opt_start_time=there.opt_start_time,
+            max_waiting=there.max_waiting,
+        )
+        if differing := _differences(wanted, there):
+            try:
+                await self.js.add_consumer(stream, wanted)
+                _log.warning("consumer %s changed: %s", durable, ", ".join(differing))
+            except APIError as error:
+                _log.error("consumer %s has other %s: %s", durable, differing, error.description)
 
 
 def _differences(wanted: Any, there: Any) -> list[str]:
