@@ -37,6 +37,7 @@ class Process:
     grace: float = GRACE
     _running: subprocess.Popen[bytes] | None = None
     _log_start: int = 0
+    _asked_at: float | None = None
 
     def start(self) -> None:
         """Run it in a process group of its own, so that the terminal's Ctrl-C does not reach it."""
@@ -46,7 +47,7 @@ class Process:
         namespace = "own-namespace" if self.own_namespace else "same-namespace"
         leash = [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), namespace]
         with self.log.open("ab") as log:
-            self._log_start = log.tell()
+            self._log_start, self._asked_at = log.tell(), None
             self._running = subprocess.Popen(
                 [*leash, *self.command],
                 env={**os.environ, **self.env},
@@ -72,13 +73,24 @@ class Process:
         """Whether it was started and not stopped since."""
         return self._running is not None
 
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM, once; several can then end side by side."""
+        if self._asked_at is None:
+            self._asked_at = time.monotonic()
+            self._signal(signal.SIGTERM)
+
+    @property
+    def time_left(self) -> float:
+        """Seconds until it may be killed, counted from when it was asked to stop."""
+        return max(0.0, self.grace - (time.monotonic() - (self._asked_at or 0.0)))
+
     def stop(self) -> None:
         """End it and all of its group; its children get no chance to outlive it."""
         if self._running is None:
             return
-        self._signal(signal.SIGTERM)
+        self.ask_to_stop()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._running.wait(self.grace)
+            self._running.wait(self.time_left)
         self._signal(signal.SIGKILL)
         self._running.wait()
         self._running = None

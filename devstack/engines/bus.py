@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from devstack.engines.engine import Engine, answers_http, log_of
+from devstack.engines.engine import Engine, log_of
 from devstack.processes import Process, ProcessError, free_port
+from devstack.programs import answers_http
 
 CONFIG = """\
 listen: "127.0.0.1:{port}"

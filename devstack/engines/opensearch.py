@@ -14,8 +14,9 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from devstack.engines.engine import Engine, answers_http
+from devstack.engines.engine import Engine
 from devstack.processes import LEASH, Process
+from devstack.programs import answers_http
 
 VERSION = "3.8.0"
 OLDEST_JAVA = 21

@@ -6,8 +6,9 @@ import importlib.util
 from pathlib import Path
 
 from devstack.engines import opensearch
-from devstack.engines.engine import Engine, answers_http, log_of
+from devstack.engines.engine import Engine, log_of
 from devstack.processes import Process, ProcessError
+from devstack.programs import answers_http
 
 KINDS = ("auto", "opensearch", "osmem")
 
