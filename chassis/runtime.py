@@ -10,25 +10,38 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import uvloop
 from grpc import aio
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
-from chassis import commands, outbox, telemetry
+from chassis import commands, consumers, dead_letters, outbox, telemetry
 from chassis.commands import Commands
+from chassis.consumers import Consumer
 from chassis.decisions import Document
+from chassis.domain_events import ProjectionTarget, Subscription
+from chassis.event_log import EventLogServicer
 from chassis.leases import Leases
 from chassis.messaging import Bus
 from chassis.mongo import Database, Repository, connect, ensure_indexes, migrate
 from chassis.mongo import database as open_database
+from chassis.operations import OperationsServicer
+from chassis.rebuild import Rebuild
 from chassis.relay import OutboxRelay
 from chassis.rpc_client import Channels
 from chassis.rpc_server import Server
 from chassis.settings import ServiceSettings
 from chassis.tokens import TokenSigner, TokenVerifier
+from guildhall.chassis.v1.event_log_pb2_grpc import (
+    EventLogServiceStub,
+    add_EventLogServiceServicer_to_server,
+)
+from guildhall.chassis.v1.operations_pb2_grpc import add_OperationsServiceServicer_to_server
+
+if TYPE_CHECKING:
+    from guildhall.chassis.v1.event_log_pb2_grpc import EventLogServiceAsyncStub
 
 T = TypeVar("T")
 Job = Callable[[], Awaitable[None]]
@@ -68,11 +81,44 @@ class Process:
         self._rpc = Server(verifier, concurrent_rpcs=settings.concurrent_rpcs)
         self.server: aio.Server = self._rpc.grpc
         self._client = client
+        self._subscriptions: list[Subscription] = []
+        self._consumers: list[Consumer] = []
+        self._rebuild: Rebuild | None = None
         self._background: list[Callable[[], Coroutine[Any, Any, None]]] = [self._relay.run]
 
     def client(self, stub: Callable[[aio.Channel], T], part: str) -> T:
         """A stub of another part, called as this service."""
         return self.channels.client(stub, part)
+
+    def subscribe(self, subscription: Subscription) -> None:
+        """Hear what a producer says, from when the service runs."""
+        consumer = Consumer(
+            self.database,
+            self.bus,
+            self.name,
+            subscription,
+            event_log=self._event_log,
+            committed=self._relay.wake,
+        )
+        self._subscriptions.append(subscription)
+        self._consumers.append(consumer)
+        self.beside(consumer.run)
+
+    def projections(self, target: ProjectionTarget) -> Rebuild:
+        """Where what was subscribed so far is projected to; gives what builds it anew."""
+        self._rebuild = Rebuild(
+            self.database,
+            target,
+            self._subscriptions,
+            event_log=self._event_log,
+            leases=self.leases,
+        )
+        self.beside(self._rebuild.run)
+        return self._rebuild
+
+    def _event_log(self, producer: str) -> EventLogServiceAsyncStub:
+        stub = self.client(EventLogServiceStub, producer)
+        return cast("EventLogServiceAsyncStub", stub)
 
     def beside(self, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run this beside the RPCs; if it ends before the service does, the service stops."""
@@ -99,6 +145,11 @@ class Process:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        add_EventLogServiceServicer_to_server(EventLogServicer(self.database), self.server)
+        operations = OperationsServicer(
+            self.database, self._consumers, event_log=self._event_log, rebuild=self._rebuild
+        )
+        add_OperationsServiceServicer_to_server(operations, self.server)
         try:
             await self._rpc.listen(self.settings.listen)
         except OSError as error:
@@ -166,7 +217,14 @@ async def start(
     try:
         async with process.leases.hold("prepare"):
             await ensure_indexes(
-                database, [*commands.INDEXES, *outbox.INDEXES, *repository.indexes]
+                database,
+                [
+                    *commands.INDEXES,
+                    *outbox.INDEXES,
+                    *consumers.INDEXES,
+                    *dead_letters.INDEXES,
+                    *repository.indexes,
+                ],
             )
             await migrate(database, repository.migrations)
         yield process

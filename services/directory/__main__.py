@@ -12,7 +12,7 @@ from services.directory.use_cases import DirectoryUseCases
 
 async def main() -> None:
     """Until SIGTERM."""
-    settings = DirectorySettings()  # type: ignore[call-arg]  # the environment gives them
+    settings = DirectorySettings()
     async with runtime.start("directory", settings, DirectoryRepository) as process:
         repository = DirectoryRepository(process.database)
         use_cases = DirectoryUseCases(process.commands, repository)
