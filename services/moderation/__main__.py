@@ -15,7 +15,8 @@ from services.moderation.use_cases.screening import Screener
 
 async def main() -> None:
     """Serve until told to stop."""
-    async with runtime.start("moderation", ModerationSettings(), ModerationRepository) as process:
+    settings = ModerationSettings()  # type: ignore[call-arg]  # from the environment
+    async with runtime.start("moderation", settings, ModerationRepository) as process:
         repository = ModerationRepository(process.database)
         screener = Screener(repository)
         use_cases = ModerationUseCases(process.commands, repository)

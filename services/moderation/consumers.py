@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from guildhall.forum.v1.forum_pb2_grpc import ForumServiceAsyncStub
 
 _MODERATION = "service:moderation"
+_MOST_HANDED_OUT = 2000  # topics; a batch has far fewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,9 @@ class ModerationConsumers:
         self._repository = repository
         self._screener = screener
         self._forum = forum
+        # All handlers of a batch run before any of their effects is stored, so what was handed out
+        # lately is remembered: topic id -> case id -> case. What is stored counts more.
+        self._handed_out: dict[str, dict[str, Case]] = {}
 
     def of_forum(self) -> Subscription:
         """What is heard of the forum."""
@@ -150,17 +154,20 @@ class ModerationConsumers:
     async def _held(
         self, event: DomainEvent[Any], post: _Post, submission: forum_events.Submission
     ) -> list[Effect]:
-        """A case for this text in place of those for former ones; who submits is the author."""
-        former = await self._former(event, post, submission)
+        """A case for this text in place of those for former ones.
+
+        The first to submit is the author; a moderator may have edited what waits since.
+        """
+        known = await self._cases_of(event, post.topic_id, post.reply_id)
         case = _case(
             event,
             post,
             submission,
             cause=CaseCause.RULE if submission.rule_ids else CaseCause.REVIEW,
-            author_id=event.actor,
+            author_id=known[0].author_id if known else event.actor,
             rule_ids=tuple(submission.rule_ids),
         )
-        return [*map(self._mooting, former), self._opening(case)]
+        return [*self._mootings(_former(known, submission)), self._opening(case)]
 
     async def _shown(
         self,
@@ -169,28 +176,17 @@ class ModerationConsumers:
         submission: forum_events.Submission,
         author_id: str = "",
     ) -> list[Effect]:
-        """Moot the cases of former texts, and open one for this text where there is cause.
-
-        A post that a former case keeps from view always gets one: else it would stay hidden with
-        nobody to decide.
-        """
+        """Moot the cases of former texts, and open one for this text where there is cause."""
         if submission.imported:
             return []
-        former = await self._former(event, post, submission)
-        effects = [self._mooting(case) for case in former]
-        waiting = next((case for case in former if case.keeps_from_view), None)
+        known = await self._cases_of(event, post.topic_id, post.reply_id)
+        former = _former(known, submission)
+        if any(case.keeps_from_view and not case.hide_post for case in former):
+            return []  # an edit of what waits: it is held anew, and the next event says so
+        effects = self._mootings(former)
+        if any(case.submission_number == submission.number for case in known):
+            return effects  # approved, or heard before
         found = await self._found(event, post, submission, author_id)
-        if waiting is not None:
-            rule_ids = found.rule_ids if found else ()
-            found = _case(
-                event,
-                post,
-                submission,
-                cause=waiting.cause,
-                author_id=waiting.author_id,
-                rule_ids=rule_ids or waiting.rule_ids,
-                hide_post=waiting.hide_post,
-            )
         return [*effects, self._opening(found)] if found else effects
 
     async def _found(
@@ -251,22 +247,36 @@ class ModerationConsumers:
             return _Text(topic.author.person_id, (topic.title, topic.body, *topic.tags))
         return None
 
-    async def _former(
-        self, event: DomainEvent[Any], post: _Post, submission: forum_events.Submission
+    async def _cases_of(
+        self, event: DomainEvent[Any], topic_id: str, reply_id: str | None
     ) -> list[Case]:
-        """Open cases of the post's former texts."""
-        cases = await self._repository.find_open_cases(
-            event.community_id, post.topic_id, post.reply_id
-        )
-        return [case for case in cases if case.submission_number < submission.number]
+        """Cases of a post, those included whose opening is only being stored; oldest text first."""
+        stored = await self._repository.find_cases_of(event.community_id, topic_id, reply_id)
+        cases = {case.id: case for case in self._handed_out.get(topic_id, {}).values()}
+        cases |= {case.id: case for case in stored}
+        wanted = [
+            case
+            for case in cases.values()
+            if case.community_id == event.community_id and reply_id in (None, case.reply_id)
+        ]
+        return sorted(wanted, key=lambda case: case.submission_number)
 
     async def _mooted(
         self, event: DomainEvent[Any], topic_id: str, reply_id: str | None
     ) -> list[Effect]:
-        cases = await self._repository.find_open_cases(event.community_id, topic_id, reply_id)
-        return [self._mooting(case) for case in cases]
+        return self._mootings(await self._cases_of(event, topic_id, reply_id))
+
+    def _mootings(self, cases: Iterable[Case]) -> list[Effect]:
+        return [self._mooting(case) for case in cases if case.state is CaseState.OPEN]
+
+    def _hand_out(self, case: Case) -> None:
+        self._handed_out.setdefault(case.topic_id, {})[case.id] = case
+        while len(self._handed_out) > _MOST_HANDED_OUT:
+            del self._handed_out[next(iter(self._handed_out))]
 
     def _opening(self, case: Case) -> Effect:
+        self._hand_out(case)
+
         def decide(seen: Seen[Case]) -> Decision[Case, Empty]:
             if seen.state is not None:
                 return Decision(seen.state, _nothing)
@@ -278,8 +288,10 @@ class ModerationConsumers:
         return Effect(self._repository.cases.ref(case.community_id, case.id), decide)
 
     def _mooting(self, case: Case) -> Effect:
+        self._hand_out(case.moot(case.open_time))
+
         def decide(seen: Seen[Case]) -> Decision[Case, Empty]:
-            before = existing(seen.state)  # it was read a moment ago, and no case is ever deleted
+            before = existing(seen.state)
             if before.state is not CaseState.OPEN:
                 return Decision(before, _nothing)
             record = self._repository.audit(
@@ -313,6 +325,15 @@ def _case(
         rule_ids=rule_ids,
         hide_post=hide_post,
     )
+
+
+def _former(cases: Iterable[Case], submission: forum_events.Submission) -> list[Case]:
+    """Open cases of former texts."""
+    return [
+        case
+        for case in cases
+        if case.state is CaseState.OPEN and case.submission_number < submission.number
+    ]
 
 
 def _nothing(_: int) -> Empty:

@@ -40,7 +40,7 @@ class ModerationRepository:
         ),
         Index(
             _CASES,
-            [("community_id", 1), ("topic_id", 1), ("state", 1), ("reply_id", 1), ("_id", 1)],
+            [("community_id", 1), ("topic_id", 1), ("reply_id", 1), ("submission_number", 1)],
             "post",
         ),
         Index(_AUDIT_ENTRIES, [("community_id", 1), ("time", -1), ("_id", -1)], "newest"),
@@ -110,15 +110,14 @@ class ModerationRepository:
             token = encode_page_token(page[-1][field], page[-1]["_id"])
         return [(_case(document), document["seq"]) for document in page], token
 
-    async def find_open_cases(
-        self, community_id: str, topic_id: str, reply_id: str | None = None
+    async def find_cases_of(
+        self, community_id: str, topic_id: str, reply_id: str | None
     ) -> list[Case]:
-        """Open cases of a post; of a topic and all its replies where `reply_id` is None."""
+        """Cases of a post, oldest text first; with those of all replies where it is None."""
         query: Document = {"community_id": community_id, "topic_id": topic_id}
         if reply_id is not None:
             query["reply_id"] = reply_id
-        query["state"] = CaseState.OPEN.name
-        rows = self._database[_CASES].find(query).sort("_id", 1)
+        rows = self._database[_CASES].find(query).sort([("reply_id", 1), ("submission_number", 1)])
         return [_case(document) async for document in rows]
 
     def audit(

@@ -112,22 +112,23 @@ async def test_decided_cases_are_paged_newest_first(
     assert end == ""
 
 
-async def test_open_cases_of_a_post_or_of_a_topic_with_its_replies(
+async def test_cases_of_a_post_or_of_a_topic_with_its_replies(
     database: Database, repository: ModerationRepository
 ) -> None:
     topic, reply = CASE, replace(CASE, id="k2", reply_id="a1")
+    later = replace(CASE, id="k0", submission_number=2).moot(TIME)
     await insert(
         database,
         repository,
+        later,
         topic,
         reply,
         replace(CASE, id="k3", topic_id="t2"),
         replace(CASE, id="k4", community_id="c2"),
-        replace(CASE, id="k5").moot(TIME),
     )
-    assert await repository.find_open_cases("c1", "t1", "") == [topic]
-    assert await repository.find_open_cases("c1", "t1", "a1") == [reply]
-    assert await repository.find_open_cases("c1", "t1") == [topic, reply]
+    assert await repository.find_cases_of("c1", "t1", "") == [topic, later]
+    assert await repository.find_cases_of("c1", "t1", "a1") == [reply]
+    assert await repository.find_cases_of("c1", "t1", None) == [topic, later, reply]
 
 
 async def test_another_communitys_case_is_no_case(
