@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import ClassVar
 
 from pymongo import ReturnDocument, UpdateOne
 
@@ -27,12 +26,12 @@ def _dump_synonyms(synonyms: Synonyms) -> Document:
 class SearchRepository:
     """Search's own documents; the index is SearchIndex."""
 
-    indexes: ClassVar[Sequence[Index]] = (
+    indexes: Sequence[Index] = (
         Index("spaces", [("community_id", 1), ("read_keys", 1), ("_id", 1)], "readable"),
         Index("memberships", [("community_id", 1), ("company_id", 1), ("_id", 1)], "company"),
         Index("synonyms", [("community_id", 1)], "community"),
     )
-    migrations: ClassVar[Sequence[Migration]] = ()
+    migrations: Sequence[Migration] = ()
     synonyms = Aggregates("synonyms", "synonyms", _load_synonyms, _dump_synonyms)
 
     def __init__(self, database: Database) -> None:

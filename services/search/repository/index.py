@@ -97,11 +97,13 @@ class SearchIndex:
         self,
         client: AsyncOpenSearch,
         *,
+        alias: str = ALIAS,
         shards: int = 1,
         replicas: str = "0-1",
         refresh_interval: str = "250ms",
     ) -> None:
         self._client = client
+        self._alias = alias
         self._shards = shards
         self._replicas = replicas
         self._refresh_interval = refresh_interval
@@ -119,18 +121,20 @@ class SearchIndex:
         """The generation that is searched; None where there is none."""
         with _outages():
             try:
-                held = await self._client.indices.get_alias(name=ALIAS)
+                held = await self._client.indices.get_alias(name=self._alias)
             except NotFoundError:
                 return None
-        return max(map(generation_of, held), default=None)
+        return max((generation_of(self._alias, name) for name in held), default=None)
 
     async def prepare(self, generation: int) -> None:
         """Make the index of a new generation; one that is there stays as it is."""
-        body = index_body(generation, shards=self._shards, replicas=self._replicas)
+        body = index_body(self._alias, generation, shards=self._shards, replicas=self._replicas)
         with _outages():
             try:
                 await self._client.indices.create(
-                    index=index_name(generation), body=body, timeout=WRITE_TIMEOUT
+                    index=index_name(self._alias, generation),
+                    body=body,
+                    request_timeout=WRITE_TIMEOUT,
                 )
             except TransportError as error:
                 if error.error != "resource_already_exists_exception":
@@ -138,31 +142,35 @@ class SearchIndex:
 
     async def switch(self, generation: int) -> None:
         """Refresh this generation, let the alias name it alone, and from now on refresh often."""
-        name = index_name(generation)
+        name = index_name(self._alias, generation)
         with _outages():
             await self._client.indices.put_settings(
                 index=name, body={"index": {"refresh_interval": self._refresh_interval}}
             )
             await self._client.indices.refresh(index=name, request_timeout=WRITE_TIMEOUT)
             try:
-                held = list(await self._client.indices.get_alias(name=ALIAS))
+                held = list(await self._client.indices.get_alias(name=self._alias))
             except NotFoundError:
                 held = []
             actions: list[Document] = [
-                {"remove": {"index": other, "alias": ALIAS}} for other in held if other != name
+                {"remove": {"index": other, "alias": self._alias}}
+                for other in held
+                if other != name
             ]
-            actions.append({"add": {"index": name, "alias": ALIAS}})
+            actions.append({"add": {"index": name, "alias": self._alias}})
             await self._client.indices.update_aliases(body={"actions": actions})
 
     async def exists(self, generation: int) -> bool:
         """Whether this generation's index is there."""
         with _outages():
-            return bool(await self._client.indices.exists(index=index_name(generation)))
+            return bool(
+                await self._client.indices.exists(index=index_name(self._alias, generation))
+            )
 
     async def drop(self, generation: int) -> None:
         """Delete a generation; harmless where it is gone."""
         with _outages(), contextlib.suppress(NotFoundError):
-            await self._client.indices.delete(index=index_name(generation))
+            await self._client.indices.delete(index=index_name(self._alias, generation))
 
     async def put(self, generation: int, tick: int, entries: Sequence[Entry | Tombstone]) -> int:
         """Write whole documents with the external version `tick`; how many were written.
@@ -170,7 +178,7 @@ class SearchIndex:
         Where a document with a later tick is there already, it stays.
         """
         written = 0
-        for chunk in _chunks(generation, tick, entries):
+        for chunk in _chunks(write_alias(self._alias, generation), tick, entries):
             with telemetry.span("index.bulk", kind=SpanKind.CLIENT), _outages():
                 answer = await self._client.bulk(
                     body=chunk, params={"require_alias": "true"}, request_timeout=WRITE_TIMEOUT
@@ -217,7 +225,7 @@ class SearchIndex:
         }
         with _outages():
             answer = await self._client.delete_by_query(
-                index=ALIAS,
+                index=self._alias,
                 body={"query": query},
                 params={"conflicts": "proceed"},
                 request_timeout=WRITE_TIMEOUT,
@@ -228,7 +236,9 @@ class SearchIndex:
     async def refresh(self) -> None:
         """Show all that was written; for tests and tools."""
         with _outages():
-            await self._client.indices.refresh(index=f"{ALIAS}-g*", request_timeout=WRITE_TIMEOUT)
+            await self._client.indices.refresh(
+                index=f"{self._alias}-g*", request_timeout=WRITE_TIMEOUT
+            )
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -242,9 +252,11 @@ class SearchIndex:
         }
         with telemetry.span("index.search", kind=SpanKind.CLIENT), _outages():
             try:
-                answer: Document = await self._client.search(index=ALIAS, body=body, params=params)
+                answer: Document = await self._client.search(
+                    index=self._alias, body=body, params=params
+                )
             except NotFoundError:
-                raise IndexMissingError(retry_after=1.0) from None
+                raise SearchUnavailableError("there is no index yet", retry_after=1.0) from None
         if answer.get("timed_out") or answer["_shards"]["failed"]:
             raise SearchUnavailableError("the search took too long", retry_after=1.0)
         return answer
@@ -263,14 +275,14 @@ def _outages() -> Iterator[None]:
         raise
 
 
-def _chunks(generation: int, tick: int, entries: Sequence[Entry | Tombstone]) -> Iterator[bytes]:
+def _chunks(target: str, tick: int, entries: Sequence[Entry | Tombstone]) -> Iterator[bytes]:
     lines: list[bytes] = []
     size = 0
     now = milliseconds(datetime.now(UTC))
     for entry in entries:
         place = entry.place
         action = {
-            "_index": write_alias(generation),
+            "_index": target,
             "_id": place.key,
             "routing": place.community_id,
             "version": tick,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-ALIAS = "guildhall"
+ALIAS = "guildhall"  # what is searched
 
 # On osmem an unknown stemmer is no error but breaks the analyzer; porter2 is the same on both.
 _ANALYSIS = {
@@ -50,22 +50,22 @@ _MAPPING = {
 }
 
 
-def index_name(generation: int) -> str:
+def index_name(alias: str, generation: int) -> str:
     """The index of one generation."""
-    return f"{ALIAS}-g{generation}"
+    return f"{alias}-g{generation}"
 
 
-def write_alias(generation: int) -> str:
+def write_alias(alias: str, generation: int) -> str:
     """What is written through: an index that is gone is missed then, not made without mapping."""
-    return f"{ALIAS}-g{generation}-write"
+    return f"{alias}-g{generation}-write"
 
 
-def generation_of(index: str) -> int:
+def generation_of(alias: str, index: str) -> int:
     """Back from index_name."""
-    return int(index.removeprefix(f"{ALIAS}-g"))
+    return int(index.removeprefix(f"{alias}-g"))
 
 
-def index_body(generation: int, *, shards: int, replicas: str) -> dict[str, Any]:
+def index_body(alias: str, generation: int, *, shards: int, replicas: str) -> dict[str, Any]:
     """A new index; it is refreshed once, when it is switched to."""
     return {
         "settings": {
@@ -75,5 +75,5 @@ def index_body(generation: int, *, shards: int, replicas: str) -> dict[str, Any]
             "analysis": _ANALYSIS,
         },
         "mappings": _MAPPING,
-        "aliases": {write_alias(generation): {}},
+        "aliases": {write_alias(alias, generation): {}},
     }

@@ -42,9 +42,9 @@ class SynonymUseCases:
             seen: Seen[Synonyms],
         ) -> Decision[Synonyms, search_pb2.UpdateSynonymsResponse]:
             check_version(seen.seq, request.expected_version)
-            changed = wanted != (seen.state or Synonyms())
+            changed = wanted != seen.state
             return Decision(
-                wanted if changed or seen.state is None else seen.state,
+                wanted,
                 lambda version: search_pb2.UpdateSynonymsResponse(
                     synonyms=converters.synonyms_to_proto(community_id, wanted, version)
                 ),

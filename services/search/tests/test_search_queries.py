@@ -1,0 +1,112 @@
+"""The bodies that are sent: pure, so by plain calls."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from services.search.domain.entries import Kind
+from services.search.domain.questions import Filters, Question, parse_terms
+from services.search.repository.queries import search_body, suggest_body, wall
+from services.search.tests.factories import NOON
+
+WALLS = {"c1": ["community:c1", "space:s1"], "c2": ["community:c2"]}
+WALL = {
+    "bool": {
+        "should": [
+            {
+                "bool": {
+                    "filter": [
+                        {"term": {"community_id": "c1"}},
+                        {"terms": {"read_keys": ["community:c1", "space:s1"]}},
+                    ]
+                }
+            },
+            {
+                "bool": {
+                    "filter": [
+                        {"term": {"community_id": "c2"}},
+                        {"terms": {"read_keys": ["community:c2"]}},
+                    ]
+                }
+            },
+        ],
+        "minimum_should_match": 1,
+        "must_not": [{"term": {"deleted": True}}],
+    }
+}
+
+
+def ask(text: str = "", **fields: Any) -> Question:
+    return Question(text, parse_terms(text), **fields)
+
+
+def test_wall_is_a_filter_at_the_root_of_everything() -> None:
+    asked = ask("reset", with_facets=True, with_highlights=True, with_total=True)
+    assert search_body(asked, WALLS, {})["query"]["bool"]["filter"][0] == WALL
+    assert suggest_body("re", WALLS)["query"]["bool"]["filter"] == [WALL]
+
+
+def test_nobody_has_no_wall() -> None:
+    with pytest.raises(AssertionError):
+        wall({})
+
+
+def test_facets_highlights_and_total_only_when_asked() -> None:
+    body = search_body(ask("reset"), WALLS, {})
+    assert not {"aggs", "highlight", "search_after"} & body.keys()
+    assert body["track_total_hits"] is False
+    body = search_body(
+        ask("reset", with_facets=True, with_highlights=True, with_total=True), WALLS, {}
+    )
+    assert body["aggs"].keys() == {"kind", "community", "tag"}
+    assert body["highlight"]["fields"].keys() == {"title", "name", "body"}
+    assert body["track_total_hits"] == 10_000
+
+
+def test_filters() -> None:
+    filters = Filters((Kind.TOPIC,), ("a", "b"), "p1", "s1", NOON, NOON, unanswered=True)
+    at = 1772366400000
+    assert search_body(ask(filters=filters), WALLS, {})["query"]["bool"]["filter"][1:] == [
+        {"terms": {"kind": ["TOPIC"]}},
+        {"term": {"tags": "a"}},
+        {"term": {"tags": "b"}},
+        {"term": {"author_id": "p1"}},
+        {"term": {"space_id": "s1"}},
+        {"term": {"unanswered": True}},
+        {"range": {"time": {"gte": at, "lt": at}}},
+    ]
+
+
+def test_most_words_and_all_phrases_must_match() -> None:
+    query = search_body(ask('alpha beta gamma delta "e f"'), WALLS, {})["query"]["bool"]
+    phrase, words = query["must"]
+    assert phrase["multi_match"]["type"] == "phrase"
+    assert len(words["bool"]["should"]) == 4
+    assert words["bool"]["minimum_should_match"] == 3
+    (better,) = query["should"]
+    assert better["multi_match"]["query"] == "alpha beta gamma delta"
+
+
+def test_synonyms_are_guarded_by_their_community() -> None:
+    query = search_body(ask("prm"), WALLS, {"c1": {0: ["partner portal"]}})["query"]["bool"]
+    *_, other = query["must"][0]["dis_max"]["queries"]
+    assert other["bool"]["filter"] == [{"term": {"community_id": "c1"}}]
+    assert other["bool"]["must"][0]["multi_match"]["query"] == "partner portal"
+    assert other["bool"]["must"][0]["multi_match"]["type"] == "phrase"
+
+
+def test_bodies_hold_no_query_language() -> None:
+    body = json.dumps(search_body(ask('title:* OR (x) "a b" /re/ ~'), WALLS, {}))
+    assert "query_string" not in body
+    assert "regexp" not in body
+    assert "wildcard" not in body
+
+
+def test_the_longest_query_stays_under_the_engine_s_limit_of_clauses() -> None:
+    text = " ".join(f"word{chr(97 + n)}" for n in range(24))
+    alternatives = {"c1": {n: ["other phrase"] for n in range(24)}}
+    body = json.dumps(search_body(ask(text), WALLS, alternatives))
+    assert body.count("multi_match") * 4 < 1000

@@ -1,0 +1,293 @@
+"""SearchService over real gRPC: people ask, others are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+from chassis.actors import MANAGER, Actor, Membership
+from chassis.commands import Commands
+from chassis.errors import (
+    CommunityNotFoundError,
+    DomainError,
+    FieldInvalidError,
+    PageTokenInvalidError,
+    RequestIdReusedError,
+    RoleRequiredError,
+    TextInvalidError,
+    VersionStaleError,
+)
+from chassis.mongo import Database
+from chassis.rpc_status import reason_of
+from chassis.testing import Loopback, outbox, person_actor, service_actor, stored
+from guildhall.search.v1 import domain_events_pb2, search_pb2, search_pb2_grpc
+from services.search.domain.entries import Entry, Kind, SpaceWall
+from services.search.repository import SearchRepository
+from services.search.repository.index import SearchIndex
+from services.search.servicer import SearchServicer
+from services.search.tests.factories import entry
+from services.search.use_cases.searching import Searching
+from services.search.use_cases.synonyms import SynonymUseCases
+
+if TYPE_CHECKING:
+    from guildhall.search.v1.search_pb2_grpc import SearchServiceAsyncStub
+
+UNAVAILABLE = ("SEARCH_UNAVAILABLE", "UNAVAILABLE")
+MANAGER_OF_C1 = person_actor("boss", roles=[MANAGER])
+
+
+@dataclass
+class Service:
+    """The service as its callers see it."""
+
+    stub: Callable[[Actor], SearchServiceAsyncStub]
+    index: SearchIndex
+    repository: SearchRepository
+
+    async def put(self, *entries: Entry, tick: int = 1) -> None:
+        await self.index.put(1, tick, entries)
+        await self.index.refresh()
+
+
+@pytest_asyncio.fixture
+async def service(
+    loopback: Loopback, commands: Commands, repository: SearchRepository, index: SearchIndex
+) -> Service:
+    servicer = SearchServicer(Searching(repository, index), SynonymUseCases(commands, repository))
+    await loopback.serve(
+        "search",
+        lambda server: search_pb2_grpc.add_SearchServiceServicer_to_server(servicer, server),
+    )
+    walls = [SpaceWall("s1", "c1", ("community:c1",)), SpaceWall("s2", "c2", ("community:c2",))]
+    await repository.put_walls(1, walls)
+
+    def stub(actor: Actor) -> SearchServiceAsyncStub:
+        return loopback.client(search_pb2_grpc.SearchServiceStub, "search", actor)
+
+    return Service(stub, index, repository)
+
+
+def both() -> Actor:
+    memberships = {c: Membership("co1", keyring=(f"community:{c}",)) for c in ("c1", "c2")}
+    return Actor(person_id="p1", memberships=memberships)
+
+
+async def test_search_answers_hits_facets_and_total(service: Service) -> None:
+    await service.put(
+        entry("t1", title="Reset <password>", tags=("sso",)),
+        entry("t2", title="Reset", community_id="c2", keys=["space:s2"]),
+        entry("r1", kind=Kind.REPLY, body="reset it", topic_id="t1"),
+    )
+    request = search_pb2.SearchRequest(
+        query="password",
+        with_facets=True,
+        with_highlights=True,
+        with_total=True,
+    )
+    answer = await service.stub(both()).Search(request)
+    (hit,) = answer.hits
+    assert hit.score > 0
+    assert (hit.kind, hit.community_id, hit.id) == (search_pb2.KIND_TOPIC, "c1", "t1")
+    assert hit.title_highlight == "Reset &lt;<mark>password</mark>&gt;"
+    assert answer.total == 1
+    assert answer.next_page_token == ""
+    facets = {f.name: [(v.value, v.count) for v in f.values] for f in answer.facets}
+    assert facets == {"kind": [("TOPIC", 1)], "community": [("c1", 1)], "tag": [("sso", 1)]}
+
+
+async def test_search_spans_all_communities_or_those_named(service: Service) -> None:
+    await service.put(
+        entry("t1", title="reset"),
+        entry("t2", title="reset", community_id="c2", keys=["space:s2"]),
+    )
+    stub = service.stub(both())
+
+    async def ids(*communities: str) -> list[str]:
+        request = search_pb2.SearchRequest(query="reset", community_ids=communities)
+        return sorted(hit.id for hit in (await stub.Search(request)).hits)
+
+    assert await ids() == ["t1", "t2"]
+    assert await ids("c2") == ["t2"]
+    assert await ids("c2", "c2", "c9") == ["t2"]
+    assert await ids("c9") == []
+
+
+async def test_search_goes_on_behind_a_page_and_behind_a_hit(service: Service) -> None:
+    await service.put(*(entry(f"t{n}", title="same") for n in range(5)))
+    stub = service.stub(both())
+    for sort in (search_pb2.SORT_RELEVANCE, search_pb2.SORT_NEWEST):
+        first = await stub.Search(search_pb2.SearchRequest(query="same", sort=sort, page_size=3))
+        rest = await stub.Search(
+            search_pb2.SearchRequest(query="same", sort=sort, page_token=first.next_page_token)
+        )
+        assert len({hit.id for hit in [*first.hits, *rest.hits]}) == 5
+        assert rest.next_page_token == ""
+        behind = await stub.Search(
+            search_pb2.SearchRequest(query="same", sort=sort, page_token=first.hits[0].page_token)
+        )
+        assert [hit.id for hit in behind.hits] == [hit.id for hit in [*first.hits[1:], *rest.hits]]
+
+
+async def test_outsider_is_answered_as_by_an_empty_index(service: Service) -> None:
+    outsider = service.stub(person_actor("p9", "c9"))
+    search = search_pb2.SearchRequest(
+        query="reset", community_ids=["c1"], with_total=True, with_facets=True
+    )
+    everywhere = search_pb2.SearchRequest(query="reset", with_total=True, with_facets=True)
+    suggest = search_pb2.SuggestRequest(prefix="re", community_ids=["c1"])
+    before = [
+        await outsider.Search(search),
+        await outsider.Search(everywhere),
+        await outsider.Suggest(suggest),
+    ]
+    await service.put(entry("t1", title="reset"))
+    after = [
+        await outsider.Search(search),
+        await outsider.Search(everywhere),
+        await outsider.Suggest(suggest),
+    ]
+    assert before == after
+    assert await service.stub(Actor(person_id="p8")).Search(search) == search_pb2.SearchResponse()
+
+
+async def test_search_refuses_bad_requests(service: Service) -> None:
+    stub = service.stub(both())
+    with pytest.raises(TextInvalidError) as text:
+        await stub.Search(search_pb2.SearchRequest(query="a\x00"))
+    assert text.value.field == "query"
+    with pytest.raises(PageTokenInvalidError):
+        await stub.Search(search_pb2.SearchRequest(query="a", page_token="%%%"))
+    with pytest.raises(FieldInvalidError) as many:
+        await stub.Search(search_pb2.SearchRequest(community_ids=[f"c{n}" for n in range(101)]))
+    assert many.value.field == "community_ids"
+    with pytest.raises(TextInvalidError) as prefix:
+        await stub.Suggest(search_pb2.SuggestRequest(prefix="x" * 257))
+    assert prefix.value.field == "prefix"
+
+
+async def test_services_have_nothing_to_search(service: Service) -> None:
+    stub = service.stub(service_actor("forum"))
+    with pytest.raises(RoleRequiredError):
+        await stub.Search(search_pb2.SearchRequest())
+    with pytest.raises(RoleRequiredError):
+        await stub.Suggest(search_pb2.SuggestRequest(prefix="a"))
+    with pytest.raises(RoleRequiredError):
+        await stub.GetSynonyms(search_pb2.GetSynonymsRequest(community_id="c1"))
+
+
+async def test_engine_away_is_unavailable(service: Service) -> None:
+    await service.index.drop(1)
+    with pytest.raises(DomainError) as refusal:
+        await service.stub(both()).Search(search_pb2.SearchRequest(query="a"))
+    assert (reason_of(refusal.value), refusal.value.status) == UNAVAILABLE
+    with pytest.raises(DomainError) as refusal:
+        await service.stub(both()).Suggest(search_pb2.SuggestRequest(prefix="a"))
+    assert (reason_of(refusal.value), refusal.value.status) == UNAVAILABLE
+
+
+async def test_suggest_answers_distinct_titles_and_names(service: Service) -> None:
+    await service.put(
+        *(entry(f"t{n}", title="Reset it") for n in range(3)),
+        entry("p7", kind=Kind.MEMBER, name="Resa Lumen", keys=["community:c1"]),
+        entry("t9", title="Reset hidden", keys=["space:s9"]),
+    )
+    answer = await service.stub(both()).Suggest(search_pb2.SuggestRequest(prefix="res"))
+    assert {(s.text, s.kind) for s in answer.suggestions} == {
+        ("Reset it", search_pb2.KIND_TOPIC),
+        ("Resa Lumen", search_pb2.KIND_MEMBER),
+    }
+    nothing = await service.stub(both()).Suggest(search_pb2.SuggestRequest(prefix="  "))
+    assert nothing == search_pb2.SuggestResponse()
+
+
+def update(
+    *sets: list[str], request_id: str = "request-1", version: int = 0
+) -> search_pb2.UpdateSynonymsRequest:
+    return search_pb2.UpdateSynonymsRequest(
+        request_id=request_id,
+        community_id="c1",
+        sets=[search_pb2.SynonymSet(phrases=phrases) for phrases in sets],
+        expected_version=version,
+    )
+
+
+async def test_synonyms_hold_from_the_next_search_on(service: Service, database: Database) -> None:
+    await service.put(entry("t1", title="partner portal"))
+    stub = service.stub(MANAGER_OF_C1)
+    search = search_pb2.SearchRequest(query="prm")
+    assert not (await stub.Search(search)).hits
+    answer = await stub.UpdateSynonyms(update(["PRM", "partner portal"]))
+    assert answer.synonyms.version == 1
+    assert [hit.id for hit in (await stub.Search(search)).hits] == ["t1"]
+    got = await stub.GetSynonyms(search_pb2.GetSynonymsRequest(community_id="c1"))
+    assert got.synonyms == answer.synonyms
+    assert await outbox(database) == [domain_events_pb2.SynonymsUpdated(community_id="c1")]
+    await stub.UpdateSynonyms(update(request_id="request-2", version=1))
+    assert not (await stub.Search(search)).hits
+
+
+async def test_synonyms_are_updated_once_a_request(service: Service, database: Database) -> None:
+    stub = service.stub(MANAGER_OF_C1)
+    first = await stub.UpdateSynonyms(update(["a1", "b1"]))
+    assert await stub.UpdateSynonyms(update(["a1", "b1"])) == first
+    same = await stub.UpdateSynonyms(update(["a1", "b1"], request_id="request-2"))
+    assert same == first
+    assert len(await outbox(database)) == 1
+    before = await stored(database)
+    with pytest.raises(RequestIdReusedError):
+        await stub.UpdateSynonyms(update(["a1", "c1"]))
+    with pytest.raises(VersionStaleError):
+        await stub.UpdateSynonyms(update(["a1", "c1"], request_id="request-3", version=7))
+    assert await stored(database) == before
+
+
+async def test_synonyms_of_a_community_without_any(service: Service, database: Database) -> None:
+    stub = service.stub(MANAGER_OF_C1)
+    got = await stub.GetSynonyms(search_pb2.GetSynonymsRequest(community_id="c1"))
+    assert got.synonyms == search_pb2.Synonyms(community_id="c1")
+    assert (await stub.UpdateSynonyms(update())).synonyms.version == 1
+    assert await outbox(database) == [domain_events_pb2.SynonymsUpdated(community_id="c1")]
+
+
+@pytest.mark.parametrize(
+    ("actor", "request_", "reason"),
+    [
+        (person_actor(), update(["a", "b"]), "ROLE_REQUIRED"),
+        (person_actor(roles=["MODERATOR"]), update(["a", "b"]), "ROLE_REQUIRED"),
+        (person_actor("p9", "c9", roles=[MANAGER]), update(["a", "b"]), "COMMUNITY_NOT_FOUND"),
+        (service_actor("forum"), update(["a", "b"]), "ROLE_REQUIRED"),
+        (MANAGER_OF_C1, update(["a"]), "FIELD_INVALID"),
+        (MANAGER_OF_C1, update(["a", "\x00"]), "TEXT_INVALID"),
+        (MANAGER_OF_C1, update(*[["a", "b"]] * 501), "TOO_MANY_SYNONYMS"),
+        (MANAGER_OF_C1, update(["a", "b"], request_id=""), "REQUEST_ID_INVALID"),
+    ],
+)
+async def test_refused_update_changes_nothing(
+    service: Service,
+    database: Database,
+    actor: Actor,
+    request_: search_pb2.UpdateSynonymsRequest,
+    reason: str,
+) -> None:
+    before = await stored(database)
+    with pytest.raises(DomainError) as refusal:
+        await service.stub(actor).UpdateSynonyms(request_)
+    assert reason_of(refusal.value) == reason
+    assert await stored(database) == before
+
+
+async def test_get_synonyms_needs_the_role(service: Service) -> None:
+    request = search_pb2.GetSynonymsRequest(community_id="c1")
+    with pytest.raises(RoleRequiredError):
+        await service.stub(person_actor()).GetSynonyms(request)
+    missing = search_pb2.GetSynonymsRequest(community_id="nowhere")
+    errors = []
+    for asked in (request, missing):
+        with pytest.raises(CommunityNotFoundError) as refusal:
+            await service.stub(person_actor("p9", "c9")).GetSynonyms(asked)
+        errors.append((str(refusal.value), refusal.value.field))
+    assert errors[0] == errors[1]
