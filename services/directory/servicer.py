@@ -34,7 +34,7 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         return pb.ResolveActorResponse(actor=converters.actor_to_proto(actor, version))
 
     async def SignIn(self, request: pb.SignInRequest, context: Context) -> pb.SignInResponse:
-        return await self._use_cases.persons.sign_in(require_actor(), request, _now())
+        return await self._use_cases.persons.sign_in(require_actor(), request)
 
     async def GetPerson(
         self, request: pb.GetPersonRequest, context: Context
@@ -68,7 +68,7 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
     async def MovePerson(
         self, request: pb.MovePersonRequest, context: Context
     ) -> pb.MovePersonResponse:
-        return await self._use_cases.persons.move_person(require_person(), request, _now())
+        return await self._use_cases.persons.move_person(require_person(), request)
 
     async def DeactivatePerson(
         self, request: pb.DeactivatePersonRequest, context: Context
@@ -205,7 +205,7 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
     async def CreateMember(
         self, request: pb.CreateMemberRequest, context: Context
     ) -> pb.CreateMemberResponse:
-        return await self._use_cases.members.create_member(require_person(), request, _now())
+        return await self._use_cases.members.create_member(require_person(), request)
 
     async def UpdateMember(
         self, request: pb.UpdateMemberRequest, context: Context

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import TYPE_CHECKING
 
 import pytest_asyncio
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -23,6 +24,9 @@ from guildhall.directory.v1.directory_pb2_grpc import (
 from services.directory.repository import DirectoryRepository
 from services.directory.servicer import DirectoryServicer
 from services.directory.use_cases import DirectoryUseCases
+
+if TYPE_CHECKING:
+    from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
 
 OPERATOR = Actor(person_id="operator", operator=True)
 GATEWAY = service_actor("gateway")
@@ -43,18 +47,18 @@ class World:
     loopback: Loopback
     use_cases: DirectoryUseCases
     repository: DirectoryRepository
-    _numbers: "count[int]" = field(default_factory=count)
+    _numbers: count[int] = field(default_factory=count)
 
     def request_id(self) -> str:
         """One that was never used."""
         return f"request-{next(self._numbers)}"
 
-    def stub(self, actor: Actor = OPERATOR) -> DirectoryServiceStub:
+    def stub(self, actor: Actor = OPERATOR) -> DirectoryServiceAsyncStub:
         """The service as this actor calls it."""
         return self.loopback.client(DirectoryServiceStub, "directory", actor)
 
     @property
-    def gateway(self) -> DirectoryServiceStub:
+    def gateway(self) -> DirectoryServiceAsyncStub:
         """The service as the gateway calls it for itself."""
         return self.stub(GATEWAY)
 
@@ -189,9 +193,7 @@ def actor_of(actor: pb.Actor) -> Actor:
 
 
 @pytest_asyncio.fixture
-async def world(
-    database: Database, commands: Commands, loopback: Loopback
-) -> AsyncIterator[World]:
+async def world(database: Database, commands: Commands, loopback: Loopback) -> AsyncIterator[World]:
     """An empty one."""
     await prepare(database, DirectoryRepository)
     repository = DirectoryRepository(database)

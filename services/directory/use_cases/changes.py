@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from google.protobuf.message import Message
@@ -15,6 +16,11 @@ from services.directory.domain.person import Person
 from services.directory.repository import DirectoryRepository
 
 A = TypeVar("A", bound=Message)
+
+
+def utc_now() -> datetime:
+    """For what is read before and after a decision; the decision has its own moment."""
+    return datetime.now(UTC)
 
 
 def action_of(request: Message) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from chassis.actors import BASIC, MANAGER, Actor
 from chassis.commands import Commands
 from chassis.decisions import PLATFORM, Decision, Ref, Seen
@@ -22,7 +20,7 @@ from services.directory.domain.person import Person
 from services.directory.domain.refusals import LastManagerError, MemberNotFoundError
 from services.directory.domain.rights import require_manager
 from services.directory.repository import DirectoryRepository
-from services.directory.use_cases.changes import Trail, action_of, change_person
+from services.directory.use_cases.changes import Trail, action_of, change_person, utc_now
 
 
 class MemberUseCases:
@@ -33,7 +31,7 @@ class MemberUseCases:
         self._repository = repository
 
     async def create_member(
-        self, actor: Actor, request: pb.CreateMemberRequest, at: datetime
+        self, actor: Actor, request: pb.CreateMemberRequest
     ) -> pb.CreateMemberResponse:
         """On behalf of the company the person works for now."""
         require_manager(actor, request.community_id)
@@ -41,7 +39,7 @@ class MemberUseCases:
         trust_level = trust_level_of(request.trust_level) or BASIC
         community, _ = await self._repository.get_community(request.community_id, "", None)
         known = await self._repository.find_person(request.person_id)
-        company_id = known.company_at(at) if known else ""
+        company_id = known.company_at(utc_now()) if known else ""
         enrolment = await self._repository.find_enrolment(community.id, company_id)
 
         def decide(seen: Seen[Person]) -> Decision[Person, pb.CreateMemberResponse]:

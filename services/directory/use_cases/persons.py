@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 
 from chassis.actors import Actor
 from chassis.commands import Commands
@@ -37,7 +36,7 @@ from services.directory.domain.refusals import (
     PersonNotFoundError,
 )
 from services.directory.repository import DirectoryRepository
-from services.directory.use_cases.changes import Trail, action_of, change_person
+from services.directory.use_cases.changes import Trail, action_of, change_person, utc_now
 
 
 class PersonUseCases:
@@ -47,26 +46,22 @@ class PersonUseCases:
         self._commands = commands
         self._repository = repository
 
-    async def sign_in(
-        self, actor: Actor, request: pb.SignInRequest, at: datetime
-    ) -> pb.SignInResponse:
+    async def sign_in(self, actor: Actor, request: pb.SignInRequest) -> pb.SignInResponse:
         """The answer is the actor as of now, also where the request is repeated."""
         actor.require_service("gateway")
         link = IdentityLink(request.issuer, check_subject(request.subject, "subject"))
         await self._commands.replay(actor, request)  # refuses a request_id that is none, or reused
         if await self._repository.find_person_of(link) is None:
             with suppress(IdentityTakenError):  # linked to somebody just now: they sign in
-                await self._provision(actor, request, link, at)
-        resolved, version = await self._repository.resolve_actor(link, at)
+                await self._provision(actor, request, link)
+        resolved, version = await self._repository.resolve_actor(link, utc_now())
         return pb.SignInResponse(actor=actor_to_proto(resolved, version))
 
-    async def _provision(
-        self, actor: Actor, request: pb.SignInRequest, link: IdentityLink, at: datetime
-    ) -> None:
+    async def _provision(self, actor: Actor, request: pb.SignInRequest, link: IdentityLink) -> None:
         company = await self._repository.find_company_of(link.issuer)
         if company is None:
             raise IssuerUnknownError(field="issuer")
-        communities = await self._repository.list_auto_joins(company.id, at)
+        communities = await self._repository.list_auto_joins(company.id, utc_now())
 
         def decide(seen: Seen[Person]) -> Decision[Person, pb.SignInResponse]:
             if seen.state is not None:
@@ -229,12 +224,12 @@ class PersonUseCases:
         return await self._commands.run(actor, request, self._ref(request.person_id), decide)
 
     async def move_person(
-        self, actor: Actor, request: pb.MovePersonRequest, at: datetime
+        self, actor: Actor, request: pb.MovePersonRequest
     ) -> pb.MovePersonResponse:
         """Rights move with this one command."""
         actor.require_operator()
         company = await self._repository.find_company(request.company_id)
-        communities = await self._repository.list_auto_joins(request.company_id, at)
+        communities = await self._repository.list_auto_joins(request.company_id, utc_now())
 
         def decide(seen: Seen[Person]) -> Decision[Person, pb.MovePersonResponse]:
             person = _existing(seen.state)
