@@ -9,7 +9,7 @@ PROTO_FILES := $(shell find protos/guildhall -name '*.proto')
 export PYTHONPATH := .:protos/gen
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run test unit integration check format lint types imports layout isolate lock protos setup token import clean
+.PHONY: help run test check format lint types imports layout isolate lock protos setup token import clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,12 @@ types: setup ## mypy strict
 imports: setup ## who may import whom
 	$(BIN)/lint-imports
 
+isolate: setup ## each part in an environment of its own lock
+	tests/isolate.sh chassis $(PARTS)
+
+layout: setup ## rooms, lengths, docstrings, locks
+	$(BIN)/pytest -q tests/test_layout.py
+
 setup: .venv/.installed protos/gen/.generated
 
 .venv/.installed: requirements/dev.txt requirements/bootstrap.txt
@@ -67,6 +73,7 @@ UV_COMPILE := uv pip compile --quiet --generate-hashes --universal --python-vers
 lock: ## fix all versions: dev.txt first, then each part's lock from it
 	$(UV_COMPILE) $(UPGRADE) requirements/bootstrap.in -o requirements/bootstrap.txt
 	$(UV_COMPILE) $(UPGRADE) requirements/dev.in -o requirements/dev.txt
+	$(UV_COMPILE) requirements/test.in -c requirements/dev.txt -o requirements/test.txt
 	for part in chassis $(PARTS); do \
 	  $(UV_COMPILE) $$part/requirements.in -c requirements/dev.txt -o $$part/requirements.txt; done
 
