@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from devstack.openid.people import find_person
 from devstack.parts import CHECKOUT, GATEWAY, OPENID, SERVICES, Place, Service
@@ -20,10 +21,10 @@ class EngineUrls:
     search: str
 
 
-def python_environment() -> dict[str, str]:
+def python_environment(code: Path) -> dict[str, str]:
     """How every Python process of the checkout finds our packages and shows its output."""
     return {
-        "PYTHONPATH": os.pathsep.join([str(CHECKOUT), str(CHECKOUT / "protos" / "gen")]),
+        "PYTHONPATH": os.pathsep.join(map(str, [code, CHECKOUT, CHECKOUT / "protos" / "gen"])),
         "PYTHONUNBUFFERED": "1",
     }
 
@@ -40,7 +41,7 @@ def service_environment(place: Place, service: Service, engines: EngineUrls) -> 
         told["OPENSEARCH_URL"] = engines.search
     if service.name == "directory":
         told["BOOTSTRAP_OPERATOR"] = _first_operator(place)
-    return _prefixed(service.prefix, told)
+    return _prefixed(place, service.prefix, told)
 
 
 def gateway_environment(place: Place, engines: EngineUrls) -> dict[str, str]:
@@ -52,7 +53,7 @@ def gateway_environment(place: Place, engines: EngineUrls) -> dict[str, str]:
         "CURSOR_KEY_FILE": str(place.keys / "cursor.key"),
         "ISSUERS_FILE": str(place.issuers_file),
     }
-    return _prefixed("GATEWAY_", told)
+    return _prefixed(place, "GATEWAY_", told)
 
 
 def openid_environment(place: Place) -> dict[str, str]:
@@ -63,13 +64,13 @@ def openid_environment(place: Place) -> dict[str, str]:
         "GATEWAY_URL": place.url(GATEWAY),
         "AUDIENCE": place.url(GATEWAY),
     }
-    return {**python_environment(), **{f"OPENID_{name}": value for name, value in told.items()}}
+    return _prefixed(place, "OPENID_", told)
 
 
 def demo_environment(place: Place) -> dict[str, str]:
     """For `python -m devstack.demo`, and for whatever else speaks to the running stack."""
     return {
-        **python_environment(),
+        **python_environment(place.code),
         "GUILDHALL_URL": place.url(GATEWAY),
         "GUILDHALL_PORT": str(place.base_port),
         "GUILDHALL_DATA": str(place.data),
@@ -93,5 +94,8 @@ def _first_operator(place: Place) -> str:
     return f"{place.url(OPENID)}/{operator.company} {operator.subject}"
 
 
-def _prefixed(prefix: str, told: dict[str, str]) -> dict[str, str]:
-    return {**python_environment(), **{f"{prefix}{name}": value for name, value in told.items()}}
+def _prefixed(place: Place, prefix: str, told: dict[str, str]) -> dict[str, str]:
+    return {
+        **python_environment(place.code),
+        **{f"{prefix}{name}": value for name, value in told.items()},
+    }

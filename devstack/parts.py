@@ -47,10 +47,11 @@ OFFSETS = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one stack lives: its first port and its data folder."""
+    """Where one stack lives: its first port, its data folder, the checkout it runs."""
 
     base_port: int
     data: Path
+    code: Path = CHECKOUT
 
     def port(self, offset: int) -> int:
         """A port by its row in the table."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -108,16 +109,25 @@ class Process:
         except FileNotFoundError:
             return ""
 
-    def last_words(self, lines: int = 3) -> str:
+    def last_words(self, lines: int = 2) -> str:
         """The end of its log on one line, for a message to a person."""
         said = [line.strip() for line in self.output().splitlines() if line.strip()]
-        return " | ".join(line[:200] for line in said[-lines:]) or "it said nothing"
+        return " | ".join(_message(line)[:200] for line in said[-lines:]) or "it said nothing"
 
     def _signal(self, number: signal.Signals) -> None:
         if self._running is not None:
             # PermissionError is what macOS says of a group that is dead.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._running.pid, number)
+
+
+def _message(line: str) -> str:
+    """What a line of a JSON log says; mongod and our services write such."""
+    try:
+        entry = json.loads(line)
+        return str(entry.get("message") or entry["msg"])
+    except (ValueError, AttributeError, KeyError):
+        return line
 
 
 def require_free_port(port: int, name: str) -> None:

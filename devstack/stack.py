@@ -63,8 +63,9 @@ class Stack:
         console: Console | None = None,
         search_kind: str = "auto",
         demo: bool = True,
+        code: Path = CHECKOUT,
     ) -> None:
-        self.place = Place(base_port, data.resolve())
+        self.place = Place(base_port, data.resolve(), code)
         self.search: Engine | None = None
         self._console = console or Console()
         self._search_kind = search_kind
@@ -197,7 +198,7 @@ class Stack:
             name=name,
             url=url,
             answers=lambda: answers_http(f"{url}/readyz"),
-            process=Process(name, command, self.place.log(name), environment, CHECKOUT),
+            process=Process(name, command, self.place.log(name), environment, self.place.code),
             ports=(self.place.port(port),),
         )
 
@@ -234,7 +235,7 @@ class Stack:
         begin = time.monotonic()
         command = [sys.executable, "-m", "devstack.demo"]
         environment = demo_environment(self.place)
-        process = Process("demo", command, self.place.log("demo"), environment, CHECKOUT)
+        process = Process("demo", command, self.place.log("demo"), environment, self.place.code)
         demo = Program("demo data", "", lambda: False, process)
         self._started.append([demo])
         demo.start()
