@@ -66,7 +66,7 @@ def _sign_in(browser: httpx2.Client, issuer: str, email: str) -> dict[str, Any]:
         "code_challenge_method": "S256",
     }
     page = _found(browser.get(provider["authorization_endpoint"], params=request))
-    form = _Form(page.text)
+    form = LoginForm(page.text)
     filled = {**form.hidden, "email": email, "password": PASSWORD}
     answer = browser.post(urljoin(str(page.url), form.action), data=filled)
     location = answer.headers.get("Location", "")
@@ -94,7 +94,7 @@ def _found(response: httpx2.Response) -> httpx2.Response:
     return response
 
 
-class _Form(HTMLParser):
+class LoginForm(HTMLParser):
     """The login form of a page: where it goes and what it hides."""
 
     def __init__(self, page: str) -> None:
