@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
+from pymongo.errors import PyMongoError
+
+from chassis.decisions import PLATFORM
+from chassis.errors import UnavailableError
 from chassis.mongo import Database, Index, Migration, ensure_indexes
 from gateway.auth import Identity
 
@@ -19,6 +26,7 @@ LOGIN = timedelta(minutes=10)
 CACHED = 2.0  # seconds a look-up is believed, so a revocation holds within five
 _TOUCH = timedelta(minutes=1)  # how often being used is noted
 _MOST = 10_000
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +80,17 @@ class Sessions:
         self._logins = database.logins
         self._cache: dict[str, tuple[float, Session | None]] = {}
 
-    async def prepare(self) -> None:
-        """Make the indexes."""
-        await ensure_indexes(self._database, self.indexes)
+    async def prepare(self, patience: float = 60.0) -> None:
+        """Make the indexes; waits for a MongoDB that starts."""
+        until = time.monotonic() + patience
+        while True:
+            try:
+                return await ensure_indexes(self._database, self.indexes)
+            except PyMongoError as error:
+                if time.monotonic() > until:
+                    raise
+                _log.warning("waiting for MongoDB: %s", type(error).__name__)
+                await asyncio.sleep(1)
 
     async def ping(self) -> None:
         """Raises where MongoDB does not answer."""
@@ -84,87 +100,99 @@ class Sessions:
         """A new session; the secret for the cookie."""
         secret = new_secret()
         now = datetime.now(UTC)
-        await self._sessions.insert_one(
-            {
-                "_id": hashed(secret),
-                "community_id": "platform",
-                "person_id": person_id,
-                "issuer": identity.issuer,
-                "subject": identity.subject,
-                "create_time": now,
-                "seen_time": now,
-                "end_time": now + IDLE,
-            }
-        )
+        row = {
+            "_id": hashed(secret),
+            "community_id": PLATFORM,
+            "person_id": person_id,
+            "issuer": identity.issuer,
+            "subject": identity.subject,
+            "create_time": now,
+            "seen_time": now,
+            "end_time": now + IDLE,
+        }
+        with _store():
+            await self._sessions.insert_one(row)
         return secret
 
     async def find(self, secret: str) -> Session | None:
         """The session behind a cookie; None where it ended."""
-        id = hashed(secret)
-        cached = self._cache.get(id)
+        key = hashed(secret)
+        cached = self._cache.get(key)
         if cached is not None and cached[0] > time.monotonic():
             return cached[1]
-        session = await self._load(id)
+        with _store():
+            session = await self._load(key)
         if len(self._cache) >= _MOST:
             self._cache.clear()
-        self._cache[id] = (time.monotonic() + CACHED, session)
+        self._cache[key] = (time.monotonic() + CACHED, session)
         return session
 
     async def _load(self, id: str) -> Session | None:
-        row = await self._sessions.find_one({"_id": id, "community_id": "platform"})
+        row = await self._sessions.find_one({"_id": id, "community_id": PLATFORM})
         now = datetime.now(UTC)
         if row is None or row["end_time"] <= now or row["create_time"] + ABSOLUTE <= now:
             return None
         if now - row["seen_time"] >= _TOUCH:
             end = min(now + IDLE, row["create_time"] + ABSOLUTE)
             await self._sessions.update_one(
-                {"_id": id, "community_id": "platform"},
+                {"_id": id, "community_id": PLATFORM},
                 {"$set": {"seen_time": now, "end_time": end}},
             )
         return _session(row)
 
     async def revoke(self, secret: str) -> None:
         """End one session, if there is one."""
-        id = hashed(secret)
-        await self._sessions.delete_one({"_id": id, "community_id": "platform"})
-        self._cache.pop(id, None)
+        key = hashed(secret)
+        with _store():
+            await self._sessions.delete_one({"_id": key, "community_id": PLATFORM})
+        self._cache.pop(key, None)
 
     async def revoke_all(self, person_id: str) -> int:
         """End all sessions of a person; how many there were."""
-        result = await self._sessions.delete_many(
-            {"community_id": "platform", "person_id": person_id}
-        )
+        with _store():
+            result = await self._sessions.delete_many(
+                {"community_id": PLATFORM, "person_id": person_id}
+            )
         self._cache.clear()
         return result.deleted_count
 
     async def begin_login(self, login: Login, state: str, browser: str) -> None:
         """Remember what was asked of an issuer, for this browser only."""
-        await self._logins.insert_one(
-            {
-                "_id": hashed(state),
-                "community_id": "platform",
-                "browser": hashed(browser),
-                "issuer_key": login.issuer_key,
-                "nonce": login.nonce,
-                "verifier": login.verifier,
-                "return_to": login.return_to,
-                "end_time": datetime.now(UTC) + LOGIN,
-            }
-        )
+        row = {
+            "_id": hashed(state),
+            "community_id": PLATFORM,
+            "browser": hashed(browser),
+            "issuer_key": login.issuer_key,
+            "nonce": login.nonce,
+            "verifier": login.verifier,
+            "return_to": login.return_to,
+            "end_time": datetime.now(UTC) + LOGIN,
+        }
+        with _store():
+            await self._logins.insert_one(row)
 
     async def end_login(self, state: str, browser: str, issuer_key: str) -> Login | None:
-        """The login of this state, once, and only in the browser and at the issuer it began with."""
-        row = await self._logins.find_one_and_delete(
-            {
-                "_id": hashed(state),
-                "community_id": "platform",
-                "browser": hashed(browser),
-                "issuer_key": issuer_key,
-            }
-        )
+        """The login of this state: once, in the browser and at the issuer it began with."""
+        asked = {
+            "_id": hashed(state),
+            "community_id": PLATFORM,
+            "browser": hashed(browser),
+            "issuer_key": issuer_key,
+        }
+        with _store():
+            row = await self._logins.find_one_and_delete(asked)
         if row is None or row["end_time"] <= datetime.now(UTC):
             return None
         return Login(row["issuer_key"], row["nonce"], row["verifier"], row["return_to"])
+
+
+@contextmanager
+def _store() -> Iterator[None]:
+    """A MongoDB that does not answer is a refusal, not a failure of ours."""
+    try:
+        yield
+    except PyMongoError:
+        raise UnavailableError("sessions cannot be read right now", retry_after=1) from None
 
 
 def _session(row: Mapping[str, Any]) -> Session:

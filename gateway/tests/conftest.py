@@ -1,0 +1,218 @@
+"""The gateway in the test's process: real MongoDB, real gRPC to stand-in services, signed tokens."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+import orjson
+import pytest
+import pytest_asyncio
+from joserfc import jwt
+from joserfc.jwk import Key, RSAKey
+
+from chassis.mongo import Database
+from chassis.rpc_client import Channels
+from chassis.testing import *  # noqa: F403
+from chassis.testing import Loopback
+from chassis.tokens import TokenSigner
+from gateway.actors import Actors
+from gateway.app import Gateway
+from gateway.auth import TokenVerifier
+from gateway.context import Services
+from gateway.cursors import CursorKey
+from gateway.endpoint import Parts
+from gateway.issuers import Issuer, Issuers
+from gateway.operations import Operations
+from gateway.schema import schema
+from gateway.sessions import Sessions
+from gateway.signin import SignIn
+from gateway.tests.standins import DirectoryStandIn, ForumStandIn, add_directory, add_forum
+from gateway.web import Site
+
+ISSUER = Issuer(
+    key="kestrel",
+    name="Kestrel",
+    issuer="https://id.kestrel.test",
+    client_id="guildhall-gateway",
+    client_secret="secret",
+    audience="https://guildhall.test",
+)
+OTHER = Issuer("lumen", "Lumen", "https://id.lumen.test", "guildhall", "s", ISSUER.audience)
+
+
+@dataclass
+class IssuerStandIn:
+    """Providers of the tests: discovery and keys over httpx2's transport, tokens signed at will."""
+
+    keys: dict[str, list[Key]] = field(default_factory=dict)
+    fetches: Counter[str] = field(default_factory=Counter)
+    answers: dict[str, Callable[[httpx2.Request], httpx2.Response]] = field(default_factory=dict)
+
+    def handle(self, request: httpx2.Request) -> httpx2.Response:
+        url = str(request.url)
+        self.fetches[url] += 1
+        if url in self.answers:
+            return self.answers[url](request)
+        issuer, _, path = url.partition(".test")
+        issuer += ".test"
+        if path == "/.well-known/openid-configuration":
+            return httpx2.Response(200, json=metadata(issuer))
+        if path == "/jwks.json":
+            rows = [key.as_dict(private=False) for key in self.keys[issuer]]
+            return httpx2.Response(200, json={"keys": rows})
+        return httpx2.Response(404)
+
+    def access_token(
+        self, claims: dict[str, Any] | None = None, header: dict[str, Any] | None = None
+    ) -> str:
+        key = self.keys[ISSUER.issuer][0]
+        full_header = {"alg": "RS256", "typ": "at+jwt", "kid": key.kid, **(header or {})}
+        return jwt.encode(full_header, access_claims(**(claims or {})), key)
+
+
+def metadata(issuer: str) -> dict[str, Any]:
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}/authorize",
+        "token_endpoint": f"{issuer}/token",
+        "jwks_uri": f"{issuer}/jwks.json",
+        "authorization_response_iss_parameter_supported": True,
+    }
+
+
+def access_claims(**changes: Any) -> dict[str, Any]:
+    now = int(time.time())
+    claims = {
+        "iss": ISSUER.issuer,
+        "aud": ISSUER.audience,
+        "sub": "s1",
+        "iat": now,
+        "exp": now + 300,
+        "name": "Edda Engineer",
+        "email": "engineer@kestrel.example",
+        **changes,
+    }
+    return {name: value for name, value in claims.items() if value is not None}
+
+
+_RSA = {
+    issuer.issuer: RSAKey.generate_key(2048, {"kid": f"{issuer.key}-1", "use": "sig"})
+    for issuer in (ISSUER, OTHER)
+}
+
+
+@pytest.fixture
+def issuer() -> IssuerStandIn:
+    return IssuerStandIn({name: [key] for name, key in _RSA.items()})
+
+
+@pytest_asyncio.fixture
+async def issuers(issuer: IssuerStandIn) -> AsyncIterator[Issuers]:
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(issuer.handle)) as http:
+        yield Issuers([ISSUER, OTHER], http)
+
+
+class BusStandIn:
+    """A bus that is connected and silent; heartbeats come back at once unless it is cut."""
+
+    def __init__(self) -> None:
+        self.listeners: dict[str, Callable[[], None]] = {}
+        self.cut = False
+
+    async def until_connected(self) -> None:
+        return
+
+    async def nudge(self, subject: str) -> None:
+        if not self.cut and subject in self.listeners:
+            self.listeners[subject]()
+
+    async def on_nudge(self, subject: str, wake: Callable[[], None]) -> None:
+        self.listeners[subject] = wake
+
+
+@dataclass
+class House:
+    """A whole gateway with its neighbours."""
+
+    gateway: Gateway
+    parts: Parts
+    directory: DirectoryStandIn
+    forum: ForumStandIn
+    issuer: IssuerStandIn
+    loopback: Loopback
+    http: httpx2.AsyncClient
+
+    async def ask(
+        self,
+        query: str,
+        variables: dict[str, Any] | None = None,
+        *,
+        token: str | None = "",
+        **headers: str,
+    ) -> dict[str, Any]:
+        """One operation as Edda, or with the given token, or as nobody."""
+        response = await self.post(query, variables, token=token, **headers)
+        answer: dict[str, Any] = orjson.loads(response.content)
+        return answer
+
+    async def post(
+        self,
+        query: str,
+        variables: dict[str, Any] | None = None,
+        *,
+        token: str | None = "",
+        **headers: str,
+    ) -> httpx2.Response:
+        if token is not None:
+            headers["authorization"] = f"Bearer {token or self.issuer.access_token()}"
+        body = {"query": query, "variables": variables}
+        return await self.http.post("/graphql", json=body, headers=headers)
+
+    def rpcs(self) -> dict[str, int]:
+        """How often each RPC was called, those about the actor left out."""
+        calls = self.directory.calls + self.forum.calls
+        return {
+            name: count for name, count in calls.items() if name not in ("ResolveActor", "SignIn")
+        }
+
+
+@pytest_asyncio.fixture
+async def house(
+    database: Database, loopback: Loopback, issuer: IssuerStandIn, issuers: Issuers
+) -> AsyncIterator[House]:
+    directory, forum = DirectoryStandIn(), ForumStandIn()
+    await loopback.serve("directory", add_directory(directory))
+    await loopback.serve("forum", add_forum(forum))
+    loopback.addresses.update(moderation="127.0.0.1:1", search="127.0.0.1:1")
+    channels = Channels(
+        TokenSigner("gateway", loopback.key("gateway")),
+        loopback.addresses.__getitem__,
+        for_people=True,
+        retries=True,
+    )
+    sessions = Sessions(database)
+    await sessions.prepare()
+    services = Services(channels)
+    site = Site("http://127.0.0.1:8080")
+    verifier = TokenVerifier(issuers)
+    actors = Actors(services.directory, BusStandIn())
+    parts = Parts(
+        site=site,
+        services=services,
+        operations=Operations(schema),
+        verifier=verifier,
+        actors=actors,
+        sessions=sessions,
+        cursor_key=CursorKey(b"k" * 32),
+    )
+    signin = SignIn(site, issuers, verifier, actors, sessions)
+    gateway = Gateway(parts, signin, channels.channel("directory"))
+    transport = httpx2.ASGITransport(app=gateway)
+    async with httpx2.AsyncClient(transport=transport, base_url=site.public_url) as http:
+        yield House(gateway, parts, directory, forum, issuer, loopback, http)
+    await channels.close()
