@@ -57,7 +57,7 @@ def test_part_has_its_lock(part: str) -> None:
     assert "--hash=sha256:" in (ROOT / part / "requirements.txt").read_text()
 
 
-@pytest.mark.parametrize("part", (*(f"services/{s}" for s in SERVICES), "gateway"))
+@pytest.mark.parametrize("part", [*(f"services/{s}" for s in SERVICES), "gateway"])
 def test_part_has_a_readme(part: str) -> None:
     text = (ROOT / part / "README.md").read_text()
     if part.startswith("services/"):

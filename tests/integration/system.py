@@ -1,0 +1,167 @@
+"""A running system as tests see it: its people at the gateway, its programs, its traces."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+
+from devstack.openid.people import PASSWORD
+from devstack.parts import CHECKOUT, OPENID, Place
+from devstack.token import access_token
+
+T = TypeVar("T")
+
+ENGINEER, BOTH = "engineer@kestrel.example", "both@kestrel.example"
+SELLER, NEWCOMER = "seller@lumen.example", "newcomer@kestrel.example"
+MANAGER, OPERATOR = "manager@aurora.example", "operator@guildhall.example"
+BOREALIS_MANAGER = "manager@borealis.example"
+
+
+class RefusedError(AssertionError):
+    """An operation got errors; `code` and `field` are of the first."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        super().__init__(json.dumps(answer.get("errors"))[:1000])
+        extensions = answer["errors"][0].get("extensions", {})
+        self.code = extensions.get("code")
+        self.field = extensions.get("field")
+
+
+@dataclass
+class Asker:
+    """One person at the gateway, by bearer token or by a browser's session."""
+
+    http: httpx2.AsyncClient
+    trace_id: str = ""  # of the last request
+
+    async def __call__(self, text: str, **variables: Any) -> dict[str, Any]:
+        """The data; RefusedError where there are errors."""
+        answer = await self.raw(text, **variables)
+        if answer.get("errors"):
+            raise RefusedError(answer)
+        data: dict[str, Any] = answer["data"]
+        return data
+
+    async def raw(self, text: str, **variables: Any) -> dict[str, Any]:
+        """The whole answer."""
+        response = await self.http.post("/graphql", json={"query": text, "variables": variables})
+        self.trace_id = response.headers.get("x-trace-id", "")
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    async def mutate(self, field_: str, selection: str, **input_: Any) -> dict[str, Any]:
+        """One mutation with a new request id, unless one is given."""
+        name = field_[0].upper() + field_[1:]
+        input_.setdefault("requestId", f"test-{uuid.uuid4()}")
+        text = f"mutation {name}($input: {name}Input!) {{ {field_}(input: $input) {selection} }}"
+        payload: dict[str, Any] = (await self(text, input=input_))[field_]
+        return payload
+
+
+@dataclass
+class System:
+    """A running stack."""
+
+    place: Place
+    spans_file: Path
+    _clients: list[httpx2.AsyncClient] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """The gateway's."""
+        return self.place.url(0)
+
+    async def asker(self, email: str | None) -> Asker:
+        """A person with a token of their own provider; None: nobody."""
+        headers = {}
+        if email is not None:
+            token = await asyncio.to_thread(access_token, email, self.place.url(OPENID))
+            headers["Authorization"] = f"Bearer {token}"
+        client = httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=20)
+        self._clients.append(client)
+        return Asker(client)
+
+    async def browser(self, email: str) -> Asker:
+        """A person who signed in through the pages, as a browser does: the session is a cookie."""
+        client = httpx2.AsyncClient(base_url=self.url, timeout=20, follow_redirects=True)
+        self._clients.append(client)
+        company = email.partition("@")[2].partition(".")[0]
+        page = await client.get(f"/signin/{company}")
+        fields = _hidden_fields(page.text)
+        done = await client.post(
+            str(page.url), data={**fields, "email": email, "password": PASSWORD}
+        )
+        assert done.status_code == 200, done.text[:500]
+        client.headers["X-Requested-With"] = "guildhall"
+        client.headers["Origin"] = self.url
+        return Asker(client)
+
+    def environment(self) -> dict[str, str]:
+        """What programs beside the stack need to find it."""
+        return {
+            **os.environ,
+            "GUILDHALL_PORT": str(self.place.base_port),
+            "GUILDHALL_URL": self.url,
+            "GUILDHALL_DATA": str(self.place.data),
+            "PYTHONPATH": f"{CHECKOUT}:{CHECKOUT / 'protos/gen'}",
+        }
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A program of the devstack, to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=CHECKOUT,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=110,
+            check=False,
+        )
+
+    def spans(self, trace_id: str) -> list[dict[str, Any]]:
+        """What the collector has of one trace."""
+        lines = self.spans_file.read_text().splitlines()
+        return [json.loads(line) for line in lines if trace_id in line]
+
+    async def close_clients(self) -> None:
+        """Of one test."""
+        while self._clients:
+            await self._clients.pop().aclose()
+
+
+def _hidden_fields(page: str) -> dict[str, str]:
+    fields: dict[str, str] = {}
+
+    class Inputs(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            given = dict(attrs)
+            if tag == "input" and given.get("type") == "hidden":
+                fields[given["name"] or ""] = given.get("value") or ""
+
+    Inputs().feed(page)
+    return fields
+
+
+async def until(
+    ask: Callable[[], Awaitable[T]], good: Callable[[T], object], *, seconds: float = 10
+) -> T:
+    """Ask again and again until the answer is good; fails with the last one."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = await ask()
+        if good(answer):
+            return answer
+        assert time.monotonic() < end, f"still not after {seconds} s: {answer}"
+        await asyncio.sleep(0.02)
