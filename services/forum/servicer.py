@@ -145,9 +145,11 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
 
     async def GetSpace(self, request: pb.GetSpaceRequest, context: Context) -> pb.GetSpaceResponse:
         member = Member.of(require_person(), request.community_id)
-        space = await self._repository.get_space(
-            request.community_id, request.space_id, member.keyring, slug=request.slug
-        )
+        if request.space_id:
+            get, key = self._repository.get_space, request.space_id
+        else:
+            get, key = self._repository.get_space_by_slug, request.slug
+        space = await get(request.community_id, key, member.keyring)
         return pb.GetSpaceResponse(space=space_to_proto(space, space.version))
 
     async def BatchGetSpaces(

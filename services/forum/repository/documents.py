@@ -84,10 +84,12 @@ async def read_page(
     keys: tuple[str, Sequence[str]],
     sort: tuple[str, int],
     limit: int,
+    index: str,
 ) -> list[Document]:
     """The first `limit` behind the wall by (sort field, _id); `keys` is the field and its keys.
 
-    Many keys are asked for in parts, each in index order, and merged.
+    Many keys are asked for in parts, each in the order of the index, and merged. The index is named:
+    the planner's guess may walk what others see.
     """
     field, wanted = keys
     order, direction = sort
@@ -95,7 +97,7 @@ async def read_page(
     for start in range(0, len(wanted), _KEYS_PER_QUERY):
         part = list(wanted[start : start + _KEYS_PER_QUERY])
         cursor = collection.find({**query, field: {"$in": part}})
-        cursor = cursor.sort([(order, direction), ("_id", direction)]).limit(limit)
+        cursor = cursor.sort([(order, direction), ("_id", direction)]).limit(limit).hint(index)
         found.update({document["_id"]: document async for document in cursor})
     rows = sorted(found.values(), key=lambda row: (row[order], row["_id"]), reverse=direction < 0)
     return rows[:limit]

@@ -78,7 +78,12 @@ class RecordCollection(ReplyCollection):
         if after is not None:
             query |= behind("replace_time", *after, -1)
         rows = await read_page(
-            self._database.revisions, query, ("read_keys", keys), ("replace_time", -1), limit
+            self._database.revisions,
+            query,
+            ("read_keys", keys),
+            ("replace_time", -1),
+            limit,
+            "revision_page",
         )
         return [_revision(row) for row in rows]
 

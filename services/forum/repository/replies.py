@@ -81,7 +81,12 @@ class ReplyCollection(TopicCollection):
         if after is not None:
             query |= behind("create_time", *after, 1)
         rows = await read_page(
-            self._database.replies, query, ("read_keys", keys), ("create_time", 1), limit
+            self._database.replies,
+            query,
+            ("read_keys", keys),
+            ("create_time", 1),
+            limit,
+            "reply_page",
         )
         return [load_reply(row) for row in rows]
 

@@ -32,14 +32,30 @@ class SpaceCollection:
     _database: Database
 
     async def get_space(
-        self, community_id: str, space_id: str, keyring: Collection[str] | None, *, slug: str = ""
+        self, community_id: str, space_id: str, keyring: Collection[str] | None
     ) -> Space:
-        """By id, or by slug where there is no id. Refuses with SPACE_NOT_FOUND."""
-        key = {"_id": space_id} if space_id else {"slug": slug}
-        document = await self._database.spaces.find_one({"community_id": community_id, **key})
+        """Refuses with SPACE_NOT_FOUND."""
+        return await self._get(community_id, "_id", space_id, keyring, "space_id")
+
+    async def get_space_by_slug(
+        self, community_id: str, slug: str, keyring: Collection[str] | None
+    ) -> Space:
+        """Refuses with SPACE_NOT_FOUND."""
+        return await self._get(community_id, "slug", slug, keyring, "slug")
+
+    async def _get(
+        self,
+        community_id: str,
+        by: str,
+        value: str,
+        keyring: Collection[str] | None,
+        field: str,
+    ) -> Space:
+        query = {"community_id": community_id, by: value}
+        document = await self._database.spaces.find_one(query)
         space = load_space(document) if document else None
         if space is None or (keyring is not None and not space.readable(keyring)):
-            raise SpaceNotFoundError(field="space_id" if space_id else "slug")
+            raise SpaceNotFoundError(field=field)
         return space
 
     async def find_spaces(
@@ -68,7 +84,12 @@ class SpaceCollection:
         if after is not None:
             query |= behind("name_order", *after, 1)
         rows = await read_page(
-            self._database.spaces, query, ("read_keys", keyring), ("name_order", 1), limit
+            self._database.spaces,
+            query,
+            ("read_keys", keyring),
+            ("name_order", 1),
+            limit,
+            "space_page",
         )
         return [load_space(row) for row in rows]
 

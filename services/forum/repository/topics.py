@@ -124,19 +124,22 @@ class TopicCollection(SpaceCollection):
             "state": {"$in": sorted(states)},
             "space_id": {"$in": spaces},
         }
-        if wanted.author_id:
-            query["author_id"] = wanted.author_id
+        field, index = "read_keys", "topic_page"
         if wanted.unanswered:
             query["unanswered"] = True
-        field = "read_keys"
-        if wanted.tag and wanted.author_id:
+            index = "topic_unanswered_page"
+        if wanted.tag:
             query["tags"] = wanted.tag
-        elif wanted.tag:
-            field, keys = "tag_keys", [_tag_key(wanted.tag, key) for key in keys]
+            field, index = "tag_keys", "topic_tag_page"
+        if wanted.author_id:
+            query["author_id"] = wanted.author_id
+            field, index = "read_keys", "topic_author_page"
+        if field == "tag_keys":
+            keys = [_tag_key(wanted.tag, key) for key in keys]
         if after is not None:
             query |= behind("activity_time", *after, -1)
         rows = await read_page(
-            self._database.topics, query, (field, keys), ("activity_time", -1), limit
+            self._database.topics, query, (field, keys), ("activity_time", -1), limit, index
         )
         return [load_topic(row) for row in rows]
 

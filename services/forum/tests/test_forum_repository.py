@@ -1,0 +1,339 @@
+"""Queries on the real engine: walls, order, pages, index use."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from chassis.mongo import Database
+from chassis.testing import prepare
+from services.forum.domain.members import Author
+from services.forum.domain.replies import Reply, ReplyNotFoundError, ReplyState
+from services.forum.domain.spaces import Audience, Space, SpaceMode, SpaceNotFoundError
+from services.forum.domain.texts import Text
+from services.forum.domain.topics import (
+    CloseReason,
+    LatestReply,
+    Topic,
+    TopicKind,
+    TopicNotFoundError,
+    TopicState,
+)
+from services.forum.repository import ForumRepository, TopicFilter
+from services.forum.repository.replies import REPLIES
+from services.forum.repository.spaces import SPACES
+from services.forum.repository.topics import TOPICS
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ANNA = ("community:c1", "company:co1@c1", "person:anna")
+BERT = ("community:c1", "company:co2@c1", "person:bert")
+MODERATOR = ("community:c1", "person:mod", "moderators:c1")
+OUTSIDER = ("community:c2", "person:out", "moderators:c2")
+TEXT = Text("source", "<p>html</p>", 1)
+
+
+def space(id: str, audience: Audience = Audience.COMMUNITY, *names: str) -> Space:
+    return Space(id, "c1", f"slug-{id}", f"Name {id}", "", SpaceMode.AUTO, audience, names, NOW, 1)
+
+
+def topic(id: str, minutes: int = 0, **more: Any) -> Topic:
+    time = NOW + timedelta(minutes=minutes)
+    fields: dict[str, Any] = {
+        "id": id,
+        "community_id": "c1",
+        "space_id": "s1",
+        "kind": TopicKind.QUESTION,
+        "state": TopicState.PUBLISHED,
+        "title": "Title",
+        "body": TEXT,
+        "tags": (),
+        "author": Author("anna", "co1"),
+        "create_time": time,
+        "activity_time": time,
+        "version": 1,
+    }
+    return Topic(**(fields | more))
+
+
+def reply(id: str, minutes: int = 0, **more: Any) -> Reply:
+    time = NOW + timedelta(minutes=minutes)
+    fields: dict[str, Any] = {
+        "id": id,
+        "community_id": "c1",
+        "topic_id": "t1",
+        "space_id": "s1",
+        "state": ReplyState.PUBLISHED,
+        "body": TEXT,
+        "author": Author("bert", "co2"),
+        "create_time": time,
+        "version": 1,
+    }
+    return Reply(**(fields | more))
+
+
+class Filled:
+    """A database that gets objects as commands would store them."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.repository = ForumRepository(database)
+
+    async def put(self, *objects: Space | Topic | Reply) -> None:
+        rows: dict[str, list[dict[str, Any]]] = {"spaces": [], "topics": [], "replies": []}
+        for one in objects:
+            key = {"_id": one.id, "community_id": one.community_id, "seq": one.version}
+            if isinstance(one, Space):
+                rows["spaces"].append(SPACES.dump(one) | key)
+            elif isinstance(one, Topic):
+                rows["topics"].append(TOPICS.dump(one) | key)
+            else:
+                rows["replies"].append(REPLIES.dump(one) | key)
+        for collection, documents in rows.items():
+            if documents:
+                await self.database[collection].insert_many(documents)
+
+    async def listed(self, keyring: tuple[str, ...], limit: int = 99, **wanted: Any) -> list[str]:
+        found = await self.repository.list_topics("c1", keyring, TopicFilter(**wanted), limit)
+        return [one.id for one in found]
+
+
+@pytest_asyncio.fixture
+async def filled(database: Database) -> Filled:
+    await prepare(database, ForumRepository)
+    return Filled(database)
+
+
+async def test_objects_come_back_as_they_were(filled: Filled) -> None:
+    full = topic(
+        "t1",
+        state=TopicState.CLOSED,
+        close_reason=CloseReason.RESOLVED,
+        edit_time=NOW,
+        latest=(LatestReply("r1", Author("bert", "co2"), NOW),),
+        reply_count=1,
+        tags=("a", "b"),
+        awaited_reply_id="r9",
+        case_id="case",
+        state_reason="why",
+    )
+    one = reply("r1", edit_time=NOW, accepted=True)
+    where = space("s1", Audience.TIER, "gold")
+    await filled.put(where, full, one)
+    assert await filled.repository.get_topic("c1", "t1", None) == full
+    assert await filled.repository.get_reply(full, "r1", None) == one
+    assert await filled.repository.get_space("c1", "s1", None) == where
+
+
+async def test_wall_of_a_space_holds_for_all_in_it(filled: Filled) -> None:
+    await filled.put(space("s1", Audience.COMPANIES, "co1"), topic("t1"), reply("r1"))
+    repository = filled.repository
+    assert (await repository.get_topic("c1", "t1", ANNA)).id == "t1"
+    assert [one.id for one in await repository.find_replies("c1", ["r1"], ANNA)] == ["r1"]
+    assert await filled.listed(ANNA) == ["t1"]
+    for keyring in (BERT, MODERATOR, OUTSIDER, ()):
+        with pytest.raises(TopicNotFoundError):
+            await repository.get_topic("c1", "t1", keyring)
+        with pytest.raises(SpaceNotFoundError):
+            await repository.get_space("c1", "s1", keyring)
+        with pytest.raises(SpaceNotFoundError):
+            await filled.listed(keyring, space_id="s1")
+        assert await repository.find_topics("c1", ["t1"], keyring) == []
+        assert await repository.find_replies("c1", ["r1"], keyring) == []
+        assert await repository.find_spaces("c1", ["s1"], keyring) == []
+        assert await filled.listed(keyring) == []
+        assert await repository.list_spaces("c1", keyring or ("x",), 9) == []
+    with pytest.raises(TopicNotFoundError):
+        await repository.get_topic("c2", "t1", None)
+
+
+async def test_moved_wall_holds_at_once(filled: Filled) -> None:
+    await filled.put(space("s1"), topic("t1"))
+    assert await filled.listed(BERT) == ["t1"]
+    narrow = SPACES.dump(space("s1", Audience.VENDOR))
+    await filled.database.spaces.update_one({"_id": "s1"}, {"$set": narrow})
+    assert await filled.listed(BERT) == []
+    with pytest.raises(TopicNotFoundError):
+        await filled.repository.get_topic("c1", "t1", BERT)
+
+
+STATES = {
+    "DRAFT": {"anna"},
+    "PENDING_REVIEW": {"anna", "mod"},
+    "REJECTED": {"anna", "mod"},
+    "HIDDEN": {"anna", "mod"},
+    "REMOVED": {"mod"},
+    "PUBLISHED": {"anna", "bert", "mod"},
+    "CLOSED": {"anna", "bert", "mod"},
+    "ARCHIVED": {"anna", "bert", "mod"},
+}
+READERS = {"anna": ANNA, "bert": BERT, "mod": MODERATOR, "out": OUTSIDER}
+
+
+async def test_who_sees_a_topic_in_which_state(filled: Filled) -> None:
+    await filled.put(space("s1"), *(topic(state, state=TopicState(state)) for state in STATES))
+    for state, readers in STATES.items():
+        wanted = frozenset({TopicState(state)})
+        listed = {name: await filled.listed(keys, states=wanted) for name, keys in READERS.items()}
+        assert listed == {name: [state] if name in readers else [] for name in READERS}
+        for name, keys in READERS.items():
+            found = await filled.repository.find_topics("c1", [state], keys)
+            assert bool(found) is (name in readers)
+
+
+async def test_withheld_topics_of_an_unreadable_space_stay_unseen(filled: Filled) -> None:
+    await filled.put(space("s1", Audience.VENDOR), topic("t1", state=TopicState.HIDDEN))
+    hidden = frozenset({TopicState.HIDDEN})
+    for keys in (ANNA, MODERATOR):
+        assert await filled.listed(keys, states=hidden) == []
+        assert await filled.repository.find_topics("c1", ["t1"], keys) == []
+    assert await filled.listed((*MODERATOR, "vendor:c1"), states=hidden) == ["t1"]
+
+
+async def test_default_list_adds_ones_own_pending(filled: Filled) -> None:
+    await filled.put(
+        space("s1"),
+        topic("t1", 1),
+        topic("t2", 2, state=TopicState.PENDING_REVIEW),
+        topic("t3", 3, state=TopicState.PENDING_REVIEW, author=Author("bert", "co2")),
+        topic("t4", 4, state=TopicState.CLOSED),
+        topic("t5", 5, state=TopicState.ARCHIVED),
+        topic("t6", 6, state=TopicState.REJECTED),
+        topic("t7", 7, state=TopicState.DRAFT),
+    )
+    assert await filled.listed(ANNA) == ["t5", "t4", "t2", "t1"]
+    assert await filled.listed(BERT) == ["t5", "t4", "t3", "t1"]
+    assert await filled.listed(MODERATOR) == ["t5", "t4", "t1"]
+    assert await filled.listed(ANNA, author_id="anna") == ["t5", "t4", "t2", "t1"]
+    assert await filled.listed(BERT, author_id="anna") == ["t5", "t4", "t1"]
+
+
+async def test_filters(filled: Filled) -> None:
+    await filled.put(
+        space("s1"),
+        space("s2"),
+        space("s3", Audience.VENDOR),
+        topic("t1", 1, tags=("a", "b")),
+        topic("t2", 2, tags=("a",), space_id="s2", kind=TopicKind.DISCUSSION),
+        topic("t3", 3, tags=("a",), space_id="s3"),
+        topic("t4", 4, tags=("b",), accepted_reply_id="r", author=Author("bert", "co2")),
+        topic("t5", 5, state=TopicState.CLOSED),
+        topic("t6", 6, tags=("a",), state=TopicState.PENDING_REVIEW),
+    )
+    assert await filled.listed(ANNA) == ["t6", "t5", "t4", "t2", "t1"]
+    assert await filled.listed(ANNA, space_id="s2") == ["t2"]
+    assert await filled.listed(ANNA, tag="a") == ["t6", "t2", "t1"]
+    assert await filled.listed(BERT, tag="a") == ["t2", "t1"]
+    assert await filled.listed(BERT, tag="b", author_id="bert") == ["t4"]
+    assert await filled.listed(ANNA, tag="a", space_id="s1") == ["t6", "t1"]
+    assert await filled.listed(ANNA, unanswered=True) == ["t1"]
+    assert await filled.listed(ANNA, unanswered=True, tag="a") == ["t1"]
+    assert await filled.listed((*ANNA, "vendor:c1"), unanswered=True) == ["t3", "t1"]
+    assert await filled.listed(ANNA, states=frozenset({TopicState.CLOSED})) == ["t5"]
+    assert await filled.listed(ANNA, unanswered=True, states=frozenset({TopicState.CLOSED})) == []
+    assert await filled.listed(ANNA, tag="none") == []
+
+
+async def test_pages_are_whole_and_without_repetition(filled: Filled) -> None:
+    # Many with the same time: the id decides.
+    topics = [topic(f"t{n:02}", n // 10) for n in range(45)]
+    await filled.put(space("s1"), *topics)
+    pages: list[list[str]] = []
+    after: tuple[datetime, str] | None = None
+    while page := await filled.repository.list_topics("c1", BERT, TopicFilter(), 7, after):
+        pages.append([one.id for one in page])
+        after = page[-1].activity_time, page[-1].id
+    assert sum(pages, []) == [f"t{n:02}" for n in reversed(range(45))]  # noqa: RUF017
+    assert [len(page) for page in pages] == [7, 7, 7, 7, 7, 7, 3]
+
+
+async def test_more_spaces_than_one_query_may_ask_for(filled: Filled) -> None:
+    spaces = [space(f"s{n:03}") for n in range(250)]
+    topics = [topic(f"t{n:03}", n, space_id=f"s{n:03}") for n in range(250)]
+    await filled.put(*spaces, *topics)
+    assert await filled.listed(BERT, 5) == ["t249", "t248", "t247", "t246", "t245"]
+    after = (NOW + timedelta(minutes=62), "t062")
+    found = await filled.repository.list_topics("c1", BERT, TopicFilter(), 3, after)
+    assert [one.id for one in found] == ["t061", "t060", "t059"]
+    keyring = (*(f"company:x{n}@c1" for n in range(300)), "community:c1")
+    assert len(await filled.repository.list_spaces("c1", keyring, 300)) == 250
+
+
+async def test_replies_are_listed_oldest_first_behind_their_own_wall(filled: Filled) -> None:
+    one = topic("t1")
+    await filled.put(
+        space("s1"),
+        one,
+        reply("r2", 1),
+        reply("r1", 1),
+        reply("r3", 2, state=ReplyState.PENDING_REVIEW),
+        reply("r4", 3, state=ReplyState.HIDDEN, author=Author("anna", "co1")),
+        reply("r5", 4, state=ReplyState.REMOVED),
+        reply("r6", 5),
+        reply("x1", 0, topic_id="t2"),
+    )
+
+    async def listed(keys: tuple[str, ...] | None, limit: int = 9, **more: Any) -> list[str]:
+        return [r.id for r in await filled.repository.list_replies(one, keys, limit, **more)]
+
+    assert await listed(BERT) == ["r1", "r2", "r3", "r6"]
+    assert await listed(ANNA) == ["r1", "r2", "r4", "r6"]
+    assert await listed(MODERATOR) == ["r1", "r2", "r3", "r4", "r5", "r6"]
+    assert await listed(None) == ["r1", "r2", "r3", "r4", "r5", "r6"]
+    assert await listed(BERT, 2) == ["r1", "r2"]
+    assert await listed(BERT, after=(NOW + timedelta(minutes=1), "r1")) == ["r2", "r3", "r6"]
+    with pytest.raises(ReplyNotFoundError):
+        await filled.repository.get_reply(one, "r3", ANNA)
+    with pytest.raises(ReplyNotFoundError):
+        await filled.repository.get_reply(one, "x1", None)
+    hidden = topic("t2", state=TopicState.HIDDEN)
+    await filled.put(hidden)
+    assert [r.id for r in await filled.repository.find_replies("c1", ["x1", "r1"], BERT)] == ["r1"]
+
+
+async def test_reply_out_of_sight_with_its_topic(filled: Filled) -> None:
+    await filled.put(space("s1"), topic("t1", state=TopicState.HIDDEN), reply("r1"))
+    assert await filled.repository.find_replies("c1", ["r1"], BERT) == []
+    assert len(await filled.repository.find_replies("c1", ["r1"], ANNA)) == 1
+
+
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        ({}, "read_keys: 1, activity_time: -1, _id: -1, state: 1"),
+        ({"space_id": "s1"}, "read_keys: 1, activity_time: -1, _id: -1, state: 1"),
+        ({"author_id": "anna"}, "author_id: 1, read_keys: 1, activity_time: -1"),
+        ({"tag": "a"}, "tag_keys: 1, activity_time: -1"),
+        ({"unanswered": True}, "read_keys: 1, activity_time: -1, _id: -1 }"),
+    ],
+)
+async def test_lists_read_no_more_than_they_give(
+    filled: Filled, wanted: dict[str, Any], index: str
+) -> None:
+    spaces = [space(f"s{n}") for n in range(100)]
+    hidden = [topic(f"h{n:03}", n, space_id="secret", tags=("a",)) for n in range(300)]
+    shown = [topic(f"t{n:03}", n, tags=("a",)) for n in range(300)]
+    await filled.put(*spaces, *hidden, *shown)
+    await filled.database.command("profile", 2)
+    assert await filled.listed(BERT, 5, **wanted) == ["t299", "t298", "t297", "t296", "t295"]
+    await filled.database.command("profile", 0)
+    row = await filled.database["system.profile"].find_one({"command.find": "topics"})
+    assert row is not None
+    assert index in row["planSummary"]
+    assert "hasSortStage" not in row
+    assert row["docsExamined"] <= 6
+    assert row["keysExamined"] <= 120
+
+
+async def test_spaces_by_name(filled: Filled) -> None:
+    named = [("s1", "beta"), ("s2", "Alpha"), ("s3", "gamma"), ("s4", "Beta")]
+    for id_, name in named:
+        one = Space(id_, "c1", name + id_, name, "", SpaceMode.AUTO, Audience.COMMUNITY, (), NOW, 1)
+        await filled.put(one)
+    await filled.put(space("s5", Audience.VENDOR))
+    listed = await filled.repository.list_spaces("c1", BERT, 9)
+    assert [one.id for one in listed] == ["s2", "s1", "s4", "s3"]
+    rest = await filled.repository.list_spaces("c1", BERT, 9, ("beta", "s1"))
+    assert [one.id for one in rest] == ["s4", "s3"]
