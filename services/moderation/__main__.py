@@ -15,7 +15,7 @@ from services.moderation.use_cases.screening import Screener
 
 async def main() -> None:
     """Serve until told to stop."""
-    settings = ModerationSettings()  # type: ignore[call-arg]  # from the environment
+    settings = ModerationSettings()
     async with runtime.start("moderation", settings, ModerationRepository) as process:
         repository = ModerationRepository(process.database)
         screener = Screener(repository)

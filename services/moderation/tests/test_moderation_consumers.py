@@ -7,10 +7,14 @@ from typing import Any
 import pytest
 from google.protobuf.message import Message
 
+from chassis.consumers.hearing import Arrival, Hearing, Result
+from chassis.consumers.inbox import INDEXES as INBOX_INDEXES
+from chassis.consumers.inbox import Inbox
 from chassis.domain_events import DomainEvent, Effect
 from chassis.errors import UnavailableError
-from chassis.mongo import Database
+from chassis.mongo import Database, ensure_indexes
 from chassis.testing import Loopback, outbox, stored
+from guildhall.chassis.v1.event_log_pb2 import StoredEvent
 from guildhall.forum.v1 import domain_events_pb2 as forum_events
 from guildhall.forum.v1 import forum_pb2
 from guildhall.moderation.v1 import domain_events_pb2, moderation_pb2
@@ -365,6 +369,47 @@ async def test_events_heard_in_one_batch_see_each_others_cases(
     assert await stored(database) == before
     await hear(all_of_them(7))
     assert {case.state for case in await all_cases(repository)} == {CaseState.MOOT}
+
+
+async def test_the_chassis_gate_stores_a_batch_once(
+    database: Database, repository: ModerationRepository, consumers: ModerationConsumers
+) -> None:
+    await ensure_indexes(database, INBOX_INDEXES)
+    inbox = Inbox(database, "moderation")
+    no_healer: Any = None  # nothing is missing
+    gate = Hearing(
+        database, "moderation", consumers.of_forum(), inbox, no_healer, consumer="moderation"
+    )
+    messages: list[Message] = [
+        forum_events.ReplyHeld(topic_id="t1", reply_id="a1", submission=submission(1)),
+        forum_events.TopicClosed(topic_id="t1"),
+        forum_events.ReplyHeld(topic_id="t1", reply_id="a2", submission=submission(1)),
+        forum_events.ReplyRemoved(topic_id="t1", reply_id="a1"),
+    ]
+    arrivals = [
+        Arrival(
+            StoredEvent(
+                id=f"e{seq}",
+                type=message.DESCRIPTOR.full_name,
+                schema_version=1,
+                community_id="c1",
+                aggregate_type="topic",
+                aggregate_id="t1",
+                seq=seq,
+                data=message.SerializeToString(),
+                actor="p1",
+            )
+        )
+        for seq, message in enumerate(messages, 1)
+    ]
+    outcomes = await gate.hear(arrivals)
+    assert [outcome.result for outcome in outcomes] == [Result.APPLIED] * 4
+    states = {case.reply_id: case.state.name for case in await all_cases(repository)}
+    assert states == {"a1": "MOOT", "a2": "OPEN"}
+    before = await stored(database)
+    outcomes = await gate.hear(arrivals)
+    assert [outcome.result for outcome in outcomes] == [Result.DUPLICATE] * 4
+    assert await stored(database) == before
 
 
 async def test_a_batch_that_was_never_stored_leaves_nothing_to_moot(

@@ -211,6 +211,7 @@ words = st.text("abAé* ßﬁ\uff41İ", min_size=1, max_size=8).filter(
 texts = st.text(st.sampled_from(ALPHABET), max_size=60)
 
 
+@settings(deadline=None)
 @given(st.lists(words, max_size=4), words, st.lists(texts, max_size=3))
 def test_a_further_block_rule_never_lets_through_what_was_blocked(
     patterns: list[str], more: str, written: list[str]
@@ -225,7 +226,7 @@ def test_a_further_block_rule_never_lets_through_what_was_blocked(
     assert after.verdict in (before.verdict, Verdict.BLOCK)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(words, st.sampled_from("ab xé*")), min_size=1, max_size=3), texts)
 def test_replace_leaves_no_match_of_its_words(pairs: list[tuple[str, str]], text: str) -> None:
     rules = [(RuleKind.REPLACE, WORD, " ".join(p.split()), new) for p, new in pairs]
@@ -237,7 +238,7 @@ def test_replace_leaves_no_match_of_its_words(pairs: list[tuple[str, str]], text
             assert active.rule.id not in screened(policy, text).replaced_ids
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.text(max_size=200), st.text(min_size=1, max_size=20))
 def test_arbitrary_text_and_patterns_never_crash(text: str, pattern: str) -> None:
     for pattern_kind in PatternKind:
@@ -254,7 +255,7 @@ def test_arbitrary_text_and_patterns_never_crash(text: str, pattern: str) -> Non
             assert screening.texts == (text,)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.text(max_size=80))
 def test_folding_is_stable_and_leads_back(text: str) -> None:
     folded = fold(text)

@@ -398,24 +398,37 @@ async def test_ready_rules_are_kept_within_bounds(
     assert not screener._preparing
 
 
-async def test_dear_rules_are_given_up_and_do_not_stall_the_loop(
-    use_cases: ModerationUseCases, screener: Screener
-) -> None:
-    for number in range(8):
+async def create_dear_rules(use_cases: ModerationUseCases) -> None:
+    """Some 0.2 s each for a text of 32 KiB: as dear as a pattern can be."""
+    for number in range(5):
         pattern = f"(?:[a-b]{{1,9{number}}}){{1,9}}z"
         await use_cases.create_rule(MODERATOR_OF_C1, rule_request(pattern, "BLOCK", "REGEX"))
-    await screener.screen("c1", ["warm"])
+
+
+async def test_rules_that_take_too_long_are_given_up(
+    use_cases: ModerationUseCases, screener: Screener
+) -> None:
+    await create_dear_rules(use_cases)
     began = time.monotonic()
+    with pytest.raises(ScreeningTooSlowError):
+        await screener.screen("c1", ["ab" * 16_384], budget=0.1)
+    assert time.monotonic() - began < 1.0
+    assert (await screener.screen("c1", ["ab"])).verdict is Verdict.ALLOW
+
+
+async def test_long_screens_do_not_stall_the_loop(
+    use_cases: ModerationUseCases, screener: Screener
+) -> None:
+    await create_dear_rules(use_cases)
     longest = 0.0
-    screening = asyncio.create_task(screener.screen("c1", ["ab" * 16_384], budget=0.1))
+    screening = asyncio.create_task(screener.screen("c1", ["ab" * 16_384], budget=30))
+    began = time.monotonic()
     while not screening.done():
         before = time.monotonic()
         await asyncio.sleep(0.001)
         longest = max(longest, time.monotonic() - before)
-    with pytest.raises(ScreeningTooSlowError):
-        screening.result()
-    assert time.monotonic() - began < 1.5
-    assert longest < 0.1
+    assert screening.result().verdict is Verdict.ALLOW
+    assert longest < (time.monotonic() - began) / 3
 
 
 async def test_screen_refuses_too_much_and_no_community(screener: Screener) -> None:
