@@ -161,9 +161,10 @@ class Bus:
 
     async def close(self) -> None:
         """Disconnect, now."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        if self._task is None:
+            return
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
         with contextlib.suppress(*OUTAGES):
             await self._client.close()
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from chassis import telemetry
 from chassis.consumers.decoding import Decoder, is_outage, is_permanent, reason_of
@@ -123,8 +123,10 @@ class Rebuild:
                 for subscription in self._subscriptions:
                     for partition in range(PARTITIONS):
                         part = f"{subscription.producer}:{partition}"
-                        walk = self._walk(subscription, partition, building, progress.get(part, ""))
-                        group.create_task(_within(room, walk))
+                        token = progress.get(part, "")
+                        group.create_task(
+                            self._walk(room, subscription, partition, building, token)
+                        )
             # The alias first: a crash between the two switches it once more.
             await _patiently(lambda: self._target.switch(building))
             if not await _patiently(lambda: self._generations.flip(building)):
@@ -140,9 +142,20 @@ class Rebuild:
             await _patiently(lambda: self._generations.fail(building, reason_of(error)))
 
     async def _walk(
-        self, subscription: Subscription, partition: int, building: int, token: str
+        self,
+        room: asyncio.Semaphore,
+        subscription: Subscription,
+        partition: int,
+        building: int,
+        token: str,
     ) -> None:
         """One partition of one producer's log, from where it was left."""
+        async with room:
+            await self._walk_on(subscription, partition, building, token)
+
+    async def _walk_on(
+        self, subscription: Subscription, partition: int, building: int, token: str
+    ) -> None:
         log = self._event_log(subscription.producer)
         decoder = Decoder(subscription)
         project = subscription.project
@@ -196,11 +209,6 @@ async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
                 if is_permanent(error) or attempt >= _ATTEMPTS:
                     raise
             await asyncio.sleep(min(0.1 * 2**attempt, 30.0))
-
-
-async def _within(room: asyncio.Semaphore, work: Coroutine[Any, Any, None]) -> None:
-    async with room:
-        await work
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> Exception:

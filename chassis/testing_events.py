@@ -86,7 +86,6 @@ class Stage:
     ours: Database
     nats_url: str
     log: EventLogServiceAsyncStub
-    log_up: bool = True
     _next: dict[str, int] = field(default_factory=dict)
     _buses: list[Bus] = field(default_factory=list)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -168,10 +167,14 @@ class Stage:
 
     async def heard(self, topic_id: str) -> list[int]:
         """The seqs whose effects were stored, in order, by both the aggregate and the ledger."""
-        row = await self.ours.standings.find_one({"_id": topic_id}) or {"heard": []}
-        ledger = self.ours.ledger.find({"agg": topic_id}).sort("_id", 1)
-        assert [entry["seq"] async for entry in ledger] == row["heard"]  # noqa: S101
-        heard: list[int] = row["heard"]
+        while True:
+            row = await self.ours.standings.find_one({"_id": topic_id})
+            entries = self.ours.ledger.find({"agg": topic_id}).sort("_id", 1)
+            ledger = [entry["seq"] async for entry in entries]
+            if row == await self.ours.standings.find_one({"_id": topic_id}):
+                break
+        heard: list[int] = row["heard"] if row else []
+        assert ledger == heard  # noqa: S101
         return heard
 
     async def wipe_stream(self, bus: Bus) -> None:
@@ -219,7 +222,8 @@ async def stage(mongo_uri: str, nats_url: str, loopback: Loopback) -> AsyncItera
     await asyncio.gather(*(ensure_indexes(database, indexes) for database in (theirs, ours)))
     for name in ("standings", "ledger"):
         await ours.create_collection(name)
-    loopback.key(hears)
+    for name in (says, hears):
+        loopback.key(name)
     await loopback.serve(
         says,
         lambda server: event_log_pb2_grpc.add_EventLogServiceServicer_to_server(

@@ -123,6 +123,15 @@ async def test_drifted_config_is_put_right_at_start(stage: Stage) -> None:
     await bus.ensure_consumer(stage.hears, stage.says)
 
 
+async def test_bus_can_be_closed_whatever_became_of_it() -> None:
+    never_started = Bus(f"nats://127.0.0.1:{free_port()}", name="test")
+    await never_started.close()
+    never_connected = Bus(f"nats://127.0.0.1:{free_port()}", name="test")
+    never_connected.start()
+    await asyncio.sleep(0.5)
+    await never_connected.close()
+
+
 async def test_bus_that_is_away_is_said_at_once_and_found_later(tmp_path: Path) -> None:
     from devstack.engines import nats
 
