@@ -40,6 +40,7 @@ from services.search.repository.queries import (
     milliseconds,
     search_body,
     suggest_body,
+    widen,
 )
 from services.search.repository.schema import (
     ALIAS,
@@ -67,6 +68,11 @@ class Engine:
     @property
     def keeps(self) -> bool:
         """Whether a restart leaves the index there."""
+        return self.name != "osmem"
+
+    @property
+    def exact_scores(self) -> bool:
+        """Whether a score it gave out is found again: osmem rounds it, then compares unrounded."""
         return self.name != "osmem"
 
 
@@ -103,6 +109,7 @@ class SearchIndex:
         refresh_interval: str = "250ms",
     ) -> None:
         self._client = client
+        self._engine: Engine | None = None
         self._alias = alias
         self._shards = shards
         self._replicas = replicas
@@ -115,7 +122,11 @@ class SearchIndex:
         name = info["version"].get("distribution", "unknown")
         if info.get("cluster_name") == "osmem":
             name = "osmem"
-        return Engine(name, info["version"]["number"])
+        self._engine = Engine(name, info["version"]["number"])
+        return self._engine
+
+    async def _known_engine(self) -> Engine:
+        return self._engine or await self.engine()
 
     async def live_generation(self) -> int | None:
         """The generation that is searched; None where there is none."""
@@ -192,13 +203,19 @@ class SearchIndex:
         """One page of what these keys open. `reader` is sent to the same copies again and again,
         so that scores do not change between pages.
         """
-        answer = await self._search(search_body(question, walls, alternatives), walls, reader)
-        hits = answer["hits"]
-        found = tuple(_found(hit) for hit in hits["hits"][: question.size])
+        body = search_body(question, walls, alternatives)
+        by_score = question.after is not None and not question.newest
+        rounded = by_score and not (await self._known_engine()).exact_scores
+        if rounded:
+            widen(body)
+        answer = await self._search(body, walls, reader)
+        hits = answer["hits"]["hits"]
+        if rounded:
+            hits = [hit for hit in hits if _is_behind(hit, question.after)]
         return Page(
-            found,
-            more=len(hits["hits"]) > question.size,
-            total=hits["total"]["value"] if question.with_total else 0,
+            tuple(_found(hit) for hit in hits[: question.size]),
+            more=len(hits) > question.size,
+            total=answer["hits"]["total"]["value"] if question.with_total else 0,
             facets={
                 name: [(bucket["key"], bucket["doc_count"]) for bucket in counted["buckets"]]
                 for name, counted in answer.get("aggregations", {}).items()
@@ -342,6 +359,13 @@ def _check_bulk(answer: Document) -> int:
         elif result["status"] != 409:
             raise RuntimeError(f"{result['_id']} was refused: {result['error']['type']}")
     return written
+
+
+def _is_behind(hit: Document, after: tuple[float | int, str] | None) -> bool:
+    if after is None:
+        return True
+    score, key = hit["sort"]
+    return bool((-score, key) > (-after[0], after[1]))
 
 
 def _place(fields: Document) -> Place:
