@@ -1,0 +1,219 @@
+"""The actor cache: forgets on every domain event of the directory, and believes only a bus it hears."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from chassis.errors import UnavailableError
+from chassis.messaging import Bus
+from chassis.testing import free_port
+from devstack.engines import nats as nats_engine
+from gateway.actors import LIFETIME, Actors
+from gateway.auth import Identity
+from gateway.tests.conftest import BusStandIn
+from gateway.tests.standins import DirectoryStandIn
+from guildhall.directory.v1 import directory_pb2
+
+EDDA = Identity("https://id.kestrel.test", "s1", "e@kestrel.example", "Edda")
+
+
+class Direct:
+    """The stand-in directory without a wire."""
+
+    def __init__(self) -> None:
+        self.servicer = DirectoryStandIn()
+        self.expire_in: float | None = None
+        self.slow = 0.0
+
+    async def ResolveActor(self, request: Any) -> Any:
+        response = await self.servicer.ResolveActor(request, None)
+        if self.expire_in is not None:
+            response.actor.expire_time.FromNanoseconds(int((time.time() + self.expire_in) * 1e9))
+        await asyncio.sleep(self.slow)
+        return response
+
+    async def SignIn(self, request: Any) -> Any:
+        return await self.servicer.SignIn(request, None)
+
+    @property
+    def asked(self) -> int:
+        return self.servicer.calls["ResolveActor"]
+
+
+def believing(directory: Direct) -> Actors:
+    """A cache whose bus has been heard long enough."""
+    actors = Actors(directory, BusStandIn())  # type: ignore[arg-type]
+    actors._heard = time.monotonic()
+    actors._believe_from = 0
+    return actors
+
+
+async def test_actor_is_remembered_while_believed() -> None:
+    directory = Direct()
+    actors = believing(directory)
+    first = await actors.caller(EDDA)
+    assert await actors.caller(EDDA) is first
+    assert directory.asked == 1
+    assert first.actor.person_id == "p1"
+    assert first.actor.has_role("c1", "MODERATOR")
+
+
+async def test_every_directory_event_forgets_everyone() -> None:
+    directory = Direct()
+    actors = believing(directory)
+    await actors.caller(EDDA)
+    actors.drop()
+    await actors.caller(EDDA)
+    assert directory.asked == 2
+
+
+async def test_an_answer_from_before_the_event_is_not_remembered() -> None:
+    directory = Direct()
+    directory.slow = 0.05
+    actors = believing(directory)
+    asking = asyncio.create_task(actors.caller(EDDA))
+    await asyncio.sleep(0.01)
+    actors.drop()
+    late = asyncio.create_task(actors.caller(EDDA))
+    await asyncio.gather(asking, late)
+    assert directory.asked == 2
+    await actors.caller(EDDA)
+    assert directory.asked == 2
+
+
+async def test_many_at_once_ask_once() -> None:
+    directory = Direct()
+    directory.slow = 0.02
+    actors = believing(directory)
+    await asyncio.gather(*(actors.caller(EDDA) for _ in range(50)))
+    assert directory.asked == 1
+
+
+async def test_entries_end_with_the_actors_dates_and_after_thirty_seconds() -> None:
+    directory = Direct()
+    directory.expire_in = 0.1
+    actors = believing(directory)
+    await actors.caller(EDDA)
+    await asyncio.sleep(0.12)
+    await actors.caller(EDDA)
+    assert directory.asked == 2
+    directory.expire_in = -5
+    actors.drop()
+    await actors.caller(EDDA)
+    await actors.caller(EDDA)
+    assert directory.asked == 4
+    directory.expire_in = 86_400
+    actors.drop()
+    await actors.caller(EDDA)
+    entry = next(iter(actors._entries.values()))
+    assert entry.until - time.monotonic() <= LIFETIME
+
+
+async def test_without_a_heartbeat_nothing_is_believed() -> None:
+    directory = Direct()
+    actors = Actors(directory, BusStandIn())  # type: ignore[arg-type]
+    for _ in range(3):
+        await actors.caller(EDDA)
+    assert directory.asked == 3
+
+
+async def test_a_directory_that_is_away_refuses_and_is_asked_again() -> None:
+    directory = Direct()
+    actors = believing(directory)
+    directory.servicer.failures["ResolveActor"] = UnavailableError("away")
+    with pytest.raises(UnavailableError):
+        await actors.caller(EDDA)
+    directory.servicer.failures.clear()
+    assert (await actors.caller(EDDA)).actor.person_id == "p1"
+
+
+class _Nats:
+    """A nats-server of this test, which can be stopped, hung and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.engine: Any = nats_engine(folder, free_port())
+
+    def start(self) -> None:
+        self.engine.start()
+        self.engine.wait_ready()
+
+    @property
+    def pid(self) -> int:
+        return int(self.engine.process.pid)
+
+
+@pytest_asyncio.fixture
+async def server(tmp_path: Path) -> AsyncIterator[_Nats]:
+    running = _Nats(tmp_path)
+    running.start()
+    yield running
+    await asyncio.to_thread(running.engine.stop)
+
+
+async def until(condition: Callable[[], bool], seconds: float = 15) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        await asyncio.sleep(0.02)
+
+
+async def test_over_real_nats_events_forget_at_once_and_silence_fails_closed(
+    server: _Nats,
+) -> None:
+    directory = Direct()
+    bus, other = Bus(server.engine.url, name="gateway"), Bus(server.engine.url, name="directory")
+    actors = Actors(directory, bus)  # type: ignore[arg-type]
+    bus.start()
+    other.start()
+    listening = asyncio.create_task(actors.run())
+    try:
+        await other.until_connected()
+        await other.ensure_stream("directory")
+        await until(lambda: actors.trusted)
+        await actors.caller(EDDA)
+        await actors.caller(EDDA)
+        assert directory.asked == 1
+        data = directory_pb2.Actor().SerializeToString()
+        await other.js.publish("evt.directory.platform.person.p1.PersonMoved", data)
+        begun = time.monotonic()
+        await until(lambda: not actors._entries)
+        assert time.monotonic() - begun < 0.5
+        await actors.caller(EDDA)
+        assert directory.asked == 2
+
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            await until(lambda: not actors.trusted, 3)
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+        await actors.caller(EDDA)
+        assert directory.asked == 3
+        await until(lambda: actors.trusted)
+
+        await asyncio.to_thread(server.engine.stop)
+        await until(lambda: not actors.trusted, 3)
+        for _ in range(2):
+            await actors.caller(EDDA)
+        assert directory.asked == 5
+        server.start()
+        await until(lambda: bus.connected)
+        assert not actors.trusted
+        await until(lambda: actors.trusted)
+        await other.js.publish("evt.directory.c1.enrolment.e1.EnrolmentUpdated", data)
+        await asyncio.sleep(0.2)
+        await actors.caller(EDDA)
+        assert directory.asked == 6
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        await bus.close()
+        await other.close()
