@@ -145,11 +145,11 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
 
     async def GetSpace(self, request: pb.GetSpaceRequest, context: Context) -> pb.GetSpaceResponse:
         member = Member.of(require_person(), request.community_id)
+        community_id, repository = request.community_id, self._repository
         if request.space_id:
-            get, key = self._repository.get_space, request.space_id
+            space = await repository.get_space(community_id, request.space_id, member.keyring)
         else:
-            get, key = self._repository.get_space_by_slug, request.slug
-        space = await get(request.community_id, key, member.keyring)
+            space = await repository.get_space_by_slug(community_id, request.slug, member.keyring)
         return pb.GetSpaceResponse(space=space_to_proto(space, space.version))
 
     async def BatchGetSpaces(

@@ -88,8 +88,8 @@ async def read_page(
 ) -> list[Document]:
     """The first `limit` behind the wall by (sort field, _id); `keys` is the field and its keys.
 
-    Many keys are asked for in parts, each in the order of the index, and merged. The index is named:
-    the planner's guess may walk what others see.
+    Many keys are asked for in parts, each in the order of the index, and merged. The index is
+    named: the planner's guess may walk what others see.
     """
     field, wanted = keys
     order, direction = sort

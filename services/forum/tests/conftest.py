@@ -33,7 +33,7 @@ from services.forum.use_cases import ForumUseCases
 ASKER = person_actor("asker")
 HELPER = person_actor("helper", company_id="co2")
 NEWCOMER = person_actor("newcomer", trust_level=NEW)
-REGULAR = person_actor("regular", trust_level=LEADER)
+REGULAR_PERSON = person_actor("regular", trust_level=LEADER)
 MODERATING = person_actor("moderator", roles=[MODERATOR])
 MANAGING = person_actor("manager", roles=[MANAGER], company_id="vendor")
 STRANGER = person_actor("stranger", "c2")  # of another community
@@ -93,27 +93,30 @@ class World:
             self.stubs[id(actor)] = actor, stub
         return self.stubs[id(actor)][1]
 
-    def ids(self) -> dict[str, str]:
+    def ids(self) -> dict[str, Any]:
         """What every write starts with."""
         return {"request_id": self.request_id(), "community_id": "c1"}
 
     async def space(self, slug: str = "general", **more: Any) -> pb.Space:
         """For all members, unless said otherwise."""
         request = pb.CreateSpaceRequest(**self.ids(), slug=slug, name=slug.title(), **more)
-        return (await self.of(MANAGING).CreateSpace(request)).space
+        made: pb.Space = (await self.of(MANAGING).CreateSpace(request)).space
+        return made
 
     async def topic(self, space: pb.Space, actor: Actor = ASKER, **more: Any) -> pb.Topic:
         """A question, unless said otherwise."""
         fields = {"kind": pb.TOPIC_KIND_QUESTION, "title": "Frobnicator?", "body": BODY, **more}
         request = pb.CreateTopicRequest(**self.ids(), space_id=space.id, **fields)
-        return (await self.of(actor).CreateTopic(request)).topic
+        made: pb.Topic = (await self.of(actor).CreateTopic(request)).topic
+        return made
 
     async def reply(
         self, topic: pb.Topic, actor: Actor = HELPER, body: str = "Turn it off and on."
     ) -> pb.Reply:
         """By the helper, unless said otherwise."""
         request = pb.CreateReplyRequest(**self.ids(), topic_id=topic.id, body=body)
-        return (await self.of(actor).CreateReply(request)).reply
+        made: pb.Reply = (await self.of(actor).CreateReply(request)).reply
+        return made
 
     async def act(self, rpc: str, actor: Actor, post: pb.Topic | pb.Reply, **more: Any) -> Any:
         """An RPC that changes one topic or reply."""
@@ -128,7 +131,8 @@ class World:
     async def see(self, actor: Actor, topic: pb.Topic) -> pb.Topic:
         """As this actor gets it."""
         request = pb.GetTopicRequest(community_id="c1", topic_id=topic.id)
-        return (await self.of(actor).GetTopic(request)).topic
+        seen: pb.Topic = (await self.of(actor).GetTopic(request)).topic
+        return seen
 
     async def replies(self, actor: Actor, topic: pb.Topic, **more: Any) -> list[pb.Reply]:
         """The first page."""
@@ -166,7 +170,7 @@ async def make_world(
 
     async def make(*, posting_limits: bool) -> World:
         await prepare(database, ForumRepository)
-        screen = Screen()
+        screen = Screen()  # type: ignore[abstract]  # Screen is all that the forum calls
         await loopback.serve(
             "moderation", lambda server: add_ModerationServiceServicer_to_server(screen, server)
         )

@@ -1,11 +1,10 @@
-"""Every RPC over real gRPC: what it does, what it says, whom it refuses, and that nothing is left."""
+"""Every RPC over real gRPC: what it does and says, whom it refuses, and that nothing is left."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from google.protobuf.message import Message
 
 from chassis.actors import Actor
 from chassis.errors import (
@@ -35,8 +34,8 @@ from services.forum.tests.conftest import (
     World,
 )
 
-C1 = {"community_id": "c1"}
-TIERED = {"audience": pb.AUDIENCE_TIER, "audience_names": ["gold"]}
+C1: dict[str, Any] = {"community_id": "c1"}
+TIERED: dict[str, Any] = {"audience": pb.AUDIENCE_TIER, "audience_names": ["gold"]}
 
 
 async def refused(
@@ -870,16 +869,17 @@ async def test_import_posts(world: World) -> None:
 
 async def revisions(world: World, actor: Actor, post: pb.Topic | pb.Reply) -> list[pb.Revision]:
     """The first page of a post's former texts."""
-    on = {"topic_id": post.id} if isinstance(post, pb.Topic) else {"topic_id": post.topic_id}
+    request = pb.ListRevisionsRequest(**C1)
     if isinstance(post, pb.Reply):
-        on["reply_id"] = post.id
-    request = pb.ListRevisionsRequest(**C1, **on)
+        request.topic_id, request.reply_id = post.topic_id, post.id
+    else:
+        request.topic_id = post.id
     return list((await world.of(actor).ListRevisions(request)).revisions)
 
 
-async def entries(world: World, topic: Message) -> list[pb.ModerationEntry]:
+async def entries(world: World, topic: pb.Topic) -> list[pb.ModerationEntry]:
     """The first page of a topic's audit trail."""
-    request = pb.ListModerationEntriesRequest(**C1, topic_id=topic.id)  # type: ignore[attr-defined]
+    request = pb.ListModerationEntriesRequest(**C1, topic_id=topic.id)
     return list((await world.of(MODERATING).ListModerationEntries(request)).moderation_entries)
 
 

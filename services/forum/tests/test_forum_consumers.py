@@ -1,0 +1,179 @@
+"""What the forum makes of moderation's domain events, each heard twice."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from chassis.domain_events import DomainEvent
+from chassis.errors import DomainError
+from guildhall.forum.v1 import forum_pb2 as pb
+from guildhall.moderation.v1 import moderation_pb2
+from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened
+from services.forum.consumers import ForumConsumers
+from services.forum.tests.conftest import ASKER, HELPER, MODERATING, World
+
+REASON = "a rule of the community asks for a review of this post"
+
+
+async def hear(world: World, message: CaseOpened | CaseDecided, community_id: str = "c1") -> None:
+    """Twice; the second time nothing more happens."""
+    consumers = ForumConsumers(world.repository)
+    handler: Any = (
+        consumers.on_case_opened if isinstance(message, CaseOpened) else consumers.on_case_decided
+    )
+    event: DomainEvent[Any] = DomainEvent(
+        "e1",
+        community_id,
+        "case",
+        message.case_id,
+        1,
+        datetime.now(UTC),
+        "service:moderation",
+        message,
+    )
+    await world.hear(list(await handler(event)))
+    after = await world.stored()
+    await world.hear(list(await handler(event)))
+    assert await world.stored() == after
+
+
+def on(post: pb.Topic | pb.Reply, **more: Any) -> dict[str, Any]:
+    ids = (
+        {"topic_id": post.topic_id, "reply_id": post.id}
+        if isinstance(post, pb.Reply)
+        else {"topic_id": post.id}
+    )
+    return {"case_id": "case1", **ids, "submission_number": 1, **more}
+
+
+async def trail(world: World, topic: pb.Topic) -> list[tuple[str, str, str, str]]:
+    request = pb.ListModerationEntriesRequest(community_id="c1", topic_id=topic.id)
+    answer = await world.of(MODERATING).ListModerationEntries(request)
+    return [(e.action, e.reason, e.actor, e.reply_id) for e in answer.moderation_entries]
+
+
+async def held(world: World) -> tuple[pb.Topic, pb.Reply, pb.Topic]:
+    """A held topic, and a held reply with its published topic."""
+    space = await world.space()
+    published = await world.topic(space)
+    world.screen.verdict = moderation_pb2.VERDICT_HOLD
+    topic, reply = await world.topic(space), await world.reply(published)
+    world.screen.verdict = moderation_pb2.VERDICT_ALLOW
+    return topic, reply, published
+
+
+async def test_approved_posts_are_published(world: World) -> None:
+    topic, reply, published = await held(world)
+    for post in (topic, reply):
+        await hear(world, CaseDecided(**on(post, approved=True, decider_id="mod2")))
+    assert (await world.see(HELPER, topic)).state == pb.TOPIC_STATE_PUBLISHED
+    (out,) = await world.replies(ASKER, published)
+    assert (out.id, out.state, out.version) == (reply.id, pb.REPLY_STATE_PUBLISHED, 3)
+    assert (await world.see(ASKER, published)).reply_count == 1
+    assert (await world.said())[-2:] == ["TopicPublished", "ReplyPublished"]
+    assert await trail(world, topic) == [("Approve", "", "mod2", "")]
+    assert await trail(world, published) == [("Approve", "", "mod2", reply.id)]
+
+
+async def test_rejected_posts_are_seen_by_their_author_with_the_reason(world: World) -> None:
+    topic, reply, published = await held(world)
+    for post in (topic, reply):
+        await hear(
+            world, CaseDecided(**on(post, approved=False, reason="No ads", decider_id="mod2"))
+        )
+    seen = await world.see(ASKER, topic)
+    assert (seen.state, seen.state_reason) == (pb.TOPIC_STATE_REJECTED, "No ads")
+    (mine,) = await world.replies(HELPER, published)
+    assert (mine.state, mine.state_reason) == (pb.REPLY_STATE_REJECTED, "No ads")
+    assert await world.replies(ASKER, published) == []
+    rejected = [pb.TOPIC_STATE_REJECTED]
+    assert await world.topics(ASKER, author_id="asker", states=rejected) == [topic.id]
+    assert await world.topics(HELPER, states=rejected) == []
+    with pytest.raises(DomainError):
+        await world.see(HELPER, topic)
+    assert (await world.said())[-2:] == ["TopicRejected", "ReplyRejected"]
+    assert await trail(world, topic) == [("Reject", "No ads", "mod2", "")]
+
+
+@pytest.mark.parametrize("approved", [True, False])
+async def test_case_hides_until_it_is_decided(world: World, approved: bool) -> None:
+    topic = await world.topic(await world.space())
+    reply = await world.reply(topic)
+    await world.act("AcceptReply", ASKER, reply)
+    await hear(world, CaseOpened(**on(reply, hide_post=True)))
+    seen = await world.see(ASKER, topic)
+    assert (seen.accepted_reply_id, seen.reply_count) == ("", 0)
+    assert (await world.replies(HELPER, topic))[0].state_reason == REASON
+    await hear(world, CaseOpened(**on(topic, case_id="case2", hide_post=True)))
+    assert (await world.see(ASKER, topic)).state == pb.TOPIC_STATE_HIDDEN
+    decided = {"approved": approved, "reason": "so", "decider_id": "mod2"}
+    await hear(world, CaseDecided(**on(reply, **decided)))
+    await hear(world, CaseDecided(**on(topic, **{**decided, "case_id": "case2"})))
+    seen = await world.see(MODERATING, topic)
+    (one,) = await world.replies(MODERATING, topic)
+    if approved:
+        assert (seen.state, one.state, seen.reply_count) == (3, 2, 1)
+        last = ["ReplyRestored", "TopicRestored"]
+    else:
+        assert (seen.state, one.state, seen.reply_count) == (7, 5, 0)
+        last = ["ReplyRemoved", "TopicRemoved"]
+    assert (await world.said())[-5:] == ["ReplyUnaccepted", "ReplyHidden", "TopicHidden", *last]
+    assert (await trail(world, topic))[2:] == [
+        ("HideByRule", REASON, "service:moderation", ""),
+        ("HideByRule", REASON, "service:moderation", reply.id),
+    ]
+
+
+async def test_rejected_post_that_stayed_out_is_hidden(world: World) -> None:
+    topic = await world.topic(await world.space())
+    reply = await world.reply(topic)
+    for post in (topic, reply):
+        await hear(world, CaseOpened(**on(post)))
+    assert (await world.said())[-1] == "ReplyPublished"
+    for post in (reply, topic):
+        await hear(world, CaseDecided(**on(post, approved=False, reason="No")))
+    assert (await world.see(ASKER, topic)).state == pb.TOPIC_STATE_HIDDEN
+    assert (await world.said())[-2:] == ["ReplyHidden", "TopicHidden"]
+
+
+async def test_what_speaks_of_another_state_or_text_is_ignored(world: World) -> None:
+    topic, reply, published = await held(world)
+    before = await world.stored()
+    for message in (
+        CaseDecided(**on(topic, approved=True, submission_number=2)),
+        CaseDecided(**on(reply, approved=True, submission_number=2)),
+        CaseDecided(**on(published, approved=True)),
+        CaseOpened(**on(published, submission_number=2, hide_post=True)),
+        CaseOpened(**on(topic, hide_post=True)),
+        CaseOpened(**on(reply, hide_post=True)),
+        CaseOpened(**on(published, hide_post=False)),
+    ):
+        await hear(world, message)
+    assert await world.stored() == before
+
+
+async def test_moderators_own_hiding_is_not_undone_by_a_case(world: World) -> None:
+    topic = await world.topic(await world.space())
+    await world.act("HideTopic", MODERATING, topic, reason="mine")
+    await hear(world, CaseDecided(**on(topic, approved=True)))
+    await hear(world, CaseDecided(**on(topic, approved=False)))
+    assert (await world.see(ASKER, topic)).state_reason == "mine"
+
+
+async def test_unknown_posts_are_refused_and_nothing_happens(world: World) -> None:
+    topic, reply, published = await held(world)
+    before = await world.stored()
+    strange = pb.Reply(id=reply.id, topic_id=topic.id)
+    for message, community_id in (
+        (CaseDecided(**on(pb.Topic(id="none"), approved=True)), "c1"),
+        (CaseDecided(**on(pb.Reply(id="none", topic_id=topic.id), approved=True)), "c1"),
+        (CaseDecided(**on(strange, approved=True)), "c1"),
+        (CaseDecided(**on(topic, approved=True)), "c2"),
+    ):
+        with pytest.raises(DomainError):
+            await hear(world, message, community_id)
+    assert await world.stored() == before
+    assert (await world.see(ASKER, published)).state == pb.TOPIC_STATE_PUBLISHED
