@@ -9,7 +9,7 @@ PROTO_FILES := $(shell find protos/guildhall -name '*.proto')
 export PYTHONPATH := .:protos/gen
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run test check format lint types imports layout isolate lock protos setup token import clean
+.PHONY: help run bench test check format lint types imports layout isolate lock protos setup token import clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,6 +25,9 @@ token: ## print an access token: make token PERSON=engineer@kestrel.example
 
 import: ## import a Stack Exchange dump: make import FILE=Posts.xml SPACE=aurora/general
 	@$(BIN)/python -m devstack.importer "$(FILE)" "$(SPACE)"
+
+bench: setup ## measure what the chassis promises
+	$(BIN)/python -m bench.commands
 
 check: lint types imports isolate test ## what CI asks of every change
 

@@ -93,10 +93,12 @@ class Commands:
         database: Database,
         *,
         lanes: int = 2,
+        most: int = _MOST,
         committed: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
         self._committed = committed
+        self._most = most
         self._queues: list[asyncio.Queue[_Waiting]] = [asyncio.Queue(_ROOM) for _ in range(lanes)]
         self._tasks = [asyncio.create_task(self._lane(queue)) for queue in self._queues]
         self._closing = False
@@ -166,7 +168,7 @@ class Commands:
     async def _lane(self, queue: asyncio.Queue[_Waiting]) -> None:
         while True:
             batch = [await queue.get()]
-            while len(batch) < _MOST and not queue.empty():
+            while len(batch) < self._most and not queue.empty():
                 batch.append(queue.get_nowait())
             try:
                 await self._settle(batch)
