@@ -14,6 +14,7 @@ from devstack.processes import ProcessError
 from devstack.stack import Stack
 from devstack.welcome import welcome
 
+NO_ENGINE_GRACE = 3.0  # services that wait for an engine that is gone have nothing to finish
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -37,16 +38,17 @@ def main() -> int:
             stack.start()
             if stack.search is not None:
                 console.say(welcome(stack.place, stack.search.name, stack.search.note))
-            reason = stack.watch()
+            console.say(f"{stack.watch()}; everything is stopped", "bold red")
+            stack.stop(NO_ENGINE_GRACE)
+            return 1
         finally:
             stack.stop()
     except _Interrupted:
         console.say("Guildhall is stopped.")
         return 0
     except (ProcessError, OSError) as error:
-        reason = str(error)
-    console.say(reason, "bold red")
-    return 1
+        console.say(str(error), "bold red")
+        return 1
 
 
 def _base_port() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -54,10 +55,11 @@ class Program:
         """Why it ended, as one line that says where to look."""
         if self.process is None:
             return f"{self.name} runs elsewhere"
-        return (
-            f"{self.name} ended with exit code {self.process.exit_code}:"
-            f" {self.process.last_words()} (log: {self.process.log})"
-        )
+        code, log = self.process.exit_code or 0, self.process.log
+        if code < 0:
+            return f"{self.name} was ended by {signal.Signals(-code).name} (log: {log})"
+        said = self.process.last_words()
+        return f"{self.name} ended with exit code {code}: {said} (log: {log})"
 
     def explain_silence(self, patience: float) -> str:
         """That it does not answer, as one line that says where to look."""

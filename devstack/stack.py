@@ -36,7 +36,7 @@ from devstack.parts import (
     Place,
     Service,
 )
-from devstack.processes import Process, ProcessError, require_free_port
+from devstack.processes import GRACE, Process, ProcessError, require_free_port
 from devstack.programs import Program, answers_http
 
 TICK = 0.1
@@ -51,6 +51,7 @@ class _Outage:
     failures: int
     due: float
     restarted: float | None = None
+    told: bool = False  # that it runs again
 
 
 class Stack:
@@ -67,7 +68,7 @@ class Stack:
     ) -> None:
         self.place = Place(base_port, data.resolve(), code)
         self.search: Engine | None = None
-        self._console = console or Console()
+        self.console = console or Console()
         self._search_kind = search_kind
         self._demo = demo
         self._started: list[list[Program]] = []  # groups that end together, first started first
@@ -82,22 +83,23 @@ class Stack:
             self.stop()
             raise
 
-    def stop(self) -> None:
+    def stop(self, grace: float = GRACE) -> None:
         """In reverse order, each group side by side; harmless when nothing runs."""
         while self._started:
             group = self._started.pop()
             running = [one.process for one in group if one.process and one.process.started]
             for process in running:
+                process.grace = grace
                 process.ask_to_stop()
             while any(process.exit_code is None for process in running):
                 names = ", ".join(one.name for one in running if one.exit_code is None)
-                self._console.waiting(f"stopping {names}")
+                self.console.waiting(f"stopping {names}")
                 if not any(process.time_left for process in running):
                     break
                 time.sleep(TICK)
             for program in group:
                 program.stop()
-        self._console.rest()
+        self.console.rest()
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -108,10 +110,11 @@ class Stack:
             time.sleep(TICK * 5)
             for program in [one for group in self._started for one in group]:
                 if program.alive:
-                    continue
-                if isinstance(program, Engine):
+                    self._tell_when_back(program)
+                elif isinstance(program, Engine):
                     return program.explain_death()
-                self._restart_when_due(program)
+                else:
+                    self._restart_when_due(program)
 
     def _start(self) -> None:
         begin = time.monotonic()
@@ -165,18 +168,18 @@ class Stack:
         engine.installer.start()
         while engine.installer.exit_code is None:
             said = engine.installer.last_words(1)
-            self._console.waiting(f"installing {engine.name}, once on this machine: {said}")
+            self.console.waiting(f"installing {engine.name}, once on this machine: {said}")
             time.sleep(TICK)
-        self._console.rest()
+        self.console.rest()
         try:
             engine.end_install()
         except ProcessError as error:
             if self._search_kind != "auto":
                 raise
             instead = self._search_engine("osmem")
-            instead.note = str(error)
+            instead.note = f"in memory: {error}"
             return instead
-        self._console.done(f"{engine.name} installed", time.monotonic() - begin)
+        self.console.done(f"{engine.name} installed", time.monotonic() - begin)
         return engine
 
     def _service(self, service: Service, urls: EngineUrls) -> Program:
@@ -216,14 +219,14 @@ class Stack:
             for program in list(pending):
                 if program.ready():
                     pending.remove(program)
-                    self._console.done(program.name, time.monotonic() - begin)
+                    self.console.done(program.name, time.monotonic() - begin)
                 elif time.monotonic() - begin > program.patience:
                     raise ProcessError(program.explain_silence(program.patience))
             self._require_engines()
             if pending:
-                self._console.waiting(f"waiting for {', '.join(one.name for one in pending)}")
+                self.console.waiting(f"waiting for {', '.join(one.name for one in pending)}")
                 time.sleep(TICK)
-        self._console.rest()
+        self.console.rest()
 
     def _require_engines(self) -> None:
         for program in [one for group in self._started for one in group]:
@@ -240,15 +243,15 @@ class Stack:
         self._started.append([demo])
         demo.start()
         while process.exit_code is None:
-            self._console.waiting("loading the demo data")
+            self.console.waiting("loading the demo data")
             self._require_engines()
             time.sleep(TICK)
-        self._console.rest()
+        self.console.rest()
         self._started.remove([demo])
         if process.exit_code == 0:
-            self._console.done("demo data", time.monotonic() - begin)
+            self.console.done("demo data", time.monotonic() - begin)
         else:
-            self._console.say(demo.explain_death(), "yellow")
+            self.console.say(demo.explain_death(), "yellow")
         demo.stop()
 
     def _restart_when_due(self, program: Program) -> None:
@@ -260,11 +263,17 @@ class Stack:
             wait = min(2.0**failures, LONGEST_BACK_OFF)
             self._outages[program.name] = _Outage(failures, now + wait)
             reason = program.explain_death()
-            self._console.say(f"{reason}; starting it again in {wait:.0f} s", "yellow")
+            self.console.say(f"{reason}; starting it again in {wait:.0f} s", "yellow")
         elif now >= outage.due:
             outage.restarted = now
             program.stop()
             program.start()
+
+    def _tell_when_back(self, program: Program) -> None:
+        outage = self._outages.get(program.name)
+        if outage and not outage.told and program.answers():
+            outage.told = True
+            self.console.say(f"{program.name} runs again")
 
     def _take_lock(self) -> None:
         path = self.place.data / "lock"

@@ -19,7 +19,7 @@ def search_engine(data: Path, port: int, kind: str = "auto", log: Path | None = 
         raise ProcessError(f"GUILDHALL_SEARCH_ENGINE is {kind!r}: set it to opensearch or osmem")
     obstacle = opensearch.obstacle()
     if kind == "osmem" or (kind == "auto" and obstacle):
-        return _osmem(data, port, log, note=obstacle or "")
+        return _osmem(data, port, log, note=f"in memory: {obstacle}" if obstacle else "in memory")
     if obstacle:
         raise ProcessError(f"OpenSearch cannot run: {obstacle}; or GUILDHALL_SEARCH_ENGINE=osmem")
     return opensearch.engine(data, port, log_of(data, log, "opensearch"))
