@@ -1,4 +1,4 @@
-"""How many posts a second an import stores: MONGO_URI=... python -m services.forum.tests.measure_imports"""
+"""How fast an import is: MONGO_URI=... python -m services.forum.tests.measure_imports"""
 
 from __future__ import annotations
 

@@ -512,6 +512,8 @@ async def test_get_topic_refuses_alike(world: World) -> None:
             "topic_id",
         )
     )
+    got = await world.of(MANAGING).GetTopic(pb.GetTopicRequest(**C1, topic_id=secret.id))
+    assert got.topic == secret
     await refused(world, world.see(STRANGER, secret), CommunityNotFoundError, "community_id")
     await refused(world, world.see(SEARCH, secret), RoleRequiredError)
 
