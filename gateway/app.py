@@ -24,7 +24,7 @@ MAX_HEADERS = 16_384
 MAX_URL = 4_096
 READY_TIMEOUT = 2.0
 _ASSETS = Path(__file__).with_name("graphiql")
-_TYPES = {".js": "text/javascript", ".css": "text/css"}
+_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _GRAPHIQL_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; form-action 'self'; "

@@ -232,6 +232,7 @@ def _page(title: str, body: str, status: int = 200) -> HTMLResponse:
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)} · Guildhall</title>"
+        '<link rel="icon" href="/assets/icon.svg" type="image/svg+xml">'
         '<link rel="stylesheet" href="/assets/pages.css"></head>'
         f'<body><main><p class="brand">Guildhall</p>{body}</main></body></html>',
         status,

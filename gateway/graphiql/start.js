@@ -1,6 +1,7 @@
 "use strict";
-const example = `# Guildhall's GraphQL API. The docs are behind the book on the left.
-# Sign in first: what you may not see is answered as if it did not exist.
+const example = `# The docs are behind the book on the left.
+# Sign in first, at the top right: what one may
+# not see is answered as if it did not exist.
 query Hello {
   viewer {
     isOperator
@@ -13,7 +14,16 @@ query Hello {
         slug
         name
         topics(first: 5) {
-          edges { node { title state replyCount author { member { displayName } persona { displayName } } } }
+          edges {
+            node {
+              title
+              replyCount
+              author {
+                member { displayName }
+                persona { displayName }
+              }
+            }
+          }
           pageInfo { hasNextPage endCursor }
         }
       }

@@ -1,4 +1,4 @@
-"""The gateway in the test's process: real MongoDB, real gRPC to stand-in services, signed tokens."""
+"""The gateway in the test's process: real MongoDB, real gRPC to stand-ins, signed tokens."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ class House:
 async def house(
     database: Database, loopback: Loopback, issuer: IssuerStandIn, issuers: Issuers
 ) -> AsyncIterator[House]:
-    directory, forum = DirectoryStandIn(), ForumStandIn()
+    directory, forum = DirectoryStandIn(), ForumStandIn()  # type: ignore[abstract]
     await loopback.serve("directory", add_directory(directory))
     await loopback.serve("forum", add_forum(forum))
     loopback.addresses.update(moderation="127.0.0.1:1", search="127.0.0.1:1")

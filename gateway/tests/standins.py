@@ -122,7 +122,7 @@ class DirectoryStandIn(_StandIn, DirectoryServiceServicer):
     async def BatchGetMembers(self, request: Any, _context: Any) -> Any:
         self.called("BatchGetMembers", request)
         return directory_pb2.BatchGetMembersResponse(
-            members=[member(id) for id in request.person_ids if id != "gone"]
+            members=[member(key) for key in request.person_ids if key != "gone"]
         )
 
     async def ListMembers(self, request: Any, _context: Any) -> Any:
@@ -132,7 +132,7 @@ class DirectoryStandIn(_StandIn, DirectoryServiceServicer):
     async def BatchGetCompanies(self, request: Any, _context: Any) -> Any:
         self.called("BatchGetCompanies", request)
         return directory_pb2.BatchGetCompaniesResponse(
-            companies=[company(id) for id in request.company_ids if id.startswith("co")]
+            companies=[company(key) for key in request.company_ids if key.startswith("co")]
         )
 
 
@@ -196,8 +196,8 @@ class ForumStandIn(_StandIn, ForumServiceServicer):
         size = clamp_page_size(request.page_size)
         rows = self.topics
         if request.page_token:
-            after, id = decode_page_token(request.page_token, datetime, str)
-            rows = [r for r in rows if (r.activity_time.ToDatetime(UTC), r.id) < (after, id)]
+            after, last_id = decode_page_token(request.page_token, datetime, str)
+            rows = [r for r in rows if (r.activity_time.ToDatetime(UTC), r.id) < (after, last_id)]
         page = rows[:size]
         more = len(rows) > size
         last = page[-1] if page else None
@@ -210,7 +210,7 @@ class ForumStandIn(_StandIn, ForumServiceServicer):
 
     async def BatchGetSpaces(self, request: Any, _context: Any) -> Any:
         self.called("BatchGetSpaces", request)
-        return forum_pb2.BatchGetSpacesResponse(spaces=[space(id) for id in request.space_ids])
+        return forum_pb2.BatchGetSpacesResponse(spaces=[space(key) for key in request.space_ids])
 
     async def GetSpace(self, request: Any, _context: Any) -> Any:
         self.called("GetSpace", request)
@@ -219,7 +219,7 @@ class ForumStandIn(_StandIn, ForumServiceServicer):
     async def BatchGetReplies(self, request: Any, _context: Any) -> Any:
         self.called("BatchGetReplies", request)
         return forum_pb2.BatchGetRepliesResponse(
-            replies=[reply(id, f"t{id[1:]}") for id in request.reply_ids]
+            replies=[reply(key, f"t{key[1:]}") for key in request.reply_ids]
         )
 
     async def ListReplies(self, request: Any, _context: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The actor cache: forgets on every domain event of the directory, and believes only a bus it hears."""
+"""The actor cache: forgets on every event of the directory, believes only a bus it hears."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Direct:
     """The stand-in directory without a wire."""
 
     def __init__(self) -> None:
-        self.servicer = DirectoryStandIn()
+        self.servicer = DirectoryStandIn()  # type: ignore[abstract]
         self.expire_in: float | None = None
         self.slow = 0.0
 

@@ -246,8 +246,8 @@ async def test_a_key_published_for_one_algorithm_verifies_no_other(
     key = RSAKey.generate_key(2048, {"kid": "k", "alg": "RS256"})
     issuer.keys[ISSUER.issuer] = [key]
     plain = RSAKey.import_key({n: v for n, v in key.as_dict(private=True).items() if n != "alg"})
+    token = sign(issuer, header={"alg": "PS256", "kid": "k"}, key=plain)
     with pytest.raises(UnauthenticatedError):
-        token = sign(issuer, header={"alg": "PS256", "kid": "k"}, key=plain)
         await TokenVerifier(issuers).access_token(token)
 
 

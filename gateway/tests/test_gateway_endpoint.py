@@ -229,7 +229,7 @@ async def test_failures_are_masked_and_logged_once_without_what_was_said(
     assert error["path"] == ["topic"]
     assert set(error["extensions"]) == {"code", "traceId"}
     assert error["extensions"]["code"] == "INTERNAL"
-    house.parts.services.forum.GetTopic = broken  # type: ignore[method-assign]
+    house.parts.services.forum.GetTopic = broken  # type: ignore[assignment]
     answer = await house.ask(query, {"id": "VG9waWM6YzE6dDE"})
     assert marker not in str(answer)
     ours = [record for record in caplog.records if record.name == "gateway.errors"]

@@ -1,4 +1,4 @@
-"""The schema over real gRPC: what is answered, by how many RPCs, and what stands in when one fails."""
+"""The schema over real gRPC: what is answered, by how many RPCs, and what when one fails."""
 
 from __future__ import annotations
 
@@ -188,7 +188,8 @@ async def test_a_service_that_is_down_nulls_its_own_fields_only(house: House) ->
 
 async def test_a_whole_service_that_is_away_nulls_its_own_fields(house: House) -> None:
     await house.loopback._servers[1].stop(0)
-    query = '{ viewer { isOperator } community(slug: "aurora") { name spaces(first: 3) { totalCount } } }'
+    query = """{ viewer { isOperator }
+      community(slug: "aurora") { name spaces(first: 3) { totalCount } } }"""
     answer = await house.ask(query)
     assert answer["data"] == {
         "viewer": {"isOperator": False},
@@ -199,7 +200,8 @@ async def test_a_whole_service_that_is_away_nulls_its_own_fields(house: House) -
 
 async def test_nested_lists_are_fetched_level_by_level(house: House) -> None:
     query = """query q($c: ID!) { topics(communityId: $c, first: 5) { edges { node {
-      replies(first: 3) { edges { cursor node { body topic { title } author { persona { displayName } } } } }
+      replies(first: 3) { edges { cursor node {
+        body topic { title } author { persona { displayName } } } } }
     } } } }"""
     answer = await house.ask(query, {"c": COMMUNITY})
     assert "errors" not in answer
@@ -220,7 +222,8 @@ async def test_more_rpcs_than_the_budget_null_the_rest(house: House) -> None:
 
 async def test_fragments_aliases_and_directives_select_what_is_fetched(house: House) -> None:
     query = """query q($c: ID!, $yes: Boolean!, $no: Boolean!) {
-      topics(communityId: $c, first: 2) { edges { node { ...T ... @include(if: $no) { space { name } } } } }
+      topics(communityId: $c, first: 2) { edges { node {
+        ...T ... @include(if: $no) { space { name } } } } }
     }
     fragment T on Topic { who: author { ...A } place: space @skip(if: $yes) { name }
       ... on CommunityNode { id } ... on Topic { last: acceptedReply { id } } }

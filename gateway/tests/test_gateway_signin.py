@@ -1,4 +1,4 @@
-"""Signing in with a browser: only the right code, browser and issuer make a session; out means out."""
+"""Signing in with a browser: only the right code, browser and issuer make a session."""
 
 from __future__ import annotations
 
@@ -346,7 +346,7 @@ async def test_revocation_elsewhere_holds_within_five_seconds(house: House) -> N
 )
 async def test_odd_cookies_are_nobody(house: House, cookie: str) -> None:
     response = await house.http.post(
-        "/graphql", json=VIEWER, headers={**SAME, "cookie": cookie.encode("latin-1")}
+        "/graphql", json=VIEWER, headers=[*SAME.items(), ("cookie", cookie)]
     )
     assert response.json()["data"]["viewer"] is None
 
