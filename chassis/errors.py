@@ -23,7 +23,7 @@ class DomainError(Exception):
     def reason(cls) -> str:
         """TopicLockedError -> TOPIC_LOCKED; what clients branch on."""
         name = cls.__name__.removesuffix("Error")
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper()
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).upper()
 
     @classmethod
     def sentence(cls) -> str:
@@ -77,6 +77,12 @@ class ResourceExhaustedError(DomainError):
     """Too much or too fast; `retry_after` says when to come back."""
 
     status = "RESOURCE_EXHAUSTED"
+
+
+class PeerFailedError(DomainError):
+    """Another part has failed at this request in a way nobody expected; repeating may not help."""
+
+    status = "INTERNAL"
 
 
 class UnavailableError(DomainError):

@@ -15,7 +15,7 @@ from grpc.aio import ClientCallDetails, Metadata
 
 from chassis import rpc_status, telemetry
 from chassis.actors import current_actor
-from chassis.errors import UnavailableError
+from chassis.errors import PeerFailedError, UnavailableError
 from chassis.rpc_server import ACTOR_TOKEN
 from chassis.tokens import TokenSigner
 
@@ -35,7 +35,8 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
-    ("grpc.max_receive_message_length", 4 << 20),
+    # A batch of 100 posts of the greatest length, with their HTML, has 26 MB.
+    ("grpc.max_receive_message_length", 32 << 20),
     ("grpc.max_metadata_size", 24 << 10),
 )
 # Only the edge retries, and only what never began or may be repeated: every write has a request_id.
@@ -95,7 +96,7 @@ class _Interceptor(aio.UnaryUnaryClientInterceptor):
                 raise refusal from None
             if error.code() in (StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED):
                 raise UnavailableError(f"{self._part} does not answer") from None
-            raise
+            raise PeerFailedError(f"{self._part} failed: {error.code().name}") from None
 
 
 def _timeout(asked: float | None) -> float:

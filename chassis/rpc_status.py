@@ -11,20 +11,6 @@ from chassis.errors import DomainError
 
 DETAILS = "grpc-status-details-bin"
 DOMAIN = "guildhall"
-_BASES: dict[str, type[DomainError]] = {
-    base.status: base
-    for base in (
-        errors.InvalidArgumentError,
-        errors.NotFoundError,
-        errors.AlreadyExistsError,
-        errors.FailedPreconditionError,
-        errors.PermissionDeniedError,
-        errors.UnauthenticatedError,
-        errors.AbortedError,
-        errors.ResourceExhaustedError,
-        errors.UnavailableError,
-    )
-}
 _KNOWN: dict[str, type[DomainError]] = {
     kind.reason(): kind
     for kind in vars(errors).values()

@@ -9,7 +9,12 @@ from typing import Any
 
 from graphql import GraphQLError, GraphQLSyntaxError
 
-from chassis.errors import DomainError, FailedPreconditionError, InvalidArgumentError
+from chassis.errors import (
+    DomainError,
+    FailedPreconditionError,
+    InvalidArgumentError,
+    PeerFailedError,
+)
 from chassis.rpc_status import reason_of
 
 Json = dict[str, Any]
@@ -80,7 +85,7 @@ def _field_error(error: GraphQLError, trace_id: str) -> Json:
     if error.path:
         formatted["path"] = list(error.path)
     original = _origin(error)
-    if isinstance(original, DomainError):
+    if isinstance(original, DomainError) and not isinstance(original, PeerFailedError):
         formatted["message"] = str(original)[:_MAX_MESSAGE]
         formatted["extensions"] = refusal(original)
     elif original is None and error.path is None:

@@ -19,7 +19,7 @@ from chassis.errors import DomainError, UnavailableError
 from chassis.outbox import schema_version
 from guildhall.chassis.v1.event_log_pb2 import StoredEvent
 
-_TRANSIENT = {"ABORTED", "RESOURCE_EXHAUSTED", "UNAVAILABLE"}
+_TRANSIENT = {"ABORTED", "INTERNAL", "RESOURCE_EXHAUSTED", "UNAVAILABLE"}
 _OUTAGES = (
     AutoReconnect,
     ConnectionFailure,

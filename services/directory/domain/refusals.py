@@ -66,11 +66,6 @@ class IssuerTakenError(AlreadyExistsError):
 class NotAVendorError(FailedPreconditionError):
     """Only a vendor has communities."""
 
-    @classmethod
-    def reason(cls) -> str:
-        """The capital A is a word of its own."""
-        return "NOT_A_VENDOR"
-
 
 class CommunitySlugTakenError(AlreadyExistsError):
     """Another community has this slug."""

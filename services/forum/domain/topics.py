@@ -27,11 +27,6 @@ class TopicStateInvalidError(FailedPreconditionError):
 class NotAQuestionError(FailedPreconditionError):
     """Only questions have an accepted answer."""
 
-    @classmethod
-    def reason(cls) -> str:
-        """One letter is a word here."""
-        return "NOT_A_QUESTION"
-
 
 class NothingAcceptedError(FailedPreconditionError):
     """The question has no accepted answer."""
