@@ -9,7 +9,7 @@ PROTO_FILES := $(shell find protos/guildhall -name '*.proto')
 export PYTHONPATH := .:protos/gen
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run bench test check format lint types imports layout isolate lock protos setup token import clean
+.PHONY: help run bench test check format lint types imports layout isolate lock protos sdl setup token import clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -52,6 +52,9 @@ isolate: setup ## each part in an environment of its own lock
 
 layout: setup ## rooms, lengths, docstrings, locks
 	$(BIN)/pytest -q tests/test_layout.py
+
+sdl: setup ## print the GraphQL schema into gateway/schema.graphql
+	$(BIN)/python -m gateway.schema > gateway/schema.graphql.new && mv gateway/schema.graphql.new gateway/schema.graphql
 
 setup: .venv/.installed protos/gen/.generated
 
