@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from chassis.pagination import MAX_PAGE_SIZE
 from gateway.context import Context
 from gateway.errors import BadUserInputError
+
+_log = logging.getLogger(__name__)
 
 
 class PageEdge:
@@ -93,4 +96,6 @@ async def load_page(
     scope = f"{context.actor.person_id} {name}"
     page_token = context.cursor_key.open(scope, after) if after is not None else ""
     rows, next_page_token = await fetch(first, page_token)
+    if next_page_token and rows and token(rows[-1]) != next_page_token:
+        _log.error("%s: the token made of a row is not the service's", name.partition(":")[0])
     return Page(context, scope, rows, next_page_token, token, after is not None)

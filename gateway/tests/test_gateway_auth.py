@@ -51,7 +51,8 @@ def forged(header: dict[str, Any], claims: dict[str, Any] | bytes, signature: st
 def hs256(issuer: IssuerStandIn, secret: bytes) -> str:
     import hmac
 
-    body = f"{segment({'alg': 'HS256', 'typ': 'at+jwt', 'kid': 'kestrel-1'})}.{segment(access_claims())}"
+    head = segment({"alg": "HS256", "typ": "at+jwt", "kid": "kestrel-1"})
+    body = f"{head}.{segment(access_claims())}"
     return f"{body}.{segment(hmac.digest(secret, body.encode(), 'sha256'))}"
 
 
