@@ -14,6 +14,7 @@ from chassis.rpc_client import Channels
 from gateway.cursors import CursorKey
 from gateway.errors import RpcBudgetExceededError
 from gateway.loaders import Tables
+from guildhall.chassis.v1.operations_pb2_grpc import OperationsServiceStub
 from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceStub
 from guildhall.forum.v1.forum_pb2_grpc import ForumServiceStub
 from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
@@ -21,6 +22,7 @@ from guildhall.search.v1.search_pb2_grpc import SearchServiceStub
 
 if TYPE_CHECKING:
     from gateway.sessions import Sessions
+    from guildhall.chassis.v1.operations_pb2_grpc import OperationsServiceAsyncStub
     from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
     from guildhall.forum.v1.forum_pb2_grpc import ForumServiceAsyncStub
     from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceAsyncStub
@@ -51,6 +53,10 @@ class Services:
             SearchServiceStub,
             "search",
         )
+        self.operations: dict[str, OperationsServiceAsyncStub] = {
+            part: channels.client(OperationsServiceStub, part)
+            for part in ("directory", "forum", "moderation", "search")
+        }
 
 
 @dataclass(frozen=True, slots=True)

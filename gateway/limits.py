@@ -35,6 +35,7 @@ from graphql import (
 
 LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
 COST = "guildhall_cost"  # in a schema field's metadata: what it costs beside its objects
+ONCE = "guildhall_once"  # in the same: it belongs to a page as a whole, not to each row
 MAX_JSON_DEPTH = 32
 _MOST = 10**9  # sums are cut here, as fragments can double them many times
 _UNPAGED = 10  # objects that a list without first or last is taken to have
@@ -84,6 +85,7 @@ class Price:
 
     cost: int = 0
     nodes: int = 0
+    once: int = 0  # of both, what the size of the page around it does not multiply
 
 
 def exceeded(limit: str, actual: int | str, most: int, node: Node | None = None) -> GraphQLError:
@@ -231,7 +233,7 @@ class _PriceWalk:
         self.variables_used: set[str] = set()
 
     def price(self, selection_set: SelectionSetNode | None, parent: Any) -> Price:
-        cost = nodes = 0
+        cost = nodes = once = 0
         for selection in selection_set.selections if selection_set else ():
             if isinstance(selection, FieldNode):
                 price = self._field(selection, parent)
@@ -242,7 +244,8 @@ class _PriceWalk:
             elif isinstance(selection, FragmentSpreadNode):
                 price = self._fragment(selection.name.value)
             cost, nodes = min(cost + price.cost, _MOST), min(nodes + price.nodes, _MOST)
-        return Price(cost, nodes)
+            once = min(once + price.once, _MOST)
+        return Price(cost, nodes, once)
 
     def _fragment(self, name: str) -> Price:
         if name not in self._memo:
@@ -262,17 +265,19 @@ class _PriceWalk:
         definition = parent.fields.get(name)
         if definition is None:
             return Price()
-        extra = _extra_cost(definition)
+        metadata = _metadata(definition)
+        extra: int = metadata.get(COST, 0)
         kind = get_named_type(definition.type)
         if not is_composite_type(kind):
             return Price(extra, 0)
         below = self.price(node.selection_set, kind)
         wrapper = kind.name.endswith(_WRAPPERS)
         times, counted = self._times(node, definition), 0 if wrapper else 1
-        cost = extra + times * below.cost + (counted if wrapper else times * counted)
+        cost = extra + times * below.cost + (counted if wrapper else times * counted) + below.once
         # A connection is one object itself; its size multiplies what is below it.
         here = 1 if wrapper and kind.name.endswith("Connection") else times
-        return Price(min(cost, _MOST), min(here + times * below.nodes, _MOST))
+        price = Price(min(cost, _MOST), min(here + times * below.nodes + below.once, _MOST))
+        return Price(once=max(price.cost, price.nodes)) if metadata.get(ONCE) else price
 
     def _times(self, node: FieldNode, definition: GraphQLField) -> int:
         for argument in node.arguments or ():
@@ -303,11 +308,9 @@ class _PriceWalk:
         return min(max(size, 1), _MOST)
 
 
-def _extra_cost(definition: GraphQLField) -> int:
+def _metadata(definition: GraphQLField) -> Mapping[str, Any]:
     ours = (definition.extensions or {}).get("strawberry-definition")
-    metadata = getattr(ours, "metadata", None) or {}
-    extra: int = metadata.get(COST, 0)
-    return extra
+    return getattr(ours, "metadata", None) or {}
 
 
 def _children(node: Node) -> Iterator[Node]:

@@ -1,10 +1,12 @@
 """One function per list: the page that arguments ask for. Rows are what the service said.
 
-`token` gives each row's page token, as the service's own next_page_token would be after that row.
+`token` gives each row's page token, as the service's own next_page_token would be after that row;
+each page compares the two for its last row and says in the log where they differ.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import UTC
 from typing import Any
@@ -21,7 +23,7 @@ from guildhall.forum.v1 import forum_pb2
 Arguments = Mapping[str, Any]  # as the schema spells them
 
 
-async def _page(
+async def page_of(
     context: Context,
     arguments: Arguments,
     method: Callable[[Any], Any],
@@ -41,26 +43,33 @@ async def _page(
     return await load_page(context, name, arguments["first"], arguments.get("after"), fetch, token)
 
 
-def _time(value: Timestamp) -> Any:
+def moment(value: Timestamp) -> Any:
+    """As page tokens take it."""
     return value.ToDatetime(UTC)
+
+
+def folded(name: str) -> str:
+    """As the directory sorts names."""
+    letters = unicodedata.normalize("NFKD", name.casefold())
+    return "".join(letter for letter in letters if not unicodedata.combining(letter)) or name
 
 
 async def communities(context: Context, _: None, arguments: Arguments) -> Page:
     """Those the person is in, by name."""
-    return await _page(
+    return await page_of(
         context,
         arguments,
         context.services.directory.ListCommunities,
         directory_pb2.ListCommunitiesRequest(),
         "communities",
-        lambda row: encode_page_token(row.name.casefold(), row.id),
+        lambda row: encode_page_token(folded(row.name), row.id),
     )
 
 
 async def members(context: Context, community: Any, arguments: Arguments) -> Page:
     """A community's members by name, of one company or role where asked."""
     company, role = arguments.get("companyId"), arguments.get("role")
-    return await _page(
+    return await page_of(
         context,
         arguments,
         context.services.directory.ListMembers,
@@ -70,31 +79,33 @@ async def members(context: Context, community: Any, arguments: Arguments) -> Pag
             role=role.value if role is not None else directory_pb2.ROLE_UNSPECIFIED,
         ),
         "members",
-        lambda row: encode_page_token(row.display_name.casefold(), row.person_id),
+        lambda row: encode_page_token(
+            folded(row.display_name), f"{row.person_id}:{row.community_id}"
+        ),
     )
 
 
 async def companies(context: Context, community: Any, arguments: Arguments) -> Page:
     """A community's enrolled companies by name."""
-    return await _page(
+    return await page_of(
         context,
         arguments,
         context.services.directory.ListCompanies,
         directory_pb2.ListCompaniesRequest(community_id=community.id),
         "companies",
-        lambda row: encode_page_token(row.name.casefold(), row.id),
+        lambda row: encode_page_token(folded(row.name)),
     )
 
 
 async def spaces(context: Context, community: Any, arguments: Arguments) -> Page:
     """A community's spaces by name."""
-    return await _page(
+    return await page_of(
         context,
         arguments,
         context.services.forum.ListSpaces,
         forum_pb2.ListSpacesRequest(community_id=community.id),
         "spaces",
-        lambda row: encode_page_token(row.name, row.id),
+        lambda row: encode_page_token(row.name.casefold(), row.id),
     )
 
 
@@ -109,13 +120,13 @@ async def topics(
     context: Context, request: forum_pb2.ListTopicsRequest, arguments: Arguments
 ) -> Page:
     """Topics as the request's filters say, newest activity first."""
-    return await _page(
+    return await page_of(
         context,
         arguments,
         context.services.forum.ListTopics,
         request,
         "topics",
-        lambda row: encode_page_token(_time(row.activity_time), row.id),
+        lambda row: encode_page_token(moment(row.activity_time), row.id),
     )
 
 
@@ -133,13 +144,13 @@ async def space_topics(context: Context, space: Any, arguments: Arguments) -> Pa
 
 async def replies(context: Context, topic: Any, arguments: Arguments) -> Page:
     """A topic's replies, oldest first."""
-    return await _page(
+    return await page_of(
         context,
         arguments,
         context.services.forum.ListReplies,
         forum_pb2.ListRepliesRequest(community_id=topic.community_id, topic_id=topic.id),
         "replies",
-        lambda row: encode_page_token(_time(row.create_time), row.id),
+        lambda row: encode_page_token(moment(row.create_time), row.id),
     )
 
 
@@ -160,7 +171,7 @@ async def _revisions(
     reply_id: str,
     arguments: Arguments,
 ) -> Page:
-    return await _page(
+    return await page_of(
         context,
         arguments,
         context.services.forum.ListRevisions,
@@ -168,17 +179,17 @@ async def _revisions(
             community_id=community_id, topic_id=topic_id, reply_id=reply_id
         ),
         "revisions",
-        lambda row: encode_page_token(_time(row.replace_time), row.id),
+        lambda row: encode_page_token(moment(row.replace_time), row.id),
     )
 
 
 async def moderation_entries(context: Context, topic: Any, arguments: Arguments) -> Page:
     """What moderators did to a topic and its replies, newest first."""
-    return await _page(
+    return await page_of(
         context,
         arguments,
         context.services.forum.ListModerationEntries,
         forum_pb2.ListModerationEntriesRequest(community_id=topic.community_id, topic_id=topic.id),
         "moderation_entries",
-        lambda row: encode_page_token(_time(row.time), row.id),
+        lambda row: encode_page_token(moment(row.time), row.id),
     )

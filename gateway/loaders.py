@@ -21,6 +21,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLResolveInfo,
     GraphQLSkipDirective,
+    GraphQLUnionType,
     InlineFragmentNode,
     SelectionNode,
     get_named_type,
@@ -39,6 +40,7 @@ FAILURES = (DomainError, AioRpcError)  # null their own fields, never the page
 _FETCH = "guildhall_fetch"
 Key: TypeAlias = tuple[str, str]  # community, id
 Batch: TypeAlias = "Callable[[Context, str, list[str]], Awaitable[Mapping[str, Any]]]"
+Keys: TypeAlias = "dict[Batch, dict[str, dict[str, None]]]"  # ids by community
 LoadPage: TypeAlias = "Callable[[Context, Any, Mapping[str, Any]], Awaitable[Any]]"
 
 
@@ -48,6 +50,20 @@ class Reference:
 
     batch: Batch
     key: Callable[[Any], Key | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A field whose object is of one of several types, by their names: the one with a key."""
+
+    references: Mapping[str, Reference]
+
+    def of(self, row: Any) -> tuple[Batch, Key] | None:
+        """Where this row's object is found."""
+        for reference in self.references.values():
+            if (key := reference.key(row)) is not None:
+                return reference.batch, key
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +81,7 @@ class Embedded:
     make: Callable[[Any], Any]
 
 
-Fetch: TypeAlias = Reference | Listing | Embedded
+Fetch: TypeAlias = Reference | Choice | Listing | Embedded
 
 
 def fetched_by(fetch: Fetch, **metadata: Any) -> dict[str, Any]:
@@ -89,6 +105,11 @@ class Tables:
             raise found
         return found
 
+    def choice(self, choice: Choice, row: Any) -> Any:
+        """As row, of the type that has a key."""
+        place = choice.of(row)
+        return None if place is None else self.row(*place)
+
 
 def read(info: Info, row: Any) -> T:  # type: ignore[type-var]
     """What `fill` fetched for this field of this row."""
@@ -98,6 +119,8 @@ def read(info: Info, row: Any) -> T:  # type: ignore[type-var]
     tables = info.context.tables
     if isinstance(fetch, Reference):
         return cast("T", tables.row(fetch.batch, fetch.key(row)))
+    if isinstance(fetch, Choice):
+        return cast("T", tables.choice(fetch, row))
     page = tables.pages[id(info._raw_info.field_nodes[0]), fetch.key(row)]  # noqa: SLF001
     if isinstance(page, Exception):
         raise page
@@ -119,15 +142,69 @@ async def fill(info: Info, rows: Iterable[Any], type_name: str = "") -> None:
     kind = raw.schema.get_type(type_name) if type_name else get_named_type(raw.return_type)
     if not isinstance(kind, GraphQLObjectType):
         raise TypeError("fill needs an object type")
-    selections = [
+    level = [_Part(kind, [row for row in rows if row is not None], _selections(raw))]
+    while level:
+        level = await _Level(info.context, raw, level).fetch()
+
+
+async def fetch_choice(context: Context, choice: Choice, rows: Iterable[Any]) -> None:
+    """Fetch the objects of a field before it is known who is shown what; `fill` finds them."""
+    keys: Keys = defaultdict(lambda: defaultdict(dict))
+    for row in rows:
+        if (place := choice.of(row)) is not None:
+            batch, (community_id, row_id) = place
+            keys[batch][community_id][row_id] = None
+    await asyncio.gather(*_loads(context, keys))
+
+
+def selects(info: Info, *path: str) -> bool:
+    """Whether the field at this path below the field under way is asked for."""
+    raw: GraphQLResolveInfo[Any] = info._raw_info  # noqa: SLF001
+    level = _Level(info.context, raw, [])
+    kind, selections = get_named_type(raw.return_type), _selections(raw)
+    for name in path:
+        if not isinstance(kind, GraphQLObjectType):
+            return False
+        found = [
+            selected
+            for selected in level.collect(_Part(kind, [], selections))
+            if selected.nodes[0].name.value == name
+        ]
+        if not found:
+            return False
+        kind = get_named_type(found[0].definition.type)
+        selections = [selection for selected in found for selection in selected.selections]
+    return True
+
+
+def _selections(info: GraphQLResolveInfo[Any]) -> list[SelectionNode]:
+    """What is selected of the field under way."""
+    return [
         selection
-        for node in raw.field_nodes
+        for node in info.field_nodes
         if node.selection_set
         for selection in node.selection_set.selections
     ]
-    level = [_Part(kind, [row for row in rows if row is not None], selections)]
-    while level:
-        level = await _Level(info.context, raw, level).fetch()
+
+
+def _loads(context: Context, keys: Keys) -> list[Awaitable[None]]:
+    """One RPC per batch and community, in parts that services take."""
+    return [
+        _load(context, batch, community_id, list(ids)[start : start + MAX_BATCH])
+        for batch, communities in keys.items()
+        for community_id, ids in communities.items()
+        for start in range(0, len(ids), MAX_BATCH)
+    ]
+
+
+async def _load(context: Context, batch: Batch, community_id: str, ids: list[str]) -> None:
+    rows = context.tables.rows
+    try:
+        found = await batch(context, community_id, ids)
+    except FAILURES as error:
+        rows.update({(batch, (community_id, row_id)): error for row_id in ids})
+    else:
+        rows.update({(batch, (community_id, row_id)): found.get(row_id) for row_id in ids})
 
 
 @dataclass(slots=True)
@@ -155,7 +232,7 @@ class _Level:
         self._context = context
         self._info = info
         self._parts = parts
-        self._keys: dict[Batch, dict[str, dict[str, None]]] = defaultdict(lambda: defaultdict(dict))
+        self._keys: Keys = defaultdict(lambda: defaultdict(dict))
         self._next: list[Callable[[], _Part | None]] = []
         self._listings: list[Awaitable[None]] = []
 
@@ -164,15 +241,9 @@ class _Level:
         while self._parts:
             part = self._parts.pop()
             if part.rows:
-                for selected in self._collect(part):
+                for selected in self.collect(part):
                     self._plan(part, selected)
-        batches = [
-            self._load(batch, community_id, list(ids)[start : start + MAX_BATCH])
-            for batch, communities in self._keys.items()
-            for community_id, ids in communities.items()
-            for start in range(0, len(ids), MAX_BATCH)
-        ]
-        await asyncio.gather(*batches, *self._listings)
+        await asyncio.gather(*_loads(self._context, self._keys), *self._listings)
         return [following for make in self._next if (following := make()) is not None]
 
     def _plan(self, part: _Part, selected: _Selected) -> None:
@@ -180,10 +251,11 @@ class _Level:
         kind = get_named_type(selected.definition.type)
         below = kind if isinstance(kind, GraphQLObjectType) else None
         if isinstance(fetch, Reference):
-            places = [key for row in part.rows if (key := fetch.key(row)) is not None]
-            self._want(fetch.batch, places)
-            if below is not None:
-                self._next.append(lambda: self._fetched(below, fetch.batch, places, selected))
+            self._refer(part, selected, fetch, below)
+        elif isinstance(fetch, Choice):
+            for name, reference in fetch.references.items():
+                of = self._info.schema.get_type(name)
+                self._refer(part, selected, reference, cast("GraphQLObjectType", of))
         elif isinstance(fetch, Listing):
             arguments = self._arguments(selected)
             rows = list({fetch.key(row): row for row in part.rows}.values())
@@ -197,19 +269,20 @@ class _Level:
             rows = [value for row in part.rows for value in _values(make(row))]
             self._parts.append(_Part(below, rows, selected.selections))
 
-    def _want(self, batch: Batch, keys: Iterable[Key]) -> None:
+    def _refer(
+        self,
+        part: _Part,
+        selected: _Selected,
+        reference: Reference,
+        below: GraphQLObjectType | None,
+    ) -> None:
+        batch = reference.batch
+        keys = [key for row in part.rows if (key := reference.key(row)) is not None]
         for key in keys:
             if (batch, key) not in self._context.tables.rows:
                 self._keys[batch][key[0]][key[1]] = None
-
-    async def _load(self, batch: Batch, community_id: str, ids: list[str]) -> None:
-        rows = self._context.tables.rows
-        try:
-            found = await batch(self._context, community_id, ids)
-        except FAILURES as error:
-            rows.update({(batch, (community_id, row_id)): error for row_id in ids})
-        else:
-            rows.update({(batch, (community_id, row_id)): found.get(row_id) for row_id in ids})
+        if below is not None:
+            self._next.append(lambda: self._fetched(below, batch, keys, selected))
 
     async def _page(
         self, fetch: Listing, row: Any, arguments: Mapping[str, Any], nodes: list[FieldNode]
@@ -240,7 +313,7 @@ class _Level:
         rows = [row for row in found if row is not None and not isinstance(row, Exception)]
         return _Part(kind, rows, selected.selections) if rows else None
 
-    def _collect(self, part: _Part) -> Iterable[_Selected]:
+    def collect(self, part: _Part) -> Iterable[_Selected]:
         """The fields selected of a type, fragments merged, each fragment once."""
         fields: dict[str, _Selected] = {}
         spread: set[str] = set()
@@ -282,6 +355,8 @@ class _Level:
         if condition == kind.name:
             return True
         on = self._info.schema.get_type(condition)
+        if isinstance(on, GraphQLUnionType):
+            return kind in on.types
         return isinstance(on, GraphQLInterfaceType) and on in kind.interfaces
 
     def _included(self, selection: SelectionNode) -> bool:
