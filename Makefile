@@ -54,7 +54,7 @@ layout: setup ## rooms, lengths, docstrings, locks
 	$(BIN)/pytest -q tests/test_layout.py
 
 sdl: setup ## print the GraphQL schema into gateway/schema.graphql
-	$(BIN)/python -m gateway.schema > gateway/schema.graphql.new && mv gateway/schema.graphql.new gateway/schema.graphql
+	$(BIN)/python -m gateway.schema
 
 setup: .venv/.installed protos/gen/.generated
 
