@@ -217,12 +217,14 @@ def question(request: search_pb2.SearchRequest) -> Question:
         to_time=_bound(request, "to_time"),
         unanswered=request.unanswered,
     )
+    after, forgiving = _after(request.page_token, newest)
     return Question(
         text,
         terms,
         filters,
         newest,
-        _after(request.page_token, newest),
+        forgiving,
+        after,
         clamp_page_size(request.page_size),
         request.with_facets,
         request.with_highlights,
@@ -237,7 +239,7 @@ def communities(asked: Sequence[str]) -> list[str]:
 
 def page_to_proto(page: Page) -> search_pb2.SearchResponse:
     """A page of hits."""
-    hits = [_hit_to_proto(found) for found in page.hits]
+    hits = [_hit_to_proto(found, page.forgiving) for found in page.hits]
     return search_pb2.SearchResponse(
         hits=hits,
         next_page_token=hits[-1].page_token if page.more and hits else "",
@@ -273,7 +275,7 @@ def synonyms_to_proto(
     )
 
 
-def _hit_to_proto(found: Found) -> search_pb2.Hit:
+def _hit_to_proto(found: Found, forgiving: bool) -> search_pb2.Hit:
     return search_pb2.Hit(
         kind=_KIND_VALUES[found.place.kind],
         community_id=found.place.community_id,
@@ -282,17 +284,18 @@ def _hit_to_proto(found: Found) -> search_pb2.Hit:
         score=found.score,
         title_highlight=found.title_highlight,
         body_highlight=found.body_highlight,
-        page_token=encode_page_token(*found.order),
+        page_token=encode_page_token(*found.order, int(forgiving)),
     )
 
 
-def _after(token: str, newest: bool) -> tuple[float | int, str] | None:
+def _after(token: str, newest: bool) -> tuple[tuple[float | int, str] | None, bool]:
+    """The order values of the last hit before, and whether it was found forgivingly."""
     if not token:
-        return None
-    value, key = decode_page_token(token, int if newest else float, str)
-    if not (math.isfinite(value) and abs(value) < 1 << 53):
+        return None, False
+    value, key, forgiving = decode_page_token(token, int if newest else float, str, int)
+    if not (math.isfinite(value) and abs(value) < 1 << 53) or forgiving not in (0, 1):
         raise PageTokenInvalidError(field="page_token")
-    return value, key
+    return (value, key), bool(forgiving)
 
 
 def _known(values: Mapping[K, V], value: K, field: str) -> V:

@@ -115,11 +115,18 @@ class Question:
     terms: tuple[Term, ...] = ()
     filters: Filters = Filters()
     newest: bool = False  # else by relevance
+    forgiving: bool = False  # also with slips of the pen: asked where nothing was found without
     after: tuple[float | int, str] | None = None  # the order values of the last hit before
     size: int = 20
     with_facets: bool = False
     with_highlights: bool = False
     with_total: bool = False
+
+    @property
+    def may_forgive(self) -> bool:
+        """Whether it is worth asking again forgivingly, where this found nothing at all."""
+        first = self.after is None and not self.forgiving
+        return first and any(term.forgiving for term in self.terms)
 
 
 # Who asks: for each community the keys that count there, those of readable spaces included.
@@ -146,6 +153,7 @@ class Page:
 
     hits: tuple[Found, ...] = ()
     more: bool = False
+    forgiving: bool = False  # it took that to find them
     total: int = 0  # exact up to 10,000, then 10,000
     facets: Mapping[str, Sequence[tuple[str, int]]] | None = None
 

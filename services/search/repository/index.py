@@ -215,6 +215,7 @@ class SearchIndex:
         return Page(
             tuple(_found(hit) for hit in hits[: question.size]),
             more=len(hits) > question.size,
+            forgiving=question.forgiving,
             total=answer["hits"]["total"]["value"] if question.with_total else 0,
             facets={
                 name: [(bucket["key"], bucket["doc_count"]) for bucket in counted["buckets"]]

@@ -23,7 +23,7 @@ TIMEOUT = "2s"
 MARK, UNMARK = "\ue000", "\ue001"  # private use: no indexed text holds them
 _FIELDS = ("title^3", "name^3", "tag_words^2", "body")
 _PHRASE_FIELDS = ("title^2", "body")
-_FORGIVING_TERMS = 8  # slips are looked for in short queries only
+_FORGIVING_TERMS = 8  # looking for slips costs ten times as much: in short queries only
 _TAGS_COUNTED = 20
 _MOST_EQUAL = 500
 SUGGESTIONS_READ = 30  # some say the same
@@ -153,7 +153,7 @@ def _filters(filters: Filters) -> list[Body]:
 def _words(question: Question, alternatives: Alternatives) -> tuple[list[Body], list[Body]]:
     """What must match, and what makes a match better."""
     positions = telling(question.terms)
-    forgiving = len(positions) <= _FORGIVING_TERMS
+    forgiving = question.forgiving and len(positions) <= _FORGIVING_TERMS
     must: list[Body] = []
     some: list[Body] = []
     for position in positions:

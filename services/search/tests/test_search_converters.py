@@ -118,7 +118,7 @@ def test_request_becomes_a_question() -> None:
             space_id="s1",
             from_time=stamp(),
             page_size=500,
-            page_token=encode_page_token(1.5, "k"),
+            page_token=encode_page_token(1.5, "k", 0),
             unanswered=True,
         )
     )
@@ -159,12 +159,12 @@ def test_question_without_words_is_answered_newest_first() -> None:
             "page_token",
         ),
         (
-            {"query": "a", "page_token": encode_page_token("1", "k")},
+            {"query": "a", "page_token": encode_page_token("1", "k", 0)},
             "PAGE_TOKEN_INVALID",
             "page_token",
         ),
-        ({"page_token": encode_page_token(1.5, "k")}, "PAGE_TOKEN_INVALID", "page_token"),
-        ({"page_token": encode_page_token(1 << 60, "k")}, "PAGE_TOKEN_INVALID", "page_token"),
+        ({"page_token": encode_page_token(1.5, "k", 0)}, "PAGE_TOKEN_INVALID", "page_token"),
+        ({"page_token": encode_page_token(1 << 60, "k", 0)}, "PAGE_TOKEN_INVALID", "page_token"),
         ({"from_time": {"seconds": 1 << 50}}, "FIELD_INVALID", "from_time"),
         ({"to_time": {"seconds": 1, "nanos": -5}}, "FIELD_INVALID", "to_time"),
     ],

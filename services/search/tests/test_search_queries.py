@@ -105,6 +105,13 @@ def test_bodies_hold_no_query_language() -> None:
     assert "wildcard" not in body
 
 
+def test_slips_are_looked_for_only_where_asked() -> None:
+    assert "fuzziness" not in json.dumps(search_body(ask("password"), WALLS, {}))
+    assert "fuzziness" in json.dumps(search_body(ask("password", forgiving=True), WALLS, {}))
+    many = " ".join(f"word{chr(97 + n)}" for n in range(9))
+    assert "fuzziness" not in json.dumps(search_body(ask(many, forgiving=True), WALLS, {}))
+
+
 def test_the_longest_query_stays_under_the_engine_s_limit_of_clauses() -> None:
     text = " ".join(f"word{chr(97 + n)}" for n in range(24))
     alternatives = {"c1": {n: ["other phrase"] for n in range(24)}}

@@ -132,6 +132,20 @@ async def test_search_goes_on_behind_a_page_and_behind_a_hit(service: Service) -
         assert [hit.id for hit in behind.hits] == [hit.id for hit in [*first.hits[1:], *rest.hits]]
 
 
+async def test_slips_are_forgiven_where_nothing_is_found_without(service: Service) -> None:
+    await service.put(*(entry(f"t{n}", title="password") for n in range(3)))
+    stub = service.stub(both())
+    request = search_pb2.SearchRequest(query="pasword", page_size=2, with_total=True)
+    first = await stub.Search(request)
+    assert first.total == 3
+    request.page_token = first.next_page_token
+    rest = await stub.Search(request)
+    assert sorted(hit.id for hit in [*first.hits, *rest.hits]) == ["t0", "t1", "t2"]
+    await service.put(entry("exact", title="pasword"), tick=2)
+    request.page_token = ""
+    assert [hit.id for hit in (await stub.Search(request)).hits] == ["exact"]
+
+
 async def test_outsider_is_answered_as_by_an_empty_index(service: Service) -> None:
     outsider = service.stub(person_actor("p9", "c9"))
     search = search_pb2.SearchRequest(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from chassis.actors import Actor
 from chassis.texts import check_line
@@ -37,6 +38,9 @@ class Searching:
         if not walls:
             return search_pb2.SearchResponse()
         page = await self._index.search(question, walls, alternatives, actor.name)
+        if not page.hits and question.may_forgive:
+            question = replace(question, forgiving=True)
+            page = await self._index.search(question, walls, alternatives, actor.name)
         return converters.page_to_proto(page)
 
     async def suggest(
