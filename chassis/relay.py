@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 
 from nats.js import api
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
+from opentelemetry.trace import SpanKind
 from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
@@ -121,6 +122,9 @@ class OutboxRelay:
             except (PyMongoError, *OUTAGES) as error:
                 _log.warning("relay: %s", type(error).__name__)
                 await asyncio.sleep(self._poll)
+            except Exception as error:  # a bug must not end what every command waits for
+                _log.error("relay: %s", telemetry.describe(error))
+                await asyncio.sleep(self._poll)
 
     async def _nudge_others(self) -> None:
         if self._said_here and len(self._owned()) < PARTITIONS:
@@ -184,7 +188,23 @@ class OutboxRelay:
         """The stream's sequence of the row; None where the stream did not take it."""
         if not self._leases.holds(row["p"]):
             return None
-        subject, headers, data = to_message(self._service, stored_event(row))
+        trace_parent = row["trace"]
+        if not trace_parent:
+            return await self._put(row)
+        attributes = {"messaging.system": "nats", "messaging.message.id": row["_id"]}
+        with telemetry.span(
+            f"publish {row['type'].rpartition('.')[2]}",
+            kind=SpanKind.PRODUCER,
+            trace_parent=trace_parent,
+            attributes=attributes,
+        ):
+            return await self._put(row)
+
+    async def _put(self, row: Document) -> int | None:
+        event = stored_event(row)
+        if event.trace_parent:
+            event.trace_parent = telemetry.current_trace_parent() or event.trace_parent
+        subject, headers, data = to_message(self._service, event)
         again = f":r{row['gen']}" if row.get("gen") else ""
         headers["Nats-Msg-Id"] = f"{row['_id']}{again}"
         try:

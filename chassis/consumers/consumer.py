@@ -123,7 +123,11 @@ class Consumer:
         measuring = asyncio.create_task(self._measure())
         try:
             while True:
-                await self._turn()
+                try:
+                    await self._turn()
+                except Exception as error:  # a bug must not end it: what is unacked comes again
+                    _log.error("%s: %s", self.name, telemetry.describe(error))
+                    await asyncio.sleep(1)
         finally:
             measuring.cancel()
             await asyncio.gather(measuring, return_exceptions=True)
