@@ -230,18 +230,6 @@ class Bus:
 
         await self._client.subscribe(subject, cb=heard)
 
-    async def listen(self, producer: str, heard: Callable[[StoredEvent], None]) -> None:
-        """Call `heard` with what a producer says from now on, as long as we are connected.
-
-        For caches that forget: nothing is repeated, so `epoch` must be watched too.
-        """
-
-        async def deliver(message: Msg) -> None:
-            with contextlib.suppress(EnvelopeInvalidError):
-                heard(from_message(message.subject, message.headers, message.data))
-
-        await self._client.subscribe(f"evt.{producer}.>", cb=deliver)
-
     async def ensure_stream(self, service: str) -> api.StreamInfo:
         """The service's stream, made or changed to what it should be; says what cannot be."""
         wanted = self._stream(service)

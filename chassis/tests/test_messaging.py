@@ -15,7 +15,6 @@ from chassis.messaging import Bus, BusDownError, EnvelopeInvalidError, from_mess
 from chassis.testing import free_port
 from chassis.testing_events import Stage, eventually
 from guildhall.chassis.v1.event_log_pb2 import StoredEvent
-from guildhall.forum.v1 import domain_events_pb2 as said
 
 
 def event() -> StoredEvent:
@@ -106,19 +105,6 @@ async def test_stream_and_durable_are_made_as_the_contract_says(stage: Stage) ->
     assert consumer.max_deliver == -1
     assert consumer.max_ack_pending == 256
     assert not consumer.backoff
-
-
-async def test_listener_hears_what_is_said_while_it_is_connected(stage: Stage) -> None:
-    bus = await stage.bus()
-    heard: list[tuple[str, int]] = []
-    await bus.listen(stage.says, lambda event: heard.append((event.aggregate_id, event.seq)))
-    stage.relay(bus)
-    await stage.say("t1", said.TopicEdited(), said.TopicClosed())
-
-    async def all_of_it() -> list[tuple[str, int]]:
-        return heard
-
-    await eventually(all_of_it, [("t1", 1), ("t1", 2)])
 
 
 async def test_drifted_config_is_put_right_at_start(stage: Stage) -> None:
