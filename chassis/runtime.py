@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import uvloop
 from grpc import aio
@@ -19,12 +19,13 @@ from pymongo.errors import PyMongoError
 
 from chassis import commands, consumers, dead_letters, outbox, telemetry
 from chassis.commands import Commands
-from chassis.consumers import Consumer
+from chassis.consumers import Consumer, recovery
 from chassis.decisions import Document
 from chassis.domain_events import ProjectionTarget, Subscription
+from chassis.errors import UnavailableError
 from chassis.event_log import EventLogServicer
-from chassis.leases import Leases
-from chassis.messaging import Bus
+from chassis.leases import LeaseLostError, Leases
+from chassis.messaging import Bus, StreamLimits
 from chassis.mongo import Database, Repository, connect, ensure_indexes, migrate
 from chassis.mongo import database as open_database
 from chassis.operations import OperationsServicer
@@ -48,6 +49,8 @@ Job = Callable[[], Awaitable[None]]
 
 STORE_PATIENCE = 60.0  # seconds a starting service waits for its store
 RPC_GRACE = 25.0  # seconds running RPCs get when the service stops
+_RECONCILE = 86_400.0  # seconds between reconciliations; the first is at the start
+_AGAIN = 30.0  # seconds until a job that failed is tried again
 _READY_CHECK = 1.0  # seconds between looks at the store
 
 _log = logging.getLogger(__name__)
@@ -71,7 +74,16 @@ class Process:
         self.settings = settings
         self.database = database
         self.leases = Leases(database, observation=settings.lease_observation)
-        self.bus = Bus(settings.nats_url, name=name)
+        self.bus = Bus(
+            settings.nats_url,
+            name=name,
+            limits=StreamLimits(
+                replicas=settings.stream_replicas,
+                max_bytes=settings.stream_max_bytes,
+                max_age=settings.stream_max_age,
+            ),
+            monitor_url=settings.nats_monitor_url,
+        )
         self._relay = OutboxRelay(database, self.bus, name, observation=settings.lease_observation)
         self.commands = Commands(database, committed=self._relay.wake)
         self.channels = Channels(
@@ -117,27 +129,42 @@ class Process:
         return self._rebuild
 
     def _event_log(self, producer: str) -> EventLogServiceAsyncStub:
-        stub = self.client(EventLogServiceStub, producer)
-        return cast("EventLogServiceAsyncStub", stub)
+        return self.client(EventLogServiceStub, producer)
 
     def beside(self, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run this beside the RPCs; if it ends before the service does, the service stops."""
         self._background.append(run)
 
     def every(self, seconds: float, job: Job, name: str) -> None:
-        """Run a job again and again, in one replica at a time; a failure is logged."""
+        """Run a job again and again, in one replica of all; sooner after a failure."""
 
         async def repeat() -> None:
             while True:
-                try:
-                    async with self.leases.try_hold(f"job:{name}") as ours:
-                        if ours:
-                            await job()
-                except Exception as error:
-                    _log.error("job %s: %s", name, telemetry.describe(error))
-                await asyncio.sleep(seconds)
+                with contextlib.suppress(LeaseLostError):
+                    async with self.leases.hold(f"job:{name}"):
+                        while True:
+                            done = await attempt()
+                            await asyncio.sleep(seconds if done else min(seconds, _AGAIN))
+
+        async def attempt() -> bool:
+            try:
+                await job()
+            except UnavailableError as outage:
+                _log.warning("job %s: %s", name, outage)
+                return False
+            except Exception as error:
+                _log.error("job %s: %s", name, telemetry.describe(error))
+                return False
+            return True
 
         self.beside(repeat)
+
+    async def _reconcile(self) -> None:
+        """Hear what was lost without a trace; the last of the nets below the bus."""
+        for consumer in self._consumers:
+            found = await recovery.reconcile(consumer, self._event_log(consumer.producer))
+            if found:
+                _log.warning("reconciled %d domain events of %s", found, consumer.producer)
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then drain. Raises what a background task died of."""
@@ -146,6 +173,8 @@ class Process:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         add_EventLogServiceServicer_to_server(EventLogServicer(self.database), self.server)
+        if self._consumers:
+            self.every(_RECONCILE, self._reconcile, "reconcile")
         operations = OperationsServicer(
             self.database, self._consumers, event_log=self._event_log, rebuild=self._rebuild
         )

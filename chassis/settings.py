@@ -16,6 +16,10 @@ class ServiceSettings(BaseSettings):
     metrics_listen: str = ""
     mongo_uri: str = "mongodb://127.0.0.1:27017/?replicaSet=rs0"
     nats_url: str = "nats://127.0.0.1:4222"
+    nats_monitor_url: str = ""  # where given, a lazy sync_interval is warned of
+    stream_replicas: int = 1  # 3 in production
+    stream_max_bytes: int = 1 << 30
+    stream_max_age: float = 14 * 86_400  # seconds
     signing_key_file: Path  # this part's private Ed25519 key, PEM
     trusted_keys_file: Path  # JSON: part's name -> public JWK
     otlp_endpoint: str = ""

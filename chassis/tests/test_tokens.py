@@ -109,7 +109,7 @@ BAD = {
     "audience list": token(aud=["forum", "directory"]),
     "no audience": token(aud=None),
     "expired": token(iat=_NOW - 200, exp=_NOW - 140),
-    "issued in the future": token(iat=_NOW + 30, exp=_NOW + 80),
+    "issued in the future": token(iat=_NOW + 3600, exp=_NOW + 3650),
     "lives too long": token(exp=_NOW + 86400),
     "no expiry": token(exp=None),
     "no issue time": token(iat=None),
