@@ -29,6 +29,7 @@ HEARTBEAT = 0.25  # seconds between heartbeats
 SILENCE = 1.0  # seconds without one until nothing is believed
 QUARANTINE = 2.0  # seconds after a silence until anything is believed: producers reconnect too
 _MOST = 10_000
+_Pending = tuple[int, bool, str, str]  # epoch, provision, issuer, subject
 
 
 class Announcements(Protocol):
@@ -57,7 +58,7 @@ class Actors:
         self._directory = directory
         self._bus = bus
         self._entries: dict[tuple[str, str], _Entry] = {}
-        self._pending: dict[tuple[int, str, str], asyncio.Task[Caller]] = {}
+        self._pending: dict[_Pending, asyncio.Task[Caller]] = {}
         self._epoch = 0  # grows whenever the cache is dropped
         self._heard = float("-inf")  # the last heartbeat
         self._believe_from = float("inf")
@@ -90,8 +91,8 @@ class Actors:
         now = time.monotonic()
         return now - self._heard <= SILENCE and now >= self._believe_from
 
-    async def caller(self, identity: Identity, session_id: str = "") -> Caller:
-        """Who it is, as of now; the person is provisioned at the first sign-in.
+    async def caller(self, identity: Identity, *, provision: bool = True) -> Caller:
+        """Who it is, as of now; by a token of the issuer the person may be provisioned.
 
         Refuses with UNAUTHENTICATED, PERSON_DEACTIVATED, UNAVAILABLE.
         """
@@ -99,30 +100,28 @@ class Actors:
         entry = self._entries.get(key)
         if entry is not None and self.trusted and time.monotonic() < entry.until:
             telemetry.ACTORS.labels("hit").inc()
-            caller = entry.caller
-        else:
-            telemetry.ACTORS.labels("miss").inc()
-            caller = await self._shared(key, identity)
-        if session_id:
-            return Caller(caller.actor, caller.display_name, session_id)
-        return caller
+            return entry.caller
+        telemetry.ACTORS.labels("miss").inc()
+        return await self._shared(key, identity, provision)
 
-    async def _shared(self, key: tuple[str, str], identity: Identity) -> Caller:
+    async def _shared(self, key: tuple[str, str], identity: Identity, provision: bool) -> Caller:
         """One question to the directory, however many requests wait for the answer."""
-        pending_key = (self._epoch, *key)
+        pending_key = (self._epoch, provision, *key)
         task = self._pending.get(pending_key)
         if task is None:
-            task = asyncio.create_task(self._ask(key, identity, self._epoch))
+            task = asyncio.create_task(self._ask(key, identity, self._epoch, provision))
             self._pending[pending_key] = task
             task.add_done_callback(lambda done: self._asked(pending_key, done))
         return await asyncio.shield(task)
 
-    def _asked(self, pending_key: tuple[int, str, str], done: asyncio.Task[Caller]) -> None:
+    def _asked(self, pending_key: _Pending, done: asyncio.Task[Caller]) -> None:
         self._pending.pop(pending_key, None)
         if not done.cancelled():
             done.exception()  # everyone who waited may have gone away
 
-    async def _ask(self, key: tuple[str, str], identity: Identity, epoch: int) -> Caller:
+    async def _ask(
+        self, key: tuple[str, str], identity: Identity, epoch: int, provision: bool
+    ) -> Caller:
         asked = time.time()
         try:
             response = await self._directory.ResolveActor(
@@ -132,6 +131,8 @@ class Actors:
         except DomainError as error:
             if reason_of(error) != "PERSON_NOT_FOUND":
                 raise
+            if not provision:
+                raise UnauthenticatedError("sign in again") from None
             said = await self.sign_in(identity)
         caller = Caller(to_actor(said), said.display_name)
         lifetime = LIFETIME

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from chassis.errors import DomainError
 from gateway.context import Caller
-from gateway.endpoint import GraphQLEndpoint, Parts, Receive, Scope, Send
+from gateway.endpoint import GraphQLEndpoint, Parts, Receive, Scope, Send, session_caller
 from gateway.signin import SignIn
 from gateway.web import API_POLICY, cookie
 
@@ -138,10 +138,7 @@ class Gateway:
         if not secret:
             return None
         try:
-            session = await self._parts.sessions.find(secret)
-            if session is None:
-                return None
-            return await self._parts.actors.caller(session.identity, session.id)
+            return await session_caller(self._parts, secret)
         except DomainError:
             return None
 

@@ -168,10 +168,7 @@ class GraphQLEndpoint:
         if not secret:
             return None
         self._check_forgery(connection)
-        session = await parts.sessions.find(secret)
-        if session is None:
-            return None
-        return await parts.actors.caller(session.identity, session.id)
+        return await session_caller(parts, secret)
 
     def _check_forgery(self, connection: HTTPConnection) -> None:
         """A session counts only in requests of our own pages."""
@@ -180,6 +177,18 @@ class GraphQLEndpoint:
             raise _HttpError(403, "CSRF_REFUSED", problem)
         if not self._parts.site.from_our_pages(connection):
             raise _HttpError(403, "CSRF_REFUSED", "the request comes from another site")
+
+
+async def session_caller(parts: Parts, secret: str) -> Caller | None:
+    """The person of a session; None where it ended, or its identity is another person's now.
+
+    Refuses with UNAUTHENTICATED where the identity is nobody's any more.
+    """
+    session = await parts.sessions.find(secret)
+    if session is None:
+        return None
+    caller = await parts.actors.caller(session.identity, provision=False)
+    return caller if caller.actor.person_id == session.person_id else None
 
 
 def _trace_id(span: Span) -> str:

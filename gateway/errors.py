@@ -88,7 +88,8 @@ def _field_error(error: GraphQLError, trace_id: str) -> Json:
     if isinstance(original, DomainError) and not isinstance(original, PeerFailedError):
         formatted["message"] = str(original)[:_MAX_MESSAGE]
         formatted["extensions"] = refusal(original)
-    elif original is None and error.path is None:
+    elif original is None and (error.path is None or error.message.startswith("Argument ")):
+        # the library's own: a variable's null where an argument takes none
         formatted["extensions"] = {"code": BAD_USER_INPUT, **(error.extensions or {})}
     else:
         formatted |= masked(original or error, trace_id)

@@ -118,7 +118,6 @@ class SignIn:
             return _refusal(str(refused), 400)
         except DomainError as error:
             return self._refused(issuer, error)
-        self._actors.drop()
         if old := cookie(request, self._site.session_cookie):
             await self._sessions.revoke(old)
         secret = await self._sessions.create(to_actor(said).person_id, identity)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -107,15 +105,6 @@ HOSTILE = {
     "a schema": "type Query { a: Int }",
     "a subscription": "subscription { viewer { isOperator } }",
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _as_in_the_process() -> Iterator[None]:
-    """The gateway freezes what it has loaded, so that collections stay short."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.mark.parametrize("name", HOSTILE)

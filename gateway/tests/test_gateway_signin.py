@@ -22,6 +22,10 @@ SAME = {"x-requested-with": "guildhall", "sec-fetch-site": "same-origin"}
 VIEWER = {"query": "{ viewer { isOperator } }"}
 
 
+def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+
+
 def query_of(response: httpx2.Response) -> dict[str, str]:
     return {k: v[0] for k, v in parse_qs(urlsplit(response.headers["location"]).query).items()}
 
@@ -346,7 +350,7 @@ async def test_revocation_elsewhere_holds_within_five_seconds(house: House) -> N
 )
 async def test_odd_cookies_are_nobody(house: House, cookie: str) -> None:
     response = await house.http.post(
-        "/graphql", json=VIEWER, headers=[*SAME.items(), ("cookie", cookie)]
+        "/graphql", json=VIEWER, headers=_raw({**SAME, "cookie": cookie})
     )
     assert response.json()["data"]["viewer"] is None
 
@@ -372,3 +376,14 @@ async def test_nothing_of_a_login_is_stored_readable(house: House) -> None:
     rows = (await stored(house.parts.sessions._database))["logins"]
     assert asked["state"] not in str(rows)
     assert house.http.cookies["login"] not in str(rows)
+
+
+async def test_a_session_whose_identity_is_nobodys_or_anothers_is_over(house: House) -> None:
+    await sign_in(house)
+    house.directory.known["s1"] = "p2"
+    assert await viewer(house) is None
+    del house.directory.known["s1"]
+    calls = house.directory.calls["SignIn"]
+    response = await house.http.post("/graphql", json=VIEWER, headers=SAME)
+    assert response.status_code == 401
+    assert house.directory.calls["SignIn"] == calls
