@@ -248,7 +248,8 @@ class Commands:
             answers.extend((command, self._decide(batch, command, seen)) for command in todo)
             if not batch.empty:
                 span.set_attribute("guildhall.transaction.commands", len(todo))
-                await batch.commit(min(command.until for command in todo))
+                # The latest: one that is nearly out of time must not take its neighbours with it.
+                await batch.commit(max(command.until for command in todo))
                 telemetry.TRANSACTION_COMMANDS.observe(len(todo))
                 if batch.event_count:
                     self._committed()
