@@ -42,8 +42,9 @@ async def main() -> None:
                 ("directory", consumers.DIRECTORY),
             ):
                 process.subscribe(Subscription(producer, handlers, project=projector.project))
-            jobs = SearchJobs(index, process.projections(projector))
+            jobs = SearchJobs(index, projector, process.projections(projector))
             process.every(5, jobs.ensure_index, "ensure_index")
+            process.every(600, jobs.refresh_workforces, "refresh_workforces")
             process.every(3600, jobs.purge_tombstones, "purge_tombstones")
             servicer = SearchServicer(
                 Searching(repository, index), SynonymUseCases(process.commands, repository)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, timedelta
 
+from chassis.errors import UnavailableError
 from chassis.rebuild import Rebuild, RebuildRunningError
 from services.search.domain.questions import SearchUnavailableError
 from services.search.repository.index import SearchIndex
+from services.search.use_cases.projecting import Projector
 
 TOMBSTONES_KEPT = timedelta(hours=24)  # far longer than any write can be late
 
@@ -17,8 +19,9 @@ _log = logging.getLogger(__name__)
 class SearchJobs:
     """Each may run again at any time."""
 
-    def __init__(self, index: SearchIndex, rebuild: Rebuild) -> None:
+    def __init__(self, index: SearchIndex, projector: Projector, rebuild: Rebuild) -> None:
         self._index = index
+        self._projector = projector
         self._rebuild = rebuild
         self._engine = ""
 
@@ -51,3 +54,10 @@ class SearchJobs:
             return
         if deleted:
             _log.info("%d tombstones purged", deleted)
+
+    async def refresh_workforces(self) -> None:
+        """Take out who is a member or partner no longer because a date has come."""
+        try:
+            await self._projector.refresh_workforces()
+        except UnavailableError as error:
+            _log.warning("%s", error)

@@ -121,6 +121,13 @@ class SearchRepository:
         query = {"community_id": community_id, "company_id": company_id}
         return [row["person_id"] async for row in self._database.memberships.find(query)]
 
+    async def find_workforces(self) -> dict[str, list[str]]:
+        """For each community the companies that people were ever members for."""
+        grouped = await self._database.memberships.aggregate(
+            [{"$group": {"_id": "$community_id", "companies": {"$addToSet": "$company_id"}}}]
+        )
+        return {row["_id"]: sorted(row["companies"]) async for row in grouped}
+
     async def get_synonyms(self, community_id: str) -> tuple[Synonyms | None, int]:
         """A community's synonyms and their version; None and 0 where it never had any."""
         document = await self._database.synonyms.find_one(

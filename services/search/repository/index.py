@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import html
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -23,10 +23,9 @@ from opensearchpy.serializer import JSONSerializer
 from opentelemetry.trace import SpanKind
 
 from chassis import telemetry
-from services.search.domain.entries import Entry, Kind, Place, Tombstone
+from services.search.domain.entries import Entry, Tombstone
 from services.search.domain.questions import (
     Alternatives,
-    Found,
     IndexMissingError,
     Page,
     Question,
@@ -34,9 +33,14 @@ from services.search.domain.questions import (
     Suggested,
     Walls,
 )
+from services.search.repository.documents import (
+    Document,
+    chunks,
+    found_of,
+    is_behind,
+    place_of,
+)
 from services.search.repository.queries import (
-    MARK,
-    UNMARK,
     milliseconds,
     search_body,
     suggest_body,
@@ -50,11 +54,9 @@ from services.search.repository.schema import (
     write_alias,
 )
 
-Document = dict[str, Any]
-
 READ_TIMEOUT = 2.5  # seconds; the engine itself is told 2
 WRITE_TIMEOUT = 20.0
-_MOST_DOCUMENTS, _MOST_BYTES = 500, 4 << 20  # of one bulk
+_FEW, _PAUSE = 20, 0.1
 _OUTAGES = {429, 500, 502, 503, 504}
 
 
@@ -109,6 +111,7 @@ class SearchIndex:
         refresh_interval: str = "250ms",
     ) -> None:
         self._client = client
+        self._shown = 0.0  # when a few documents last were
         self._engine: Engine | None = None
         self._alias = alias
         self._shards = shards
@@ -189,13 +192,24 @@ class SearchIndex:
         Where a document with a later tick is there already, it stays.
         """
         written = 0
-        for chunk in _chunks(write_alias(self._alias, generation), tick, entries):
+        for chunk in chunks(write_alias(self._alias, generation), tick, entries):
+            params = {"require_alias": "true", "refresh": self._refresh(len(entries))}
             with telemetry.span("index.bulk", kind=SpanKind.CLIENT), _outages():
                 answer = await self._client.bulk(
-                    body=chunk, params={"require_alias": "true"}, request_timeout=WRITE_TIMEOUT
+                    body=chunk, params=params, request_timeout=WRITE_TIMEOUT
                 )
             written += _check_bulk(answer)
         return written
+
+    def _refresh(self, count: int) -> str:
+        """Few documents are shown at once, ten times a second at most; more wait for the interval,
+        so that an import makes no more segments than it must.
+        """
+        now = time.monotonic()
+        if count > _FEW or now - self._shown < _PAUSE:
+            return "false"
+        self._shown = now
+        return "true"
 
     async def search(
         self, question: Question, walls: Walls, alternatives: Alternatives, reader: str
@@ -211,9 +225,9 @@ class SearchIndex:
         answer = await self._search(body, walls, reader)
         hits = answer["hits"]["hits"]
         if rounded:
-            hits = [hit for hit in hits if _is_behind(hit, question.after)]
+            hits = [hit for hit in hits if is_behind(hit, question.after)]
         return Page(
-            tuple(_found(hit) for hit in hits[: question.size]),
+            tuple(found_of(hit) for hit in hits[: question.size]),
             more=len(hits) > question.size,
             forgiving=question.forgiving,
             total=answer["hits"]["total"]["value"] if question.with_total else 0,
@@ -227,7 +241,7 @@ class SearchIndex:
         """Titles and names that begin so, best first; some may say the same."""
         answer = await self._search(suggest_body(prefix, walls), walls, reader)
         return [
-            Suggested(_place(hit["fields"]), hit["_source"]["suggest"])
+            Suggested(place_of(hit["fields"]), hit["_source"]["suggest"])
             for hit in answer["hits"]["hits"]
         ]
 
@@ -293,59 +307,6 @@ def _outages() -> Iterator[None]:
         raise
 
 
-def _chunks(target: str, tick: int, entries: Sequence[Entry | Tombstone]) -> Iterator[bytes]:
-    lines: list[bytes] = []
-    size = 0
-    now = milliseconds(datetime.now(UTC))
-    for entry in entries:
-        place = entry.place
-        action = {
-            "_index": target,
-            "_id": place.key,
-            "routing": place.community_id,
-            "version": tick,
-            "version_type": "external_gte",
-        }
-        lines += (orjson.dumps({"index": action}), orjson.dumps(_document(entry, now)))
-        size += len(lines[-1])
-        if len(lines) >= 2 * _MOST_DOCUMENTS or size >= _MOST_BYTES:
-            yield b"\n".join(lines) + b"\n"
-            lines, size = [], 0
-    if lines:
-        yield b"\n".join(lines) + b"\n"
-
-
-def _document(entry: Entry | Tombstone, now: int) -> Document:
-    place = entry.place
-    document: Document = {
-        "key": place.key,
-        "kind": place.kind,
-        "community_id": place.community_id,
-        "id": place.id,
-        "source_version": entry.source_version,
-        "write_time": now,
-    }
-    if isinstance(entry, Tombstone):
-        return {**document, "deleted": True}
-    document |= {
-        "deleted": False,
-        "read_keys": list(entry.read_keys),
-        "time": milliseconds(entry.time),
-        "title": entry.title,
-        "name": entry.name,
-        "suggest": entry.title or entry.name,
-        "body": entry.body,
-        "tags": list(entry.tags),
-        "author_id": entry.author_id,
-        "space_id": entry.space_id,
-        "topic_id": entry.topic_id,
-        "unanswered": entry.unanswered,
-    }
-    if place.kind is Kind.TOPIC:
-        document["tag_words"] = list(entry.tags)
-    return {name: value for name, value in document.items() if value not in ("", [])}
-
-
 def _check_bulk(answer: Document) -> int:
     """How many were written. A later version that is there is fine; a missing index an outage."""
     written = 0
@@ -360,32 +321,3 @@ def _check_bulk(answer: Document) -> int:
         elif result["status"] != 409:
             raise RuntimeError(f"{result['_id']} was refused: {result['error']['type']}")
     return written
-
-
-def _is_behind(hit: Document, after: tuple[float | int, str] | None) -> bool:
-    if after is None:
-        return True
-    score, key = hit["sort"]
-    return bool((-score, key) > (-after[0], after[1]))
-
-
-def _place(fields: Document) -> Place:
-    return Place(Kind(fields["kind"][0]), fields["community_id"][0], fields["id"][0])
-
-
-def _found(hit: Document) -> Found:
-    fields, marked = hit["fields"], hit.get("highlight", {})
-    return Found(
-        _place(fields),
-        topic_id=next(iter(fields.get("topic_id", ())), ""),
-        score=hit["_score"] or 0.0,
-        order=tuple(hit["sort"]),
-        title_highlight=_safe(marked.get("title") or marked.get("name")),
-        body_highlight=_safe(marked.get("body")),
-    )
-
-
-def _safe(fragments: Sequence[str] | None) -> str:
-    """All text escaped, then our marks: no engine is trusted with that."""
-    escaped = html.escape(" … ".join(fragments or ()))
-    return escaped.replace(MARK, "<mark>").replace(UNMARK, "</mark>")

@@ -139,13 +139,21 @@ class Directory(directory_pb2_grpc.DirectoryServiceServicer):
             members=[self.members[key] for key in keys if key in self.members]
         )
 
-    async def BatchGetCompanies(
-        self, request: directory_pb2.BatchGetCompaniesRequest, context: Context
-    ) -> directory_pb2.BatchGetCompaniesResponse:
+    async def ListCompanies(
+        self, request: directory_pb2.ListCompaniesRequest, context: Context
+    ) -> directory_pb2.ListCompaniesResponse:
+        """Two a page, so that there are pages."""
         require_actor().require_service("search")
-        keys = [(request.community_id, company) for company in request.company_ids]
-        return directory_pb2.BatchGetCompaniesResponse(
-            companies=[self.companies[key] for key in keys if key in self.companies]
+        after = decode_page_token(request.page_token, str)[0] if request.page_token else ""
+        mine = sorted(
+            id_
+            for community, id_ in self.companies
+            if community == request.community_id and id_ > after
+        )
+        more = len(mine) > 2
+        return directory_pb2.ListCompaniesResponse(
+            companies=[self.companies[request.community_id, id_] for id_ in mine[:2]],
+            next_page_token=encode_page_token(mine[1]) if more else "",
         )
 
 

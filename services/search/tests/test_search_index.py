@@ -355,3 +355,16 @@ async def test_what_is_written_is_found_within_the_refresh_interval(index: Searc
             pytest.fail("not found within a second")
     finally:
         await quick.drop(1)
+
+
+@pytest.mark.opensearch
+async def test_few_documents_are_found_at_once_many_with_the_next_refresh(
+    index: SearchIndex,
+) -> None:
+    await index.put(1, 1, [entry(title="plan")])
+    assert ids(await search(index, ask("plan"))) == ["t1"]
+    await asyncio.sleep(0.15)
+    await index.put(1, 1, [entry(f"m{n}", title="many") for n in range(21)])
+    assert ids(await search(index, ask("many"))) == []
+    await index.refresh()
+    assert len(ids(await search(index, ask("many", size=50)))) == 21

@@ -122,11 +122,16 @@ async def test_end_of_an_enrolment_ends_its_members_whose_version_stays(world: W
         (Change.MEMBERSHIP, membership("p3", "co2")),
     )
     assert await found(world) == ["p1", "p2", "p3"]
+    for company in ("co0", "co1", "co2", "co3", "co4"):
+        world.directory.companies["c1", company] = factories.company(company)
+    await project(world, (Change.WORKFORCE, "co1"), (Change.COMPANY, "co4"))
+    assert await found(world) == ["co1", "co4", "p1", "p2", "p3"]
+    del world.directory.companies["c1", "co1"]
     former = directory_pb2.MEMBER_STATE_FORMER
     for person in ("p1", "p2"):
         world.directory.members["c1", person] = factories.member(person, state=former)
     await project(world, (Change.WORKFORCE, "co1"))
-    assert await found(world) == ["p3"]
+    assert await found(world) == ["co4", "p3"]
 
 
 async def test_late_write_of_what_was_fetched_before_loses(world: World) -> None:

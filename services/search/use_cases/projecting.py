@@ -132,6 +132,17 @@ class Projector:
                 raise IndexLostError from None
             raise
 
+    async def refresh_workforces(self) -> None:
+        """Make companies and members anew everywhere: an enrolment that ends by its date says no
+        domain event.
+        """
+        generation = await self._index.live_generation()
+        if generation is None:
+            return
+        for community_id, companies in (await self._repository.find_workforces()).items():
+            changes = [Projection(Change.WORKFORCE, community_id, id_) for id_ in companies]
+            await self.project(generation, changes)
+
     async def _wanted(self, projections: Iterable[Projection]) -> dict[str, _Wanted]:
         wanted: dict[str, _Wanted] = defaultdict(_Wanted)
         for projection in projections:
@@ -227,18 +238,23 @@ class Projector:
         ]
 
     async def _companies(self, community_id: str, of: _Wanted) -> list[Entry | Tombstone]:
-        async def fetch(ids: list[str]) -> Sequence[directory_pb2.Company]:
-            request = directory_pb2.BatchGetCompaniesRequest(
-                community_id=community_id, company_ids=ids
-            )
-            return (await self._directory.BatchGetCompanies(request)).companies
-
-        companies = await _in_batches(of.companies, _PEOPLE_BATCH, fetch)
-        gone = of.companies - {company.id for company in companies}
-        return [
-            *(converters.company_entry(company, community_id) for company in companies),
-            *_tombstones(Kind.COMPANY, community_id, gone),
-        ]
+        """Only the list tells who is enrolled now; companies change rarely and are few."""
+        if not of.companies:
+            return []
+        request = directory_pb2.ListCompaniesRequest(
+            community_id=community_id, page_size=_PEOPLE_BATCH
+        )
+        found: dict[str, Entry | Tombstone] = {}
+        while True:
+            response = await self._directory.ListCompanies(request)
+            for company in response.companies:
+                if company.id in of.companies:
+                    found[company.id] = converters.company_entry(company, community_id)
+            if not response.next_page_token:
+                break
+            request.page_token = response.next_page_token
+        gone = of.companies - found.keys()
+        return [*found.values(), *_tombstones(Kind.COMPANY, community_id, gone)]
 
 
 async def _in_batches(
