@@ -19,10 +19,7 @@ _COMPANIES = (
     ("kestrel", "PARTNER", "Kestrel", "Integrator for hospitals and harbours."),
     ("lumen", "PARTNER", "Lumen", "Reseller and managed services."),
 )
-_VIEWER = (
-    "query Viewer { viewer { person { id }"
-    " communities(first: 100) { edges { node { id slug } } } } }"
-)
+_VIEWER = "query Viewer { viewer { person { id } memberships { community { id } } } }"
 
 
 def issuers() -> dict[str, str]:
@@ -106,7 +103,7 @@ async def _enrol(
 async def _member(client: DemoClient, community: str, email: str, roles: list[str]) -> None:
     """The person signs in once, so that the directory knows them, then becomes a member."""
     viewer = (await client.query(email, _VIEWER))["viewer"]
-    joined = {edge["node"]["id"] for edge in viewer["communities"]["edges"]}
+    joined = {membership["community"]["id"] for membership in viewer["memberships"]}
     if community in joined:  # by the enrolment's auto_join, or at an earlier start
         return
     await client.mutate(

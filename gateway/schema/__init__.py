@@ -5,21 +5,51 @@ from __future__ import annotations
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from gateway.schema.administration import AdministrationQuery
+from gateway.schema.administration_mutations import (
+    CompanyMutation,
+    MemberMutation,
+    PersonMutation,
+)
 from gateway.schema.directory import DirectoryQuery
 from gateway.schema.forum import ForumQuery
 from gateway.schema.forum_mutations import ReplyMutation, SpaceMutation, TopicMutation
 from gateway.schema.imports import ImportMutation
+from gateway.schema.moderation import ModerationQuery
+from gateway.schema.moderation_mutations import ModerationMutation
+from gateway.schema.operations import OperationsMutation, OperationsQuery
 from gateway.schema.scalars import SCALARS, attribute
+from gateway.schema.search import SearchMutation, SearchQuery
 from gateway.schema.viewer import ViewerMutation, ViewerQuery
 
 
 @strawberry.type(description="What one can ask. Nothing but viewer is answered to nobody.")
-class Query(ViewerQuery, DirectoryQuery, ForumQuery):
+class Query(
+    ViewerQuery,
+    DirectoryQuery,
+    ForumQuery,
+    SearchQuery,
+    ModerationQuery,
+    AdministrationQuery,
+    OperationsQuery,
+):
     """Reads."""
 
 
 @strawberry.type(description="What one can do, one thing a request.")
-class Mutation(ViewerMutation, SpaceMutation, TopicMutation, ReplyMutation, ImportMutation):
+class Mutation(
+    ViewerMutation,
+    SpaceMutation,
+    TopicMutation,
+    ReplyMutation,
+    ImportMutation,
+    SearchMutation,
+    ModerationMutation,
+    CompanyMutation,
+    PersonMutation,
+    MemberMutation,
+    OperationsMutation,
+):
     """Writes."""
 
 

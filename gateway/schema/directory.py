@@ -21,6 +21,7 @@ from gateway.schema.scalars import (
     TrustLevel,
     unset_is_null,
 )
+from gateway.schema.staff import CommunityForStaff, CompanyForStaff, PersonForStaff
 from guildhall.directory.v1 import directory_pb2
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _LazyTopic = Annotated["Topic", strawberry.lazy("gateway.schema.forum")]
 
 
 @strawberry.type(description="A human, once on the platform. People see only themselves so.")
-class Person(CommunityNode):
+class Person(PersonForStaff, CommunityNode):
     """directory.Person."""
 
     display_name: str = strawberry.field(description="How others see the person.")
@@ -53,7 +54,7 @@ class Person(CommunityNode):
 
 
 @strawberry.type(description="A partner firm or a vendor.")
-class Company(CommunityNode):
+class Company(CompanyForStaff, CommunityNode):
     """directory.Company."""
 
     name: str = strawberry.field(description="Its name.")
@@ -117,7 +118,7 @@ class Member(CommunityNode):
 
 
 @strawberry.type(description="One vendor's programme community; nothing passes its wall.")
-class Community(CommunityNode):
+class Community(CommunityForStaff, CommunityNode):
     """directory.Community."""
 
     slug: str = strawberry.field(description="Its name in addresses.")

@@ -191,14 +191,29 @@ class House:
         }
 
 
+@pytest.fixture
+def directory() -> DirectoryStandIn:
+    return DirectoryStandIn()  # type: ignore[abstract]
+
+
+@pytest.fixture
+def forum() -> ForumStandIn:
+    return ForumStandIn()  # type: ignore[abstract]
+
+
 @pytest_asyncio.fixture
 async def house(
-    database: Database, loopback: Loopback, issuer: IssuerStandIn, issuers: Issuers
+    database: Database,
+    loopback: Loopback,
+    issuer: IssuerStandIn,
+    issuers: Issuers,
+    directory: DirectoryStandIn,
+    forum: ForumStandIn,
 ) -> AsyncIterator[House]:
-    directory, forum = DirectoryStandIn(), ForumStandIn()  # type: ignore[abstract]
     await loopback.serve("directory", add_directory(directory))
     await loopback.serve("forum", add_forum(forum))
-    loopback.addresses.update(moderation="127.0.0.1:1", search="127.0.0.1:1")
+    for absent in ("moderation", "search"):  # where no other fixture serves them
+        loopback.addresses.setdefault(absent, "127.0.0.1:1")
     channels = Channels(
         TokenSigner("gateway", loopback.key("gateway")),
         loopback.addresses.__getitem__,

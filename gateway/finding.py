@@ -1,0 +1,180 @@
+"""Pages of hits: what search found, shown as far as its owners still show it to the person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway import batches
+from gateway.context import Context
+from gateway.loaders import FAILURES, Choice, Key, Reference, fetch_choice
+from gateway.pages import Page, load_page
+from guildhall.search.v1 import search_pb2
+
+
+def _of(kind: int, batch: Any) -> Reference:
+    def key(row: Any) -> Key | None:
+        return (row.community_id, row.id) if row.kind == kind else None
+
+    return Reference(batch, key)
+
+
+OBJECT = Choice(
+    {
+        "Topic": _of(search_pb2.KIND_TOPIC, batches.topics),
+        "Reply": _of(search_pb2.KIND_REPLY, batches.replies),
+        "Member": _of(search_pb2.KIND_MEMBER, batches.members),
+        "Company": _of(search_pb2.KIND_COMPANY, batches.companies),
+        "Space": _of(search_pb2.KIND_SPACE, batches.spaces),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundEdge:
+    """The source of SearchEdge."""
+
+    page: FoundPage
+    index: int
+    hit: search_pb2.Hit
+
+    @property
+    def kind(self) -> int:
+        """Of what."""
+        return self.hit.kind
+
+    @property
+    def community_id(self) -> str:
+        """Where."""
+        return self.hit.community_id
+
+    @property
+    def id(self) -> str:
+        """Which."""
+        return self.hit.id
+
+    @property
+    def score(self) -> float:
+        """How well it matches."""
+        return self.hit.score
+
+    @property
+    def cursor(self) -> str:
+        """Signed for this search."""
+        return self.page.cursor(self.index)
+
+    @property
+    def title_highlight(self) -> str | None:
+        """Only with its object: what the owner does not show is not quoted."""
+        return self.hit.title_highlight or None if self._shown else None
+
+    @property
+    def body_highlight(self) -> str | None:
+        """As title_highlight."""
+        return self.hit.body_highlight or None if self._shown else None
+
+    @property
+    def _shown(self) -> bool:
+        try:
+            return self.page.context.tables.choice(OBJECT, self) is not None
+        except FAILURES:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class FoundValue:
+    """The source of SearchFacetValue; the community id is empty for other facets."""
+
+    value: str
+    count: int
+    community_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFacet:
+    """The source of SearchFacet."""
+
+    name: str
+    values: list[FoundValue]
+
+
+@dataclass(slots=True)
+class FoundPage(Page):
+    """The source of SearchConnection."""
+
+    facets: Sequence[FoundFacet] | None = None
+
+    @property
+    def edges(self) -> list[FoundEdge]:  # type: ignore[override]
+        """Only hits that their owners still show, or could not be asked about."""
+        return [FoundEdge(self, index, hit) for index, hit in enumerate(self.rows)]
+
+    @property
+    def end_cursor(self) -> str | None:
+        """Behind all that was looked at, shown or not: the search goes on there."""
+        if self.next_page_token:
+            return self.context.cursor_key.sign(self.scope, self.next_page_token)
+        return self.cursor(len(self.rows) - 1) if self.rows else None
+
+
+async def find(
+    context: Context,
+    request: search_pb2.SearchRequest,
+    first: int,
+    after: str | None,
+    *,
+    with_edges: bool,
+) -> FoundPage:
+    """One search, then the owners of what was found: one RPC a kind and community, in parallel."""
+    response = search_pb2.SearchResponse()
+
+    async def fetch(size: int, page_token: str) -> tuple[Sequence[search_pb2.Hit], str]:
+        request.page_size, request.page_token = size, page_token
+        response.CopyFrom(await context.call(context.services.search.Search, request))
+        return response.hits, response.next_page_token
+
+    page = await load_page(context, _name(request), first, after, fetch, lambda hit: hit.page_token)
+    found = FoundPage(
+        context,
+        page.scope,
+        page.rows,
+        page.next_page_token,
+        page.token,
+        page.after,
+        total_count=response.total if request.with_total else None,
+    )
+    if with_edges and found.rows:
+        await fetch_choice(context, OBJECT, found.edges)
+        found.rows = [edge.hit for edge in found.edges if not _gone(edge)]
+    if request.with_facets:
+        found.facets = [_facet(facet) for facet in response.facets]
+    return found
+
+
+def _name(request: search_pb2.SearchRequest) -> str:
+    """The list's name: all that changes which hits there are, and nothing else."""
+    plain = search_pb2.SearchRequest()
+    plain.CopyFrom(request)
+    for field in ("with_facets", "with_highlights", "with_total"):
+        plain.ClearField(field)
+    return f"SearchRequest:{plain.SerializeToString(deterministic=True).hex()}"
+
+
+def _gone(edge: FoundEdge) -> bool:
+    """The owner was asked and shows no such thing; kinds we do not know are not shown either."""
+    try:
+        return edge.page.context.tables.choice(OBJECT, edge) is None
+    except FAILURES:
+        return False
+
+
+def _facet(facet: search_pb2.Facet) -> FoundFacet:
+    of_communities = facet.name == "community"
+    return FoundFacet(
+        facet.name,
+        [
+            FoundValue(one.value, one.count, one.value if of_communities else "")
+            for one in facet.values
+        ],
+    )

@@ -1,0 +1,191 @@
+"""Rules for content and the queue of what waits for a decision, in GraphQL."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import strawberry
+
+from gateway import batches, staff_lists
+from gateway.context import Context, Info
+from gateway.cursors import GlobalId, decode_id, encode_id
+from gateway.loaders import Choice, Key, Listing, Reference, fetched_by, filled, read
+from gateway.schema.directory import Community, Member
+from gateway.schema.forum import Reply, Topic
+from gateway.schema.relay import After, CommunityNode, Connection, First
+from gateway.schema.scalars import DateTime, unset_is_null
+from gateway.schema.staff import CaseStateArgument, community_of
+from gateway.schema.staff_scalars import CaseCause, CaseState, PatternKind, RuleKind
+from gateway.schema.viewer import NODES
+from guildhall.moderation.v1 import moderation_pb2
+
+Post = Annotated[
+    Topic | Reply, strawberry.union("Post", description="What somebody wrote: topic or reply.")
+]
+_CommunityId = Annotated[strawberry.ID, strawberry.argument(description="Where.")]
+
+
+@strawberry.type(description="What happens to texts with certain words in one community.")
+class Rule:
+    """moderation.Rule."""
+
+    kind: RuleKind = strawberry.field(description="What it does.")
+    pattern_kind: PatternKind = strawberry.field(description="How its pattern is read.")
+    pattern: str = strawberry.field(description="What it matches.")
+    enabled: bool = strawberry.field(description="Whether it applies.")
+    version: int = strawberry.field(description="For expectedVersion; of all rules together.")
+
+    @strawberry.field(description="The global id, opaque.")
+    def id(self) -> strawberry.ID:
+        return strawberry.ID(encode_id("Rule", self.community_id, self.id))  # type: ignore[attr-defined]
+
+    @strawberry.field(description="Of REPLACE: what stands in place of what matches.")
+    def replacement(self) -> str | None:
+        return unset_is_null(self, "replacement")
+
+    @strawberry.field(description="What the author of a blocked post is told.")
+    def message(self) -> str | None:
+        return unset_is_null(self, "message")
+
+
+def _person(row: Any, id: str) -> Key | None:
+    """Services decide too; they are no members."""
+    return (row.community_id, id) if id and not id.startswith("service:") else None
+
+
+def _topic(row: Any) -> Key | None:
+    return None if row.reply_id else (row.community_id, row.topic_id)
+
+
+def _reply(row: Any) -> Key | None:
+    return (row.community_id, row.reply_id) if row.reply_id else None
+
+
+@strawberry.type(description="A post that a moderator is asked to decide about.")
+class Case(CommunityNode):
+    """moderation.Case."""
+
+    state: CaseState = strawberry.field(description="Where it is.")
+    cause: CaseCause = strawberry.field(description="Why it was opened.")
+    open_time: DateTime = strawberry.field(description="When it was opened.")
+    decide_time: DateTime | None = strawberry.field(description="When it was decided.")
+    version: int = strawberry.field(description="Grows with every change.")
+
+    @strawberry.field(description="The global id, opaque.")
+    def id(self) -> strawberry.ID:
+        return strawberry.ID(encode_id("Case", self.community_id, self.id))  # type: ignore[attr-defined]
+
+    @strawberry.field(description="Why it was decided so; the author sees it.")
+    def reason(self) -> str | None:
+        return unset_is_null(self, "reason")
+
+    @strawberry.field(
+        metadata=fetched_by(
+            Choice(
+                {
+                    "Topic": Reference(batches.topics, _topic),
+                    "Reply": Reference(batches.replies, _reply),
+                }
+            )
+        ),
+        description="The post as it is now; null where one cannot read it any more.",
+    )
+    def post(self, info: Info) -> Post | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(Reference(batches.members, lambda row: _person(row, row.author_id))),
+        description="Who wrote the post; null where it was imported.",
+    )
+    def author(self, info: Info) -> Member | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(Reference(batches.members, lambda row: _person(row, row.decider_id))),
+        description="Who decided; null while nobody has.",
+    )
+    def decider(self, info: Info) -> Member | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(
+            Listing(staff_lists.rules_by_id, lambda row: row.community_id), guildhall_cost=5
+        ),
+        description="The rules that matched, those deleted since left out. One list of the "
+        "community's rules for all cases.",
+    )
+    def rules(self, info: Info) -> list[Rule] | None:
+        known: dict[str, Rule] = read(info, self)
+        return [known[one] for one in self.rule_ids if one in known]  # type: ignore[attr-defined]
+
+    @strawberry.field(
+        metadata=fetched_by(
+            Reference(batches.communities, lambda row: batches.community_key(row.community_id))
+        ),
+        description="The community it belongs to.",
+    )
+    def community(self, info: Info) -> Community | None:
+        return read(info, self)
+
+    @classmethod
+    def is_type_of(cls, row: object, _info: Any) -> bool:
+        return isinstance(row, moderation_pb2.Case)
+
+
+async def _case(context: Context, found: GlobalId) -> moderation_pb2.Case | None:
+    request = moderation_pb2.GetCaseRequest(community_id=found.community_id, case_id=found.id)
+    response = await context.find(context.services.moderation.GetCase, request)
+    return response.case if response is not None else None
+
+
+NODES["Case"] = _case
+
+
+@strawberry.type
+class ModerationQuery:
+    """Root fields of moderation."""
+
+    @strawberry.field(
+        metadata={"guildhall_cost": 5},
+        description="Posts that wait for a decision, oldest first; or that were decided, newest "
+        "first. For moderators. Codes: BAD_USER_INPUT, COMMUNITY_NOT_FOUND, ROLE_REQUIRED.",
+    )
+    async def moderation_cases(
+        self,
+        info: Info,
+        community_id: _CommunityId,
+        first: First,
+        after: After = None,
+        state: CaseStateArgument = None,
+    ) -> Connection[Case] | None:
+        community = community_of(community_id)
+        arguments = {"first": first, "after": after, "state": state}
+        return await filled(
+            info, await staff_lists.moderation_cases(info.context, community, arguments)
+        )
+
+    @strawberry.field(
+        description="One case; null where there is none, or one is not in its community. For "
+        "moderators. Codes: BAD_USER_INPUT, ROLE_REQUIRED."
+    )
+    async def moderation_case(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")],
+    ) -> Case | None:
+        found = await _case(info.context, decode_id(id, "id", "Case"))
+        return await filled(info, found) if found is not None else None
+
+    @strawberry.field(
+        metadata={"guildhall_cost": 5},
+        description="Rules for content, in the order they apply. For moderators. "
+        "Codes: BAD_USER_INPUT, COMMUNITY_NOT_FOUND, ROLE_REQUIRED.",
+    )
+    async def moderation_rules(
+        self, info: Info, community_id: _CommunityId, first: First, after: After = None
+    ) -> Connection[Rule] | None:
+        community = community_of(community_id)
+        arguments = {"first": first, "after": after}
+        return await filled(
+            info, await staff_lists.moderation_rules(info.context, community, arguments)
+        )

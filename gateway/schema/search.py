@@ -1,0 +1,307 @@
+"""One search over everything one can read, suggestions and synonyms, in GraphQL."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import strawberry
+
+from gateway import batches, staff_lists
+from gateway.context import Info
+from gateway.cursors import GlobalId, decode_id, encode_id
+from gateway.errors import BadUserInputError
+from gateway.finding import OBJECT, find
+from gateway.loaders import Reference, fetched_by, fill, filled, read, selects
+from gateway.schema.directory import Community, Company, Member
+from gateway.schema.forum import Reply, Space, Topic
+from gateway.schema.relay import After, First, PageInfo
+from gateway.schema.scalars import DateTime, Html
+from gateway.schema.staff import community_of
+from gateway.schema.staff_scalars import SearchKind, SearchSort
+from gateway.schema.writes import codes, expected_version, request_id, write
+from guildhall.search.v1 import search_pb2
+
+SearchNode = Annotated[
+    Topic | Reply | Member | Company | Space,
+    strawberry.union("SearchNode", description="What can be found."),
+]
+_CommunityIds = Annotated[
+    list[strawberry.ID] | None,
+    strawberry.argument(description="In these only; by default in all of one's communities."),
+]
+
+
+@strawberry.type(description="Something that was found.")
+class SearchEdge:
+    """search.Hit."""
+
+    cursor: str = strawberry.field(description="For after; works with these filters only.")
+    score: float = strawberry.field(description="How well it matches; comparable in one search.")
+    title_highlight: Html | None = strawberry.field(
+        description="Its title or name with the matches in mark elements, safe to be shown."
+    )
+    body_highlight: Html | None = strawberry.field(
+        description="The piece of its text that matches best, likewise."
+    )
+
+    @strawberry.field(
+        metadata=fetched_by(OBJECT),
+        description="What was found, as its owner shows it now: what one may not see any more is "
+        "left out with its edge. Null, with an error, where the owner does not answer.",
+    )
+    def node(self, info: Info) -> SearchNode | None:
+        return read(info, self)
+
+
+@strawberry.type(description="How many of what was found have this value.")
+class SearchFacetValue:
+    """search.FacetValue."""
+
+    count: int = strawberry.field(description="How many; all pages together.")
+
+    @strawberry.field(description="The value, as the filter takes it; of communities the id.")
+    def value(self) -> str:
+        community = self.community_id  # type: ignore[attr-defined]
+        return encode_id("Community", community, community) if community else self.value
+
+    @strawberry.field(
+        metadata=fetched_by(
+            Reference(batches.communities, lambda row: batches.community_key(row.community_id))
+        ),
+        description="Of communities the name; else null.",
+    )
+    def label(self, info: Info) -> str | None:
+        community: Any = read(info, self)
+        return community.name if community is not None else None
+
+
+@strawberry.type(description="What was found, counted by one of its properties.")
+class SearchFacet:
+    """search.Facet."""
+
+    name: str = strawberry.field(description="The property: kind, community or tag.")
+    values: list[SearchFacetValue] = strawberry.field(
+        description="Its values, the most frequent first."
+    )
+
+
+@strawberry.type(description="One page of what was found.")
+class SearchConnection:
+    """search.SearchResponse. What is not asked for is not computed."""
+
+    edges: list[SearchEdge] = strawberry.field(
+        description="In the order asked for; fewer than first where something is gone since."
+    )
+    page_info: PageInfo = strawberry.field(description="Where the page is.")
+    total_count: int | None = strawberry.field(
+        description="How many there are in all, of what one can read; counted up to 10,000."
+    )
+    facets: list[SearchFacet] | None = strawberry.field(
+        metadata={"guildhall_once": True},
+        description="All that was found, counted by kind, community and tag.",
+    )
+
+
+@strawberry.type(description="A title or name that begins like what was typed.")
+class Suggestion:
+    """search.Suggestion."""
+
+    text: str = strawberry.field(description="The title or name.")
+    kind: SearchKind = strawberry.field(description="Of what.")
+
+    @strawberry.field(
+        metadata=fetched_by(OBJECT),
+        description="What it is the title or name of; null where one may not see it any more.",
+    )
+    def node(self, info: Info) -> SearchNode | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(
+            Reference(batches.communities, lambda row: batches.community_key(row.community_id))
+        ),
+        description="The community it is in.",
+    )
+    def community(self, info: Info) -> Community | None:
+        return read(info, self)
+
+
+@strawberry.type(description="Phrases that stand for each other.")
+class SynonymSet:
+    """search.SynonymSet."""
+
+    phrases: list[str] = strawberry.field(description="Each stands for all.")
+
+
+@strawberry.type(description="A community's synonyms.")
+class Synonyms:
+    """search.Synonyms."""
+
+    sets: list[SynonymSet] = strawberry.field(description="All sets.")
+    version: int = strawberry.field(description="For expectedVersion; 0: there never were any.")
+
+
+@strawberry.input(description="Phrases that stand for each other.")
+class SynonymSetInput:
+    """Of updateSynonyms."""
+
+    phrases: list[str] = strawberry.field(description="2 to 10 phrases.")
+
+
+@strawberry.input(description="A community's synonyms from now on, in place of all.")
+class UpdateSynonymsInput:
+    """Of updateSynonyms."""
+
+    request_id: str = request_id()
+    community_id: strawberry.ID = strawberry.field(description="Where.")
+    sets: list[SynonymSetInput] = strawberry.field(description="All sets, at most 100.")
+    expected_version: int | None = expected_version()
+
+
+@strawberry.type(description="The synonyms that hold from the next search on.")
+class UpdateSynonymsPayload:
+    """Of updateSynonyms."""
+
+    synonyms: Synonyms = strawberry.field(description="As they are now.")
+
+
+@strawberry.type
+class SearchQuery:
+    """Root fields of search."""
+
+    @strawberry.field(
+        metadata={"guildhall_cost": 10},
+        description="Find topics, replies, members, companies and spaces of all one's "
+        "communities: of what one can read and of nothing else are hits, totals, facets and "
+        'highlights made. Words and "phrases"; nothing is an operator. '
+        "Codes: BAD_USER_INPUT, TEXT_INVALID, FIELD_INVALID, SEARCH_UNAVAILABLE.",
+    )
+    async def search(
+        self,
+        info: Info,
+        first: First,
+        after: After = None,
+        query: Annotated[
+            str | None,
+            strawberry.argument(description="What to look for; by default all that passes."),
+        ] = None,
+        community_ids: _CommunityIds = None,
+        kinds: Annotated[
+            list[SearchKind] | None, strawberry.argument(description="Of these kinds only.")
+        ] = None,
+        tags: Annotated[
+            list[str] | None, strawberry.argument(description="With all of these tags.")
+        ] = None,
+        author_id: Annotated[
+            strawberry.ID | None,
+            strawberry.argument(description="By this person, or by this member in its community."),
+        ] = None,
+        space_id: Annotated[
+            strawberry.ID | None, strawberry.argument(description="In this space only.")
+        ] = None,
+        from_time: Annotated[
+            DateTime | None, strawberry.argument(description="Written then or later.")
+        ] = None,
+        to_time: Annotated[DateTime | None, strawberry.argument(description="Written before.")] = (
+            None
+        ),
+        unanswered: Annotated[
+            bool, strawberry.argument(description="Open questions without an accepted reply.")
+        ] = False,
+        sort: Annotated[
+            SearchSort, strawberry.argument(description="The order.")
+        ] = SearchSort.RELEVANCE,
+    ) -> SearchConnection | None:
+        communities = _communities(community_ids)
+        author = _narrowing(communities, author_id, "authorId", "Member", "Person")
+        space = _narrowing(communities, space_id, "spaceId", "Space")
+        request = search_pb2.SearchRequest(
+            query=query or "",
+            community_ids=communities,
+            kinds=[kind.value for kind in kinds or ()],
+            tags=tags,
+            author_id=author,
+            space_id=space,
+            from_time=from_time,
+            to_time=to_time,
+            unanswered=unanswered,
+            sort=sort.value,
+            with_facets=selects(info, "facets"),
+            with_total=selects(info, "totalCount"),
+            with_highlights=selects(info, "edges", "titleHighlight")
+            or selects(info, "edges", "bodyHighlight"),
+        )
+        page = await find(info.context, request, first, after, with_edges=selects(info, "edges"))
+        return await filled(info, page)
+
+    @strawberry.field(
+        metadata={"guildhall_cost": 5},
+        description="Titles and names that begin like the words typed, the best first, at most 10. "
+        "Codes: BAD_USER_INPUT, TEXT_INVALID, SEARCH_UNAVAILABLE.",
+    )
+    async def suggest(
+        self,
+        info: Info,
+        prefix: Annotated[str, strawberry.argument(description="What is typed so far.")],
+        community_ids: _CommunityIds = None,
+    ) -> list[Suggestion] | None:
+        context = info.context
+        request = search_pb2.SuggestRequest(
+            prefix=prefix, community_ids=_communities(community_ids)
+        )
+        response = await context.call(context.services.search.Suggest, request)
+        await fill(info, response.suggestions)
+        return list(response.suggestions)  # type: ignore[arg-type]
+
+    @strawberry.field(
+        description="A community's synonyms. For managers. "
+        "Codes: BAD_USER_INPUT, COMMUNITY_NOT_FOUND, ROLE_REQUIRED."
+    )
+    async def synonyms(
+        self,
+        info: Info,
+        community_id: Annotated[strawberry.ID, strawberry.argument(description="Where.")],
+    ) -> Synonyms | None:
+        return await staff_lists.synonyms(info.context, community_of(community_id), {})  # type: ignore[return-value]
+
+
+def _communities(ids: list[strawberry.ID] | None) -> list[str]:
+    return [decode_id(one, "communityIds", "Community").id for one in ids or ()]
+
+
+def _narrowing(communities: list[str], id: str | None, field: str, *kinds: str) -> str:
+    """The id behind a filter; what belongs to a community narrows the search to it."""
+    if id is None:
+        return ""
+    found: GlobalId = decode_id(id, field, *kinds)
+    if found.kind == "Person":
+        return found.id
+    if communities and found.community_id not in communities:
+        raise BadUserInputError(f"{field} is of another community", field=field)
+    communities[:] = [found.community_id]
+    return found.id
+
+
+@strawberry.type
+class SearchMutation:
+    """Synonyms."""
+
+    @strawberry.mutation(
+        description=codes(
+            "Replace a community's synonyms; they hold from the next search on. For managers.",
+            "COMMUNITY_NOT_FOUND", "ROLE_REQUIRED", "TOO_MANY_SYNONYMS", "TEXT_INVALID",
+            "FIELD_INVALID", "VERSION_STALE",
+        )
+    )  # fmt: skip
+    async def update_synonyms(
+        self,
+        info: Info,
+        input: Annotated[UpdateSynonymsInput, strawberry.argument(description="What to do.")],
+    ) -> UpdateSynonymsPayload:
+        request = search_pb2.UpdateSynonymsRequest(
+            request_id=input.request_id,
+            community_id=decode_id(input.community_id, "communityId", "Community").id,
+            sets=[search_pb2.SynonymSet(phrases=one.phrases) for one in input.sets],
+            expected_version=input.expected_version or 0,
+        )
+        return await write(info, info.context.services.search.UpdateSynonyms, request)

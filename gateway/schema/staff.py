@@ -1,0 +1,130 @@
+"""Fields that only some see: what types of the directory show to those who run things."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+
+from chassis.decisions import PLATFORM
+from gateway import staff_lists
+from gateway.context import Info
+from gateway.cursors import decode_id, encode_id
+from gateway.loaders import Listing, fetched_by, read
+from gateway.schema.relay import After, Connection, First
+from gateway.schema.scalars import DateTime, unset_is_null
+from gateway.schema.staff_scalars import CaseState
+from guildhall.directory.v1 import directory_pb2
+
+if TYPE_CHECKING:
+    from gateway.schema.administration import AuditEntry, Enrolment
+    from gateway.schema.moderation import Case, Rule
+    from gateway.schema.search import Synonyms
+
+_LazyCase = Annotated["Case", strawberry.lazy("gateway.schema.moderation")]
+_LazyRule = Annotated["Rule", strawberry.lazy("gateway.schema.moderation")]
+_LazyEnrolment = Annotated["Enrolment", strawberry.lazy("gateway.schema.administration")]
+_LazyAuditEntry = Annotated["AuditEntry", strawberry.lazy("gateway.schema.administration")]
+_LazySynonyms = Annotated["Synonyms", strawberry.lazy("gateway.schema.search")]
+CaseStateArgument = Annotated[
+    CaseState | None, strawberry.argument(description="In this state; by default OPEN.")
+]
+
+
+@strawberry.type(description="Who somebody is to an issuer.")
+class IdentityLink:
+    """directory.IdentityLink."""
+
+    issuer: str = strawberry.field(description="The issuer's address.")
+    subject: str = strawberry.field(description="The person's id there.")
+
+
+@strawberry.type(description="When somebody worked for a company.")
+class Affiliation:
+    """directory.Affiliation."""
+
+    start_time: DateTime = strawberry.field(description="Since when.")
+    end_time: DateTime | None = strawberry.field(description="Until when; null while it counts.")
+
+    @strawberry.field(description="The company's global id.")
+    def company_id(self) -> strawberry.ID:
+        return strawberry.ID(encode_id("Company", PLATFORM, self.company_id))
+
+
+@strawberry.type
+class PersonForStaff:
+    """Of Person."""
+
+    identity_links: list[IdentityLink] = strawberry.field(
+        description="How the person signs in; for the person and operators, else empty."
+    )
+    affiliations: list[Affiliation] = strawberry.field(
+        description="For whom the person worked when; for the person and operators, else empty."
+    )
+
+
+@strawberry.type
+class CompanyForStaff:
+    """Of Company."""
+
+    @strawberry.field(description="The issuer of its people's identities; for operators only.")
+    def issuer(self) -> str | None:
+        return unset_is_null(self, "issuer")
+
+
+@strawberry.type
+class CommunityForStaff:
+    """Of Community."""
+
+    @strawberry.field(
+        metadata=fetched_by(Listing(staff_lists.moderation_cases), guildhall_cost=5),
+        description="Posts that wait for a decision, oldest first; or that were decided, newest "
+        "first. For moderators. Codes: BAD_USER_INPUT, ROLE_REQUIRED.",
+    )
+    def moderation_cases(
+        self, info: Info, first: First, after: After = None, state: CaseStateArgument = None
+    ) -> Connection[_LazyCase] | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(Listing(staff_lists.moderation_rules), guildhall_cost=5),
+        description="Rules for content, in the order they apply. For moderators. "
+        "Codes: BAD_USER_INPUT, ROLE_REQUIRED.",
+    )
+    def moderation_rules(
+        self, info: Info, first: First, after: After = None
+    ) -> Connection[_LazyRule] | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(Listing(staff_lists.enrolments), guildhall_cost=5),
+        description="Which companies take part, newest first, ended ones too. For managers and "
+        "operators. Codes: BAD_USER_INPUT, ROLE_REQUIRED.",
+    )
+    def enrolments(
+        self, info: Info, first: First, after: After = None
+    ) -> Connection[_LazyEnrolment] | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(Listing(staff_lists.audit_entries), guildhall_cost=5),
+        description="What was done to people and companies, newest first. For managers and "
+        "operators. Codes: BAD_USER_INPUT, ROLE_REQUIRED.",
+    )
+    def audit_entries(
+        self, info: Info, first: First, after: After = None
+    ) -> Connection[_LazyAuditEntry] | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(Listing(staff_lists.synonyms), guildhall_cost=5),
+        description="Phrases that stand for each other in searches. For managers. "
+        "Codes: ROLE_REQUIRED.",
+    )
+    def synonyms(self, info: Info) -> _LazySynonyms | None:
+        return read(info, self)
+
+
+def community_of(id: str) -> directory_pb2.Community:
+    """What the lists need of a community whose global id this is."""
+    return directory_pb2.Community(id=decode_id(id, "communityId", "Community").id)

@@ -1,0 +1,123 @@
+"""Enums of search, moderation and operations: as scalars.py, protobuf's values as they are."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import strawberry
+
+from guildhall.chassis.v1 import operations_pb2
+from guildhall.moderation.v1 import moderation_pb2
+from guildhall.search.v1 import search_pb2
+
+
+@strawberry.enum(description="What can be found.")
+class SearchKind(Enum):
+    """search.Kind."""
+
+    TOPIC = search_pb2.KIND_TOPIC
+    REPLY = search_pb2.KIND_REPLY
+    MEMBER = search_pb2.KIND_MEMBER
+    COMPANY = search_pb2.KIND_COMPANY
+    SPACE = search_pb2.KIND_SPACE
+
+
+@strawberry.enum(description="The order of what is found.")
+class SearchSort(Enum):
+    """search.Sort."""
+
+    RELEVANCE = strawberry.enum_value(
+        search_pb2.SORT_RELEVANCE, description="The best first; without words the newest."
+    )
+    NEWEST = search_pb2.SORT_NEWEST
+
+
+@strawberry.enum(description="What a rule does with a text it matches. They apply in this order.")
+class RuleKind(Enum):
+    """moderation.RuleKind."""
+
+    BLOCK = strawberry.enum_value(
+        moderation_pb2.RULE_KIND_BLOCK,
+        description="The post is refused; the author is told the rule's message.",
+    )
+    HOLD = strawberry.enum_value(
+        moderation_pb2.RULE_KIND_HOLD, description="The post waits for a moderator."
+    )
+    REPLACE = strawberry.enum_value(
+        moderation_pb2.RULE_KIND_REPLACE, description="What matches is replaced."
+    )
+    FLAG = strawberry.enum_value(
+        moderation_pb2.RULE_KIND_FLAG,
+        description="The post is published, and a moderator looks at it.",
+    )
+
+
+@strawberry.enum(description="How a rule's pattern is read.")
+class PatternKind(Enum):
+    """moderation.PatternKind."""
+
+    WORD = strawberry.enum_value(
+        moderation_pb2.PATTERN_KIND_WORD,
+        description="Whole words, any case; * stands for any run of letters, marks and digits.",
+    )
+    REGEX = strawberry.enum_value(
+        moderation_pb2.PATTERN_KIND_REGEX, description="A regular expression (RE2), any case."
+    )
+
+
+@strawberry.enum(description="Where a case is.")
+class CaseState(Enum):
+    """moderation.CaseState."""
+
+    OPEN = moderation_pb2.CASE_STATE_OPEN
+    APPROVED = moderation_pb2.CASE_STATE_APPROVED
+    REJECTED = moderation_pb2.CASE_STATE_REJECTED
+    MOOT = strawberry.enum_value(
+        moderation_pb2.CASE_STATE_MOOT,
+        description="The post was removed or changed before anyone decided.",
+    )
+
+
+@strawberry.enum(description="Why a case was opened.")
+class CaseCause(Enum):
+    """moderation.CaseCause."""
+
+    RULE = strawberry.enum_value(
+        moderation_pb2.CASE_CAUSE_RULE,
+        description="A HOLD rule, or a rule that was found to match after publishing.",
+    )
+    REVIEW = strawberry.enum_value(
+        moderation_pb2.CASE_CAUSE_REVIEW,
+        description="The space, or the author's trust level, requires review.",
+    )
+    FLAG_RULE = strawberry.enum_value(
+        moderation_pb2.CASE_CAUSE_FLAG_RULE,
+        description="A FLAG rule: the post is public meanwhile.",
+    )
+
+
+@strawberry.enum(description="What a moderator decides.")
+class CaseOutcome(Enum):
+    """moderation.Outcome."""
+
+    APPROVE = moderation_pb2.OUTCOME_APPROVE
+    REJECT = moderation_pb2.OUTCOME_REJECT
+
+
+@strawberry.enum(description="A part of the platform that operators look after.")
+class ServiceName(Enum):
+    """The services, as their folders are called."""
+
+    DIRECTORY = "directory"
+    FORUM = "forum"
+    MODERATION = "moderation"
+    SEARCH = "search"
+
+
+@strawberry.enum(description="How a rebuild goes.")
+class RebuildState(Enum):
+    """chassis.RebuildState."""
+
+    RUNNING = operations_pb2.REBUILD_STATE_RUNNING
+    DONE = operations_pb2.REBUILD_STATE_DONE
+    FAILED = operations_pb2.REBUILD_STATE_FAILED

@@ -1,0 +1,144 @@
+"""As lists.py, for those who run communities and the platform: queues, rules, enrolments, audit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chassis.pagination import MAX_PAGE_SIZE, encode_page_token
+from gateway.context import Context
+from gateway.lists import Arguments, folded, moment, page_of
+from gateway.pages import Page, load_page
+from guildhall.chassis.v1 import operations_pb2
+from guildhall.directory.v1 import directory_pb2
+from guildhall.moderation.v1 import moderation_pb2
+from guildhall.search.v1 import search_pb2
+
+
+async def moderation_cases(context: Context, community: Any, arguments: Arguments) -> Page:
+    """What waits for a decision, oldest first; or what was decided, newest first."""
+    state = arguments.get("state")
+    wanted = state.value if state is not None else moderation_pb2.CASE_STATE_OPEN
+    waiting = wanted == moderation_pb2.CASE_STATE_OPEN
+    return await page_of(
+        context,
+        arguments,
+        context.services.moderation.ListCases,
+        moderation_pb2.ListCasesRequest(community_id=community.id, state=wanted),
+        "cases",
+        lambda row: encode_page_token(
+            moment(row.open_time if waiting else row.decide_time), row.id
+        ),
+    )
+
+
+async def moderation_rules(context: Context, community: Any, arguments: Arguments) -> Page:
+    """A community's rules in the order they apply.
+
+    The service's tokens hold what rules do not show, so a cursor is how many rows of which page
+    have been seen: `12~` and the page's own token.
+    """
+    tokens: dict[str, str] = {}
+
+    async def fetch(size: int, page_token: str) -> tuple[list[moderation_pb2.Rule], str]:
+        seen, _, page_token = page_token.rpartition("~")
+        skip = int(seen or 0)
+        request = moderation_pb2.ListRulesRequest(
+            community_id=community.id,
+            page_size=min(skip + size, MAX_PAGE_SIZE),
+            page_token=page_token,
+        )
+        response = await context.call(context.services.moderation.ListRules, request)
+        for position, row in enumerate(response.rules, 1):
+            tokens[row.id] = f"{position}~{page_token}"
+        following = response.next_page_token
+        if following:
+            following = tokens[response.rules[-1].id] = f"0~{following}"
+        return response.rules[skip:], following
+
+    name = f"ListRulesRequest:{community.id}"
+    return await load_page(
+        context,
+        name,
+        arguments["first"],
+        arguments.get("after"),
+        fetch,
+        lambda row: tokens[row.id],
+    )
+
+
+async def rules_by_id(
+    context: Context, case: Any, _: Arguments
+) -> Mapping[str, moderation_pb2.Rule]:
+    """All rules of a case's community: there is no batch, and there are few."""
+    request = moderation_pb2.ListRulesRequest(
+        community_id=case.community_id, page_size=MAX_PAGE_SIZE
+    )
+    found: dict[str, moderation_pb2.Rule] = {}
+    while True:
+        response = await context.call(context.services.moderation.ListRules, request)
+        found.update({rule.id: rule for rule in response.rules})
+        if not response.next_page_token:
+            return found
+        request.page_token = response.next_page_token
+
+
+async def companies(context: Context, _: None, arguments: Arguments) -> Page:
+    """Every company of the platform, by name."""
+    return await page_of(
+        context,
+        arguments,
+        context.services.directory.ListAllCompanies,
+        directory_pb2.ListAllCompaniesRequest(),
+        "companies",
+        lambda row: encode_page_token(folded(row.name)),
+    )
+
+
+async def enrolments(context: Context, community: Any, arguments: Arguments) -> Page:
+    """A community's enrolments, newest first."""
+    return await page_of(
+        context,
+        arguments,
+        context.services.directory.ListEnrolments,
+        directory_pb2.ListEnrolmentsRequest(community_id=community.id),
+        "enrolments",
+        lambda row: encode_page_token(moment(row.start_time), row.id),
+    )
+
+
+async def audit_entries(context: Context, community: Any, arguments: Arguments) -> Page:
+    """What was done to a community's people and companies; no id: the platform's."""
+    return await page_of(
+        context,
+        arguments,
+        context.services.directory.ListAuditEntries,
+        directory_pb2.ListAuditEntriesRequest(community_id=community.id),
+        "audit_entries",
+        lambda row: encode_page_token(moment(row.time), row.id),
+    )
+
+
+async def synonyms(context: Context, community: Any, _: Arguments) -> search_pb2.Synonyms:
+    """A community's synonyms, all of them."""
+    request = search_pb2.GetSynonymsRequest(community_id=community.id)
+    return (await context.call(context.services.search.GetSynonyms, request)).synonyms
+
+
+async def dead_letters(context: Context, part: str, arguments: Arguments) -> Page:
+    """A service's dead letters, oldest first; a cursor is of this service only."""
+    method = context.services.operations[part].ListDeadLetters
+
+    async def fetch(size: int, page_token: str) -> tuple[Any, str]:
+        request = operations_pb2.ListDeadLettersRequest(page_size=size, page_token=page_token)
+        response = await context.call(method, request)
+        return response.dead_letters, response.next_page_token
+
+    return await load_page(
+        context,
+        f"ListDeadLettersRequest:{part}",
+        arguments["first"],
+        arguments.get("after"),
+        fetch,
+        lambda row: encode_page_token(moment(row.first_time), row.id),
+    )
