@@ -16,7 +16,7 @@ from starlette.requests import HTTPConnection
 
 from chassis import telemetry
 from chassis.actors import current_actor
-from chassis.errors import DomainError
+from chassis.errors import DomainError, PeerFailedError
 from gateway import errors
 from gateway.actors import Actors
 from gateway.auth import TokenVerifier
@@ -120,6 +120,8 @@ class GraphQLEndpoint:
             return await self._answer(connection, asked, caller, span, trace_id)
         except _HttpError as error:
             return _Reply(error.status, {"errors": [error.error]})
+        except PeerFailedError as error:
+            return _Reply(500, {"errors": [errors.masked(error, trace_id)]})
         except DomainError as error:
             refused = {"message": str(error), "extensions": errors.refusal(error)}
             return _Reply(_STATUS.get(error.status, 400), {"errors": [refused]})

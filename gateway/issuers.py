@@ -20,6 +20,7 @@ from chassis.errors import UnavailableError
 FRESH = 600.0  # seconds until keys are fetched again
 STALE = 3600.0  # seconds keys are used while the issuer does not answer
 COOL_DOWN = 30.0  # seconds between fetches for unknown key ids
+RETRY = 2.0  # the same where nothing is known of the issuer
 TIMEOUT = 3.0
 MAX_ANSWER = 65_536
 MAX_KEYS = 20
@@ -116,8 +117,9 @@ class Issuers:
 
     async def _fresh(self, issuer: Issuer) -> _Known:
         known = self._known[issuer.issuer]
-        age = time.monotonic() - known.fetched
-        if age >= FRESH and (known.provider is None or time.monotonic() - known.tried >= COOL_DOWN):
+        now = time.monotonic()
+        patience = RETRY if known.provider is None else COOL_DOWN
+        if now - known.fetched >= FRESH and now - known.tried >= patience:
             await self._fetch(issuer, known, known.tried)
         if time.monotonic() - known.fetched >= STALE:
             known.provider, known.keys = None, {}
@@ -136,8 +138,6 @@ class Issuers:
             except (IssuerUnusableError, httpx2.HTTPError, TimeoutError) as error:
                 why = str(error) if isinstance(error, IssuerUnusableError) else ""
                 _log.warning("issuer %s: %s %s", issuer.key, type(error).__name__, why)
-                if known.provider is None:
-                    known.tried = float("-inf")  # nothing is known: the next caller tries again
             else:
                 known.provider, known.keys = provider, keys
                 known.fetched = time.monotonic()

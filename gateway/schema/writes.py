@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from enum import Enum
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import strawberry
+from google.protobuf.message import Message
 
 from gateway.context import Info
 from gateway.loaders import fill
 
-A = TypeVar("A")
-R = TypeVar("R")
 P = TypeVar("P")
+WRITE_TIMEOUT = 6.0  # seconds: a command has five of its own
 EVERY_WRITE = "REQUEST_ID_INVALID, REQUEST_ID_REUSED, BAD_USER_INPUT, UNAVAILABLE"
 
 
@@ -44,8 +44,8 @@ def number(member: Enum | None) -> Any:
     return None if member is None else member.value
 
 
-async def write(info: Info, method: Callable[[R], Awaitable[A]], request: R) -> P:
+async def write(info: Info, method: Any, request: Message) -> P:
     """One RPC as the person; the response has the payload's attributes."""
-    response = await info.context.call(method, request)
+    response = await info.context.call(partial(method, timeout=WRITE_TIMEOUT), request)
     await fill(info, [response])
     return cast("P", response)

@@ -313,6 +313,38 @@ async def test_an_issuer_that_answers_wrong_is_unavailable(
     assert not any("169.254" in url for url in issuer.fetches)
 
 
+async def test_many_who_wait_for_a_silent_issuer_wait_once(
+    issuer: IssuerStandIn, issuers: Issuers
+) -> None:
+    issuer.answers[KEYS] = lambda _: httpx2.Response(503)
+    verifier = TokenVerifier(issuers)
+    tokens = [sign(issuer, {"sub": f"s{number}"}) for number in range(20)]
+    results = await asyncio.gather(
+        *(verifier.access_token(token) for token in tokens), return_exceptions=True
+    )
+    assert all(isinstance(result, UnavailableError) for result in results)
+    assert issuer.fetches[KEYS] == 1
+    del issuer.answers[KEYS]
+    issuers._known[ISSUER.issuer].tried -= 2
+    assert (await verifier.access_token(tokens[0])).subject == "s0"
+
+
+async def test_keys_outlive_an_issuer_that_is_away_for_an_hour(
+    issuer: IssuerStandIn, issuers: Issuers
+) -> None:
+    verifier = TokenVerifier(issuers)
+    await verifier.access_token(sign(issuer))
+    known = issuers._known[ISSUER.issuer]
+    issuer.answers[KEYS] = lambda _: httpx2.Response(503)
+    known.fetched -= 3500
+    known.tried -= 3500
+    assert (await verifier.access_token(sign(issuer, {"sub": "s2"}))).subject == "s2"
+    assert issuer.fetches[KEYS] == 2
+    known.fetched -= 101
+    with pytest.raises(UnavailableError):
+        await verifier.access_token(sign(issuer, {"sub": "s3"}))
+
+
 async def test_small_and_ambiguous_keys_are_not_used(
     issuer: IssuerStandIn, issuers: Issuers
 ) -> None:

@@ -242,6 +242,18 @@ async def test_failures_are_masked_and_logged_once_without_what_was_said(
         assert "engineer@kestrel" not in str(record.__dict__)
 
 
+async def test_a_failing_directory_is_masked_too(house: House) -> None:
+    house.directory.failures["ResolveActor"] = RuntimeError("m4rk3r")
+    response = await house.post("{ viewer { isOperator } }")
+    assert response.status_code == 500
+    error = response.json()["errors"][0]
+    assert error["message"] == "Internal error"
+    assert error["extensions"] == {
+        "code": "INTERNAL",
+        "traceId": response.headers["x-trace-id"],
+    }
+
+
 async def test_introspection_is_answered_once_and_remembered(house: House) -> None:
     from graphql import get_introspection_query
 
