@@ -152,7 +152,7 @@ async def _talk(client: DemoClient, spaces: dict[str, str]) -> None:
     await _thread(
         client,
         spaces["aurora"],
-        asker=ENGINEER,
+        asker=BOTH,
         title="How long may a node be away before it rebuilds?",
         body=(
             "We moved a rack over the weekend. Two nodes were off for **90 minutes** and the"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urljoin
 
 import httpx2
 
@@ -98,12 +99,13 @@ class System:
         client = httpx2.AsyncClient(base_url=self.url, timeout=20, follow_redirects=True)
         self._clients.append(client)
         company = email.partition("@")[2].partition(".")[0]
+        client.headers["Accept"] = "text/html"
         page = await client.get(f"/signin/{company}")
-        fields = _hidden_fields(page.text)
-        done = await client.post(
-            str(page.url), data={**fields, "email": email, "password": PASSWORD}
-        )
+        form = Form(page)
+        filled = {**form.fields, "email": email, "password": PASSWORD}
+        done = await client.post(form.action, data=filled)
         assert done.status_code == 200, done.text[:500]
+        client.headers["Accept"] = "application/json"
         client.headers["X-Requested-With"] = "guildhall"
         client.headers["Origin"] = self.url
         return Asker(client)
@@ -141,17 +143,22 @@ class System:
             await self._clients.pop().aclose()
 
 
-def _hidden_fields(page: str) -> dict[str, str]:
-    fields: dict[str, str] = {}
+class Form(HTMLParser):
+    """The first form of a page: where it goes, and what it already holds."""
 
-    class Inputs(HTMLParser):
-        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-            given = dict(attrs)
-            if tag == "input" and given.get("type") == "hidden":
-                fields[given["name"] or ""] = given.get("value") or ""
+    def __init__(self, page: httpx2.Response) -> None:
+        super().__init__()
+        self.action = ""
+        self.fields: dict[str, str] = {}
+        self.feed(page.text)
+        self.action = urljoin(str(page.url), self.action)
 
-    Inputs().feed(page)
-    return fields
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "form" and not self.action:
+            self.action = given.get("action", "")
+        if tag == "input" and given.get("name"):
+            self.fields[given["name"]] = given.get("value", "")
 
 
 async def until(

@@ -13,7 +13,6 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from html.parser import HTMLParser
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import httpx2
@@ -22,7 +21,7 @@ import pytest
 from chassis.testing import free_port
 from devstack.environment import EngineUrls, gateway_environment
 from devstack.parts import CHECKOUT, MONGOD, NATS, SEARCH_ENGINE
-from tests.integration.system import OPERATOR, Asker, System, until
+from tests.integration.system import OPERATOR, Asker, Form, System, until
 
 PROVIDER = CHECKOUT / "tests/oidc_provider"
 SECRET = "a-secret-of-this-test-only"
@@ -45,24 +44,6 @@ class Foreign:
     issuer: str
     gateway: str
     audience: str
-
-
-class _Form(HTMLParser):
-    """The first form of a page: where it goes, and what it already holds."""
-
-    def __init__(self, page: httpx2.Response) -> None:
-        super().__init__()
-        self.action = ""
-        self.fields: dict[str, str] = {}
-        self.feed(page.text)
-        self.action = urljoin(str(page.url), self.action)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        if tag == "form" and not self.action:
-            self.action = given.get("action", "")
-        if tag == "input" and given.get("name"):
-            self.fields[given["name"]] = given.get("value", "")
 
 
 def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
@@ -155,7 +136,7 @@ async def _pass_interactions(browser: httpx2.AsyncClient, page: httpx2.Response,
             if "code=" in target:
                 return target
             page = await browser.get(target)
-        form = _Form(page)
+        form = Form(page)
         if "login" in form.fields:
             form.fields.update(login=login, password="any")
         page = await browser.post(form.action, data=form.fields)
