@@ -57,6 +57,7 @@ from services.search.repository.schema import (
 READ_TIMEOUT = 2.5  # seconds; the engine itself is told 2
 WRITE_TIMEOUT = 20.0
 _FEW, _PAUSE = 20, 0.1
+_MISSING = 404  # no error but an answer
 _OUTAGES = {429, 500, 502, 503, 504}
 
 
@@ -133,12 +134,14 @@ class SearchIndex:
 
     async def live_generation(self) -> int | None:
         """The generation that is searched; None where there is none."""
-        with _outages():
-            try:
-                held = await self._client.indices.get_alias(name=self._alias)
-            except NotFoundError:
-                return None
+        held = await self._held()
         return max((generation_of(self._alias, name) for name in held), default=None)
+
+    async def _held(self) -> list[str]:
+        """The indexes that the alias names."""
+        with _outages():
+            answer = await self._client.indices.get_alias(name=self._alias, ignore=_MISSING)
+        return [] if "error" in answer else list(answer)
 
     async def prepare(self, generation: int) -> None:
         """Make the index of a new generation; one that is there stays as it is."""
@@ -162,10 +165,7 @@ class SearchIndex:
                 index=name, body={"index": {"refresh_interval": self._refresh_interval}}
             )
             await self._client.indices.refresh(index=name, request_timeout=WRITE_TIMEOUT)
-            try:
-                held = list(await self._client.indices.get_alias(name=self._alias))
-            except NotFoundError:
-                held = []
+            held = await self._held()
             actions: list[Document] = [
                 {"remove": {"index": other, "alias": self._alias}}
                 for other in held
@@ -183,8 +183,10 @@ class SearchIndex:
 
     async def drop(self, generation: int) -> None:
         """Delete a generation; harmless where it is gone."""
-        with _outages(), contextlib.suppress(NotFoundError):
-            await self._client.indices.delete(index=index_name(self._alias, generation))
+        with _outages():
+            await self._client.indices.delete(
+                index=index_name(self._alias, generation), ignore=_MISSING
+            )
 
     async def put(self, generation: int, tick: int, entries: Sequence[Entry | Tombstone]) -> int:
         """Write whole documents with the external version `tick`; how many were written.
@@ -261,8 +263,9 @@ class SearchIndex:
                 body={"query": query},
                 params={"conflicts": "proceed"},
                 request_timeout=WRITE_TIMEOUT,
+                ignore=_MISSING,
             )
-        deleted: int = answer["deleted"]
+        deleted: int = answer.get("deleted", 0)
         return deleted
 
     async def refresh(self) -> None:

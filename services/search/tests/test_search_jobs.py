@@ -40,6 +40,12 @@ async def test_missing_index_is_rebuilt_once(world: World, database: Database) -
         assert (await Generations(database).get()).building == 2
 
 
+async def test_purge_of_a_missing_index_finds_nothing(world: World, database: Database) -> None:
+    await world.index.drop(1)
+    await jobs(world, database, world.index).purge_tombstones()
+    assert await world.index.purge(datetime.now(UTC)) == 0
+
+
 async def test_engine_that_is_away_is_no_reason_to_fail(world: World, database: Database) -> None:
     away = SearchIndex(connect("http://127.0.0.1:9"))
     try:
