@@ -41,6 +41,7 @@ _MOST = 10**9  # sums are cut here, as fragments can double them many times
 _UNPAGED = 10  # objects that a list without first or last is taken to have
 _INTROSPECTION = 100
 _MUTATION = 10
+_INLINE = "... on"  # how inline fragments are counted
 _WRAPPERS = ("Connection", "Edge", "PageInfo", "Payload")
 
 
@@ -55,6 +56,7 @@ class Limits:
     mutation_fields: int = 1
     directives: int = 10
     same_name: int = 5  # of one response name in one selection set: their comparison is quadratic
+    inline_fragments: int = 8  # of one selection set: one for each type of the widest union
     list_length: int = 100
     page_size: int = 100
     cost: int = 1_000
@@ -156,12 +158,12 @@ class Measure:
             elif isinstance(selection, FragmentSpreadNode):
                 name = f"...{selection.name.value}"
             else:
-                name = "... on"
+                name = _INLINE
             counts[name] = counts.get(name, 0) + 1
         for name, count in counts.items():
-            if count > self._limits.same_name:
-                label = f"repetition of {name[:40]}"
-                yield exceeded(label, count, self._limits.same_name, selection_set)
+            most = self._limits.inline_fragments if name is _INLINE else self._limits.same_name
+            if count > most:
+                yield exceeded(f"repetition of {name[:40]}", count, most, selection_set)
 
     def _shape(self, selection_set: SelectionSetNode | None) -> Shape:
         total = Shape()
