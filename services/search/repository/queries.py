@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -173,8 +172,8 @@ def _words(question: Question, alternatives: Alternatives) -> tuple[list[Body], 
 
 
 def _needed(terms: int) -> int:
-    """How many of the words a hit has: both of two, at least 70 % of more."""
-    return terms if terms <= 2 else math.ceil(terms * 0.7)
+    """How many of the words a hit has: both of two, all but one of more, six of eight."""
+    return terms if terms <= 2 else terms - max(1, terms // 4)
 
 
 def _term(term: Term, others: Sequence[Body], *, forgiving: bool) -> Body:

@@ -90,6 +90,13 @@ def test_most_words_and_all_phrases_must_match() -> None:
     assert better["multi_match"]["query"] == "alpha beta gamma delta"
 
 
+@pytest.mark.parametrize(("words", "needed"), [(2, 2), (3, 2), (4, 3), (7, 6), (8, 6), (12, 9)])
+def test_of_many_words_some_may_be_missing(words: int, needed: int) -> None:
+    text = " ".join(f"word{n}" for n in range(words))
+    (some,) = search_body(ask(text), WALLS, {})["query"]["bool"]["must"]
+    assert some["bool"]["minimum_should_match"] == needed
+
+
 def test_synonyms_are_guarded_by_their_community() -> None:
     query = search_body(ask("prm"), WALLS, {"c1": {0: ["partner portal"]}})["query"]["bool"]
     *_, other = query["must"][0]["dis_max"]["queries"]
