@@ -1,0 +1,287 @@
+"""Moderation over real gRPC: the queue with its posts, the rules, and what refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from chassis.errors import CommunityNotFoundError, RoleRequiredError, UnavailableError
+from chassis.testing import Loopback
+from gateway.cursors import encode_id, encode_reply_id
+from gateway.tests.conftest import House
+from gateway.tests.staff_standins import (
+    CaseDecidedError,
+    ModerationStandIn,
+    WalledForum,
+    add_moderation,
+    case,
+)
+from gateway.tests.standins import time
+from guildhall.moderation.v1 import moderation_pb2 as pb
+
+C1 = encode_id("Community", "c1", "c1")
+K1 = encode_id("Case", "c1", "k1")
+
+QUEUE = """query Queue($c: ID!, $state: CaseState) {
+  moderationCases(communityId: $c, first: 20, state: $state) {
+    edges { cursor node { id state cause reason openTime decideTime version
+      post { __typename ... on Topic { id title author { company { name } } }
+        ... on Reply { id body } }
+      author { displayName } decider { displayName } rules { id pattern } community { slug } } }
+  }
+}"""
+RULES = """query Rules($c: ID!, $first: Int!, $after: String) {
+  moderationRules(communityId: $c, first: $first, after: $after) {
+    edges { cursor node { id pattern } } pageInfo { hasNextPage endCursor } } }"""
+
+
+@pytest.fixture
+def forum() -> WalledForum:
+    return WalledForum()  # type: ignore[abstract]
+
+
+@pytest_asyncio.fixture
+async def moderation(loopback: Loopback) -> ModerationStandIn:
+    standin = ModerationStandIn()  # type: ignore[abstract]
+    await loopback.serve("moderation", add_moderation(standin))
+    return standin
+
+
+def rule_id(number: int) -> str:
+    return encode_id("Rule", "c1", f"r{number}")
+
+
+async def test_queue_shows_posts_people_and_rules_by_one_rpc_each(
+    moderation: ModerationStandIn, house: House
+) -> None:
+    answer = await house.ask(QUEUE, {"c": C1})
+    assert "errors" not in answer
+    first, second = [edge["node"] for edge in answer["data"]["moderationCases"]["edges"]]
+    assert first == {
+        "id": K1,
+        "state": "OPEN",
+        "cause": "RULE",
+        "reason": None,
+        "openTime": "2026-01-01T00:01:00.000Z",
+        "decideTime": None,
+        "version": 1,
+        "post": {
+            "__typename": "Topic",
+            "id": encode_id("Topic", "c1", "t1"),
+            "title": "Topic 1",
+            "author": {"company": {"name": "Company co2"}},
+        },
+        "author": {"displayName": "Person p2"},
+        "decider": None,
+        "rules": [{"id": rule_id(1), "pattern": "word1"}, {"id": rule_id(3), "pattern": "word3"}],
+        "community": {"slug": "aurora"},
+    }
+    assert second["post"] == {
+        "__typename": "Reply",
+        "id": encode_reply_id("c1", "t4", "r4"),
+        "body": "answer",
+    }
+    assert second["author"] is None
+    assert moderation.calls == {"ListCases": 1, "ListRules": 2}  # five rules, three a page
+    assert house.rpcs() == {
+        "BatchGetTopics": 1,
+        "BatchGetReplies": 1,
+        "BatchGetMembers": 1,
+        "BatchGetCompanies": 1,
+        "BatchGetCommunities": 1,
+    }
+    request: Any = moderation.requests[0]
+    assert request == pb.ListCasesRequest(community_id="c1", state=pb.CASE_STATE_OPEN, page_size=20)
+
+
+async def test_decided_cases_tell_who_decided_and_why(
+    moderation: ModerationStandIn, house: House
+) -> None:
+    moderation.cases = [
+        case(
+            "k3",
+            state=pb.CASE_STATE_REJECTED,
+            decide_time=time(9),
+            decider_id="p1",
+            reason="an advertisement",
+        ),
+        case("k4", state=pb.CASE_STATE_REJECTED, decide_time=time(8), decider_id="service:forum"),
+    ]
+    answer = await house.ask(QUEUE, {"c": C1, "state": "REJECTED"})
+    assert "errors" not in answer
+    first, second = [edge["node"] for edge in answer["data"]["moderationCases"]["edges"]]
+    assert (first["state"], first["reason"]) == ("REJECTED", "an advertisement")
+    assert first["decider"] == {"displayName": "Person p1"}
+    assert second["decider"] is None
+    request: Any = moderation.requests[0]
+    assert request.state == pb.CASE_STATE_REJECTED
+
+
+async def test_a_post_that_its_owner_does_not_show_is_null(
+    moderation: ModerationStandIn, house: House, forum: WalledForum
+) -> None:
+    forum.hidden = {"t1"}
+    house.directory.failures["BatchGetMembers"] = UnavailableError("down")
+    answer = await house.ask(QUEUE, {"c": C1})
+    first, second = [edge["node"] for edge in answer["data"]["moderationCases"]["edges"]]
+    assert (first["post"], first["author"]) == (None, None)
+    assert second["post"]["body"] == "answer"
+    assert [error["path"][-1] for error in answer["errors"]] == ["author"]
+
+
+async def test_cases_are_found_below_a_community_too(
+    moderation: ModerationStandIn, house: House
+) -> None:
+    query = """query q { community(slug: "aurora") { name
+      moderationCases(first: 5) { edges { node { id post { ... on Topic { title } } } } }
+      moderationRules(first: 2) { edges { node { pattern } } } } }"""
+    answer = await house.ask(query)
+    assert "errors" not in answer
+    community = answer["data"]["community"]
+    assert [edge["node"]["id"] for edge in community["moderationCases"]["edges"]] == [
+        K1,
+        encode_id("Case", "c1", "k2"),
+    ]
+    assert community["moderationCases"]["edges"][0]["node"]["post"] == {"title": "Topic 1"}
+    assert len(community["moderationRules"]["edges"]) == 2
+    moderation.failures["ListCases"] = RoleRequiredError("this needs the role MODERATOR")
+    answer = await house.ask(query)
+    assert answer["data"]["community"]["name"] == "Aurora"
+    assert answer["data"]["community"]["moderationCases"] is None
+    assert answer["errors"][0]["extensions"] == {"code": "ROLE_REQUIRED"}
+
+
+async def test_one_case_is_found_or_null(moderation: ModerationStandIn, house: House) -> None:
+    query = """query q($id: ID!) { moderationCase(id: $id) { id post { __typename } }
+      communityNode(id: $id) { id ... on Case { state } } }"""
+    answer = await house.ask(query, {"id": K1})
+    assert answer["data"] == {
+        "moderationCase": {"id": K1, "post": {"__typename": "Topic"}},
+        "communityNode": {"id": K1, "state": "OPEN"},
+    }
+    for missing in (encode_id("Case", "c1", "k99"), encode_id("Case", "c9", "k1")):
+        answer = await house.ask(query, {"id": missing})
+        assert answer["data"] == {"moderationCase": None, "communityNode": None}
+        assert "errors" not in answer
+    answer = await house.ask(query, {"id": C1})
+    assert answer["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT", "field": "id"}
+
+
+async def test_a_foreign_community_is_answered_as_none(
+    moderation: ModerationStandIn, house: House
+) -> None:
+    moderation.failures["ListCases"] = CommunityNotFoundError(field="community_id")
+    answer = await house.ask(QUEUE, {"c": encode_id("Community", "c9", "c9")})
+    assert answer["data"] == {"moderationCases": None}
+    assert answer["errors"][0]["extensions"] == {
+        "code": "COMMUNITY_NOT_FOUND",
+        "field": "communityId",
+    }
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 10])
+async def test_every_rule_is_seen_once_whatever_the_page(
+    moderation: ModerationStandIn, house: House, size: int
+) -> None:
+    seen = []
+    after = None
+    while True:
+        answer = await house.ask(RULES, {"c": C1, "first": size, "after": after})
+        page = answer["data"]["moderationRules"]
+        seen += [edge["node"]["pattern"] for edge in page["edges"]]
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+        after = page["pageInfo"]["endCursor"]
+    assert seen == [f"word{number}" for number in range(1, 6)]
+
+
+async def test_a_cursor_within_a_page_of_rules_continues_there(
+    moderation: ModerationStandIn, house: House
+) -> None:
+    page = (await house.ask(RULES, {"c": C1, "first": 3}))["data"]["moderationRules"]
+    for index, edge in enumerate(page["edges"]):
+        answer = await house.ask(RULES, {"c": C1, "first": 1, "after": edge["cursor"]})
+        [following] = answer["data"]["moderationRules"]["edges"]
+        assert following["node"]["pattern"] == f"word{index + 2}"
+
+
+async def test_rules_are_created_changed_and_deleted(
+    moderation: ModerationStandIn, house: House
+) -> None:
+    create = """mutation m($input: CreateRuleInput!) { createRule(input: $input) {
+      rule { id kind patternKind pattern replacement message enabled version } } }"""
+    given = {
+        "requestId": "request-1",
+        "communityId": C1,
+        "kind": "BLOCK",
+        "patternKind": "REGEX",
+        "pattern": "[0-9]{16}",
+        "message": "This looks like a card number.",
+    }
+    answer = await house.ask(create, {"input": given})
+    assert answer["data"]["createRule"]["rule"] == {
+        "id": rule_id(9),
+        "kind": "HOLD",
+        "patternKind": "WORD",
+        "pattern": "word9",
+        "replacement": None,
+        "message": "This looks like a card number.",
+        "enabled": True,
+        "version": 9,
+    }
+    assert moderation.requests[-1] == pb.CreateRuleRequest(
+        request_id="request-1",
+        community_id="c1",
+        kind=pb.RULE_KIND_BLOCK,
+        pattern_kind=pb.PATTERN_KIND_REGEX,
+        pattern="[0-9]{16}",
+        message="This looks like a card number.",
+    )
+    update = """mutation m($input: UpdateRuleInput!) { updateRule(input: $input) {
+      rule { id } } }"""
+    change = {"requestId": "request-2", "ruleId": rule_id(2), "enabled": False}
+    answer = await house.ask(update, {"input": change})
+    assert answer["data"] == {"updateRule": {"rule": {"id": rule_id(2)}}}
+    assert moderation.requests[-1] == pb.UpdateRuleRequest(
+        request_id="request-2", community_id="c1", rule_id="r2", enabled=False
+    )
+    delete = "mutation m($input: DeleteRuleInput!) { deleteRule(input: $input) { ruleId } }"
+    given = {"requestId": "request-3", "ruleId": rule_id(2)}
+    answer = await house.ask(delete, {"input": given})
+    assert answer["data"] == {"deleteRule": {"ruleId": rule_id(2)}}
+    assert moderation.requests[-1] == pb.DeleteRuleRequest(
+        request_id="request-3", community_id="c1", rule_id="r2"
+    )
+
+
+async def test_a_case_is_decided_and_shown_with_its_post(
+    moderation: ModerationStandIn, house: House
+) -> None:
+    decide = """mutation m($input: DecideCaseInput!) { decideCase(input: $input) {
+      case { id state reason decider { displayName } post { ... on Topic { title } } } } }"""
+    given = {"requestId": "request-1", "caseId": K1, "outcome": "REJECT", "reason": "spam"}
+    answer = await house.ask(decide, {"input": given})
+    assert answer["data"]["decideCase"]["case"] == {
+        "id": K1,
+        "state": "REJECTED",
+        "reason": "spam",
+        "decider": {"displayName": "Person p1"},
+        "post": {"title": "Topic 1"},
+    }
+    assert moderation.requests[-1] == pb.DecideCaseRequest(
+        request_id="request-1",
+        community_id="c1",
+        case_id="k1",
+        outcome=pb.OUTCOME_REJECT,
+        reason="spam",
+    )
+    assert moderation.actors[-1].person_id == "p1"  # type: ignore[union-attr]
+    moderation.failures["DecideCase"] = CaseDecidedError("the case is REJECTED", field="case_id")
+    answer = await house.ask(decide, {"input": given})
+    assert answer["errors"][0]["extensions"] == {"code": "CASE_DECIDED", "field": "caseId"}
+    for change, field in (({"caseId": C1}, "caseId"), ({"caseId": "x"}, "caseId")):
+        answer = await house.ask(decide, {"input": given | change})
+        assert answer["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT", "field": field}
+    assert moderation.calls["DecideCase"] == 2
