@@ -138,8 +138,9 @@ def test_welcome_says_how_to_sign_in(tmp_path: Path) -> None:
 
 
 def test_the_stack_starts_restarts_what_dies_and_leaves_nothing(stack: Stack) -> None:
+    others = children()  # of this session's fixtures
     stack.start()
-    mine = psutil.Process().children(recursive=True)
+    mine = [process for process in children() if process not in others]
     by_name = {_module(process): process for process in mine}
     assert httpx2.get(f"{stack.place.url(0)}/readyz", trust_env=False).status_code == 200
     assert access_token("both@kestrel.example", stack.place.url(1)).count(".") == 2
@@ -152,24 +153,24 @@ def test_the_stack_starts_restarts_what_dies_and_leaves_nothing(stack: Stack) ->
     watching.start()
     forum = by_name["services.forum"]
     forum.kill()
-    assert wait_until(lambda: "services.forum" in _new_modules(mine), 20)
+    assert wait_until(lambda: "services.forum" in _modules_beside([*mine, *others]), 20)
     assert wait_until(lambda: "forum runs again" in said(stack), 20)
     by_name["nats-server"].kill()
     watching.join(20)
     assert ends[0].startswith("nats-server was ended by SIGKILL (log: ")
     stack.stop()
-    assert not [process for process in mine if process.is_running()]
-    assert not psutil.Process().children(recursive=True)
+    assert children() == others
 
 
 def test_a_service_that_cannot_start_stops_all_and_says_why(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    others = children()
     monkeypatch.setenv("STAND_IN_BROKEN", "moderation")
     with pytest.raises(ProcessError, match=r"moderation ended .* stand-in: out of order") as said:
         stack.start()
     assert "moderation.log" in str(said.value)
-    assert not psutil.Process().children(recursive=True)
+    assert children() == others
 
 
 def test_the_command_ends_well_when_told_to_stop(tmp_path: Path) -> None:
@@ -213,8 +214,12 @@ def said(stack: Stack) -> list[str]:
     return console.lines
 
 
-def _new_modules(old: list[psutil.Process]) -> list[str]:
-    return [_module(one) for one in psutil.Process().children(recursive=True) if one not in old]
+def children() -> list[psutil.Process]:
+    return psutil.Process().children(recursive=True)
+
+
+def _modules_beside(old: list[psutil.Process]) -> list[str]:
+    return [_module(process) for process in children() if process not in old]
 
 
 def _module(process: psutil.Process) -> str:
