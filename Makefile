@@ -3,6 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 PYTHON ?= python3.11
+WORKERS ?= 4
 BIN := .venv/bin
 PARTS := services/directory services/forum services/moderation services/search gateway devstack
 PROTO_FILES := $(shell find protos/guildhall -name '*.proto')
@@ -18,7 +19,7 @@ run: setup ## start everything on this machine; Ctrl-C stops it
 	@exec $(BIN)/python -m devstack
 
 test: setup ## all tests from nothing, on real engines
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup
 
 token: ## print an access token: make token PERSON=engineer@kestrel.example
 	@$(BIN)/python -m devstack.token "$(PERSON)"

@@ -225,9 +225,9 @@ def test_hostile_input_is_rendered_in_time(name: str) -> None:
     assert len(source) <= 32767
     spent = []
     for _ in range(3):
-        began = time.perf_counter()
+        began = time.thread_time()  # not the clock: other tests share the machine
         html = render(source)
-        spent.append(time.perf_counter() - began)
+        spent.append(time.thread_time() - began)
     assert min(spent) < 0.05
     inspection = inspect(html)
     assert inspection.bad == []
