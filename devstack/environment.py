@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devstack.openid.people import find_person
-from devstack.parts import CHECKOUT, GATEWAY, OPENID, SERVICES, Place, Service
+from devstack.parts import (
+    CHECKOUT,
+    GATEWAY,
+    GATEWAY_METRICS,
+    NATS_MONITOR,
+    OPENID,
+    SERVICES,
+    Place,
+    Service,
+)
 
 FIRST_OPERATOR = "operator@guildhall.example"
 
@@ -49,6 +58,7 @@ def gateway_environment(place: Place, engines: EngineUrls) -> dict[str, str]:
     told = {
         **_common(place, "gateway", engines),
         "LISTEN": place.address(GATEWAY),
+        "METRICS_LISTEN": place.address(GATEWAY_METRICS),
         "PUBLIC_URL": place.url(GATEWAY),
         "CURSOR_KEY_FILE": str(place.keys / "cursor.key"),
         "ISSUERS_FILE": str(place.issuers_file),
@@ -81,6 +91,7 @@ def _common(place: Place, name: str, engines: EngineUrls) -> dict[str, str]:
     return {
         "MONGO_URI": engines.mongo,
         "NATS_URL": engines.nats,
+        "NATS_MONITOR_URL": "" if os.environ.get("NATS_URL") else place.url(NATS_MONITOR),
         "SIGNING_KEY_FILE": str(place.keys / f"{name}.pem"),
         "OTLP_ENDPOINT": os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
         **{f"{other.name.upper()}_ADDRESS": place.address(other.port) for other in SERVICES},

@@ -17,6 +17,7 @@ MONGOD = 2
 NATS = 3
 SEARCH_ENGINE = 4
 NATS_MONITOR = 13
+GATEWAY_METRICS = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ SERVICES = (
 )
 _BLOCK, _BLOCKS = 20, 600
 OFFSETS = (
-    *(GATEWAY, OPENID, MONGOD, NATS, SEARCH_ENGINE, NATS_MONITOR),
+    *(GATEWAY, OPENID, MONGOD, NATS, SEARCH_ENGINE, NATS_MONITOR, GATEWAY_METRICS),
     *(service.port for service in SERVICES),
     *(service.metrics_port for service in SERVICES),
 )
