@@ -117,7 +117,6 @@ class Stack:
                     self._restart_when_due(program)
 
     def _start(self) -> None:
-        begin = time.monotonic()
         self.place.data.mkdir(parents=True, exist_ok=True)
         self._take_lock()
         for name, offset in [("gateway", GATEWAY), *((one.name, one.port) for one in SERVICES)]:
@@ -126,13 +125,18 @@ class Stack:
         mongo, nats, self.search = self._engines()
         openid = self._python("openid", OPENID, "devstack.openid", openid_environment(self.place))
         openid.answers = lambda: answers_http(f"{self.place.url(OPENID)}/healthz")
-        self._bring_up([mongo, nats], then_wait=False)
+        self._bring_up([mongo, nats])
         self.search = self._install(self.search)
-        self._bring_up([self.search, openid], then_wait=False)
-        self._wait_for([mongo, nats, self.search, openid], begin)
+        begin = time.monotonic()  # an installation may have taken minutes
+        self._bring_up([self.search, openid])
+        self._wait_for([mongo, nats], begin)
         urls = EngineUrls(mongo.url, nats.url, self.search.url)
-        self._bring_up([self._service(service, urls) for service in SERVICES])
-        self._bring_up([self._gateway(urls)])
+        services = [self._service(service, urls) for service in SERVICES]
+        gateway = self._gateway(urls)
+        # The search engine takes longest, and no part needs it to start.
+        self._bring_up(services)
+        self._bring_up([gateway])
+        self._wait_for([openid, *services, gateway, self.search], begin)
         if self._demo:
             self._load_demo()
 
@@ -205,13 +209,10 @@ class Stack:
             ports=(self.place.port(port),),
         )
 
-    def _bring_up(self, programs: Sequence[Program], then_wait: bool = True) -> None:
-        begin = time.monotonic()
+    def _bring_up(self, programs: Sequence[Program]) -> None:
         self._started.append(list(programs))
         for program in programs:
             program.start()
-        if then_wait:
-            self._wait_for(programs, begin)
 
     def _wait_for(self, programs: Iterable[Program], begin: float) -> None:
         pending = list(programs)
