@@ -158,7 +158,10 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         keyring = _keyring(require_actor(), request.community_id)
         ids = check_batch(list(request.space_ids), "space_ids")
         found = await self._repository.find_spaces(request.community_id, ids, keyring)
-        spaces = {space.id: space_to_proto(space, space.version) for space in found}
+        spaces = {
+            space.id: space_to_proto(space, space.version, for_service=keyring is None)
+            for space in found
+        }
         return pb.BatchGetSpacesResponse(spaces=[spaces[id_] for id_ in ids if id_ in spaces])
 
     async def ListSpaces(

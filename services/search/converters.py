@@ -145,20 +145,8 @@ def reply_entry(reply: forum_pb2.Reply, topic: forum_pb2.Topic | None) -> Entry 
 
 
 def space_wall(space: forum_pb2.Space) -> SpaceWall:
-    """Who can read a space: the forum's own rule, which an integration test compares."""
-    community = space.community_id
-    vendor = f"vendor:{community}"
-    keys: tuple[str, ...] = ()  # an audience we do not know opens to nobody
-    match space.audience:
-        case forum_pb2.AUDIENCE_COMMUNITY:
-            keys = (f"community:{community}",)
-        case forum_pb2.AUDIENCE_TIER:
-            keys = (*(f"tier:{name}@{community}" for name in space.audience_names), vendor)
-        case forum_pb2.AUDIENCE_COMPANIES:
-            keys = (*(f"company:{name}@{community}" for name in space.audience_names), vendor)
-        case forum_pb2.AUDIENCE_VENDOR:
-            keys = (vendor,)
-    return SpaceWall(space.id, community, keys)
+    """Who can read a space: as the forum says."""
+    return SpaceWall(space.id, space.community_id, tuple(space.read_keys))
 
 
 def space_entry(space: forum_pb2.Space) -> Entry:

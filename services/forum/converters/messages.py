@@ -19,8 +19,8 @@ from services.forum.domain.topics import Topic, TopicState
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def space_to_proto(space: Space, version: int) -> forum_pb2.Space:
-    """At this version."""
+def space_to_proto(space: Space, version: int, *, for_service: bool = False) -> forum_pb2.Space:
+    """At this version. Services get the keys that open it: search stands behind the same wall."""
     return forum_pb2.Space(
         id=space.id,
         community_id=space.community_id,
@@ -32,6 +32,7 @@ def space_to_proto(space: Space, version: int) -> forum_pb2.Space:
         audience_names=space.audience_names,
         create_time=_timestamp(space.create_time),
         version=version,
+        read_keys=space.read_keys if for_service else (),
     )
 
 

@@ -30,7 +30,22 @@ def space(id: str = "s1", community_id: str = "c1", **fields: Any) -> forum_pb2.
         "create_time": stamp(),
         "version": 1,
     }
-    return forum_pb2.Space(id=id, community_id=community_id, **{**given, **fields})
+    made = forum_pb2.Space(id=id, community_id=community_id, **{**given, **fields})
+    tell_keys(made)
+    return made
+
+
+def tell_keys(space: forum_pb2.Space) -> None:
+    """Fill in what opens it by its audience, as the forum tells services."""
+    prefix = {forum_pb2.AUDIENCE_TIER: "tier", forum_pb2.AUDIENCE_COMPANIES: "company"}
+    community = space.community_id
+    del space.read_keys[:]
+    if space.audience == forum_pb2.AUDIENCE_COMMUNITY:
+        space.read_keys.append(f"community:{community}")
+    else:
+        kind = prefix.get(space.audience)
+        space.read_keys.extend(f"{kind}:{name}@{community}" for name in space.audience_names)
+        space.read_keys.append(f"vendor:{community}")
 
 
 def topic(id: str = "t1", community_id: str = "c1", **fields: Any) -> forum_pb2.Topic:

@@ -80,23 +80,13 @@ def test_unanswered_is_an_open_question(change: dict[str, Any], unanswered: bool
     assert made.unanswered is unanswered
 
 
-@pytest.mark.parametrize(
-    ("audience", "names", "keys"),
-    [
-        ("COMMUNITY", [], ("community:c1",)),
-        ("TIER", ["gold", "silver"], ("tier:gold@c1", "tier:silver@c1", "vendor:c1")),
-        ("COMPANIES", ["co7"], ("company:co7@c1", "vendor:c1")),
-        ("VENDOR", [], ("vendor:c1",)),
-        ("UNSPECIFIED", [], ()),
-    ],
-)
-def test_space_wall_follows_its_audience(
-    audience: str, names: list[str], keys: tuple[str, ...]
-) -> None:
-    value = forum_pb2.Audience.Value(f"AUDIENCE_{audience}")
-    space = factories.space(audience=value, audience_names=names)
+def test_space_stands_behind_the_keys_that_the_forum_tells() -> None:
+    space = factories.space(audience=forum_pb2.AUDIENCE_TIER, audience_names=["gold"])
+    keys = ("tier:gold@c1", "vendor:c1")
     assert converters.space_wall(space) == SpaceWall("s1", "c1", keys)
     assert converters.space_entry(space).read_keys == ("space:s1",)
+    del space.read_keys[:]
+    assert converters.space_wall(space).read_keys == (), "without keys it opens to nobody"
 
 
 def test_former_member_is_not_found() -> None:

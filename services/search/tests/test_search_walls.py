@@ -152,6 +152,7 @@ async def apply(world: World, community: Community, what: str, which: int, value
         space.audience = value[0]
         del space.audience_names[:]
         space.audience_names.extend(value[1])
+        factories.tell_keys(space)
         projection = Projection(Change.SPACE, community.id, space.id)
     elif what == "topic" and community.topics:
         changed = community.topics[which % len(community.topics)]
