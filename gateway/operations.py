@@ -27,6 +27,7 @@ from strawberry.execution.is_awaitable import optimized_is_awaitable
 from chassis import rpc_client, telemetry
 from gateway import errors
 from gateway.errors import Json, OperationTimeoutError
+from gateway.faults import fields_at_fault, with_fields
 from gateway.limits import LIMIT_EXCEEDED, Limits, Measure, Price, check_json, exceeded
 
 EXECUTION_TIMEOUT = 8.0  # seconds
@@ -232,18 +233,25 @@ class Operations:
             refusal = OperationTimeoutError(f"not done within {EXECUTION_TIMEOUT:g} seconds")
             error: Json = {"message": str(refusal), "extensions": errors.refusal(refusal)}
             return Answer({"data": None, "errors": [error], "extensions": self._cost(price)}, True)
-        return self._formatted(operation, result, price, trace_id)
+        return self._formatted(operation, variables, result, price, trace_id)
 
     def _formatted(
-        self, operation: Operation, result: ExecutionResult, price: Price, trace_id: str
+        self,
+        operation: Operation,
+        variables: dict[str, Any],
+        result: ExecutionResult,
+        price: Price,
+        trace_id: str,
     ) -> Answer:
         if result.errors is None:
             if operation.constant:
                 operation.answer = result.data
             return Answer({"data": result.data, "extensions": self._cost(price)}, True)
         if result.data is None and all(error.path is None for error in result.errors):
-            refused = errors.before_execution(result.errors, errors.BAD_USER_INPUT)
-            return self._refusal(refused, price)
+            node = operation.measure.operations[0]
+            fields = fields_at_fault(self._schema, node, variables)
+            wrong = with_fields(result.errors, fields[:_MAX_VALIDATION_ERRORS])
+            return self._refusal(errors.before_execution(wrong, errors.BAD_USER_INPUT), price)
         formatted = errors.of_execution(result.errors, trace_id)
         body = {"data": result.data, "errors": formatted, "extensions": self._cost(price)}
         return Answer(body, True)
