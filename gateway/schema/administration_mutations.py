@@ -11,7 +11,7 @@ from gateway.context import Info
 from gateway.cursors import decode_id
 from gateway.schema import administration_inputs as a
 from gateway.schema.administration import person_of
-from gateway.schema.writes import codes, number, write
+from gateway.schema.writes import codes, number, version, write
 from guildhall.directory.v1 import directory_pb2 as pb
 
 _What = strawberry.argument(description="What to do.")
@@ -98,7 +98,7 @@ class CompanyMutation:
             description=input.description,
             website=input.website,
             issuer=input.issuer,
-            expected_version=input.expected_version or 0,
+            expected_version=version(input),
         )
         return await write(info, info.context.services.directory.UpdateCompany, request)
 
@@ -134,7 +134,7 @@ class CompanyMutation:
             community_id=_community(input.community_id),
             name=input.name,
             description=input.description,
-            expected_version=input.expected_version or 0,
+            expected_version=version(input),
         )
         return await write(info, info.context.services.directory.UpdateCommunity, request)
 
@@ -184,7 +184,7 @@ class CompanyMutation:
             update_territories=input.territories is not None,
             auto_join=input.auto_join,
             end_time=input.end_time,
-            expected_version=input.expected_version or 0,
+            expected_version=version(input),
         )
         return await write(info, info.context.services.directory.UpdateEnrolment, request)
 
@@ -224,7 +224,7 @@ class PersonMutation:
             **_person(input),
             display_name=input.display_name,
             email=input.email,
-            expected_version=input.expected_version or 0,
+            expected_version=version(input),
         )
         return await write(info, info.context.services.directory.UpdatePerson, request)
 
@@ -267,7 +267,7 @@ class PersonMutation:
         request = pb.MovePersonRequest(
             **_person(input),
             company_id=_company(input.company_id, "companyId"),
-            expected_version=input.expected_version or 0,
+            expected_version=version(input),
         )
         return await write(info, info.context.services.directory.MovePerson, request)
 
@@ -333,7 +333,7 @@ class MemberMutation:
             roles=_roles(input.roles),
             update_roles=input.roles is not None,
             trust_level=number(input.trust_level),
-            expected_version=input.expected_version or 0,
+            expected_version=version(input),
         )
         method = info.context.services.directory.UpdateMember
         return await _write_member(info, method, request)  # type: ignore[no-any-return]

@@ -9,12 +9,12 @@ import strawberry
 from gateway.context import Info
 from gateway.cursors import decode_id, decode_reply_id
 from gateway.schema import forum_inputs as f
-from gateway.schema.writes import codes, number, write
+from gateway.schema.writes import codes, number, version, write
 from guildhall.forum.v1 import forum_pb2
 
 _What = strawberry.argument(description="What to do.")
 _TOPIC = ("TOPIC_NOT_FOUND", "TOPIC_STATE_INVALID", "VERSION_STALE")
-_REPLY = ("REPLY_NOT_FOUND", "REPLY_STATE_INVALID")
+_REPLY = ("REPLY_NOT_FOUND", "REPLY_STATE_INVALID", "TOPIC_STATE_INVALID")
 _SCREENED = ("CONTENT_BLOCKED", "POSTING_TOO_FAST", "TEXT_INVALID")
 _MODERATOR = "ROLE_REQUIRED"
 
@@ -26,7 +26,7 @@ def _topic(input: Any) -> dict[str, Any]:
         "request_id": input.request_id,
         "community_id": topic.community_id,
         "topic_id": topic.id,
-        "expected_version": getattr(input, "expected_version", None),
+        "expected_version": version(input),
     }
 
 
@@ -92,7 +92,7 @@ class SpaceMutation:
             mode=number(input.mode),
             audience=number(input.audience),
             audience_names=_audience_names(input),
-            expected_version=input.expected_version or 0,
+            expected_version=version(input),
         )
         return await write(info, info.context.services.forum.UpdateSpace, request)
 
@@ -176,7 +176,7 @@ class TopicMutation:
     @strawberry.mutation(
         description=codes(
             "Put a topic out of sight of all but its author and moderators. For moderators.",
-            *_TOPIC, _MODERATOR, "REASON_REQUIRED",
+            *_TOPIC, _MODERATOR, "REASON_REQUIRED", "TEXT_INVALID",
         )
     )  # fmt: skip
     async def hide_topic(
@@ -186,7 +186,9 @@ class TopicMutation:
         return await write(info, info.context.services.forum.HideTopic, request)
 
     @strawberry.mutation(
-        description=codes("Bring a hidden topic back. For moderators.", *_TOPIC, _MODERATOR)
+        description=codes(
+            "Bring a hidden topic back. For moderators.", *_TOPIC, _MODERATOR, "TEXT_INVALID"
+        )
     )
     async def restore_topic(
         self, info: Info, input: Annotated[f.RestoreTopicInput, _What]
@@ -197,7 +199,7 @@ class TopicMutation:
     @strawberry.mutation(
         description=codes(
             "Remove a topic for good. For moderators, or its author within an hour while there "
-            "are no replies.", *_TOPIC, _MODERATOR, "REASON_REQUIRED",
+            "are no replies.", *_TOPIC, _MODERATOR, "REASON_REQUIRED", "TEXT_INVALID",
         )
     )  # fmt: skip
     async def remove_topic(
@@ -248,14 +250,14 @@ class ReplyMutation:
         self, info: Info, input: Annotated[f.UpdateReplyInput, _What]
     ) -> f.UpdateReplyPayload:
         request = forum_pb2.UpdateReplyRequest(
-            **_reply(input), body=input.body, expected_version=input.expected_version or 0
+            **_reply(input), body=input.body, expected_version=version(input)
         )
         return await write(info, info.context.services.forum.UpdateReply, request)
 
     @strawberry.mutation(
         description=codes(
             "Put a reply out of sight; it is no answer any more. For moderators.", *_REPLY,
-            _MODERATOR, "REASON_REQUIRED",
+            _MODERATOR, "REASON_REQUIRED", "TEXT_INVALID",
         )
     )  # fmt: skip
     async def hide_reply(
@@ -265,7 +267,9 @@ class ReplyMutation:
         return await write(info, info.context.services.forum.HideReply, request)
 
     @strawberry.mutation(
-        description=codes("Bring a hidden reply back. For moderators.", *_REPLY, _MODERATOR)
+        description=codes(
+            "Bring a hidden reply back. For moderators.", *_REPLY, _MODERATOR, "TEXT_INVALID"
+        )
     )
     async def restore_reply(
         self, info: Info, input: Annotated[f.RestoreReplyInput, _What]
@@ -276,7 +280,7 @@ class ReplyMutation:
     @strawberry.mutation(
         description=codes(
             "Remove a reply for good. For moderators, or its author within an hour.", *_REPLY,
-            _MODERATOR, "REASON_REQUIRED",
+            _MODERATOR, "REASON_REQUIRED", "TEXT_INVALID",
         )
     )  # fmt: skip
     async def remove_reply(
@@ -288,7 +292,7 @@ class ReplyMutation:
     @strawberry.mutation(
         description=codes(
             "Accept a reply as the answer of a question, in place of another. For the author of "
-            "the question and moderators.", *_REPLY, "NOT_A_QUESTION", "TOPIC_STATE_INVALID",
+            "the question and moderators.", *_REPLY, "NOT_A_QUESTION", "VERSION_STALE",
             _MODERATOR,
         )
     )  # fmt: skip
@@ -301,7 +305,7 @@ class ReplyMutation:
     @strawberry.mutation(
         description=codes(
             "Take an acceptance back. For the author of the question and moderators.",
-            "TOPIC_NOT_FOUND", "NOTHING_ACCEPTED", _MODERATOR,
+            *_TOPIC, "NOT_A_QUESTION", "NOTHING_ACCEPTED", _MODERATOR,
         )
     )  # fmt: skip
     async def unaccept_reply(

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import strawberry
 
+from chassis.errors import DomainError
 from gateway.context import Info
 from gateway.cursors import decode_id
 from gateway.schema.scalars import DateTime, ImportedPostKind, Markdown
@@ -94,8 +95,8 @@ class ImportMutation:
             "Bring posts of another system in, with dates, scores, accepted answers and their "
             "authors as personas. What is there already is left as it is. One bad post refuses "
             "the call; the field names it, as posts.12.body. For managers.",
-            "SPACE_NOT_FOUND", "QUESTION_NOT_FOUND", "TEXT_INVALID", "FIELD_INVALID",
-            "ROLE_REQUIRED",
+            "SPACE_NOT_FOUND", "QUESTION_NOT_FOUND", "TEXT_INVALID", "TAGS_INVALID",
+            "FIELD_INVALID", "ROLE_REQUIRED",
         )
     )  # fmt: skip
     async def import_posts(
@@ -111,4 +112,8 @@ class ImportMutation:
             source=input.source,
             posts=[_post(post) for post in input.posts],
         )
-        return await write(info, info.context.services.forum.ImportPosts, request)
+        try:
+            return await write(info, info.context.services.forum.ImportPosts, request)
+        except DomainError as error:
+            error.field = error.field.replace(".persona_", ".persona.")
+            raise

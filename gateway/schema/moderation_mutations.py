@@ -10,7 +10,7 @@ from gateway.context import Info
 from gateway.cursors import decode_id
 from gateway.schema.moderation import Case, Rule
 from gateway.schema.staff_scalars import CaseOutcome, PatternKind, RuleKind
-from gateway.schema.writes import codes, expected_version, number, request_id, write
+from gateway.schema.writes import codes, expected_version, number, request_id, version, write
 from guildhall.moderation.v1 import moderation_pb2
 
 _What = strawberry.argument(description="What to do.")
@@ -143,7 +143,7 @@ class ModerationMutation:
             replacement=input.replacement,
             message=input.message,
             enabled=input.enabled,
-            expected_version=input.expected_version or 0,
+            expected_version=version(input),
         )
         return await write(info, info.context.services.moderation.UpdateRule, request)
 
@@ -157,7 +157,7 @@ class ModerationMutation:
         request = moderation_pb2.DeleteRuleRequest(
             request_id=input.request_id, community_id=rule.community_id, rule_id=rule.id
         )
-        await info.context.call(info.context.services.moderation.DeleteRule, request)
+        await write(info, info.context.services.moderation.DeleteRule, request)
         return DeleteRulePayload(rule_id=input.rule_id)
 
     @strawberry.mutation(

@@ -18,7 +18,7 @@ from gateway.schema.relay import After, First, PageInfo
 from gateway.schema.scalars import DateTime, Html
 from gateway.schema.staff import community_of
 from gateway.schema.staff_scalars import SearchKind, SearchSort
-from gateway.schema.writes import codes, expected_version, request_id, write
+from gateway.schema.writes import codes, expected_version, request_id, version, write
 from guildhall.search.v1 import search_pb2
 
 SearchNode = Annotated[
@@ -302,6 +302,6 @@ class SearchMutation:
             request_id=input.request_id,
             community_id=decode_id(input.community_id, "communityId", "Community").id,
             sets=[search_pb2.SynonymSet(phrases=one.phrases) for one in input.sets],
-            expected_version=input.expected_version or 0,
+            expected_version=version(input),
         )
         return await write(info, info.context.services.search.UpdateSynonyms, request)

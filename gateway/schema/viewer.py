@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import strawberry
 
 from chassis.actors import Actor
+from chassis.errors import DomainError
 from gateway import batches
-from gateway.context import Context, Info
+from gateway.context import Context, Info, is_not_found
 from gateway.cursors import GlobalId, decode_id, decode_reply_id
 from gateway.loaders import Embedded, Listing, Reference, fetched_by, fill, filled, read
 from gateway.schema.directory import Community, Company, Person
@@ -136,6 +137,13 @@ async def _person_node(context: Context, found: GlobalId) -> Any:
     return response.person if response is not None else None
 
 
+async def _node(context: Context, found: GlobalId, id: str) -> Any:
+    if found.kind != "Reply":
+        return await NODES[found.kind](context, found)
+    reply = decode_reply_id(id, "id")
+    return (await batches.replies(context, reply.community_id, [reply.id])).get(reply.id)
+
+
 NODES: dict[str, Callable[[Context, GlobalId], Awaitable[Any]]] = {
     "Community": _community,
     "Company": _company,
@@ -167,14 +175,13 @@ class ViewerQuery:
         info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")],
     ) -> CommunityNode | None:
-        context = info.context
         found = decode_id(id, "id", *NODES, "Reply")
-        if found.kind == "Reply":
-            reply = decode_reply_id(id, "id")
-            rows = await batches.replies(context, reply.community_id, [reply.id])
-            row: Any = rows.get(reply.id)
-        else:
-            row = await NODES[found.kind](context, found)
+        try:
+            row = await _node(info.context, found, id)
+        except DomainError as error:
+            if not is_not_found(error):
+                raise
+            return None
         if row is not None:
             await fill(info, [row], found.kind)
         return row  # type: ignore[no-any-return]

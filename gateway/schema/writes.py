@@ -8,8 +8,12 @@ from typing import Any, TypeVar, cast
 
 import strawberry
 from google.protobuf.message import Message
+from graphql import GraphQLInputObjectType, GraphQLResolveInfo, get_named_type
 
-from gateway.context import Info
+from chassis.errors import DomainError
+from chassis.rpc_status import RemoteRefusalError
+from gateway.context import Info, is_not_found
+from gateway.errors import BadUserInputError, camel
 from gateway.loaders import fill
 
 P = TypeVar("P")
@@ -39,6 +43,14 @@ def expected_version() -> Any:
     )
 
 
+def version(input: Any) -> int:
+    """The expected version as services take it, where 0 expects nothing: a version is never 0."""
+    expected: int | None = getattr(input, "expected_version", None)
+    if expected is not None and expected < 1:
+        raise BadUserInputError("expectedVersion must be 1 or more", field="expectedVersion")
+    return expected or 0
+
+
 def number(member: Enum | None) -> Any:
     """A protobuf enum's number; None leaves the field unset."""
     return None if member is None else member.value
@@ -46,6 +58,29 @@ def number(member: Enum | None) -> Any:
 
 async def write(info: Info, method: Any, request: Message) -> P:
     """One RPC as the person; the response has the payload's attributes."""
-    response = await info.context.call(partial(method, timeout=WRITE_TIMEOUT), request)
+    try:
+        response = await info.context.call(partial(method, timeout=WRITE_TIMEOUT), request)
+    except DomainError as error:
+        raise _as_named(info, error) from None
     await fill(info, [response])
     return cast("P", response)
+
+
+def _as_named(info: Info, error: DomainError) -> DomainError:
+    """A refusal in the input's words.
+
+    A global id names its community too, and a reply's its topic. Where one of these is not there,
+    the thing is not there: whose id it is, nobody learns.
+    """
+    if not is_not_found(error):
+        return error
+    raw: GraphQLResolveInfo[Any] = info._raw_info  # noqa: SLF001
+    argument = raw.parent_type.fields[raw.field_name].args["input"]
+    fields = cast("GraphQLInputObjectType", get_named_type(argument.type)).fields
+    if error.field not in ("community_id", "topic_id") or camel(error.field) in fields:
+        return error
+    ids = [name for name, field in fields.items() if get_named_type(field.type).name == "ID"]
+    thing = ids[0].removesuffix("Id")
+    return RemoteRefusalError(
+        f"{thing.upper()}_NOT_FOUND", error.status, f"{thing.capitalize()} not found", field=ids[0]
+    )
