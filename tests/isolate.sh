@@ -14,7 +14,7 @@ import importlib, pkgutil, sys
 package = importlib.import_module(sys.argv[1])
 for module in pkgutil.walk_packages(package.__path__, sys.argv[1] + "."):
     last = module.name.rpartition(".")[2]
-    if ".tests" in module.name or last in ("__main__", "testing", "conftest"):
+    if ".tests" in module.name or last == "__main__" or last.startswith("testing"):
         continue
     importlib.import_module(module.name)
 main = importlib.util.find_spec(sys.argv[1] + ".__main__")
