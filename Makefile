@@ -10,7 +10,7 @@ PROTO_FILES := $(shell find protos/guildhall -name '*.proto')
 export PYTHONPATH := .:protos/gen
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run bench test check format lint types imports layout isolate lock protos sdl setup token import clean
+.PHONY: help run bench test check format lint types imports layout isolate lock protos sdl setup token import rotate clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,9 @@ import: ## import a Stack Exchange dump: make import FILE=Posts.xml SPACE=aurora
 
 bench: setup ## measure what the chassis promises
 	$(BIN)/python -m bench.commands
+
+rotate: ## give a demo issuer a new signing key: make rotate ISSUER=kestrel
+	@$(BIN)/python -m devstack.openid rotate "$(ISSUER)"
 
 check: lint types imports isolate test ## what CI asks of every change
 
