@@ -99,6 +99,10 @@ class FieldInvalidError(InvalidArgumentError):
     """A field's value is none of the allowed ones."""
 
 
+class RequestUnreadableError(InvalidArgumentError):
+    """The bytes are not the message that this RPC takes."""
+
+
 class PageTokenInvalidError(InvalidArgumentError):
     """The page token is not one that this list gave."""
 

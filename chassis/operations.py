@@ -112,10 +112,14 @@ class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
         self, request: operations_pb2.RewindConsumerRequest, context: Context
     ) -> operations_pb2.RewindConsumerResponse:
         _operator()
-        if not request.HasField("start_time"):
-            raise FieldInvalidError("start_time must be given", field="start_time")
         consumer = self._consumer(request.consumer)
-        await consumer.rewind(request.start_time.ToDatetime(UTC))
+        try:
+            start = request.start_time.ToDatetime(UTC) if request.HasField("start_time") else None
+        except (ValueError, OverflowError):
+            start = None
+        if start is None:
+            raise FieldInvalidError("start_time must be given", field="start_time")
+        await consumer.rewind(start)
         return operations_pb2.RewindConsumerResponse()
 
     def _consumer(self, name: str) -> Consumer:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, cast
 
 import grpc
 import pymongo
+from google.protobuf.message import DecodeError
 from grpc import StatusCode, aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -23,7 +24,12 @@ from pymongo.errors import (
 
 from chassis import rpc_status, telemetry
 from chassis.actors import current_actor
-from chassis.errors import DomainError, UnauthenticatedError, UnavailableError
+from chassis.errors import (
+    DomainError,
+    RequestUnreadableError,
+    UnauthenticatedError,
+    UnavailableError,
+)
 from chassis.tokens import TokenVerifier
 
 Context: TypeAlias = aio.ServicerContext[Any, Any]
@@ -34,6 +40,7 @@ DEFAULT_DEADLINE = 10.0  # seconds, where a caller sets none
 LEAST_REMAINING = 0.02  # with less than this left, work is not begun
 ACTOR_TOKEN = "actor-token"  # noqa: S105 - the metadata key
 _OUTAGES = (AutoReconnect, ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError)
+_UNREADABLE = object()
 _OPEN = ("/grpc.health.v1.", "/grpc.reflection.")
 
 _log = logging.getLogger(__name__)
@@ -74,7 +81,7 @@ class Interceptor(aio.ServerInterceptor):
                 return None
             self._wrapped[method] = grpc.unary_unary_rpc_method_handler(
                 self._wrap(method, cast(Any, handler).unary_unary),
-                request_deserializer=cast(Any, handler).request_deserializer,
+                request_deserializer=_forgiving(cast(Any, handler).request_deserializer),
                 response_serializer=cast(Any, handler).response_serializer,
             )
         return self._wrapped[method]
@@ -135,6 +142,8 @@ class Interceptor(aio.ServerInterceptor):
         try:
             async with asyncio.timeout(budget):
                 with pymongo.timeout(budget):
+                    if request is _UNREADABLE:
+                        raise RequestUnreadableError
                     return await behaviour(request, context)
         finally:
             current_actor.reset(reset)
@@ -147,6 +156,18 @@ async def _refuse(context: Context, refusal: DomainError) -> None:
         str(refusal),
         trailing_metadata=((rpc_status.DETAILS, details),),
     )
+
+
+def _forgiving(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """What cannot be read is refused like any other bad request, not a failure of ours."""
+
+    def read(data: bytes) -> Any:
+        try:
+            return deserialize(data)
+        except DecodeError:
+            return _UNREADABLE
+
+    return read
 
 
 def _text(value: Any) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis.consumers import Consumer
 from chassis.consumers.hearing import Arrival
@@ -212,9 +213,11 @@ async def test_bad_requests_are_refused_with_their_field(desk: Desk) -> None:
             operations.DiscardDeadLetterRequest(dead_letter_id="x", reason="y")
         )
     assert reason_of(missing.value) == DeadLetterNotFoundError.reason()
-    with pytest.raises(FieldInvalidError) as timeless:
-        await stub.RewindConsumer(operations.RewindConsumerRequest(consumer=desk.consumer.name))
-    assert timeless.value.field == "start_time"
+    for time in (None, Timestamp(seconds=10**12), Timestamp(nanos=-5)):
+        request = operations.RewindConsumerRequest(consumer=desk.consumer.name, start_time=time)
+        with pytest.raises(FieldInvalidError) as timeless:
+            await stub.RewindConsumer(request)
+        assert timeless.value.field == "start_time"
 
 
 @pytest.mark.parametrize(

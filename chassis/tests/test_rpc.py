@@ -16,6 +16,7 @@ from chassis.errors import (
     DomainError,
     NotFoundError,
     PeerFailedError,
+    RequestUnreadableError,
     RoleRequiredError,
     TextInvalidError,
     TooBusyError,
@@ -148,6 +149,21 @@ async def test_bug_tells_nothing(
         await client.GetTopic(get("bug"))
     assert "ZeroDivisionError" in caplog.text
     assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("data", [b"\xff\xff\xff", b"\x0a\x02\xff\xfe", b"\x0a\x7fshort"])
+async def test_what_is_no_message_is_refused_as_bad_input(
+    loopback: Loopback, servicer: Servicer, data: bytes
+) -> None:
+    class Raw:
+        def __init__(self, channel: grpc.aio.Channel) -> None:
+            self.GetTopic: Any = channel.unary_unary("/guildhall.forum.v1.ForumService/GetTopic")
+
+    client = loopback.client(Raw, "forum", person_actor())
+    with pytest.raises(RequestUnreadableError) as refusal:
+        await client.GetTopic(data)
+    assert "DecodeError" not in str(refusal.value)
+    assert servicer.calls == 0
 
 
 async def test_deadline_reaches_the_server_and_ends_the_work(
