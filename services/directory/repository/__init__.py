@@ -131,7 +131,7 @@ class DirectoryRepository:
         """Two queries. Refuses with PERSON_NOT_FOUND, PERSON_DEACTIVATED."""
         found = await self.find_person_of(link)
         if found is None:
-            raise PersonNotFoundError
+            raise PersonNotFoundError(field="subject")
         person, version = found
         return resolve(person, await self._get_enrolments(needed_enrolments(person)), at), version
 
@@ -231,7 +231,8 @@ class DirectoryRepository:
             {"community_id": PLATFORM, **place, **walled(keyring)}
         )
         if found is None:
-            raise CommunityNotFoundError(field="community_id" if community_id else "slug")
+            by_slug = slug and not community_id
+            raise CommunityNotFoundError(field="slug" if by_slug else "community_id")
         return documents.load_community(found), found["seq"]
 
     async def list_communities_by_id(

@@ -233,7 +233,10 @@ async def test_resolve_actor_refuses_the_unknown_and_the_deactivated(town: Town)
     kestrel = issuer_of("Kestrel")
     for issuer, subject in ((kestrel, "ann"), (kestrel + "/", "Ann"), ("", ""), ("x" * 999, "\0")):
         identity = {"issuer": issuer, "subject": subject}
-        assert await town.refused(GATEWAY, "ResolveActor", **identity) == ("PERSON_NOT_FOUND", "")
+        assert await town.refused(GATEWAY, "ResolveActor", **identity) == (
+            "PERSON_NOT_FOUND",
+            "subject",
+        )
     await town.call(OPERATOR, "DeactivatePerson", person_id="ann", reason="left")
     identity = {"issuer": kestrel, "subject": "Ann"}
     assert await town.refused(GATEWAY, "ResolveActor", **identity) == ("PERSON_DEACTIVATED", "")
@@ -607,10 +610,10 @@ async def test_community_is_seen_by_its_members(town: Town) -> None:
             "COMMUNITY_NOT_FOUND",
             "community_id",
         )
-    for slug in ("cumulus", ""):
+    for slug, field in (("cumulus", "slug"), ("", "community_id")):
         assert await town.refused(town.lea, "GetCommunity", slug=slug) == (
             "COMMUNITY_NOT_FOUND",
-            "slug",
+            field,
         )
 
 
@@ -674,11 +677,12 @@ async def test_create_enrolment(town: Town) -> None:
         assert await town.refused(town.max, "CreateEnrolment", **wrong) == refusal
     late = {"community_id": "borealis", "company_id": "kestrel", "end_time": stamp(days=1)}
     assert await town.refused(OPERATOR, "CreateEnrolment", **late) == ("FIELD_INVALID", "end_time")
-    missing = {"community_id": "nobody", "company_id": "kestrel"}
-    assert await town.refused(OPERATOR, "CreateEnrolment", **missing) == (
-        "COMMUNITY_NOT_FOUND",
-        "community_id",
-    )
+    for community in ("nobody", ""):
+        missing = {"community_id": community, "company_id": "kestrel"}
+        assert await town.refused(OPERATOR, "CreateEnrolment", **missing) == (
+            "COMMUNITY_NOT_FOUND",
+            "community_id",
+        )
 
 
 async def test_update_enrolment(town: Town) -> None:
