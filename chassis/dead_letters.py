@@ -13,13 +13,15 @@ from chassis.decisions import Document
 from chassis.errors import FailedPreconditionError, NotFoundError
 from chassis.messaging import from_message, to_message
 from chassis.mongo import Database, Index
+from chassis.pagination import Paging
 from guildhall.chassis.v1.event_log_pb2 import StoredEvent
 
 COLLECTION = "dead_letters"
+_OLDEST = [("first_at", 1), ("_id", 1)]
 INDEXES = [
     Index(COLLECTION, [("consumer", 1), ("state", 1), ("first_at", 1)], "consumer_state"),
     Index(COLLECTION, [("agg", 1), ("state", 1)], "agg_state"),
-    Index(COLLECTION, [("state", 1), ("first_at", 1), ("_id", 1)], "oldest"),
+    Index(COLLECTION, [("state", 1), *_OLDEST], "oldest"),
 ]
 PARKED, REPLAYED, DISCARDED = "parked", "replayed", "discarded"
 
@@ -103,23 +105,12 @@ class DeadLetters:
             return
         await self.measure(consumer)
 
-    async def page(
-        self, size: int, after: tuple[datetime, str] | None = None
-    ) -> tuple[list[DeadLetter], tuple[datetime, str] | None]:
-        """Parked letters, oldest first, and where the next page begins."""
-        query: Document = {"state": PARKED}
-        if after is not None:
-            at, id_ = after
-            query["$or"] = [{"first_at": {"$gt": at}}, {"first_at": at, "_id": {"$gt": id_}}]
-        rows = (
-            await self._rows.find(query)
-            .sort([("first_at", 1), ("_id", 1)])
-            .limit(size + 1)
-            .to_list()
-        )
-        letters = [_letter(row) for row in rows[:size]]
-        more = len(rows) > size
-        return letters, (letters[-1].first_time, letters[-1].id) if more else None
+    async def page(self, paging: Paging) -> tuple[list[DeadLetter], str]:
+        """Parked letters, oldest first, and the next page's token; a place: (first_time, id)."""
+        query: Document = {"state": PARKED, **paging.beyond(_OLDEST)}
+        cursor = self._rows.find(query).sort(paging.sort(_OLDEST)).limit(paging.limit)
+        letters = [_letter(row) async for row in cursor]
+        return paging.page(letters, lambda last: (last.first_time, last.id))
 
     async def get(self, id: str) -> DeadLetter:
         """One parked letter. Refuses with DEAD_LETTER_NOT_FOUND."""

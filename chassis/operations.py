@@ -15,7 +15,7 @@ from chassis.dead_letters import DeadLetter, DeadLetters
 from chassis.errors import FieldInvalidError, NotFoundError
 from chassis.generations import DONE, FAILED, RUNNING, Generation
 from chassis.mongo import Database
-from chassis.pagination import clamp_page_size, decode_page_token, encode_page_token
+from chassis.pagination import Paging
 from chassis.texts import check_reason
 from guildhall.chassis.v1 import operations_pb2, operations_pb2_grpc
 
@@ -55,14 +55,9 @@ class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
         self, request: operations_pb2.ListDeadLettersRequest, context: Context
     ) -> operations_pb2.ListDeadLettersResponse:
         _operator()
-        after: tuple[datetime, str] | None = None
-        if request.page_token:
-            at, id_ = decode_page_token(request.page_token, datetime, str)
-            after = (at, id_)
-        letters, following = await self._letters.page(clamp_page_size(request.page_size), after)
+        letters, token = await self._letters.page(Paging.of(request, datetime, str))
         return operations_pb2.ListDeadLettersResponse(
-            dead_letters=map(_letter, letters),
-            next_page_token=encode_page_token(*following) if following else "",
+            dead_letters=map(_letter, letters), next_page_token=token
         )
 
     async def ReplayDeadLetters(

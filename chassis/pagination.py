@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import orjson
 
@@ -14,6 +16,10 @@ from chassis.errors import FieldInvalidError, PageTokenInvalidError
 DEFAULT_PAGE_SIZE = 20
 MAX_PAGE_SIZE = 100
 _MAX_TOKEN = 2048
+
+T = TypeVar("T")
+# Fields that together tell every row from every other; all rising (1) or all falling (-1).
+Order: TypeAlias = Sequence[tuple[str, int]]
 
 
 def clamp_page_size(page_size: int, *, most: int = MAX_PAGE_SIZE) -> int:
@@ -51,6 +57,77 @@ def decode_page_token(token: str, *types: type) -> list[Any]:
         return [_decode(value, kind) for value, kind in zip(values, types, strict=True)]
     except (ValueError, TypeError, KeyError, OverflowError, OSError, binascii.Error):
         raise PageTokenInvalidError(field="page_token") from None
+
+
+class PageRequest(Protocol):
+    """What every list request has."""
+
+    @property
+    def page_size(self) -> int: ...
+    @property
+    def page_token(self) -> str: ...
+    @property
+    def backward(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Which page of a list: so many rows behind a place; backward, before it.
+
+    Backward the rows are read the other way round, from the place or from the list's end; `page`
+    turns them, so that a page is always in the list's order.
+    """
+
+    size: int = DEFAULT_PAGE_SIZE
+    place: tuple[Any, ...] = ()  # sort values of the row beside the page; empty: the page is an end
+    backward: bool = False
+
+    @classmethod
+    def of(cls, request: PageRequest, *types: type) -> Paging:
+        """What a request asks for; `types` are those of its list's sort values.
+
+        Refuses with FIELD_INVALID, PAGE_TOKEN_INVALID.
+        """
+        size, token = clamp_page_size(request.page_size), request.page_token
+        place = tuple(decode_page_token(token, *types)) if token else ()
+        return cls(size, place, request.backward)
+
+    @property
+    def limit(self) -> int:
+        """How many to read: one more than the page has tells whether the list goes on."""
+        return self.size + 1
+
+    def sort(self, order: Order) -> list[tuple[str, int]]:
+        """The way to read."""
+        return [(field, -step if self.backward else step) for field, step in order]
+
+    def beyond(self, order: Order) -> dict[str, Any]:
+        """The part of a query that leaves only what lies beyond the place, in the way to read."""
+        if not self.place:
+            return {}
+        sort = self.sort(order)
+        than = "$gt" if sort[0][1] > 0 else "$lt"
+        (field, value), *rest = [(name, v) for (name, _), v in zip(sort, self.place, strict=True)]
+        if not rest:
+            return {field: {than: value}}
+        ((second, tie),) = rest
+        # The bound on the field itself is for the index: alone, $or would read from the beginning.
+        return {
+            field: {f"{than}e": value},
+            "$or": [{field: {than: value}}, {second: {than: tie}}],
+        }
+
+    def page(
+        self,
+        read: Sequence[T],
+        place: Callable[[T], tuple[str | int | float | datetime, ...]],
+        *,
+        most: int | None = None,
+    ) -> tuple[list[T], str]:
+        """The page of what was read, at most so many; and its token, empty at the list's end."""
+        page = list(read[: self.size if most is None else most])
+        token = encode_page_token(*place(page[-1])) if len(read) > len(page) else ""
+        return page[::-1] if self.backward else page, token
 
 
 def _decode(value: Any, kind: type) -> Any:

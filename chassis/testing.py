@@ -26,6 +26,7 @@ from chassis.actors import BASIC, MEMBER, MODERATOR, Actor, Membership, current_
 from chassis.commands import Commands
 from chassis.mongo import Database, Repository, connect, ensure_indexes, migrate
 from chassis.mongo import database as open_database
+from chassis.pagination import Paging
 from chassis.rpc_client import Channels
 from chassis.rpc_server import Server
 from chassis.tokens import TokenSigner, TokenVerifier
@@ -36,6 +37,7 @@ __all__ = [
     "database",
     "free_port",
     "loopback",
+    "mirrored",
     "mongo_uri",
     "nats_url",
     "outbox",
@@ -43,6 +45,7 @@ __all__ = [
     "prepare",
     "service_actor",
     "stored",
+    "walked",
 ]
 
 T = TypeVar("T")
@@ -248,3 +251,47 @@ async def acting(actor: Actor, call: Awaitable[T]) -> T:
         return await call
     finally:
         current_actor.reset(reset)
+
+
+@dataclass(frozen=True)
+class PageAsked:
+    """A list request without its filters."""
+
+    page_size: int
+    page_token: str = ""
+    backward: bool = False
+
+
+async def walked(
+    listing: Callable[[Paging], Awaitable[tuple[Sequence[T], str]]],
+    types: tuple[type, ...],
+    size: int,
+    *,
+    backward: bool = False,
+) -> list[T]:
+    """All rows of a list in its order, read page by page; all pages but the last are full."""
+    rows: list[T] = []
+    token = ""
+    while True:
+        page, token = await listing(Paging.of(PageAsked(size, token, backward), *types))
+        rows = [*page, *rows] if backward else [*rows, *page]
+        if not token:
+            return rows
+        _same(len(page), size)
+
+
+async def mirrored(
+    listing: Callable[[Paging], Awaitable[tuple[Sequence[T], str]]], *types: type
+) -> list[T]:
+    """All rows of a list; asserts that they are the same in every page size, both ways."""
+    whole, token = await listing(Paging(100))
+    _same(token, "")
+    for size in (1, 2, 3, 7):
+        _same(await walked(listing, types, size), whole)
+        _same(await walked(listing, types, size, backward=True), whole)
+    return list(whole)
+
+
+def _same(found: object, expected: object) -> None:
+    if found != expected:
+        raise AssertionError(f"{found} is not {expected}")

@@ -8,8 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.errors import FieldInvalidError, PageTokenInvalidError
-from chassis.pagination import check_batch, clamp_page_size, decode_page_token, encode_page_token
+from chassis.errors import DomainError, FieldInvalidError, PageTokenInvalidError
+from chassis.pagination import (
+    Paging,
+    check_batch,
+    clamp_page_size,
+    decode_page_token,
+    encode_page_token,
+)
+from chassis.testing import PageAsked
 
 WHEN = datetime(2026, 11, 25, 12, 30, 15, 123000, UTC)
 
@@ -61,3 +68,51 @@ def test_batch_is_bounded_and_each_once() -> None:
     assert check_batch(["b", "a", "b"], "ids") == ["b", "a"]
     with pytest.raises(FieldInvalidError):
         check_batch([str(n) for n in range(101)], "ids")
+
+
+ORDER = [("time", -1), ("_id", -1)]
+
+
+def test_paging_forwards_and_backwards_differ_in_the_way_to_read() -> None:
+    token = encode_page_token(WHEN, "x")
+    onwards = Paging.of(PageAsked(3, token), datetime, str)
+    assert onwards == Paging(3, (WHEN, "x"))
+    assert (onwards.limit, onwards.sort(ORDER)) == (4, [("time", -1), ("_id", -1)])
+    assert onwards.beyond(ORDER) == {
+        "time": {"$lte": WHEN},
+        "$or": [{"time": {"$lt": WHEN}}, {"_id": {"$lt": "x"}}],
+    }
+    back = Paging.of(PageAsked(3, token, True), datetime, str)
+    assert back.sort(ORDER) == [("time", 1), ("_id", 1)]
+    assert back.beyond(ORDER) == {
+        "time": {"$gte": WHEN},
+        "$or": [{"time": {"$gt": WHEN}}, {"_id": {"$gt": "x"}}],
+    }
+    assert Paging(3, ("x",), True).beyond([("name", 1)]) == {"name": {"$lt": "x"}}
+    assert Paging(3, backward=True).beyond(ORDER) == {}
+
+
+def test_a_page_is_in_the_lists_order_and_its_token_where_reading_ended() -> None:
+    read = ["c", "b", "a"]
+    assert Paging(2).page(read, lambda one: (one,)) == (["c", "b"], encode_page_token("b"))
+    back = Paging(2, backward=True)
+    assert back.page(read, lambda one: (one,)) == (["b", "c"], encode_page_token("b"))
+    assert back.page(read, lambda one: (one,), most=1) == (["c"], encode_page_token("c"))
+    assert back.page(read[:2], lambda one: (one,)) == (["b", "c"], "")
+    assert back.page([], lambda one: (one,)) == ([], "")
+
+
+@pytest.mark.parametrize(
+    ("request_", "refusal", "field"),
+    [
+        (PageAsked(-1), FieldInvalidError, "page_size"),
+        (PageAsked(1, "x"), PageTokenInvalidError, "page_token"),
+        (PageAsked(1, encode_page_token("x"), True), PageTokenInvalidError, "page_token"),
+    ],
+)
+def test_paging_refuses_by_name(
+    request_: PageAsked, refusal: type[DomainError], field: str
+) -> None:
+    with pytest.raises(refusal) as caught:
+        Paging.of(request_, datetime, str)
+    assert caught.value.field == field

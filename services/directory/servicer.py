@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from chassis.actors import require_actor, require_person
 from chassis.decisions import PLATFORM
-from chassis.pagination import check_batch
+from chassis.pagination import Paging, check_batch
 from chassis.rpc_server import Context
 from guildhall.directory.v1 import directory_pb2 as pb
 from guildhall.directory.v1 import directory_pb2_grpc
@@ -14,7 +14,7 @@ from services.directory import converters
 from services.directory.domain.person import IdentityLink
 from services.directory.domain.refusals import PersonNotFoundError
 from services.directory.domain.rights import keyring_anywhere, keyring_for, require_manager
-from services.directory.repository import DirectoryRepository, Paging
+from services.directory.repository import DirectoryRepository
 from services.directory.use_cases import DirectoryUseCases
 
 
@@ -120,7 +120,7 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         actor = require_actor()
         keyring = keyring_for(actor, request.community_id)
         page, token = await self._repository.list_companies(
-            request.community_id, _paging(request), keyring, _now()
+            request.community_id, Paging.of(request, str), keyring, _now()
         )
         return pb.ListCompaniesResponse(
             companies=[
@@ -134,7 +134,7 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         self, request: pb.ListAllCompaniesRequest, context: Context
     ) -> pb.ListAllCompaniesResponse:
         require_person().require_operator()
-        page, token = await self._repository.list_all_companies(_paging(request))
+        page, token = await self._repository.list_all_companies(Paging.of(request, str))
         return pb.ListAllCompaniesResponse(
             companies=[
                 converters.company_to_proto(company, version, operator=True)
@@ -176,7 +176,7 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         self, request: pb.ListCommunitiesRequest, context: Context
     ) -> pb.ListCommunitiesResponse:
         keyring = keyring_anywhere(require_actor())
-        page, token = await self._repository.list_communities(_paging(request), keyring)
+        page, token = await self._repository.list_communities(Paging.of(request, str, str), keyring)
         return pb.ListCommunitiesResponse(
             communities=[converters.community_to_proto(*community) for community in page],
             next_page_token=token,
@@ -196,7 +196,9 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         self, request: pb.ListEnrolmentsRequest, context: Context
     ) -> pb.ListEnrolmentsResponse:
         require_manager(require_person(), request.community_id)
-        page, token = await self._repository.list_enrolments(request.community_id, _paging(request))
+        page, token = await self._repository.list_enrolments(
+            request.community_id, Paging.of(request, datetime, str)
+        )
         return pb.ListEnrolmentsResponse(
             enrolments=[converters.enrolment_to_proto(*enrolment) for enrolment in page],
             next_page_token=token,
@@ -244,7 +246,7 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         keyring = keyring_for(require_actor(), request.community_id)
         page, token = await self._repository.list_members(
             request.community_id,
-            _paging(request),
+            Paging.of(request, str, str),
             keyring,
             _now(),
             company_id=request.company_id,
@@ -264,7 +266,7 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         else:
             actor.require_operator()
         page, token = await self._repository.list_audit_entries(
-            request.community_id or PLATFORM, _paging(request)
+            request.community_id or PLATFORM, Paging.of(request, datetime, str)
         )
         return pb.ListAuditEntriesResponse(
             audit_entries=[converters.audit_entry_to_proto(entry) for entry in page],
@@ -274,14 +276,3 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _paging(
-    request: pb.ListCompaniesRequest
-    | pb.ListAllCompaniesRequest
-    | pb.ListCommunitiesRequest
-    | pb.ListEnrolmentsRequest
-    | pb.ListMembersRequest
-    | pb.ListAuditEntriesRequest,
-) -> Paging:
-    return Paging(request.page_size, request.page_token)

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeVar
 
 from chassis.actors import Actor, require_actor, require_person
-from chassis.pagination import (
-    check_batch,
-    clamp_page_size,
-    decode_page_token,
-    encode_page_token,
-)
+from chassis.pagination import Paging, check_batch
 from chassis.rpc_server import Context
 from guildhall.forum.v1 import forum_pb2 as pb
 from guildhall.forum.v1 import forum_pb2_grpc
@@ -30,9 +24,6 @@ from services.forum.domain.replies import Reply
 from services.forum.domain.topics import Topic
 from services.forum.repository import ForumRepository, TopicFilter
 from services.forum.use_cases import ForumUseCases
-
-T = TypeVar("T")
-K = TypeVar("K", str, datetime)
 
 _MOST_CHARACTERS = 800_000  # of texts in a page: below what a gRPC message may hold, in any script
 
@@ -168,11 +159,9 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         self, request: pb.ListSpacesRequest, context: Context
     ) -> pb.ListSpacesResponse:
         member = Member.of(require_person(), request.community_id)
-        size = clamp_page_size(request.page_size)
-        found = await self._repository.list_spaces(
-            request.community_id, member.keyring, size + 1, _after(request.page_token, str)
-        )
-        spaces, token = _page(found, size, lambda last: (last.name_order, last.id))
+        paging = Paging.of(request, str, str)
+        found = await self._repository.list_spaces(request.community_id, member.keyring, paging)
+        spaces, token = paging.page(found, lambda last: (last.name_order, last.id))
         return pb.ListSpacesResponse(
             spaces=[space_to_proto(space, space.version) for space in spaces],
             next_page_token=token,
@@ -200,7 +189,7 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         self, request: pb.ListTopicsRequest, context: Context
     ) -> pb.ListTopicsResponse:
         member = Member.of(require_person(), request.community_id)
-        size = clamp_page_size(request.page_size)
+        paging = Paging.of(request, datetime, str)
         wanted = TopicFilter(
             request.space_id,
             request.author_id,
@@ -208,11 +197,12 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
             request.unanswered,
             enums.topic_states(request.states),
         )
-        after = _after(request.page_token, datetime)
         found = await self._repository.list_topics(
-            request.community_id, member.keyring, wanted, size + 1, after
+            request.community_id, member.keyring, wanted, paging
         )
-        topics, token = _page(found, _fitting(found, size), lambda t: (t.activity_time, t.id))
+        topics, token = paging.page(
+            found, lambda last: (last.activity_time, last.id), most=_fitting(found, paging.size)
+        )
         return pb.ListTopicsResponse(
             topics=[topic_to_proto(topic, topic.version) for topic in topics],
             next_page_token=token,
@@ -234,11 +224,12 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
     ) -> pb.ListRepliesResponse:
         actor = require_actor()
         keyring = _keyring(actor, request.community_id)
-        size = clamp_page_size(request.page_size)
-        after = _after(request.page_token, datetime)
+        paging = Paging.of(request, datetime, str)
         topic = await self._repository.get_topic(request.community_id, request.topic_id, keyring)
-        found = await self._repository.list_replies(topic, keyring, size + 1, after)
-        replies, token = _page(found, _fitting(found, size), lambda r: (r.create_time, r.id))
+        found = await self._repository.list_replies(topic, keyring, paging)
+        replies, token = paging.page(
+            found, lambda last: (last.create_time, last.id), most=_fitting(found, paging.size)
+        )
         service = bool(actor.service)
         return pb.ListRepliesResponse(
             replies=[reply_to_proto(one, one.version, for_service=service) for one in replies],
@@ -249,17 +240,16 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         self, request: pb.ListRevisionsRequest, context: Context
     ) -> pb.ListRevisionsResponse:
         member = Member.of(require_person(), request.community_id)
-        size = clamp_page_size(request.page_size)
-        after = _after(request.page_token, datetime)
+        paging = Paging.of(request, datetime, str)
         post: Topic | Reply
         post = topic = await self._repository.get_topic(
             request.community_id, request.topic_id, member.keyring
         )
         if request.reply_id:
             post = await self._repository.get_reply(topic, request.reply_id, member.keyring)
-        found = await self._repository.list_revisions(post, member.keyring, size + 1, after)
-        revisions, token = _page(
-            found, _fitting(found, size), lambda last: (last.replace_time, last.id)
+        found = await self._repository.list_revisions(post, member.keyring, paging)
+        revisions, token = paging.page(
+            found, lambda last: (last.replace_time, last.id), most=_fitting(found, paging.size)
         )
         return pb.ListRevisionsResponse(
             revisions=[revision_to_proto(one) for one in revisions], next_page_token=token
@@ -270,13 +260,12 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
     ) -> pb.ListModerationEntriesResponse:
         member = Member.of(require_person(), request.community_id)
         member.require_moderator()
-        size = clamp_page_size(request.page_size)
-        after = _after(request.page_token, datetime)
+        paging = Paging.of(request, datetime, str)
         topic = await self._repository.get_topic(
             request.community_id, request.topic_id, member.keyring
         )
-        found = await self._repository.list_moderation_entries(topic, size + 1, after)
-        entries, token = _page(found, size, lambda last: (last.time, last.id))
+        found = await self._repository.list_moderation_entries(topic, paging)
+        entries, token = paging.page(found, lambda last: (last.time, last.id))
         return pb.ListModerationEntriesResponse(
             moderation_entries=[moderation_entry_to_proto(one) for one in entries],
             next_page_token=token,
@@ -286,23 +275,6 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
 def _keyring(actor: Actor, community_id: str) -> tuple[str, ...] | None:
     """A person's keys there; None: a service reads, which tests walls for its own readers."""
     return None if actor.service else Member.of(actor, community_id).keyring
-
-
-def _after(token: str, kind: type[K]) -> tuple[K, str] | None:
-    """Where the last page ended: its sort value and id. Refuses with PAGE_TOKEN_INVALID."""
-    if not token:
-        return None
-    value, id_ = decode_page_token(token, kind, str)
-    return value, id_
-
-
-def _page(
-    found: Sequence[T], size: int, place: Callable[[T], tuple[str | datetime, str]]
-) -> tuple[Sequence[T], str]:
-    """The page, and the token behind it where more was found."""
-    page = found[:size]
-    more = len(found) > len(page)
-    return page, encode_page_token(*place(page[-1])) if more else ""
 
 
 def _fitting(found: Sequence[Topic | Reply | Revision], size: int) -> int:

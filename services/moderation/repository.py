@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from pymongo import InsertOne
@@ -11,7 +10,7 @@ from pymongo import InsertOne
 from chassis.decisions import Aggregates, Document, Write
 from chassis.moment import Moment
 from chassis.mongo import Database, Index, Migration
-from chassis.pagination import decode_page_token, encode_page_token
+from chassis.pagination import Paging
 from services.moderation.domain import (
     Case,
     CaseCause,
@@ -69,15 +68,16 @@ class ModerationRepository:
         )
         return (_policy(document), document["seq"]) if document else (Policy(), 0)
 
-    async def list_rules(
-        self, community_id: str, page_size: int, page_token: str
-    ) -> tuple[list[Rule], int, str]:
+    async def list_rules(self, community_id: str, paging: Paging) -> tuple[list[Rule], int, str]:
         """Rules in the order they apply, the policy's version, and the next page's token."""
-        after = tuple(decode_page_token(page_token, int, int)) if page_token else (0, 0)
         policy, version = await self.find_policy(community_id)
-        rest = [rule for rule in policy.in_order() if rule.place > after]
-        page = rest[:page_size]
-        token = encode_page_token(*page[-1].place) if len(rest) > page_size else ""
+        rules = policy.in_order()
+        if paging.backward:
+            place = paging.place
+            read = [rule for rule in reversed(rules) if not place or rule.place < place]
+        else:
+            read = [rule for rule in rules if rule.place > paging.place]
+        page, token = paging.page(read, lambda rule: rule.place)
         return page, version, token
 
     async def get_case(self, community_id: str, case_id: str) -> tuple[Case, int]:
@@ -90,24 +90,14 @@ class ModerationRepository:
         return _case(document), document["seq"]
 
     async def list_cases(
-        self, community_id: str, state: CaseState, page_size: int, page_token: str
+        self, community_id: str, state: CaseState, paging: Paging
     ) -> tuple[list[tuple[Case, int]], str]:
         """Open cases oldest first, others newest decision first; and the next page's token."""
         field, step = ("open_time", 1) if state is CaseState.OPEN else ("decide_time", -1)
-        query: Document = {"community_id": community_id, "state": state.name}
-        if page_token:
-            query |= _beyond(field, step, page_token)
-        documents = (
-            await self._database[_CASES]
-            .find(query)
-            .sort([(field, step), ("_id", step)])
-            .limit(page_size + 1)
-            .to_list()
-        )
-        page = documents[:page_size]
-        token = ""
-        if len(documents) > page_size:
-            token = encode_page_token(page[-1][field], page[-1]["_id"])
+        order = [(field, step), ("_id", step)]
+        query = {"community_id": community_id, "state": state.name, **paging.beyond(order)}
+        cursor = self._database[_CASES].find(query).sort(paging.sort(order)).limit(paging.limit)
+        page, token = paging.page(await cursor.to_list(), lambda row: (row[field], row["_id"]))
         return [(_case(document), document["seq"]) for document in page], token
 
     async def find_cases_of(
@@ -140,12 +130,6 @@ class ModerationRepository:
             "detail": detail,
         }
         return Write(_AUDIT_ENTRIES, InsertOne(entry))
-
-
-def _beyond(field: str, step: int, page_token: str) -> Document:
-    time, last_id = decode_page_token(page_token, datetime, str)
-    than = "$gt" if step > 0 else "$lt"
-    return {"$or": [{field: {than: time}}, {field: time, "_id": {than: last_id}}]}
 
 
 def _policy(document: Document) -> Policy:

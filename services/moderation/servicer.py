@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from chassis.actors import MODERATOR, require_actor, require_person
-from chassis.pagination import clamp_page_size
+from chassis.pagination import Paging, encode_page_token
 from chassis.rpc_server import Context
 from guildhall.moderation.v1 import moderation_pb2, moderation_pb2_grpc
 from services.moderation.converters import (
@@ -56,9 +58,11 @@ class ModerationServicer(moderation_pb2_grpc.ModerationServiceServicer):
     ) -> moderation_pb2.ListRulesResponse:
         require_person().require_role(request.community_id, MODERATOR)
         rules, version, token = await self._repository.list_rules(
-            request.community_id, clamp_page_size(request.page_size), request.page_token
+            request.community_id, Paging.of(request, int, int)
         )
         protos = [rule_to_proto(request.community_id, rule, version) for rule in rules]
+        for proto, rule in zip(protos, rules, strict=True):
+            proto.page_token = encode_page_token(*rule.place)
         return moderation_pb2.ListRulesResponse(rules=protos, next_page_token=token)
 
     async def ListCases(
@@ -68,8 +72,7 @@ class ModerationServicer(moderation_pb2_grpc.ModerationServiceServicer):
         cases, token = await self._repository.list_cases(
             request.community_id,
             state_from_request(request.state),
-            clamp_page_size(request.page_size),
-            request.page_token,
+            Paging.of(request, datetime, str),
         )
         protos = [case_to_proto(case, version) for case, version in cases]
         return moderation_pb2.ListCasesResponse(cases=protos, next_page_token=token)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import TypeVar
@@ -12,9 +13,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis.errors import FieldInvalidError, PageTokenInvalidError
 from chassis.pagination import (
+    Paging,
     check_batch,
-    clamp_page_size,
-    decode_page_token,
     encode_page_token,
 )
 from chassis.texts import check_line
@@ -205,15 +205,14 @@ def question(request: search_pb2.SearchRequest) -> Question:
         to_time=_bound(request, "to_time"),
         unanswered=request.unanswered,
     )
-    after, forgiving = _after(request.page_token, newest)
+    paging, forgiving = _paging(request, newest)
     return Question(
         text,
         terms,
         filters,
         newest,
         forgiving,
-        after,
-        clamp_page_size(request.page_size),
+        paging,
         request.with_facets,
         request.with_highlights,
         request.with_total,
@@ -225,12 +224,12 @@ def communities(asked: Sequence[str]) -> list[str]:
     return check_batch(list(asked), "community_ids")
 
 
-def page_to_proto(page: Page) -> search_pb2.SearchResponse:
-    """A page of hits."""
+def page_to_proto(page: Page, *, backward: bool) -> search_pb2.SearchResponse:
+    """A page of hits; backward it goes on before the first of them."""
     hits = [_hit_to_proto(found, page.forgiving) for found in page.hits]
     return search_pb2.SearchResponse(
         hits=hits,
-        next_page_token=hits[-1].page_token if page.more and hits else "",
+        next_page_token=hits[0 if backward else -1].page_token if page.more and hits else "",
         total=page.total,
         facets=[
             search_pb2.Facet(
@@ -276,14 +275,15 @@ def _hit_to_proto(found: Found, forgiving: bool) -> search_pb2.Hit:
     )
 
 
-def _after(token: str, newest: bool) -> tuple[tuple[float | int, str] | None, bool]:
-    """The order values of the last hit before, and whether it was found forgivingly."""
-    if not token:
-        return None, False
-    value, key, forgiving = decode_page_token(token, int if newest else float, str, int)
+def _paging(request: search_pb2.SearchRequest, newest: bool) -> tuple[Paging, bool]:
+    """Which page, and whether the hit beside it was found forgivingly."""
+    paging = Paging.of(request, int if newest else float, str, int)
+    if not paging.place:
+        return paging, False
+    value, key, forgiving = paging.place
     if not (math.isfinite(value) and abs(value) < 1 << 53) or forgiving not in (0, 1):
         raise PageTokenInvalidError(field="page_token")
-    return (value, key), bool(forgiving)
+    return replace(paging, place=(value, key)), bool(forgiving)
 
 
 def _known(values: Mapping[K, V], value: K, field: str) -> V:

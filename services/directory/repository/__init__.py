@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from pymongo import InsertOne, ReplaceOne
+from pymongo.asynchronous.collection import AsyncCollection
 
 from chassis.decisions import PLATFORM, Aggregates, Document, Write
 from chassis.errors import CommunityNotFoundError
 from chassis.mongo import Database, Index, Migration
-from chassis.pagination import clamp_page_size, decode_page_token, encode_page_token
+from chassis.pagination import Order, Paging
 from services.directory.domain.audit import AuditEntry
 from services.directory.domain.community import Community
 from services.directory.domain.company import Company
@@ -28,21 +29,22 @@ from services.directory.domain.refusals import (
     PersonNotFoundError,
 )
 from services.directory.repository import documents
-from services.directory.repository.indexes import INDEXES
+from services.directory.repository.indexes import (
+    BY_NAME,
+    BY_UNIQUE_NAME,
+    INDEXES,
+    LAST_BEGUN,
+    NEWEST,
+)
 from services.directory.repository.queries import (
     Keyring,
-    Paging,
-    after_name,
-    before,
     joined,
-    name_token,
     open_at,
-    time_token,
     walled,
     with_enrolment,
 )
 
-__all__ = ["DirectoryRepository", "Keyring", "Paging"]
+__all__ = ["DirectoryRepository", "Keyring"]
 
 
 class DirectoryRepository:
@@ -201,14 +203,9 @@ class DirectoryRepository:
     async def _page_of_companies(
         self, query: Document, paging: Paging
     ) -> tuple[list[tuple[Company, int]], str]:
-        size = clamp_page_size(paging.page_size)
         query = {"community_id": PLATFORM, **query}
-        if paging.page_token:
-            (name,) = decode_page_token(paging.page_token, str)
-            query["folded_name"] = {"$gt": name}  # unique: needs no second key
-        rows = await self._companies.find(query).sort("folded_name", 1).limit(size + 1).to_list()
-        token = encode_page_token(rows[size - 1]["folded_name"]) if len(rows) > size else ""
-        return [(documents.load_company(row), row["seq"]) for row in rows[:size]], token
+        page, token = await _page(self._companies, query, BY_UNIQUE_NAME, paging)
+        return [(documents.load_company(row), row["seq"]) for row in page], token
 
     async def list_community_ids_of(self, company_id: str) -> list[str]:
         """Where a company is or was enrolled, or is the vendor."""
@@ -247,12 +244,9 @@ class DirectoryRepository:
         self, paging: Paging, keyring: Keyring
     ) -> tuple[list[tuple[Community, int]], str]:
         """Those that are visible, by name."""
-        size = clamp_page_size(paging.page_size)
-        query = {"community_id": PLATFORM, **walled(keyring), **after_name(paging.page_token)}
-        order = [("folded_name", 1), ("_id", 1)]
-        rows = await self._communities.find(query).sort(order).limit(size + 1).to_list()
-        page = [(documents.load_community(row), row["seq"]) for row in rows[:size]]
-        return page, name_token(rows, size)
+        query = {"community_id": PLATFORM, **walled(keyring)}
+        page, token = await _page(self._communities, query, BY_NAME, paging)
+        return [(documents.load_community(row), row["seq"]) for row in page], token
 
     # Enrolments
 
@@ -272,12 +266,9 @@ class DirectoryRepository:
         self, community_id: str, paging: Paging
     ) -> tuple[list[tuple[Enrolment, int]], str]:
         """Newest first."""
-        size = clamp_page_size(paging.page_size)
-        query = {"community_id": community_id, **before("start_time", paging.page_token)}
-        order = [("start_time", -1), ("_id", -1)]
-        rows = await self._enrolments.find(query).sort(order).limit(size + 1).to_list()
-        page = [(documents.load_enrolment(row), row["seq"]) for row in rows[:size]]
-        return page, time_token(rows, size, "start_time")
+        query = {"community_id": community_id}
+        page, token = await _page(self._enrolments, query, LAST_BEGUN, paging)
+        return [(documents.load_enrolment(row), row["seq"]) for row in page], token
 
     # Members
 
@@ -320,26 +311,25 @@ class DirectoryRepository:
         role: str = "",
     ) -> tuple[list[Member], str]:
         """Those who are members now, by name: one query that reads along an index."""
-        size = clamp_page_size(paging.page_size)
         query: dict[str, Any] = {
             "community_id": community_id,
             "state": "ACTIVE",
             **({"company_id": company_id} if company_id else {}),
             **({"roles": role} if role else {}),
             **walled(keyring),
-            **after_name(paging.page_token),
+            **paging.beyond(BY_NAME),
         }
         cursor = await self._members.aggregate(
             [
                 {"$match": query},
-                {"$sort": {"folded_name": 1, "_id": 1}},
+                {"$sort": dict(paging.sort(BY_NAME))},
                 with_enrolment(community_id),
                 {"$match": {"$or": [{"vendor": True}, {"enrolment": {"$elemMatch": open_at(at)}}]}},
-                {"$limit": size + 1},
+                {"$limit": paging.limit},
             ]
         )
-        rows = await cursor.to_list()
-        return [documents.load_member(row, at) for row in rows[:size]], name_token(rows, size)
+        page, token = paging.page(await cursor.to_list(), _place(BY_NAME))
+        return [documents.load_member(row, at) for row in page], token
 
     async def has_other_manager(self, community_id: str, person_id: str) -> bool:
         """Whether somebody else manages the community; managers need no enrolment."""
@@ -353,9 +343,19 @@ class DirectoryRepository:
         self, community_id: str, paging: Paging
     ) -> tuple[list[AuditEntry], str]:
         """Newest first, of one community or of the platform."""
-        size = clamp_page_size(paging.page_size)
-        query = {"community_id": community_id, **before("time", paging.page_token)}
-        order = [("time", -1), ("_id", -1)]
-        rows = await self._audit_entries.find(query).sort(order).limit(size + 1).to_list()
-        page = [documents.load_audit_entry(row) for row in rows[:size]]
-        return page, time_token(rows, size, "time")
+        query = {"community_id": community_id}
+        page, token = await _page(self._audit_entries, query, NEWEST, paging)
+        return [documents.load_audit_entry(row) for row in page], token
+
+
+def _place(order: Order) -> Callable[[Document], tuple[Any, ...]]:
+    return lambda row: tuple(row[field] for field, _ in order)
+
+
+async def _page(
+    collection: AsyncCollection[Document], query: Document, order: Order, paging: Paging
+) -> tuple[list[Document], str]:
+    """A page and the next one's token."""
+    cursor = collection.find({**query, **paging.beyond(order)})
+    rows = await cursor.sort(paging.sort(order)).limit(paging.limit).to_list()
+    return paging.page(rows, _place(order))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from chassis.mongo import Index
 
-_BY_NAME = [("folded_name", 1), ("_id", 1)]
+BY_NAME = [("folded_name", 1), ("_id", 1)]
+BY_UNIQUE_NAME = [("folded_name", 1)]
+NEWEST = [("time", -1), ("_id", -1)]
+LAST_BEGUN = [("start_time", -1), ("_id", -1)]
 
 INDEXES = (
     Index(
@@ -14,7 +17,7 @@ INDEXES = (
         unique=True,
         partial={"identity_links.issuer": {"$exists": True}},  # any number may have no identity
     ),
-    Index("companies", [("community_id", 1), ("folded_name", 1)], "company_name", unique=True),
+    Index("companies", [("community_id", 1), *BY_UNIQUE_NAME], "company_name", unique=True),
     Index(
         "companies",
         [("community_id", 1), ("issuer", 1)],
@@ -24,17 +27,17 @@ INDEXES = (
     ),
     Index("communities", [("community_id", 1), ("slug", 1)], "slug", unique=True),
     Index("communities", [("community_id", 1), ("vendor_company_id", 1)], "vendor"),
-    Index("communities", [("community_id", 1), *_BY_NAME], "all_by_name"),
-    Index("communities", [("community_id", 1), ("read_keys", 1), *_BY_NAME], "visible_by_name"),
-    Index("enrolments", [("community_id", 1), ("start_time", -1), ("_id", -1)], "newest"),
+    Index("communities", [("community_id", 1), *BY_NAME], "all_by_name"),
+    Index("communities", [("community_id", 1), ("read_keys", 1), *BY_NAME], "visible_by_name"),
+    Index("enrolments", [("community_id", 1), *LAST_BEGUN], "newest"),
     # The one index that begins otherwise: first sign-ins and moves ask for one company everywhere.
     Index("enrolments", [("company_id", 1), ("community_id", 1)], "of_company"),
-    Index("members", [("community_id", 1), ("state", 1), *_BY_NAME], "by_name"),
+    Index("members", [("community_id", 1), ("state", 1), *BY_NAME], "by_name"),
     Index(
         "members",
-        [("community_id", 1), ("state", 1), ("company_id", 1), *_BY_NAME],
+        [("community_id", 1), ("state", 1), ("company_id", 1), *BY_NAME],
         "of_company",
     ),
-    Index("members", [("community_id", 1), ("state", 1), ("roles", 1), *_BY_NAME], "with_role"),
-    Index("audit_entries", [("community_id", 1), ("time", -1), ("_id", -1)], "newest"),
+    Index("members", [("community_id", 1), ("state", 1), ("roles", 1), *BY_NAME], "with_role"),
+    Index("audit_entries", [("community_id", 1), *NEWEST], "newest"),
 )

@@ -1,23 +1,13 @@
-"""Pieces of queries: the wall, dates, keyset pages, joins."""
+"""Pieces of queries: the wall, dates, joins."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from chassis.decisions import Document
-from chassis.pagination import decode_page_token, encode_page_token
 
 Keyring = Sequence[str] | None  # None: a service or OPERATOR reads, whom no wall stops
-
-
-@dataclass(frozen=True, slots=True)
-class Paging:
-    """What a list request asks for."""
-
-    page_size: int
-    page_token: str
 
 
 def walled(keyring: Keyring) -> Document:
@@ -60,33 +50,3 @@ def with_enrolment(community_id: str) -> Document:
             "as": "enrolment",
         }
     }
-
-
-def after_name(token: str) -> Document:
-    """What follows the page before, in order of name."""
-    if not token:
-        return {}
-    name, last = decode_page_token(token, str, str)
-    return {"$or": [{"folded_name": {"$gt": name}}, {"folded_name": name, "_id": {"$gt": last}}]}
-
-
-def name_token(rows: Sequence[Document], size: int) -> str:
-    """Where this page ended; empty where it was the last."""
-    if len(rows) <= size:
-        return ""
-    return encode_page_token(rows[size - 1]["folded_name"], rows[size - 1]["_id"])
-
-
-def before(field: str, token: str) -> Document:
-    """What follows the page before, newest first."""
-    if not token:
-        return {}
-    time, last = decode_page_token(token, datetime, str)
-    return {"$or": [{field: {"$lt": time}}, {field: time, "_id": {"$lt": last}}]}
-
-
-def time_token(rows: Sequence[Document], size: int, field: str) -> str:
-    """Where this page ended; empty where it was the last."""
-    if len(rows) <= size:
-        return ""
-    return encode_page_token(rows[size - 1][field], rows[size - 1]["_id"])

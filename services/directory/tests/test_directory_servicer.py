@@ -915,6 +915,27 @@ async def test_list_members(town: Town) -> None:
 # Audit trail
 
 
+@pytest.mark.parametrize("token", ["x", "!!", "WzFd", "bnVsbA", "W10"])
+@pytest.mark.parametrize(
+    "rpc",
+    [
+        "ListMembers",
+        "ListCompanies",
+        "ListAllCompanies",
+        "ListCommunities",
+        "ListEnrolments",
+        "ListAuditEntries",
+    ],
+)
+async def test_foreign_page_tokens_are_refused(town: Town, rpc: str, token: str) -> None:
+    nowhere = rpc in ("ListAllCompanies", "ListCommunities")
+    place = {} if nowhere else {"community_id": "aurora"}
+    refusal = await town.refused(OPERATOR, rpc, **place, page_token=token, backward=True)
+    assert refusal == ("PAGE_TOKEN_INVALID", "page_token")
+    refusal = await town.refused(OPERATOR, rpc, **place, page_size=-1)
+    assert refusal == ("FIELD_INVALID", "page_size")
+
+
 async def test_list_audit_entries(town: Town) -> None:
     own = await town.call(town.max, "ListAuditEntries", community_id="aurora")
     assert [(e.action, e.target_type) for e in own.audit_entries] == [

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
 
 from chassis.decisions import Document
+from chassis.pagination import Order, Paging
 from services.forum.domain.members import Author, Persona
 from services.forum.domain.texts import Submission, Text
 
@@ -69,35 +69,29 @@ def submission(document: Document) -> Submission:
     )
 
 
-def behind(field: str, value: str | datetime, id: str, direction: int) -> Document:
-    """The part of a query that continues after (value, id) in this direction."""
-    within, beyond = ("$gte", "$gt") if direction > 0 else ("$lte", "$lt")
-    return {
-        field: {within: value},
-        "$or": [{field: {beyond: value}}, {"_id": {beyond: id}}],
-    }
-
-
 async def read_page(
     collection: AsyncCollection[Document],
     query: Mapping[str, Any],
     keys: tuple[str, Sequence[str]],
-    sort: tuple[str, int],
-    limit: int,
+    order: Order,
+    paging: Paging,
     index: str,
 ) -> list[Document]:
-    """The first `limit` behind the wall by (sort field, _id); `keys` is the field and its keys.
+    """What the page needs, in the way to read, from behind the wall: `keys` is field and keys.
 
     Many keys are asked for in parts, each in the order of the index, and merged. The index is
     named: the planner's guess may walk what others see.
     """
     field, wanted = keys
-    order, direction = sort
+    query = {**query, **paging.beyond(order)}
+    sort = paging.sort(order)
     found: dict[str, Document] = {}
     for start in range(0, len(wanted), _KEYS_PER_QUERY):
         part = list(wanted[start : start + _KEYS_PER_QUERY])
         cursor = collection.find({**query, field: {"$in": part}})
-        cursor = cursor.sort([(order, direction), ("_id", direction)]).limit(limit).hint(index)
+        cursor = cursor.sort(sort).limit(paging.limit).hint(index)
         found.update({document["_id"]: document async for document in cursor})
-    rows = sorted(found.values(), key=lambda row: (row[order], row["_id"]), reverse=direction < 0)
-    return rows[:limit]
+    rows = sorted(
+        found.values(), key=lambda row: [row[name] for name, _ in sort], reverse=sort[0][1] < 0
+    )
+    return rows[: paging.limit]

@@ -9,15 +9,18 @@ from pymongo import InsertOne
 
 from chassis.decisions import Document, Write
 from chassis.mongo import Index
+from chassis.pagination import Paging
 from services.forum.domain.posting import Poster
 from services.forum.domain.records import ModerationEntry, Revision
 from services.forum.domain.replies import Reply
 from services.forum.domain.spaces import space_key
 from services.forum.domain.topics import Topic
-from services.forum.repository.documents import behind, read_page
+from services.forum.repository.documents import read_page
 from services.forum.repository.replies import ReplyCollection
 
 _TWO_DAYS = 172800
+_LAST_REPLACED = [("replace_time", -1), ("_id", -1)]
+_NEWEST = [("time", -1), ("_id", -1)]
 INDEXES: Sequence[Index] = (
     Index(
         "revisions",
@@ -25,14 +28,13 @@ INDEXES: Sequence[Index] = (
             ("community_id", 1),
             ("post_id", 1),
             ("read_keys", 1),
-            ("replace_time", -1),
-            ("_id", -1),
+            *_LAST_REPLACED,
         ],
         "revision_page",
     ),
     Index(
         "moderation_entries",
-        [("community_id", 1), ("topic_id", 1), ("time", -1), ("_id", -1)],
+        [("community_id", 1), ("topic_id", 1), *_NEWEST],
         "moderation_entry_page",
     ),
     # Two posts of one person that are decided at once want the same number: one is too fast.
@@ -69,20 +71,17 @@ class RecordCollection(ReplyCollection):
         self,
         post: Topic | Reply,
         keyring: Sequence[str],
-        limit: int,
-        after: tuple[datetime, str] | None = None,
+        paging: Paging,
     ) -> list[Revision]:
-        """Of a post that one can see, newest first."""
+        """What the page needs of a post one can see, newest first; a place: (replace_time, id)."""
         keys = (space_key(post.space_id), *keyring)
         query: Document = {"community_id": post.community_id, "post_id": post.id}
-        if after is not None:
-            query |= behind("replace_time", *after, -1)
         rows = await read_page(
             self._database.revisions,
             query,
             ("read_keys", keys),
-            ("replace_time", -1),
-            limit,
+            _LAST_REPLACED,
+            paging,
             "revision_page",
         )
         return [_revision(row) for row in rows]
@@ -102,18 +101,11 @@ class RecordCollection(ReplyCollection):
         }
         return Write("moderation_entries", InsertOne(document))
 
-    async def list_moderation_entries(
-        self,
-        topic: Topic,
-        limit: int,
-        after: tuple[datetime, str] | None = None,
-    ) -> list[ModerationEntry]:
-        """Of one topic and its replies, newest first; the caller is a moderator."""
+    async def list_moderation_entries(self, topic: Topic, paging: Paging) -> list[ModerationEntry]:
+        """What the page needs of one topic and its replies, newest first; for moderators."""
         query: Document = {"community_id": topic.community_id, "topic_id": topic.id}
-        if after is not None:
-            query |= behind("time", *after, -1)
-        cursor = self._database.moderation_entries.find(query)
-        cursor = cursor.sort([("time", -1), ("_id", -1)]).limit(limit)
+        cursor = self._database.moderation_entries.find({**query, **paging.beyond(_NEWEST)})
+        cursor = cursor.sort(paging.sort(_NEWEST)).limit(paging.limit)
         return [_moderation_entry(row) async for row in cursor]
 
     async def get_poster(self, community_id: str, person_id: str) -> Poster:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
 
 from chassis.decisions import Document, PartRef, Parts
 from chassis.mongo import Index
+from chassis.pagination import Paging
 from services.forum.domain.members import opens
 from services.forum.domain.replies import Reply, ReplyNotFoundError, ReplyState
 from services.forum.domain.spaces import space_key
@@ -14,7 +14,6 @@ from services.forum.domain.topics import Topic
 from services.forum.repository.documents import (
     author,
     author_document,
-    behind,
     read_page,
     submission,
     submission_document,
@@ -23,6 +22,8 @@ from services.forum.repository.documents import (
 )
 from services.forum.repository.topics import TopicCollection
 
+_OLDEST = [("create_time", 1), ("_id", 1)]
+
 INDEXES: Sequence[Index] = (
     Index(
         "replies",
@@ -30,8 +31,7 @@ INDEXES: Sequence[Index] = (
             ("community_id", 1),
             ("topic_id", 1),
             ("read_keys", 1),
-            ("create_time", 1),
-            ("_id", 1),
+            *_OLDEST,
         ],
         "reply_page",
     ),
@@ -68,24 +68,21 @@ class ReplyCollection(TopicCollection):
         self,
         topic: Topic,
         keyring: Sequence[str] | None,
-        limit: int,
-        after: tuple[datetime, str] | None = None,
+        paging: Paging,
     ) -> list[Reply]:
-        """Of a topic one can see, oldest first; `after` is (create_time, id) of the last before."""
+        """What the page needs of a topic one can see, oldest first; a place: (create_time, id)."""
         space, moderators = space_key(topic.space_id), f"moderators:{topic.community_id}"
         if keyring is None:
             keys = [space, moderators]  # every reply has one of these
         else:
             keys = [space, *(key for key in keyring if key.startswith(("person:", "moderators:")))]
         query: Document = {"community_id": topic.community_id, "topic_id": topic.id}
-        if after is not None:
-            query |= behind("create_time", *after, 1)
         rows = await read_page(
             self._database.replies,
             query,
             ("read_keys", keys),
-            ("create_time", 1),
-            limit,
+            _OLDEST,
+            paging,
             "reply_page",
         )
         return [load_reply(row) for row in rows]

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from chassis.decisions import Aggregates, Document
 from chassis.mongo import Database, Index
+from chassis.pagination import Paging
 from services.forum.domain.spaces import (
     Audience,
     Space,
@@ -13,13 +14,15 @@ from services.forum.domain.spaces import (
     SpaceNotFoundError,
     SpaceSlugTakenError,
 )
-from services.forum.repository.documents import behind, read_page
+from services.forum.repository.documents import read_page
+
+_BY_NAME = [("name_order", 1), ("_id", 1)]
 
 INDEXES: Sequence[Index] = (
     Index("spaces", [("community_id", 1), ("slug", 1)], "space_slug", unique=True),
     Index(
         "spaces",
-        [("community_id", 1), ("read_keys", 1), ("name_order", 1), ("_id", 1)],
+        [("community_id", 1), ("read_keys", 1), *_BY_NAME],
         "space_page",
     ),
 )
@@ -76,19 +79,16 @@ class SpaceCollection:
         self,
         community_id: str,
         keyring: Sequence[str],
-        limit: int,
-        after: tuple[str, str] | None = None,
+        paging: Paging,
     ) -> list[Space]:
-        """By name; `after` is (name_order, id) of the last one before."""
+        """What the page needs, by name; a place is (name_order, id)."""
         query: Document = {"community_id": community_id}
-        if after is not None:
-            query |= behind("name_order", *after, 1)
         rows = await read_page(
             self._database.spaces,
             query,
             ("read_keys", keyring),
-            ("name_order", 1),
-            limit,
+            _BY_NAME,
+            paging,
             "space_page",
         )
         return [load_space(row) for row in rows]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from chassis.decisions import Aggregates, Document
 from chassis.mongo import Index
+from chassis.pagination import Paging
 from services.forum.domain.posting import PostingTooFastError
 from services.forum.domain.spaces import Space, space_key
 from services.forum.domain.topics import (
@@ -22,7 +22,6 @@ from services.forum.domain.topics import (
 from services.forum.repository.documents import (
     author,
     author_document,
-    behind,
     read_page,
     submission,
     submission_document,
@@ -105,10 +104,9 @@ class TopicCollection(SpaceCollection):
         community_id: str,
         keyring: Sequence[str],
         wanted: TopicFilter,
-        limit: int,
-        after: tuple[datetime, str] | None = None,
+        paging: Paging,
     ) -> list[Topic]:
-        """Newest activity first; `after` is (activity_time, id) of the last one before.
+        """What the page needs, newest activity first; a place is (activity_time, id).
 
         Refuses with SPACE_NOT_FOUND where one space is asked for and not readable.
         """
@@ -136,11 +134,7 @@ class TopicCollection(SpaceCollection):
             field, index = "read_keys", "topic_author_page"
         if field == "tag_keys":
             keys = [_tag_key(wanted.tag, key) for key in keys]
-        if after is not None:
-            query |= behind("activity_time", *after, -1)
-        rows = await read_page(
-            self._database.topics, query, (field, keys), ("activity_time", -1), limit, index
-        )
+        rows = await read_page(self._database.topics, query, (field, keys), _NEWEST, paging, index)
         return [load_topic(row) for row in rows]
 
     async def find_stored_topic_ids(self, community_id: str, ids: Iterable[str]) -> set[str]:

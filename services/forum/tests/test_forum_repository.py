@@ -9,8 +9,10 @@ import pytest
 import pytest_asyncio
 
 from chassis.mongo import Database
-from chassis.testing import prepare
+from chassis.pagination import Paging
+from chassis.testing import mirrored, prepare
 from services.forum.domain.members import Author
+from services.forum.domain.records import ModerationEntry, Revision
 from services.forum.domain.replies import Reply, ReplyNotFoundError, ReplyState
 from services.forum.domain.spaces import Audience, Space, SpaceMode, SpaceNotFoundError
 from services.forum.domain.texts import Text
@@ -23,6 +25,7 @@ from services.forum.domain.topics import (
     TopicState,
 )
 from services.forum.repository import ForumRepository, TopicFilter
+from services.forum.repository.documents import text_document
 from services.forum.repository.replies import REPLIES
 from services.forum.repository.spaces import SPACES
 from services.forum.repository.topics import TOPICS
@@ -96,8 +99,9 @@ class Filled:
                 await self.database[collection].insert_many(documents)
 
     async def listed(self, keyring: tuple[str, ...], limit: int = 99, **wanted: Any) -> list[str]:
-        found = await self.repository.list_topics("c1", keyring, TopicFilter(**wanted), limit)
-        return [one.id for one in found]
+        paging = Paging(limit)
+        found = await self.repository.list_topics("c1", keyring, TopicFilter(**wanted), paging)
+        return [one.id for one in found[:limit]]
 
 
 @pytest_asyncio.fixture
@@ -144,7 +148,7 @@ async def test_wall_of_a_space_holds_for_all_in_it(filled: Filled) -> None:
         assert await repository.find_replies("c1", ["r1"], keyring) == []
         assert await repository.find_spaces("c1", ["s1"], keyring) == []
         assert await filled.listed(keyring) == []
-        assert await repository.list_spaces("c1", keyring or ("x",), 9) == []
+        assert await repository.list_spaces("c1", keyring or ("x",), Paging(9)) == []
     with pytest.raises(TopicNotFoundError):
         await repository.get_topic("c2", "t1", None)
 
@@ -241,10 +245,10 @@ async def test_pages_are_whole_and_without_repetition(filled: Filled) -> None:
     topics = [topic(f"t{n:02}", n // 10) for n in range(45)]
     await filled.put(space("s1"), *topics)
     pages: list[list[str]] = []
-    after: tuple[datetime, str] | None = None
-    while page := await filled.repository.list_topics("c1", BERT, TopicFilter(), 7, after):
+    paging = Paging(6)  # one more is read
+    while page := await filled.repository.list_topics("c1", BERT, TopicFilter(), paging):
         pages.append([one.id for one in page])
-        after = page[-1].activity_time, page[-1].id
+        paging = Paging(6, (page[-1].activity_time, page[-1].id))
     assert sum(pages, []) == [f"t{n:02}" for n in reversed(range(45))]  # noqa: RUF017
     assert [len(page) for page in pages] == [7, 7, 7, 7, 7, 7, 3]
 
@@ -254,11 +258,13 @@ async def test_more_spaces_than_one_query_may_ask_for(filled: Filled) -> None:
     topics = [topic(f"t{n:03}", n, space_id=f"s{n:03}") for n in range(250)]
     await filled.put(*spaces, *topics)
     assert await filled.listed(BERT, 5) == ["t249", "t248", "t247", "t246", "t245"]
-    after = (NOW + timedelta(minutes=62), "t062")
-    found = await filled.repository.list_topics("c1", BERT, TopicFilter(), 3, after)
-    assert [one.id for one in found] == ["t061", "t060", "t059"]
+    place = (NOW + timedelta(minutes=62), "t062")
+    for backward, ids in ((False, ["t061", "t060", "t059"]), (True, ["t063", "t064", "t065"])):
+        paging = Paging(2, place, backward)
+        found = await filled.repository.list_topics("c1", BERT, TopicFilter(), paging)
+        assert [one.id for one in found] == ids
     keyring = (*(f"company:x{n}@c1" for n in range(300)), "community:c1")
-    assert len(await filled.repository.list_spaces("c1", keyring, 300)) == 250
+    assert len(await filled.repository.list_spaces("c1", keyring, Paging(300))) == 250
 
 
 async def test_replies_are_listed_oldest_first_behind_their_own_wall(filled: Filled) -> None:
@@ -275,15 +281,18 @@ async def test_replies_are_listed_oldest_first_behind_their_own_wall(filled: Fil
         reply("x1", 0, topic_id="t2"),
     )
 
-    async def listed(keys: tuple[str, ...] | None, limit: int = 9, **more: Any) -> list[str]:
-        return [r.id for r in await filled.repository.list_replies(one, keys, limit, **more)]
+    async def listed(
+        keys: tuple[str, ...] | None, limit: int = 9, place: tuple[Any, ...] = ()
+    ) -> list[str]:
+        found = await filled.repository.list_replies(one, keys, Paging(limit, place))
+        return [r.id for r in found[:limit]]
 
     assert await listed(BERT) == ["r1", "r2", "r3", "r6"]
     assert await listed(ANNA) == ["r1", "r2", "r4", "r6"]
     assert await listed(MODERATOR) == ["r1", "r2", "r3", "r4", "r5", "r6"]
     assert await listed(None) == ["r1", "r2", "r3", "r4", "r5", "r6"]
     assert await listed(BERT, 2) == ["r1", "r2"]
-    assert await listed(BERT, after=(NOW + timedelta(minutes=1), "r1")) == ["r2", "r3", "r6"]
+    assert await listed(BERT, place=(NOW + timedelta(minutes=1), "r1")) == ["r2", "r3", "r6"]
     with pytest.raises(ReplyNotFoundError):
         await filled.repository.get_reply(one, "r3", ANNA)
     with pytest.raises(ReplyNotFoundError):
@@ -316,15 +325,22 @@ async def test_lists_read_no_more_than_they_give(
     hidden = [topic(f"h{n:03}", n, space_id="secret", tags=("a",)) for n in range(300)]
     shown = [topic(f"t{n:03}", n, tags=("a",)) for n in range(300)]
     await filled.put(*spaces, *hidden, *shown)
-    await filled.database.command("profile", 2)
-    assert await filled.listed(BERT, 5, **wanted) == ["t299", "t298", "t297", "t296", "t295"]
-    await filled.database.command("profile", 0)
-    row = await filled.database["system.profile"].find_one({"command.find": "topics"})
-    assert row is not None
-    assert index in row["planSummary"]
-    assert "hasSortStage" not in row
-    assert row["docsExamined"] <= 6
-    assert row["keysExamined"] <= 120
+    for backward, ids in (
+        (False, ["t099", "t098", "t097"]),
+        (True, ["t101", "t102", "t103"]),
+    ):
+        await filled.database.command("profile", 2)
+        paging = Paging(2, (NOW + timedelta(minutes=100), "t100"), backward)
+        found = await filled.repository.list_topics("c1", BERT, TopicFilter(**wanted), paging)
+        assert [one.id for one in found] == ids
+        await filled.database.command("profile", 0)
+        rows = await filled.database["system.profile"].find({"command.find": "topics"}).to_list()
+        await filled.database["system.profile"].drop()
+        (row,) = rows
+        assert index in row["planSummary"]
+        assert "hasSortStage" not in row
+        assert row["docsExamined"] <= 6
+        assert row["keysExamined"] <= 120
 
 
 async def test_spaces_by_name(filled: Filled) -> None:
@@ -333,7 +349,80 @@ async def test_spaces_by_name(filled: Filled) -> None:
         one = Space(id_, "c1", name + id_, name, "", SpaceMode.AUTO, Audience.COMMUNITY, (), NOW, 1)
         await filled.put(one)
     await filled.put(space("s5", Audience.VENDOR))
-    listed = await filled.repository.list_spaces("c1", BERT, 9)
+    listed = await filled.repository.list_spaces("c1", BERT, Paging(9))
     assert [one.id for one in listed] == ["s2", "s1", "s4", "s3"]
-    rest = await filled.repository.list_spaces("c1", BERT, 9, ("beta", "s1"))
+    rest = await filled.repository.list_spaces("c1", BERT, Paging(9, ("beta", "s1")))
     assert [one.id for one in rest] == ["s4", "s3"]
+    mirror = await mirrored(spaces_in_pages(filled.repository), str, str)
+    assert [one.id for one in mirror] == ["s2", "s1", "s4", "s3"]
+
+
+def spaces_in_pages(repository: ForumRepository) -> Any:
+    async def listing(paging: Paging) -> tuple[list[Space], str]:
+        found = await repository.list_spaces("c1", BERT, paging)
+        return paging.page(found, lambda last: (last.name_order, last.id))
+
+    return listing
+
+
+@pytest.mark.parametrize("wanted", [{}, {"tag": "a"}, {"author_id": "anna"}, {"unanswered": True}])
+async def test_topics_backwards_mirror_topics_forwards(
+    filled: Filled, wanted: dict[str, Any]
+) -> None:
+    # Behind several keys, many with the same time: branches are merged, and the id decides.
+    spaces = [space(f"s{n}") for n in range(4)]
+    topics = [topic(f"t{n:02}", n // 5, space_id=f"s{n % 4}", tags=("a",)) for n in range(23)]
+    await filled.put(*spaces, space("s9", Audience.VENDOR), *topics)
+    await filled.put(topic("x", 2, space_id="s9", tags=("a",)))
+
+    async def listing(paging: Paging) -> tuple[list[Topic], str]:
+        found = await filled.repository.list_topics("c1", BERT, TopicFilter(**wanted), paging)
+        return paging.page(found, lambda last: (last.activity_time, last.id))
+
+    found = await mirrored(listing, datetime, str)
+    assert [one.id for one in found] == [f"t{n:02}" for n in reversed(range(23))]
+
+
+async def test_parts_of_topics_backwards_mirror_them_forwards(filled: Filled) -> None:
+    one = topic("t1")
+    ids = [f"r{n:02}" for n in range(17)]
+    await filled.put(space("s1"), one, *(reply(id_, n // 4) for n, id_ in enumerate(ids)))
+    rows = [
+        {
+            "_id": id_,
+            "community_id": "c1",
+            "topic_id": "t1",
+            "post_id": "t1",
+            "reply_id": "",
+            "action": "HideTopic",
+            "reason": "",
+            "actor": "mod",
+            "title": "Title",
+            "body": text_document(TEXT),
+            "tags": [],
+            "editor_id": "anna",
+            "read_keys": ["space:s1"],
+            "time": NOW + timedelta(minutes=n // 4),
+            "replace_time": NOW + timedelta(minutes=n // 4),
+        }
+        for n, id_ in enumerate(ids)
+    ]
+    await filled.database["revisions"].insert_many(rows)
+    await filled.database["moderation_entries"].insert_many(rows)
+    repository = filled.repository
+
+    async def replies(paging: Paging) -> tuple[list[Reply], str]:
+        found = await repository.list_replies(one, BERT, paging)
+        return paging.page(found, lambda last: (last.create_time, last.id))
+
+    async def revisions(paging: Paging) -> tuple[list[Revision], str]:
+        found = await repository.list_revisions(one, BERT, paging)
+        return paging.page(found, lambda last: (last.replace_time, last.id))
+
+    async def entries(paging: Paging) -> tuple[list[ModerationEntry], str]:
+        found = await repository.list_moderation_entries(one, paging)
+        return paging.page(found, lambda last: (last.time, last.id))
+
+    assert [row.id for row in await mirrored(replies, datetime, str)] == ids
+    assert [row.id for row in await mirrored(revisions, datetime, str)] == ids[::-1]
+    assert [row.id for row in await mirrored(entries, datetime, str)] == ids[::-1]

@@ -575,15 +575,20 @@ async def test_page_of_long_topics_fits_into_a_message(world: World) -> None:
     space = await world.space()
     for _ in range(10):
         await world.topic(space, body="&" * 32767)
-    seen: list[str] = []
-    token, pages = "", 0
-    while pages == 0 or token:
-        page = await world.of(ASKER).ListTopics(
-            pb.ListTopicsRequest(**C1, page_size=100, page_token=token)
-        )
-        seen += [topic.id for topic in page.topics]
-        token, pages = page.next_page_token, pages + 1
-    assert (len(set(seen)), len(seen), pages) == (10, 10, 3)
+    walks: list[list[str]] = []
+    for backward in (False, True):
+        seen: list[str] = []
+        token, pages = "", 0
+        while pages == 0 or token:
+            page = await world.of(ASKER).ListTopics(
+                pb.ListTopicsRequest(**C1, page_size=100, page_token=token, backward=backward)
+            )
+            ids = [topic.id for topic in page.topics]
+            seen = [*ids, *seen] if backward else [*seen, *ids]
+            token, pages = page.next_page_token, pages + 1
+        assert (len(set(seen)), len(seen), pages) == (10, 10, 3)
+        walks.append(seen)
+    assert walks[0] == walks[1]
 
 
 # -- replies

@@ -13,6 +13,7 @@ from chassis.consumers.inbox import Inbox
 from chassis.domain_events import DomainEvent, Effect
 from chassis.errors import UnavailableError
 from chassis.mongo import Database, ensure_indexes
+from chassis.pagination import Paging
 from chassis.testing import Loopback, outbox, stored
 from guildhall.chassis.v1.event_log_pb2 import StoredEvent
 from guildhall.forum.v1 import domain_events_pb2 as forum_events
@@ -68,7 +69,7 @@ def heard_twice(database: Database, consumers: ModerationConsumers, hear: Hear) 
 async def all_cases(repository: ModerationRepository) -> list[Case]:
     cases = []
     for state in CaseState:
-        page, _ = await repository.list_cases("c1", state, 100, "")
+        page, _ = await repository.list_cases("c1", state, Paging(100))
         cases += [case for case, _ in page]
     return sorted(cases, key=lambda case: (case.submission_number, case.reply_id))
 

@@ -56,6 +56,15 @@ async def test_rules_are_written_listed_and_screen(call_as: CallAs) -> None:
     assert [rule.id for rule in listed] == [block.id, replace.id, flag.id]
     assert [rule.version for rule in listed] == [3, 3, 3]
     assert rest.next_page_token == ""
+    before = await stub.ListRules(
+        moderation_pb2.ListRulesRequest(
+            community_id="c1", page_size=1, page_token=listed[2].page_token, backward=True
+        )
+    )
+    assert ([rule.id for rule in before.rules], before.next_page_token) == (
+        [replace.id],
+        listed[1].page_token,
+    )
 
     screen = call_as(FORUM).Screen
     assert await screen(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from chassis.errors import FailedPreconditionError, UnavailableError
+from chassis.pagination import Paging
 from services.search.domain.entries import Kind, Place
 
 MAX_QUERY_LENGTH = 256
@@ -116,8 +117,8 @@ class Question:
     filters: Filters = Filters()
     newest: bool = False  # else by relevance
     forgiving: bool = False  # also with slips of the pen: asked where nothing was found without
-    after: tuple[float | int, str] | None = None  # the order values of the last hit before
-    size: int = 20
+    # A place is the order values of a hit: score or time, and key.
+    paging: Paging = field(default_factory=Paging)
     with_facets: bool = False
     with_highlights: bool = False
     with_total: bool = False
@@ -125,7 +126,7 @@ class Question:
     @property
     def may_forgive(self) -> bool:
         """Whether it is worth asking again forgivingly, where this found nothing at all."""
-        first = self.after is None and not self.forgiving
+        first = not self.paging.place and not self.forgiving
         return first and any(term.forgiving for term in self.terms)
 
 

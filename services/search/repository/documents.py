@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from chassis.pagination import Paging
 from services.search.domain.entries import Entry, Kind, Place, Tombstone
 from services.search.domain.questions import Found
 from services.search.repository.queries import MARK, UNMARK, milliseconds
@@ -72,12 +73,11 @@ def _document(entry: Entry | Tombstone, now: int) -> Document:
     return {name: value for name, value in document.items() if value not in ("", [])}
 
 
-def is_behind(hit: Document, after: tuple[float | int, str] | None) -> bool:
-    """Whether a hit comes after these order values."""
-    if after is None:
-        return True
-    score, key = hit["sort"]
-    return bool((-score, key) > (-after[0], after[1]))
+def is_beyond(hit: Document, paging: Paging) -> bool:
+    """Whether a hit, of those by relevance, comes behind the place; backward, before it."""
+    (score, key), (last_score, last_key) = hit["sort"], paging.place
+    here, there = (-score, key), (-last_score, last_key)
+    return bool(here < there if paging.backward else here > there)
 
 
 def place_of(fields: Document) -> Place:

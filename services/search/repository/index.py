@@ -37,7 +37,7 @@ from services.search.repository.documents import (
     Document,
     chunks,
     found_of,
-    is_behind,
+    is_beyond,
     place_of,
 )
 from services.search.repository.queries import (
@@ -219,18 +219,19 @@ class SearchIndex:
         """One page of what these keys open. `reader` is sent to the same copies again and again,
         so that scores do not change between pages.
         """
-        body = search_body(question, walls, alternatives)
-        by_score = question.after is not None and not question.newest
+        body, paging = search_body(question, walls, alternatives), question.paging
+        by_score = bool(paging.place) and not question.newest
         rounded = by_score and not (await self._known_engine()).exact_scores
         if rounded:
-            widen(body)
+            widen(body, backward=paging.backward)
         answer = await self._search(body, walls, reader)
         hits = answer["hits"]["hits"]
         if rounded:
-            hits = [hit for hit in hits if is_behind(hit, question.after)]
+            hits = [hit for hit in hits if is_beyond(hit, paging)]
+        page, _ = paging.page([found_of(hit) for hit in hits], lambda found: found.order)
         return Page(
-            tuple(found_of(hit) for hit in hits[: question.size]),
-            more=len(hits) > question.size,
+            tuple(page),
+            more=len(hits) > paging.size,
             forgiving=question.forgiving,
             total=answer["hits"]["total"]["value"] if question.with_total else 0,
             facets={

@@ -25,25 +25,28 @@ _PHRASE_FIELDS = ("title^2", "body")
 _FORGIVING_TERMS = 8  # looking for slips costs ten times as much: in short queries only
 _TAGS_COUNTED = 20
 _MOST_EQUAL = 500
+_NEWEST = (("time", -1), ("key", -1))
+_BEST = (("_score", -1), ("key", 1))
 SUGGESTIONS_READ = 30  # some say the same
 
 
 def search_body(question: Question, walls: Walls, alternatives: Alternatives) -> Body:
     """The whole request; one hit more than the page has, to know whether there is another page."""
     body: Body = {
-        "size": question.size + 1,
+        "size": question.paging.limit,
         "query": _query(question, walls, alternatives),
-        "sort": [{"time": "desc"}, {"key": "desc"}]
-        if question.newest
-        else [{"_score": "desc"}, {"key": "asc"}],
+        "sort": [
+            {field: "asc" if step > 0 else "desc"}
+            for field, step in question.paging.sort(_NEWEST if question.newest else _BEST)
+        ],
         "track_scores": True,
         "track_total_hits": MOST_COUNTED if question.with_total else False,
         "timeout": TIMEOUT,
         "_source": False,
         "docvalue_fields": ["kind", "community_id", "id", "topic_id"],
     }
-    if question.after is not None:
-        body["search_after"] = list(question.after)
+    if question.paging.place:
+        body["search_after"] = list(question.paging.place)
     if question.with_highlights:
         body["highlight"] = {
             "pre_tags": [MARK],
@@ -63,13 +66,13 @@ def search_body(question: Question, walls: Walls, alternatives: Alternatives) ->
     return body
 
 
-def widen(body: Body) -> None:
-    """Begin a little above the last score and read more: the caller leaves out what it has seen.
+def widen(body: Body, *, backward: bool) -> None:
+    """Begin a little before the last score and read more: the caller leaves out what it has seen.
 
     For an engine that does not find the scores it gave out; right for up to 500 equal scores.
     """
     score, _ = body["search_after"]
-    body["search_after"] = [score * (1 + 1e-6), ""]
+    body["search_after"] = [score * (1 - 1e-6 if backward else 1 + 1e-6), ""]
     body["size"] += _MOST_EQUAL
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chassis.errors import DomainError
-from chassis.pagination import encode_page_token
+from chassis.pagination import Paging, encode_page_token
 from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1 import forum_pb2
 from guildhall.search.v1 import search_pb2
@@ -115,12 +115,7 @@ def test_request_becomes_a_question() -> None:
     assert asked.filters == Filters(
         (Kind.TOPIC, Kind.REPLY), ("sso",), "p1", "s1", NOON, None, unanswered=True
     )
-    assert (asked.text, asked.size, asked.after, asked.newest) == (
-        "reset it",
-        100,
-        (1.5, "k"),
-        False,
-    )
+    assert (asked.text, asked.paging, asked.newest) == ("reset it", Paging(100, (1.5, "k")), False)
 
 
 def test_question_without_words_is_answered_newest_first() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from opensearchpy.exceptions import TransportError
 
+from chassis.pagination import Paging
 from services.search.domain.entries import Entry, Kind, Place, Tombstone
 from services.search.domain.questions import (
     Filters,
@@ -116,7 +118,7 @@ async def test_facets_and_total_count_what_is_visible(index: SearchIndex) -> Non
         entry("c", title="plan", tags=("hidden",), keys=["space:other"]),
         entry("d", kind=Kind.REPLY, body="plan", community_id="c2", keys=["space:s9"]),
     )
-    page = await search(index, ask("plan", with_facets=True, with_total=True, size=1))
+    page = await search(index, ask("plan", with_facets=True, with_total=True, paging=Paging(1)))
     assert page.total == 2
     assert page.facets == {
         "kind": [("TOPIC", 2)],
@@ -132,15 +134,40 @@ async def test_pages_have_no_gaps_and_nothing_twice_among_equals(
 ) -> None:
     await put(index, *(entry(f"t{n:02}", title="same words") for n in range(23)))
     seen: list[str] = []
-    after = None
+    paging = Paging(10)
     for expected in (10, 10, 3):
-        page = await search(index, ask("same words", newest=newest, size=10, after=after))
+        page = await search(index, ask("same words", newest=newest, paging=paging))
         assert len(page.hits) == expected
         seen += ids(page)
-        after = page.hits[-1].order
+        paging = Paging(10, page.hits[-1].order)
         assert page.more == (len(seen) < 23)
     ordered = [f"t{n:02}" for n in range(23)]
     assert seen == (ordered[::-1] if newest else ordered)
+
+
+@pytest.mark.parametrize("newest", [True, False])
+async def test_a_walk_backwards_mirrors_the_one_forwards(index: SearchIndex, newest: bool) -> None:
+    # Several times and scores, each of several.
+    for n in range(14):
+        title = " ".join(["same", *["words"] * (n % 3), *["else"] * (n % 2)])
+        await put(index, entry(f"t{n:02}", title=title, time=NOON + timedelta(hours=n // 4)))
+
+    async def walk(size: int, *, backward: bool) -> list[str]:
+        found: list[str] = []
+        paging = Paging(size, backward=backward)
+        while True:
+            page = await search(index, ask("same", newest=newest, paging=paging))
+            found = ids(page) + found if backward else found + ids(page)
+            if not page.more:
+                return found
+            assert len(page.hits) == size
+            paging = replace(paging, place=page.hits[0 if backward else -1].order)
+
+    whole = ids(await search(index, ask("same", newest=newest, paging=Paging(50))))
+    assert sorted(whole) == [f"t{n:02}" for n in range(14)]
+    for size in (1, 2, 3, 7):
+        assert await walk(size, backward=False) == whole
+        assert await walk(size, backward=True) == whole
 
 
 async def test_newest_first(index: SearchIndex) -> None:
@@ -367,4 +394,4 @@ async def test_few_documents_are_found_at_once_many_with_the_next_refresh(
     await index.put(1, 1, [entry(f"m{n}", title="many") for n in range(21)])
     assert ids(await search(index, ask("many"))) == []
     await index.refresh()
-    assert len(ids(await search(index, ask("many", size=50)))) == 21
+    assert len(ids(await search(index, ask("many", paging=Paging(50))))) == 21

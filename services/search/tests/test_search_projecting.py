@@ -6,6 +6,7 @@ import pytest
 
 from chassis.domain_events import Projection
 from chassis.errors import UnavailableError
+from chassis.pagination import Paging
 from chassis.testing import Loopback
 from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1 import forum_pb2
@@ -29,7 +30,7 @@ async def project(world: World, *changes: tuple[Change, str]) -> None:
 async def found(world: World, text: str = "") -> list[str]:
     await world.index.refresh()
     terms = parse_terms(text)
-    question = Question(text, terms, newest=not terms, size=100)
+    question = Question(text, terms, newest=not terms, paging=Paging(100))
     page = await world.index.search(question, WALLS, {}, "p1")
     return sorted(hit.place.id for hit in page.hits)
 

@@ -130,6 +130,17 @@ async def test_search_goes_on_behind_a_page_and_behind_a_hit(service: Service) -
             search_pb2.SearchRequest(query="same", sort=sort, page_token=first.hits[0].page_token)
         )
         assert [hit.id for hit in behind.hits] == [hit.id for hit in [*first.hits[1:], *rest.hits]]
+        last = await stub.Search(
+            search_pb2.SearchRequest(query="same", sort=sort, page_size=2, backward=True)
+        )
+        assert list(last.hits) == list(rest.hits)
+        assert last.next_page_token == rest.hits[0].page_token
+        before = await stub.Search(
+            search_pb2.SearchRequest(
+                query="same", sort=sort, page_token=last.next_page_token, backward=True
+            )
+        )
+        assert (list(before.hits), before.next_page_token) == (list(first.hits), "")
 
 
 async def test_slips_are_forgiven_where_nothing_is_found_without(service: Service) -> None:
@@ -141,6 +152,9 @@ async def test_slips_are_forgiven_where_nothing_is_found_without(service: Servic
     request.page_token = first.next_page_token
     rest = await stub.Search(request)
     assert sorted(hit.id for hit in [*first.hits, *rest.hits]) == ["t0", "t1", "t2"]
+    request.page_token, request.backward = rest.hits[0].page_token, True
+    assert list((await stub.Search(request)).hits) == list(first.hits)
+    request.backward = False
     await service.put(entry("exact", title="pasword"), tick=2)
     request.page_token = ""
     assert [hit.id for hit in (await stub.Search(request)).hits] == ["exact"]

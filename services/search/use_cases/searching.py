@@ -41,7 +41,7 @@ class Searching:
         if not page.hits and question.may_forgive:
             question = replace(question, forgiving=True)
             page = await self._index.search(question, walls, alternatives, actor.name)
-        return converters.page_to_proto(page)
+        return converters.page_to_proto(page, backward=question.paging.backward)
 
     async def suggest(
         self, actor: Actor, request: search_pb2.SuggestRequest
