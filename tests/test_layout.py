@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from devstack import parts
+
 ROOT = Path(__file__).parent.parent
-SERVICES = ("directory", "forum", "moderation", "search")
-PARTS = ("chassis", "gateway", "devstack", *(f"services/{name}" for name in SERVICES))
 MOST_LINES = 400
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "manager", "core", "misc"}
 
@@ -30,6 +30,8 @@ def tracked(*suffixes: str) -> list[Path]:
 
 
 PYTHON = tracked(".py")
+SERVICES = sorted({path.parts[-2] for path in PYTHON if path.match("services/*/__init__.py")})
+PARTS = ("chassis", "gateway", "devstack", *(f"services/{name}" for name in SERVICES))
 
 
 def name(path: Path) -> str:
@@ -82,6 +84,15 @@ def _pins(path: Path) -> set[str]:
 @pytest.mark.parametrize("part", PARTS)
 def test_part_has_the_versions_that_all_have(part: str) -> None:
     assert _pins(ROOT / part / "requirements.txt") <= _pins(ROOT / "requirements/dev.txt")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_part_is_in_the_environment_that_all_share(part: str) -> None:
+    assert f"-r ../{part}/requirements.in" in (ROOT / "requirements/dev.in").read_text().split("\n")
+
+
+def test_devstack_runs_every_service() -> None:
+    assert sorted(service.name for service in parts.SERVICES) == SERVICES
 
 
 def _rpcs(service: str) -> list[str]:
