@@ -50,7 +50,8 @@ async def publish(asker: Asker, space: str, word: str) -> str:
 async def count(asker: Asker, word: str) -> int:
     """How many search tells of, by count or by showing them."""
     found: dict[str, Any] = (await asker(SEARCH, q=word))["search"]
-    return max(found["totalCount"], len(found["edges"]))
+    total: int = found["totalCount"]
+    return max(total, len(found["edges"]))
 
 
 async def seen(asker: Asker, topic: str) -> bool:
