@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from chassis.testing import free_port
 from devstack.parts import Place, free_base_port
 from devstack.stack import Stack
 from tests.integration.system import System
+from tests.integration.world import World, settle
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +51,16 @@ async def system(running_system: System) -> AsyncIterator[System]:
     """The running system; connections of the test are closed after it."""
     yield running_system
     await running_system.close_clients()
+
+
+@pytest.fixture(scope="session")
+def world(running_system: System) -> World:
+    """For bad input of every kind: made once, and nothing changes it."""
+
+    async def make() -> World:
+        try:
+            return await settle(running_system)
+        finally:
+            await running_system.close_clients()
+
+    return asyncio.run(make())

@@ -1,0 +1,206 @@
+"""The demo world with one thing of every kind and state in both communities, and its stores."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import urllib.request
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pymongo
+
+from devstack.openid.people import find_person
+from devstack.parts import MONGOD, NATS_MONITOR, SERVICES, Place
+from gateway.cursors import decode_id, encode_id
+from tests.integration.system import (
+    BOREALIS_MANAGER,
+    BOTH,
+    ENGINEER,
+    MANAGER,
+    OPERATOR,
+    SELLER,
+    Asker,
+    System,
+    until,
+)
+
+TOKEN_AGE = 60  # seconds; they live longer
+_VIEWER = "{ viewer { person { id } } }"
+_COMMUNITY = """query C($slug: String!) { community(slug: $slug) {
+    id vendor { id } space(slug: "general") { id }
+} }"""
+_STAFF = """query S($id: ID!) {
+    moderationRules(communityId: $id, first: 10) { edges { node { id } } }
+    moderationCases(communityId: $id, first: 10) { edges { node { id } } }
+    enrolments(communityId: $id, first: 10) { edges { node { id company { id } } } }
+}"""
+
+
+@dataclass
+class World:
+    """Global ids by community and kind, as `Topic`, or `Topic.DRAFT` for one in that state."""
+
+    place: Place
+    used: str = field(default_factory=lambda: f"used-{uuid.uuid4()}")  # a request id, in aurora
+    aurora: dict[str, str] = field(default_factory=dict)
+    borealis: dict[str, str] = field(default_factory=dict)
+    _askers: dict[str, tuple[float, str]] = field(default_factory=dict)
+
+    async def asker(self, system: System, email: str | None) -> Asker:
+        """As System's, with one token for many tests."""
+        if email is None:
+            return await system.asker(None)
+        kept = self._askers.get(email)
+        if kept is None or time.monotonic() - kept[0] > TOKEN_AGE:
+            made = await system.asker(email)
+            kept = self._askers[email] = (time.monotonic(), made.http.headers["Authorization"])
+            return made
+        asker = await system.asker(None)
+        asker.http.headers["Authorization"] = kept[1]
+        return asker
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """What every service has stored, by hash, and how much was ever said on the bus."""
+        return snapshot(self.place)
+
+
+def identity(place: Place, email: str) -> tuple[str, str]:
+    """Issuer and subject of one of the demo's people."""
+    person = find_person(email)
+    assert person is not None
+    issuers = {one["key"]: one["issuer"] for one in json.loads(place.issuers_file.read_text())}
+    return issuers[person.company], person.subject
+
+
+def snapshot(place: Place) -> dict[str, Any]:
+    """Leases beat by themselves; all else stands still while nothing happens."""
+    taken: dict[str, Any] = {}
+    address = f"mongodb://{place.address(MONGOD)}/?directConnection=true"
+    with pymongo.MongoClient[dict[str, Any]](address) as client:
+        for service in SERVICES:
+            hashes = client[service.name].command("dbHash")["collections"]
+            for name, digest in hashes.items():
+                if name not in ("leases", "relay_leases"):
+                    taken[f"{service.name}.{name}"] = digest
+    for stream in _streams(place):
+        taken[f"bus.{stream['name']}"] = stream["state"]["last_seq"]
+    return taken
+
+
+def _streams(place: Place) -> list[dict[str, Any]]:
+    url = f"{place.url(NATS_MONITOR)}/jsz?consumers=true"
+    with urllib.request.urlopen(url) as answer:  # noqa: S310 - the stack's own
+        accounts = json.load(answer)["account_details"]
+    return [stream for account in accounts for stream in account.get("stream_detail", ())]
+
+
+def _all_heard(place: Place) -> bool:
+    return not any(
+        consumer["num_pending"] or consumer["num_ack_pending"]
+        for stream in _streams(place)
+        for consumer in stream.get("consumer_detail", ())
+    )
+
+
+async def quiet(place: Place) -> None:
+    """Until what was done before is stored, said and heard everywhere."""
+    last: dict[str, Any] = {}
+    still = 0
+    for _ in range(100):
+        now = await asyncio.to_thread(snapshot, place)
+        still = still + 1 if now == last and _all_heard(place) else 0
+        if still == 3:
+            return
+        last = now
+        await asyncio.sleep(0.2)
+    raise AssertionError("the stack does not come to rest")
+
+
+async def settle(system: System) -> World:
+    """Make the world: whatever a bad input could name is there."""
+    world = World(system.place)
+    manager, other = await system.asker(MANAGER), await system.asker(BOREALIS_MANAGER)
+    engineer, seller = await system.asker(ENGINEER), await system.asker(SELLER)
+    both, operator = await system.asker(BOTH), await system.asker(OPERATOR)
+    await asyncio.gather(
+        _fill(world.aurora, "aurora", manager, engineer, both),
+        _fill(world.borealis, "borealis", other, both, seller),
+    )
+    for ids, theirs in ((world.aurora, world.borealis), (world.borealis, world.aurora)):
+        ids["Company.OTHER"] = theirs["Company.PARTNER"]
+    await _use_request_id(world, manager, operator)
+    await quiet(system.place)
+    return world
+
+
+async def _fill(
+    ids: dict[str, str], slug: str, manager: Asker, author: Asker, member: Asker
+) -> None:
+    community = (await manager(_COMMUNITY, slug=slug))["community"]
+    ids["Community"] = community["id"]
+    ids["Space"] = community["space"]["id"]
+    ids["Person"] = (await member(_VIEWER))["viewer"]["person"]["id"]
+    person, home = decode_id(ids["Person"], "id"), decode_id(community["id"], "id")
+    ids["Member"] = encode_id("Member", home.id, person.id)
+    await _write(ids, manager, author)
+    await until(lambda: _cases(manager, ids["Community"]), bool)
+    staff = await manager(_STAFF, id=ids["Community"])
+    ids["Rule"] = staff["moderationRules"]["edges"][0]["node"]["id"]
+    ids["Case"] = staff["moderationCases"]["edges"][0]["node"]["id"]
+    enrolments = [edge["node"] for edge in staff["enrolments"]["edges"]]  # the newest first
+    ids["Enrolment"], ids["Company"] = enrolments[-1]["id"], enrolments[-1]["company"]["id"]
+    ids["Company.PARTNER"] = enrolments[0]["company"]["id"]
+    ids["Company.VENDOR"] = community["vendor"]["id"]
+
+
+async def _cases(manager: Asker, community: str) -> list[Any]:
+    edges: list[Any] = (await manager(_STAFF, id=community))["moderationCases"]["edges"]
+    return edges
+
+
+async def _write(ids: dict[str, str], manager: Asker, author: Asker) -> None:
+    async def topic(asker: Asker, title: str, **more: Any) -> str:
+        more = {"kind": "QUESTION", "body": "What is to be known about it?", **more}
+        made = await asker.mutate(
+            "createTopic", "{ topic { id } }", spaceId=ids["Space"], title=title, **more
+        )
+        return str(made["topic"]["id"])
+
+    async def reply(text: str) -> str:
+        made = await manager.mutate(
+            "createReply", "{ reply { id } }", topicId=ids["Topic"], body=text
+        )
+        return str(made["reply"]["id"])
+
+    ids["Topic"] = await topic(manager, "A question with an answer")
+    ids["Topic.DRAFT"] = await topic(manager, "A draft", draft=True)
+    for state, step, more in (
+        ("CLOSED", "closeTopic", {"closeReason": "RESOLVED"}),
+        ("HIDDEN", "hideTopic", {"reason": "off topic"}),
+    ):
+        ids[f"Topic.{state}"] = await topic(manager, f"A {state} topic")
+        await manager.mutate(step, "{ topic { id } }", topicId=ids[f"Topic.{state}"], **more)
+    ids["Reply"], ids["Reply.HIDDEN"] = await reply("The answer."), await reply("No answer.")
+    await manager.mutate("acceptReply", "{ topic { id } }", replyId=ids["Reply"])
+    await manager.mutate(
+        "hideReply", "{ reply { id } }", replyId=ids["Reply.HIDDEN"], reason="off topic"
+    )
+    await topic(author, f"Where is the pricelist {uuid.uuid4().hex[:8]}")  # waits for a moderator
+
+
+async def _use_request_id(world: World, manager: Asker, operator: Asker) -> None:
+    community, space = world.aurora["Community"], world.aurora["Space"]
+    rule, company = world.aurora["Rule"], world.aurora["Company"]
+    told: dict[str, Any] = {"description": "Used once."}  # no later request says just this
+    for asker, mutation, input_ in (
+        (manager, "updateCommunity", {"communityId": community, **told}),
+        (manager, "updateSpace", {"spaceId": space, **told}),
+        (manager, "updateSynonyms", {"communityId": community, "sets": []}),
+        (manager, "updateRule", {"ruleId": rule, "enabled": True}),
+        (operator, "updateCompany", {"companyId": company, **told}),
+    ):
+        await asker.mutate(mutation, "{ __typename }", requestId=world.used, **input_)
