@@ -139,6 +139,8 @@ async def test_update_space_refuses(world: World) -> None:
         world, update(MANAGING, expected_version=7), VersionStaleError, "expected_version"
     )
     await refused(world, update(MANAGING, name=" "), TextInvalidError, "name")
+    alone = update(MANAGING, audience_names=["gold"])  # never silently left out
+    await refused(world, alone, FieldInvalidError, "audience_names")
     same = await update(MANAGING, name="General")
     assert same.space == space
     assert await world.said() == ["SpaceCreated"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chassis.actors import MANAGER, Actor
 from chassis.decisions import Decision, Seen
-from chassis.errors import check_version
+from chassis.errors import FieldInvalidError, check_version
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1.forum_pb2 import (
     CreateSpaceRequest,
@@ -74,6 +74,8 @@ class SpaceUseCases(UseCases):
         if request.audience:
             label = enums.audience(request.audience)
             audience = label, check_audience(label, request.audience_names)
+        elif request.audience_names:
+            raise FieldInvalidError("audience_names go with audience", field="audience_names")
         mode = enums.space_mode(request.mode, unspecified=SpaceMode.AUTO) if request.mode else None
 
         def decide(seen: Seen[Space]) -> Decision[Space, UpdateSpaceResponse]:
