@@ -55,6 +55,14 @@ def refusal(error: DomainError) -> Json:
     return extensions
 
 
+def told(error: DomainError) -> str:
+    """A refusal's sentence, which begins with its field: here as the schema spells that."""
+    sentence = str(error)
+    if error.field and sentence.startswith(f"{error.field} "):
+        sentence = camel(error.field) + sentence.removeprefix(error.field)
+    return sentence[:_MAX_MESSAGE]
+
+
 def request_error(message: str, code: str, **extensions: Any) -> Json:
     """An error of the request as a whole: nothing was executed."""
     return {"message": message[:_MAX_MESSAGE], "extensions": {"code": code, **extensions}}
@@ -86,7 +94,7 @@ def _field_error(error: GraphQLError, trace_id: str) -> Json:
         formatted["path"] = list(error.path)
     original = _origin(error)
     if isinstance(original, DomainError) and not isinstance(original, PeerFailedError):
-        formatted["message"] = str(original)[:_MAX_MESSAGE]
+        formatted["message"] = told(original)
         formatted["extensions"] = refusal(original)
     elif original is None and (error.path is None or error.message.startswith("Argument ")):
         # the library's own: a variable's null where an argument takes none

@@ -118,6 +118,17 @@ async def test_an_imported_author_is_named_as_the_schema_does(
     assert answer["errors"][0]["extensions"] == extensions
 
 
+async def test_a_sentence_names_the_field_as_the_schema_does(
+    house: House, forum: ForumStandIn
+) -> None:
+    forum.failures["ImportPosts"] = TextInvalidError(
+        "posts.0.external_id must have 1 to 100 characters, not 0", field="posts.0.external_id"
+    )
+    input_ = {"requestId": "request-1", "spaceId": S1, "source": "s", "posts": [POST]}
+    error = (await house.ask(IMPORT, {"input": input_}))["errors"][0]
+    assert error["message"] == "posts.0.externalId must have 1 to 100 characters, not 0"
+
+
 @pytest.mark.parametrize(
     ("rpc", "id"),
     [
