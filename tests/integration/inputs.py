@@ -42,7 +42,8 @@ UNKNOWN = uuid.UUID(int=0x51).hex
 LEGAL: dict[str, Any] = {
     "slug": "bad-input", "body": "What is to be known about grace?", "email": "grace@example.org",
     "website": "https://example.org", "issuer": "https://id.example.org", "tags": ["grace"],
-    "phrases": ["grace", "patience"], "audienceNames": ["GOLD"], "first": 5, "outcome": "REJECT",
+    "phrases": ["grace", "patience"], "audienceNames": ["GOLD"], "outcome": "REJECT",
+    "first": 5, "last": 5,
     "expectedVersion": 1, "service": "SEARCH", "consumer": "search--forum", "sort": "NEWEST",
 }  # fmt: skip
 # What a field needs beside it, and what is given though the SDL does not ask for it.
@@ -52,6 +53,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "questionExternalId": {"kind": "ANSWER"},
 }
 ALSO = {"ImportedPostInput": ("title",), "RemoveMemberInput": ("reason",)}
+BACKWARDS = {("last",), ("before",)}  # a page from the list's end instead
 # Where something in its usual state would be refused for its state.
 STATES = {
     "publishTopic": "DRAFT", "reopenTopic": "CLOSED", "restoreTopic": "HIDDEN",
@@ -104,7 +106,7 @@ class Inputs:
         given: dict[str, Any] = {
             name: self._legal(name, argument.type)
             for name, argument in self.field.args.items()
-            if is_required_argument(argument)
+            if is_required_argument(argument) or name == "first"
         }
         return given
 
@@ -190,7 +192,7 @@ class Inputs:
                 for value in ("1", 1.5, 1 << 31):
                     yield f"no number {value!r}", value
                 yield from (("stale", n) for n in (99, 0, -1) if name == "expectedVersion")
-                yield from (("out of range", n) for n in (0, -1, 101) if name == "first")
+                yield from (("out of range", n) for n in (0, -1, 101) if name in ("first", "last"))
             case "Boolean":
                 yield "no boolean", "true"
             case "DateTime":
@@ -275,6 +277,10 @@ class Inputs:
                 type_ = (type_.fields if type_ else self.field.args)[step].type
             type_ = get_named_type(type_)
             target = target[step]
+        if at in BACKWARDS:
+            arguments = {**arguments, "last": LEGAL["last"]}
+            del arguments["first"]
+            target = arguments
         last = at[-1]
         beside = BESIDE.get(str(last), {})
         if type_ is not None and beside.keys() <= type_.fields.keys():
