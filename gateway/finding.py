@@ -9,7 +9,7 @@ from typing import Any
 from gateway import batches
 from gateway.context import Context
 from gateway.loaders import FAILURES, Choice, Key, Reference, fetch_choice
-from gateway.pages import Page, load_page
+from gateway.pages import Arguments, Page, name_of, page_of
 from guildhall.search.v1 import search_pb2
 
 
@@ -111,37 +111,49 @@ class FoundPage(Page):
         return [FoundEdge(self, index, hit) for index, hit in enumerate(self.rows)]
 
     @property
+    def start_cursor(self) -> str | None:
+        """Backward before all that was looked at, shown or not: the search goes on there."""
+        if self.next_page_token and self.window.backward:
+            return self.sign(self.next_page_token)
+        return self.cursor(0) if self.rows else None
+
+    @property
     def end_cursor(self) -> str | None:
-        """Behind all that was looked at, shown or not: the search goes on there."""
-        if self.next_page_token:
-            return self.context.cursor_key.sign(self.scope, self.next_page_token)
+        """As start_cursor, the other way round."""
+        if self.next_page_token and not self.window.backward:
+            return self.sign(self.next_page_token)
         return self.cursor(len(self.rows) - 1) if self.rows else None
+
+    def cursor(self, index: int) -> str:
+        """The hit's own: the row where reading ended may not be shown."""
+        return self.sign(self.token(self.rows[index]))
 
 
 async def find(
     context: Context,
     request: search_pb2.SearchRequest,
-    first: int,
-    after: str | None,
+    arguments: Arguments,
     *,
     with_edges: bool,
 ) -> FoundPage:
     """One search, then the owners of what was found: one RPC a kind and community, in parallel."""
-    response = search_pb2.SearchResponse()
-
-    async def fetch(size: int, page_token: str) -> tuple[Sequence[search_pb2.Hit], str]:
-        request.page_size, request.page_token = size, page_token
-        response.CopyFrom(await context.call(context.services.search.Search, request))
-        return response.hits, response.next_page_token
-
-    page = await load_page(context, _name(request), first, after, fetch, lambda hit: hit.page_token)
+    page = await page_of(
+        context,
+        arguments,
+        context.services.search.Search,
+        request,
+        "hits",
+        lambda hit: hit.page_token,
+        name=_name(request),
+    )
+    response = page.response
     found = FoundPage(
         context,
         page.scope,
+        page.window,
+        page.response,
         page.rows,
-        page.next_page_token,
         page.token,
-        page.after,
         total_count=response.total if request.with_total else None,
     )
     if with_edges and found.rows:
@@ -158,7 +170,7 @@ def _name(request: search_pb2.SearchRequest) -> str:
     plain.CopyFrom(request)
     for field in ("with_facets", "with_highlights", "with_total"):
         plain.ClearField(field)
-    return f"SearchRequest:{plain.SerializeToString(deterministic=True).hex()}"
+    return name_of(plain)
 
 
 def _gone(edge: FoundEdge) -> bool:

@@ -19,7 +19,6 @@ from graphql import (
     IntValueNode,
     ListValueNode,
     Node,
-    NullValueNode,
     ObjectValueNode,
     OperationDefinitionNode,
     OperationType,
@@ -282,17 +281,21 @@ class _PriceWalk:
         return Price(once=max(price.cost, price.nodes)) if metadata.get(ONCE) else price
 
     def _times(self, node: FieldNode, definition: GraphQLField) -> int:
-        for argument in node.arguments or ():
-            if argument.name.value in ("first", "last"):
-                return self._size(argument.value)
-        if "first" in definition.args:
-            return self._limits.page_size  # it is missing: validation refuses
+        sizes = [
+            self._size(argument.value)
+            for argument in node.arguments or ()
+            if argument.name.value in ("first", "last")
+        ]
+        if sizes or "first" in definition.args:
+            # Neither or both: the resolver refuses.
+            return max(sizes, default=0) or self._limits.page_size
         inner = definition.type.of_type if is_non_null_type(definition.type) else definition.type
         if is_list_type(inner) and not get_named_type(inner).name.endswith("Edge"):
             return _UNPAGED
         return 1
 
     def _size(self, value: Node | None) -> int:
+        """What first or last says; 0 where it says nothing."""
         size: Any = None
         if isinstance(value, VariableNode):
             name = value.name.value
@@ -303,8 +306,8 @@ class _PriceWalk:
                 value = self._defaults.get(name)
         if isinstance(value, IntValueNode):
             size = int(value.value) if len(value.value) < 10 else _MOST
-        if isinstance(value, NullValueNode):
-            size = None
+        if size is None:
+            return 0
         if type(size) is not int:
             return self._limits.page_size  # wrong: coercion or the resolver refuses
         return min(max(size, 1), _MOST)

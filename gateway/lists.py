@@ -1,13 +1,12 @@
 """One function per list: the page that arguments ask for. Rows are what the service said.
 
 `token` gives each row's page token, as the service's own next_page_token would be after that row;
-each page compares the two for its last row and says in the log where they differ.
+each page compares the two for the row where it ended and says in the log where they differ.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Mapping
 from datetime import UTC
 from typing import Any
 
@@ -16,31 +15,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from chassis.pagination import encode_page_token
 from gateway.context import Context
 from gateway.cursors import decode_id
-from gateway.pages import Page, load_page
+from gateway.pages import Arguments, Page, page_of
 from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1 import forum_pb2
-
-Arguments = Mapping[str, Any]  # as the schema spells them
-
-
-async def page_of(
-    context: Context,
-    arguments: Arguments,
-    method: Callable[[Any], Any],
-    request: Any,
-    rows: str,
-    token: Callable[[Any], str],
-) -> Page:
-    """A page of the list that `request` describes: its own fields are the filters."""
-
-    async def fetch(size: int, page_token: str) -> tuple[Any, str]:
-        request.page_size, request.page_token = size, page_token
-        response = await context.call(method, request)
-        return getattr(response, rows), response.next_page_token
-
-    filters = request.SerializeToString(deterministic=True).hex()
-    name = f"{type(request).__name__}:{filters}"
-    return await load_page(context, name, arguments["first"], arguments.get("after"), fetch, token)
 
 
 def moment(value: Timestamp) -> Any:

@@ -7,8 +7,8 @@ from typing import Any
 
 from chassis.pagination import MAX_PAGE_SIZE, encode_page_token
 from gateway.context import Context
-from gateway.lists import Arguments, folded, moment, page_of
-from gateway.pages import Page, load_page
+from gateway.lists import folded, moment
+from gateway.pages import Arguments, Page, page_of
 from guildhall.chassis.v1 import operations_pb2
 from guildhall.directory.v1 import directory_pb2
 from guildhall.moderation.v1 import moderation_pb2
@@ -33,37 +33,14 @@ async def moderation_cases(context: Context, community: Any, arguments: Argument
 
 
 async def moderation_rules(context: Context, community: Any, arguments: Arguments) -> Page:
-    """A community's rules in the order they apply.
-
-    The service's tokens hold what rules do not show, so a cursor is how many rows of which page
-    have been seen: `12~` and the page's own token.
-    """
-    tokens: dict[str, str] = {}
-
-    async def fetch(size: int, page_token: str) -> tuple[list[moderation_pb2.Rule], str]:
-        seen, _, page_token = page_token.rpartition("~")
-        skip = int(seen or 0)
-        request = moderation_pb2.ListRulesRequest(
-            community_id=community.id,
-            page_size=min(skip + size, MAX_PAGE_SIZE),
-            page_token=page_token,
-        )
-        response = await context.call(context.services.moderation.ListRules, request)
-        for position, row in enumerate(response.rules, 1):
-            tokens[row.id] = f"{position}~{page_token}"
-        following = response.next_page_token
-        if following:
-            following = tokens[response.rules[-1].id] = f"0~{following}"
-        return response.rules[skip:], following
-
-    name = f"ListRulesRequest:{community.id}"
-    return await load_page(
+    """A community's rules in the order they apply; each tells its token itself."""
+    return await page_of(
         context,
-        name,
-        arguments["first"],
-        arguments.get("after"),
-        fetch,
-        lambda row: tokens[row.id],
+        arguments,
+        context.services.moderation.ListRules,
+        moderation_pb2.ListRulesRequest(community_id=community.id),
+        "rules",
+        lambda row: row.page_token,
     )
 
 
@@ -127,18 +104,12 @@ async def synonyms(context: Context, community: Any, _: Arguments) -> search_pb2
 
 async def dead_letters(context: Context, part: str, arguments: Arguments) -> Page:
     """A service's dead letters, oldest first; a cursor is of this service only."""
-    method = context.services.operations[part].ListDeadLetters
-
-    async def fetch(size: int, page_token: str) -> tuple[Any, str]:
-        request = operations_pb2.ListDeadLettersRequest(page_size=size, page_token=page_token)
-        response = await context.call(method, request)
-        return response.dead_letters, response.next_page_token
-
-    return await load_page(
+    return await page_of(
         context,
-        f"ListDeadLettersRequest:{part}",
-        arguments["first"],
-        arguments.get("after"),
-        fetch,
+        arguments,
+        context.services.operations[part].ListDeadLetters,
+        operations_pb2.ListDeadLettersRequest(),
+        "dead_letters",
         lambda row: encode_page_token(moment(row.first_time), row.id),
+        name=f"ListDeadLettersRequest:{part}",
     )

@@ -12,8 +12,8 @@ from gateway.schema.administration_mutations import (
     PersonMutation,
 )
 from gateway.schema.directory import DirectoryQuery
-from gateway.schema.forum import ForumQuery
 from gateway.schema.forum_mutations import ReplyMutation, SpaceMutation, TopicMutation
+from gateway.schema.forum_queries import ForumQuery
 from gateway.schema.imports import ImportMutation
 from gateway.schema.moderation import ModerationQuery
 from gateway.schema.moderation_mutations import ModerationMutation

@@ -12,7 +12,7 @@ from gateway.context import Info
 from gateway.cursors import decode_id, encode_id
 from gateway.loaders import Key, Reference, fetched_by, filled, read
 from gateway.schema.directory import Community, Company, Member, Person
-from gateway.schema.relay import After, Connection, First
+from gateway.schema.relay import After, Before, Connection, First, Last
 from gateway.schema.scalars import DateTime, unset_is_null
 from gateway.schema.staff import community_of
 from guildhall.directory.v1 import directory_pb2
@@ -96,9 +96,14 @@ class AdministrationQuery:
         "Codes: BAD_USER_INPUT, ROLE_REQUIRED.",
     )
     async def companies(
-        self, info: Info, first: First, after: After = None
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> Connection[Company] | None:
-        arguments = {"first": first, "after": after}
+        arguments = {"first": first, "after": after, "last": last, "before": before}
         return await filled(info, await staff_lists.companies(info.context, None, arguments))
 
     @strawberry.field(
@@ -124,10 +129,16 @@ class AdministrationQuery:
         "its managers and operators. Codes: BAD_USER_INPUT, COMMUNITY_NOT_FOUND, ROLE_REQUIRED.",
     )
     async def enrolments(
-        self, info: Info, community_id: _CommunityId, first: First, after: After = None
+        self,
+        info: Info,
+        community_id: _CommunityId,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> Connection[Enrolment] | None:
         community = community_of(community_id)
-        arguments = {"first": first, "after": after}
+        arguments = {"first": first, "after": after, "last": last, "before": before}
         return await filled(info, await staff_lists.enrolments(info.context, community, arguments))
 
     @strawberry.field(
@@ -139,8 +150,10 @@ class AdministrationQuery:
     async def audit_entries(
         self,
         info: Info,
-        first: First,
+        first: First = None,
         after: After = None,
+        last: Last = None,
+        before: Before = None,
         community_id: Annotated[
             strawberry.ID | None,
             strawberry.argument(description="Where; without it what belongs to no community."),
@@ -149,7 +162,7 @@ class AdministrationQuery:
         place = directory_pb2.Community()
         if community_id is not None:
             place = community_of(community_id)
-        arguments = {"first": first, "after": after}
+        arguments = {"first": first, "after": after, "last": last, "before": before}
         return await filled(info, await staff_lists.audit_entries(info.context, place, arguments))
 
 

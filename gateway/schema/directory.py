@@ -11,7 +11,7 @@ from gateway import batches, lists
 from gateway.context import Info
 from gateway.cursors import decode_id, encode_id
 from gateway.loaders import Listing, Reference, fetched_by, filled, read
-from gateway.schema.relay import After, CommunityNode, Connection, First
+from gateway.schema.relay import After, Before, CommunityNode, Connection, First, Last
 from gateway.schema.scalars import (
     CompanyKind,
     DateTime,
@@ -147,8 +147,10 @@ class Community(CommunityForStaff, CommunityNode):
     def members(
         self,
         info: Info,
-        first: First,
+        first: First = None,
         after: After = None,
+        last: Last = None,
+        before: Before = None,
         company_id: Annotated[
             strawberry.ID | None, strawberry.argument(description="Of one company only.")
         ] = None,
@@ -163,7 +165,12 @@ class Community(CommunityForStaff, CommunityNode):
         description="Companies that are enrolled now, by name. Codes: BAD_USER_INPUT.",
     )
     def companies(
-        self, info: Info, first: First, after: After = None
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> Connection[Company] | None:
         return read(info, self)
 
@@ -172,7 +179,12 @@ class Community(CommunityForStaff, CommunityNode):
         description="The spaces one can read, by name. Codes: BAD_USER_INPUT.",
     )
     def spaces(
-        self, info: Info, first: First, after: After = None
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> Connection[_LazySpace] | None:
         return read(info, self)
 
@@ -192,7 +204,12 @@ class Community(CommunityForStaff, CommunityNode):
         description="Topics of all spaces one can read, newest activity first.",
     )
     def topics(
-        self, info: Info, first: First, after: After = None
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> Connection[_LazyTopic] | None:
         return read(info, self)
 
@@ -233,7 +250,14 @@ class DirectoryQuery:
         metadata={"guildhall_cost": 5},
     )
     async def communities(
-        self, info: Info, first: First, after: After = None
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> Connection[Community]:
-        page = await lists.communities(info.context, None, {"first": first, "after": after})
+        page = await lists.communities(
+            info.context, None, {"first": first, "after": after, "last": last, "before": before}
+        )
         return await filled(info, page)

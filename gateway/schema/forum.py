@@ -9,11 +9,10 @@ import strawberry
 
 from gateway import batches, lists
 from gateway.context import Info
-from gateway.cursors import decode_id, encode_id, encode_reply_id
-from gateway.errors import BadUserInputError
-from gateway.loaders import Embedded, Key, Listing, Reference, fetched_by, filled, read
+from gateway.cursors import encode_id, encode_reply_id
+from gateway.loaders import Embedded, Key, Listing, Reference, fetched_by, read
 from gateway.schema.directory import Community, Company, Member
-from gateway.schema.relay import After, CommunityNode, Connection, First
+from gateway.schema.relay import After, Before, CommunityNode, Connection, First, Last
 from gateway.schema.scalars import (
     Audience,
     CloseReason,
@@ -125,7 +124,12 @@ class Space(CommunityNode):
         description="Its topics, newest activity first. One call a space. Codes: BAD_USER_INPUT.",
     )
     def topics(
-        self, info: Info, first: First, after: After = None
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> Connection[Annotated[Topic, strawberry.lazy("gateway.schema.forum")]] | None:
         return read(info, self)
 
@@ -239,7 +243,12 @@ class Topic(CommunityNode):
         "few topics, or get RPC_BUDGET_EXCEEDED. Codes: BAD_USER_INPUT.",
     )
     def replies(
-        self, info: Info, first: First, after: After = None
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> Connection[Annotated[Reply, strawberry.lazy("gateway.schema.forum")]] | None:
         return read(info, self)
 
@@ -248,7 +257,12 @@ class Topic(CommunityNode):
         description="Its former texts, newest first. Codes: BAD_USER_INPUT.",
     )
     def revisions(
-        self, info: Info, first: First, after: After = None
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> Connection[Revision] | None:
         return read(info, self)
 
@@ -258,7 +272,12 @@ class Topic(CommunityNode):
         "Codes: BAD_USER_INPUT, ROLE_REQUIRED.",
     )
     def moderation_entries(
-        self, info: Info, first: First, after: After = None
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> Connection[ModerationEntry] | None:
         return read(info, self)
 
@@ -304,82 +323,15 @@ class Reply(CommunityNode):
         description="Its former texts, newest first. Codes: BAD_USER_INPUT.",
     )
     def revisions(
-        self, info: Info, first: First, after: After = None
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> Connection[Revision] | None:
         return read(info, self)
 
     @classmethod
     def is_type_of(cls, row: object, _info: Any) -> bool:
         return isinstance(row, forum_pb2.Reply)
-
-
-@strawberry.type
-class ForumQuery:
-    """Root fields of the forum."""
-
-    @strawberry.field(
-        description="One topic; null where there is none that one can read. Codes: BAD_USER_INPUT."
-    )
-    async def topic(
-        self,
-        info: Info,
-        id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")],
-    ) -> Topic | None:
-        found = decode_id(id, "id", "Topic")
-        context = info.context
-        request = forum_pb2.GetTopicRequest(community_id=found.community_id, topic_id=found.id)
-        response = await context.find(context.services.forum.GetTopic, request)
-        if response is None:
-            return None
-        return await filled(info, response.topic)
-
-    @strawberry.field(
-        metadata={"guildhall_cost": 5},
-        description="Topics of one space, of one author, or of all spaces one can read, newest "
-        "activity first. Codes: BAD_USER_INPUT, COMMUNITY_NOT_FOUND, SPACE_NOT_FOUND.",
-    )
-    async def topics(
-        self,
-        info: Info,
-        community_id: Annotated[strawberry.ID, strawberry.argument(description="Where.")],
-        first: First,
-        after: After = None,
-        space_id: Annotated[
-            strawberry.ID | None, strawberry.argument(description="In this space only.")
-        ] = None,
-        author_id: Annotated[
-            strawberry.ID | None,
-            strawberry.argument(description="By this member or person only."),
-        ] = None,
-        unanswered: Annotated[
-            bool, strawberry.argument(description="Open questions without an accepted reply.")
-        ] = False,
-        tag: Annotated[str | None, strawberry.argument(description="With this tag only.")] = None,
-        states: Annotated[
-            list[TopicState] | None,
-            strawberry.argument(
-                description="In these states; by default what is public, and one's own that waits."
-            ),
-        ] = None,
-    ) -> Connection[Topic]:
-        community = decode_id(community_id, "communityId", "Community").id
-        request = forum_pb2.ListTopicsRequest(
-            community_id=community,
-            space_id=_within(community, space_id, "spaceId", "Space"),
-            author_id=_within(community, author_id, "authorId", "Member", "Person"),
-            unanswered=unanswered,
-            tag=tag or "",
-            states=[state.value for state in states or ()],
-        )
-        page = await lists.topics(info.context, request, {"first": first, "after": after})
-        return await filled(info, page)
-
-
-def _within(community_id: str, id: str | None, field: str, *kinds: str) -> str:
-    """The id behind a filter; of the same community, where its kind belongs to one."""
-    if id is None:
-        return ""
-    found = decode_id(id, field, *kinds)
-    if found.kind != "Person" and found.community_id != community_id:
-        raise BadUserInputError(f"{field} is of another community", field=field)
-    return found.id

@@ -12,7 +12,7 @@ from gateway.cursors import GlobalId, decode_id, encode_id
 from gateway.loaders import Choice, Key, Listing, Reference, fetched_by, filled, read
 from gateway.schema.directory import Community, Member
 from gateway.schema.forum import Reply, Topic
-from gateway.schema.relay import After, CommunityNode, Connection, First
+from gateway.schema.relay import After, Before, CommunityNode, Connection, First, Last
 from gateway.schema.scalars import DateTime, unset_is_null
 from gateway.schema.staff import CaseStateArgument, community_of
 from gateway.schema.staff_scalars import CaseCause, CaseState, PatternKind, RuleKind
@@ -154,12 +154,14 @@ class ModerationQuery:
         self,
         info: Info,
         community_id: _CommunityId,
-        first: First,
+        first: First = None,
         after: After = None,
+        last: Last = None,
+        before: Before = None,
         state: CaseStateArgument = None,
     ) -> Connection[Case] | None:
         community = community_of(community_id)
-        arguments = {"first": first, "after": after, "state": state}
+        arguments = {"first": first, "after": after, "last": last, "before": before, "state": state}
         return await filled(
             info, await staff_lists.moderation_cases(info.context, community, arguments)
         )
@@ -182,10 +184,16 @@ class ModerationQuery:
         "Codes: BAD_USER_INPUT, COMMUNITY_NOT_FOUND, ROLE_REQUIRED.",
     )
     async def moderation_rules(
-        self, info: Info, community_id: _CommunityId, first: First, after: After = None
+        self,
+        info: Info,
+        community_id: _CommunityId,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> Connection[Rule] | None:
         community = community_of(community_id)
-        arguments = {"first": first, "after": after}
+        arguments = {"first": first, "after": after, "last": last, "before": before}
         return await filled(
             info, await staff_lists.moderation_rules(info.context, community, arguments)
         )

@@ -10,7 +10,7 @@ import strawberry
 from gateway import staff_lists
 from gateway.context import Info
 from gateway.loaders import filled
-from gateway.schema.relay import After, Connection, First
+from gateway.schema.relay import After, Before, Connection, First, Last
 from gateway.schema.scalars import DateTime, unset_is_null
 from gateway.schema.staff_scalars import RebuildState, ServiceName
 from gateway.schema.writes import write
@@ -114,9 +114,15 @@ class OperationsQuery:
         "Codes: BAD_USER_INPUT, ROLE_REQUIRED.",
     )
     async def dead_letters(
-        self, info: Info, service: _Service, first: First, after: After = None
+        self,
+        info: Info,
+        service: _Service,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> Connection[DeadLetter] | None:
-        arguments = {"first": first, "after": after}
+        arguments = {"first": first, "after": after, "last": last, "before": before}
         page = await staff_lists.dead_letters(info.context, service.value, arguments)
         return await filled(info, page)
 

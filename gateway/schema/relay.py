@@ -7,9 +7,23 @@ from typing import Annotated, Generic, TypeVar
 import strawberry
 
 T = TypeVar("T")
-First = Annotated[int, strawberry.argument(description="How many, 1 to 100.")]
+First = Annotated[
+    int | None,
+    strawberry.argument(description="How many, 1 to 100. Either this or last must be given."),
+]
 After = Annotated[
-    str | None, strawberry.argument(description="The cursor that the page comes after.")
+    str | None,
+    strawberry.argument(description="With first: the cursor that the page comes after."),
+]
+Last = Annotated[
+    int | None,
+    strawberry.argument(
+        description="How many from the list's end, 1 to 100; in the list's order all the same."
+    ),
+]
+Before = Annotated[
+    str | None,
+    strawberry.argument(description="With last: the cursor that the page comes before."),
 ]
 
 
@@ -26,11 +40,13 @@ class CommunityNode:
 class PageInfo:
     """Relay's."""
 
-    has_next_page: bool = strawberry.field(description="Whether there is more after this page.")
-    has_previous_page: bool = strawberry.field(
-        description="Whether the page was asked for with after."
+    has_next_page: bool = strawberry.field(
+        description="Whether there is more after this page; with last: whether before was given."
     )
-    start_cursor: str | None = strawberry.field(description="The first edge's cursor.")
+    has_previous_page: bool = strawberry.field(
+        description="Whether there is more before this page; with first: whether after was given."
+    )
+    start_cursor: str | None = strawberry.field(description="The first edge's cursor, for before.")
     end_cursor: str | None = strawberry.field(description="The last edge's cursor, for after.")
 
 
@@ -38,7 +54,9 @@ class PageInfo:
 class Edge(Generic[T]):
     """Relay's."""
 
-    cursor: str = strawberry.field(description="For after; works in this list and filters only.")
+    cursor: str = strawberry.field(
+        description="For after and before; works in this list and filters only."
+    )
     node: T = strawberry.field(description="The object.")
 
 

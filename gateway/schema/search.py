@@ -14,7 +14,7 @@ from gateway.finding import OBJECT, find
 from gateway.loaders import Reference, fetched_by, fill, filled, read, selects
 from gateway.schema.directory import Community, Company, Member
 from gateway.schema.forum import Reply, Space, Topic
-from gateway.schema.relay import After, First, PageInfo
+from gateway.schema.relay import After, Before, First, Last, PageInfo
 from gateway.schema.scalars import DateTime, Html
 from gateway.schema.staff import community_of
 from gateway.schema.staff_scalars import SearchKind, SearchSort
@@ -35,7 +35,9 @@ _CommunityIds = Annotated[
 class SearchEdge:
     """search.Hit."""
 
-    cursor: str = strawberry.field(description="For after; works with these filters only.")
+    cursor: str = strawberry.field(
+        description="For after and before; works with these filters only."
+    )
     score: float = strawberry.field(description="How well it matches; comparable in one search.")
     title_highlight: Html | None = strawberry.field(
         description="Its title or name with the matches in mark elements, safe to be shown."
@@ -90,7 +92,7 @@ class SearchConnection:
     """search.SearchResponse. What is not asked for is not computed."""
 
     edges: list[SearchEdge] = strawberry.field(
-        description="In the order asked for; fewer than first where something is gone since."
+        description="In the order asked for; fewer than asked for where something is gone since."
     )
     page_info: PageInfo = strawberry.field(description="Where the page is.")
     total_count: int | None = strawberry.field(
@@ -179,8 +181,10 @@ class SearchQuery:
     async def search(
         self,
         info: Info,
-        first: First,
+        first: First = None,
         after: After = None,
+        last: Last = None,
+        before: Before = None,
         query: Annotated[
             str | None,
             strawberry.argument(description="What to look for; by default all that passes."),
@@ -231,7 +235,8 @@ class SearchQuery:
             with_highlights=selects(info, "edges", "titleHighlight")
             or selects(info, "edges", "bodyHighlight"),
         )
-        page = await find(info.context, request, first, after, with_edges=selects(info, "edges"))
+        arguments = {"first": first, "after": after, "last": last, "before": before}
+        page = await find(info.context, request, arguments, with_edges=selects(info, "edges"))
         return await filled(info, page)
 
     @strawberry.field(

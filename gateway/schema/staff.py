@@ -11,7 +11,7 @@ from gateway import staff_lists
 from gateway.context import Info
 from gateway.cursors import decode_id, encode_id
 from gateway.loaders import Listing, fetched_by, read
-from gateway.schema.relay import After, Connection, First
+from gateway.schema.relay import After, Before, Connection, First, Last
 from gateway.schema.scalars import DateTime, unset_is_null
 from gateway.schema.staff_scalars import CaseState
 from guildhall.directory.v1 import directory_pb2
@@ -82,7 +82,13 @@ class CommunityForStaff:
         "first. For moderators. Codes: BAD_USER_INPUT, ROLE_REQUIRED.",
     )
     def moderation_cases(
-        self, info: Info, first: First, after: After = None, state: CaseStateArgument = None
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        state: CaseStateArgument = None,
     ) -> Connection[_LazyCase] | None:
         return read(info, self)
 
@@ -92,7 +98,12 @@ class CommunityForStaff:
         "Codes: BAD_USER_INPUT, ROLE_REQUIRED.",
     )
     def moderation_rules(
-        self, info: Info, first: First, after: After = None
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> Connection[_LazyRule] | None:
         return read(info, self)
 
@@ -102,7 +113,12 @@ class CommunityForStaff:
         "operators. Codes: BAD_USER_INPUT, ROLE_REQUIRED.",
     )
     def enrolments(
-        self, info: Info, first: First, after: After = None
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> Connection[_LazyEnrolment] | None:
         return read(info, self)
 
@@ -112,7 +128,12 @@ class CommunityForStaff:
         "operators. Codes: BAD_USER_INPUT, ROLE_REQUIRED.",
     )
     def audit_entries(
-        self, info: Info, first: First, after: After = None
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> Connection[_LazyAuditEntry] | None:
         return read(info, self)
 

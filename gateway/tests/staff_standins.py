@@ -14,6 +14,7 @@ from gateway.tests.standins import (
     _StandIn,
     company,
     member,
+    paged,
     space,
     time,
 )
@@ -253,6 +254,7 @@ def rule(number: int) -> moderation_pb2.Rule:
         pattern=f"word{number}",
         enabled=True,
         version=9,
+        page_token=f"token-r{number}",
     )
 
 
@@ -303,13 +305,9 @@ class ModerationStandIn(_StandIn, ModerationServiceServicer):
 
     async def ListRules(self, request: Any, _context: Any) -> Any:
         self.called("ListRules", request)
-        size = min(request.page_size, self.most)
-        begin = int(request.page_token or 0)
-        end = begin + size
-        more = end < len(self.rules)
-        return moderation_pb2.ListRulesResponse(
-            rules=self.rules[begin:end], next_page_token=str(end) if more else ""
-        )
+        request.page_size = min(request.page_size, self.most)
+        page, token = paged(request, self.rules, lambda row: row.page_token)
+        return moderation_pb2.ListRulesResponse(rules=page, next_page_token=token)
 
     async def CreateRule(self, request: Any, _context: Any) -> Any:
         self.called("CreateRule", request)

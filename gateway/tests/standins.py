@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from grpc import aio
 
 from chassis.actors import Actor, current_actor
 from chassis.errors import CommunityNotFoundError, DomainError, NotFoundError
-from chassis.pagination import clamp_page_size, decode_page_token, encode_page_token
+from chassis.pagination import PageRequest, clamp_page_size, encode_page_token
 from guildhall.directory.v1 import directory_pb2
 from guildhall.directory.v1.directory_pb2_grpc import (
     DirectoryServiceServicer,
@@ -40,6 +40,20 @@ def time(minutes: int) -> Timestamp:
     stamp = Timestamp()
     stamp.FromDatetime(START + timedelta(minutes=minutes))
     return stamp
+
+
+def paged(
+    request: PageRequest, rows: Sequence[Any], token: Callable[[Any], str]
+) -> tuple[Sequence[Any], str]:
+    """A page of rows, and the token of the row where it ends if there are more."""
+    size, tokens = clamp_page_size(request.page_size), [token(row) for row in rows]
+    if request.backward:
+        end = tokens.index(request.page_token) if request.page_token else len(rows)
+        begin = max(0, end - size)
+        return rows[begin:end], tokens[begin] if begin else ""
+    begin = tokens.index(request.page_token) + 1 if request.page_token else 0
+    end = begin + size
+    return rows[begin:end], tokens[end - 1] if end < len(rows) else ""
 
 
 class _StandIn:
@@ -193,20 +207,12 @@ class ForumStandIn(_StandIn, ForumServiceServicer):
 
     async def ListTopics(self, request: Any, _context: Any) -> Any:
         self.called("ListTopics", request)
-        size = clamp_page_size(request.page_size)
-        rows = self.topics
-        if request.page_token:
-            after, last_id = decode_page_token(request.page_token, datetime, str)
-            rows = [r for r in rows if (r.activity_time.ToDatetime(UTC), r.id) < (after, last_id)]
-        page = rows[:size]
-        more = len(rows) > size
-        last = page[-1] if page else None
-        return forum_pb2.ListTopicsResponse(
-            topics=page,
-            next_page_token=encode_page_token(last.activity_time.ToDatetime(UTC), last.id)
-            if more and last is not None
-            else "",
+        page, token = paged(
+            request,
+            self.topics,
+            lambda row: encode_page_token(row.activity_time.ToDatetime(UTC), row.id),
         )
+        return forum_pb2.ListTopicsResponse(topics=page, next_page_token=token)
 
     async def BatchGetSpaces(self, request: Any, _context: Any) -> Any:
         self.called("BatchGetSpaces", request)

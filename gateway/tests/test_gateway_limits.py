@@ -192,6 +192,19 @@ def test_cost_takes_page_sizes_from_variables_and_defaults() -> None:
     assert cost(text, n=-5)[0] == 6
 
 
+def test_cost_takes_page_sizes_from_last_as_from_first() -> None:
+    rest = f'communityId: "{C}") {{ edges {{ node {{ title }} }} }} }}'
+    assert cost(f"{{ topics(last: 20, {rest}")[0] == 25
+    assert cost(f"{{ topics(first: 1, last: 20, {rest}")[0] == 25
+    assert cost(f"{{ topics(first: null, last: 20, {rest}")[0] == 25
+    assert cost(f"{{ topics({rest}")[0] == 105
+    text = f"query q($first: Int, $last: Int) {{ topics(first: $first, last: $last, {rest}"
+    assert cost(text, last=20)[0] == 25
+    assert cost(text, first=None, last=20)[0] == 25
+    assert cost(text, first=7)[0] == 12
+    assert cost(text)[0] == 105
+
+
 def test_mutations_cost_ten_and_introspection_a_hundred() -> None:
     assert cost("mutation { signOutEverywhere { revoked } }")[0] == 10
     assert cost("{ __schema { queryType { name } } }")[0] == 100

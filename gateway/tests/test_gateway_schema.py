@@ -55,6 +55,9 @@ def test_everything_in_the_schema_is_described() -> None:
     assert missing == []
 
 
+PAGING = {"first": "Int", "after": "String", "last": "Int", "before": "String"}
+
+
 def test_conventions_hold_for_every_connection_and_mutation() -> None:
     built = build_schema(schema.as_str())
     for kind in built.type_map.values():
@@ -62,8 +65,8 @@ def test_conventions_hold_for_every_connection_and_mutation() -> None:
             continue
         for name, field in kind.fields.items():
             if str(field.type).strip("!").endswith("Connection"):
-                assert str(field.args["first"].type) == "Int!", f"{kind.name}.{name}"
-                assert str(field.args["after"].type) == "String", f"{kind.name}.{name}"
+                paging = {arg: str(field.args[arg].type) for arg in PAGING}
+                assert paging == PAGING, f"{kind.name}.{name}"
     assert built.mutation_type is not None
     for name, field in built.mutation_type.fields.items():
         assert str(field.type) == f"{name[0].upper()}{name[1:]}Payload!"

@@ -1,0 +1,93 @@
+"""Root fields of the forum in GraphQL."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+
+from gateway import lists
+from gateway.context import Info
+from gateway.cursors import decode_id
+from gateway.errors import BadUserInputError
+from gateway.loaders import filled
+from gateway.schema.forum import Topic
+from gateway.schema.relay import After, Before, Connection, First, Last
+from gateway.schema.scalars import TopicState
+from guildhall.forum.v1 import forum_pb2
+
+
+@strawberry.type
+class ForumQuery:
+    """Root fields of the forum."""
+
+    @strawberry.field(
+        description="One topic; null where there is none that one can read. Codes: BAD_USER_INPUT."
+    )
+    async def topic(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")],
+    ) -> Topic | None:
+        found = decode_id(id, "id", "Topic")
+        context = info.context
+        request = forum_pb2.GetTopicRequest(community_id=found.community_id, topic_id=found.id)
+        response = await context.find(context.services.forum.GetTopic, request)
+        if response is None:
+            return None
+        return await filled(info, response.topic)
+
+    @strawberry.field(
+        metadata={"guildhall_cost": 5},
+        description="Topics of one space, of one author, or of all spaces one can read, newest "
+        "activity first. Codes: BAD_USER_INPUT, COMMUNITY_NOT_FOUND, SPACE_NOT_FOUND.",
+    )
+    async def topics(
+        self,
+        info: Info,
+        community_id: Annotated[strawberry.ID, strawberry.argument(description="Where.")],
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        space_id: Annotated[
+            strawberry.ID | None, strawberry.argument(description="In this space only.")
+        ] = None,
+        author_id: Annotated[
+            strawberry.ID | None,
+            strawberry.argument(description="By this member or person only."),
+        ] = None,
+        unanswered: Annotated[
+            bool, strawberry.argument(description="Open questions without an accepted reply.")
+        ] = False,
+        tag: Annotated[str | None, strawberry.argument(description="With this tag only.")] = None,
+        states: Annotated[
+            list[TopicState] | None,
+            strawberry.argument(
+                description="In these states; by default what is public, and one's own that waits."
+            ),
+        ] = None,
+    ) -> Connection[Topic]:
+        community = decode_id(community_id, "communityId", "Community").id
+        request = forum_pb2.ListTopicsRequest(
+            community_id=community,
+            space_id=_within(community, space_id, "spaceId", "Space"),
+            author_id=_within(community, author_id, "authorId", "Member", "Person"),
+            unanswered=unanswered,
+            tag=tag or "",
+            states=[state.value for state in states or ()],
+        )
+        page = await lists.topics(
+            info.context, request, {"first": first, "after": after, "last": last, "before": before}
+        )
+        return await filled(info, page)
+
+
+def _within(community_id: str, id: str | None, field: str, *kinds: str) -> str:
+    """The id behind a filter; of the same community, where its kind belongs to one."""
+    if id is None:
+        return ""
+    found = decode_id(id, field, *kinds)
+    if found.kind != "Person" and found.community_id != community_id:
+        raise BadUserInputError(f"{field} is of another community", field=field)
+    return found.id
