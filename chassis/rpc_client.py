@@ -62,8 +62,11 @@ _RETRIES = json.dumps(
 class _Interceptor(aio.UnaryUnaryClientInterceptor):
     """Adds metadata and deadline; turns failures into refusals."""
 
-    def __init__(self, part: str, signer: TokenSigner, *, for_people: bool) -> None:
+    def __init__(
+        self, part: str, signer: TokenSigner, *, for_people: bool, call_timeout: float
+    ) -> None:
         self._part = part
+        self._call_timeout = call_timeout
         self._signer = signer
         self._for_people = for_people
 
@@ -81,7 +84,7 @@ class _Interceptor(aio.UnaryUnaryClientInterceptor):
         call = await continuation(
             ClientCallDetails(
                 method=client_call_details.method,
-                timeout=_timeout(client_call_details.timeout),
+                timeout=_timeout(client_call_details.timeout, self._call_timeout),
                 metadata=metadata,
                 credentials=client_call_details.credentials,
                 wait_for_ready=client_call_details.wait_for_ready,
@@ -99,9 +102,9 @@ class _Interceptor(aio.UnaryUnaryClientInterceptor):
             raise PeerFailedError(f"{self._part} failed: {error.code().name}") from None
 
 
-def _timeout(asked: float | None) -> float:
+def _timeout(asked: float | None, usual: float) -> float:
     """What the call may take: no more than it asks for, nor than what is left of the request."""
-    most = asked if asked is not None else CALL_TIMEOUT
+    most = asked if asked is not None else usual
     if (until := deadline.get()) is not None:
         most = min(most, until - time.monotonic() - 0.05)
     return max(most, 0.001)
@@ -117,11 +120,13 @@ class Channels:
         *,
         for_people: bool = False,
         retries: bool = False,
+        call_timeout: float = CALL_TIMEOUT,
     ) -> None:
         self._signer = signer
         self._address = address
         self._for_people = for_people
         self._retries = retries
+        self._call_timeout = call_timeout
         self._channels: dict[str, aio.Channel] = {}
 
     def channel(self, part: str) -> aio.Channel:
@@ -133,7 +138,14 @@ class Channels:
             self._channels[part] = aio.insecure_channel(
                 f"dns:///{self._address(part)}",
                 options=options,
-                interceptors=[_Interceptor(part, self._signer, for_people=self._for_people)],
+                interceptors=[
+                    _Interceptor(
+                        part,
+                        self._signer,
+                        for_people=self._for_people,
+                        call_timeout=self._call_timeout,
+                    )
+                ],
             )
         return self._channels[part]
 

@@ -50,6 +50,8 @@ __all__ = [
 
 T = TypeVar("T")
 
+PATIENCE = 10.0  # seconds a call may take: tests share their machine with other tests
+
 
 class _Engine(Protocol):
     url: str
@@ -207,10 +209,12 @@ class Loopback:
 
         Every call of the stub speaks for this actor, whatever the context.
         """
-        if actor.service:
-            channels = Channels(self._signer(actor.service), self.addresses.__getitem__)
-        else:
-            channels = Channels(_Fixed(self._signer("gateway"), actor), self.addresses.__getitem__)
+        signer = self._signer(actor.service) if actor.service else None
+        channels = Channels(
+            signer or _Fixed(self._signer("gateway"), actor),
+            self.addresses.__getitem__,
+            call_timeout=PATIENCE,
+        )
         self._channels.append(channels)
         return channels.client(stub, part)
 

@@ -26,7 +26,7 @@ from chassis.errors import (
 from chassis.rpc_client import Channels
 from chassis.rpc_server import Server
 from chassis.rpc_status import RemoteRefusalError, pack, unpack
-from chassis.testing import Loopback, person_actor, service_actor
+from chassis.testing import PATIENCE, Loopback, person_actor, service_actor
 from chassis.tokens import TokenVerifier
 from guildhall.forum.v1 import forum_pb2 as pb
 from guildhall.forum.v1 import forum_pb2_grpc as pb_grpc
@@ -179,7 +179,7 @@ async def test_deadline_reaches_the_server_and_ends_the_work(
     assert servicer.remaining is not None
     assert servicer.remaining < 0.31
     await client.GetTopic(get("any"))
-    assert servicer.remaining < 2.01
+    assert servicer.remaining < PATIENCE + 0.01
 
 
 async def test_peer_that_is_not_there_is_unavailable_at_once(loopback: Loopback) -> None:
