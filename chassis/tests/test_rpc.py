@@ -179,7 +179,7 @@ async def test_deadline_reaches_the_server_and_ends_the_work(
     assert servicer.remaining is not None
     assert servicer.remaining < 0.31
     await client.GetTopic(get("any"))
-    assert servicer.remaining < PATIENCE + 0.01
+    assert servicer.remaining < PATIENCE + 0.5
 
 
 async def test_peer_that_is_not_there_is_unavailable_at_once(loopback: Loopback) -> None:
