@@ -10,7 +10,7 @@ PROTO_FILES := $(shell find protos/guildhall -name '*.proto')
 export PYTHONPATH := .:protos/gen
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run bench test check format lint types imports layout isolate lock protos sdl setup token import rotate clean
+.PHONY: help run bench chaos test check format lint types imports layout isolate lock protos sdl setup token import rotate clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,6 +26,9 @@ token: ## print an access token: make token PERSON=engineer@kestrel.example
 
 import: ## import a Stack Exchange dump: make import FILE=Posts.xml SPACE=aurora/general
 	@$(BIN)/python -m devstack.importer "$(FILE)" "$(SPACE)"
+
+chaos: setup ## kill everything in turn and count: make chaos COMMANDS=20000 SEED=7
+	$(BIN)/python -m tests.faults
 
 bench: setup ## measure what the chassis promises
 	$(BIN)/python -m bench.commands
