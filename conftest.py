@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-_TOGETHER = ("tests/integration", "services/search")
+_TOGETHER = ("tests/integration", "services/search", "devstack/tests")
 
 
-@pytest.hookimpl(tryfirst=True)  # the groups must be known when xdist looks
-def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """One stack and one search engine a run, whatever the number of workers."""
-    for item in items:
-        path = Path(item.path).relative_to(config.rootpath).as_posix()
-        group = next((folder for folder in _TOGETHER if path.startswith(folder)), path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    from xdist.scheduler import LoadScopeScheduling  # here: parts are tested without it too
+
+    class ByEngine(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return next((folder for folder in _TOGETHER if path.startswith(folder)), path)
+
+    return ByEngine(config, log)

@@ -6,10 +6,11 @@ and NATS_URL where given, else the laptop's, started once a session.
 
 from __future__ import annotations
 
+import atexit
 import os
 import socket
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -69,34 +70,34 @@ def free_port() -> int:
         return port
 
 
-def _engine_url(
-    variable: str, kind: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """The engine the environment names, else one of our own for this session."""
+_running: dict[str, str] = {}  # kind -> URL: every conftest has fixtures, one engine serves all
+
+
+def _engine_url(variable: str, kind: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The engine the environment names, else one of our own until this process ends."""
     if given := os.environ.get(variable):
-        yield given
-        return
-    from devstack import engines  # only where one is started: parts are tested without it too
+        return given
+    if kind not in _running:
+        from devstack import engines  # only where one is started: parts are tested without it
 
-    engine: _Engine = getattr(engines, kind)(tmp_path_factory.mktemp(kind), free_port())
-    engine.start()
-    try:
+        engine: _Engine = getattr(engines, kind)(tmp_path_factory.mktemp(kind), free_port())
+        atexit.register(engine.stop)
+        engine.start()
         engine.wait_ready()
-        yield engine.url
-    finally:
-        engine.stop()
+        _running[kind] = engine.url
+    return _running[kind]
 
 
 @pytest.fixture(scope="session")
-def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A real MongoDB, a replica set of one."""
-    yield from _engine_url("MONGO_URI", "mongod", tmp_path_factory)
+    return _engine_url("MONGO_URI", "mongod", tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
-def nats_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def nats_url(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A real nats-server with JetStream on disk."""
-    yield from _engine_url("NATS_URL", "nats", tmp_path_factory)
+    return _engine_url("NATS_URL", "nats", tmp_path_factory)
 
 
 @pytest_asyncio.fixture
