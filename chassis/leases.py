@@ -74,7 +74,12 @@ class Leases:
     @contextlib.asynccontextmanager
     async def hold(self, name: Name) -> AsyncIterator[None]:
         """Wait until it is ours. If it is lost, the body is cancelled and LeaseLostError raised."""
-        while not await self._take(name):  # noqa: ASYNC110 - it is held in another process
+        task = asyncio.current_task()
+        before = task.cancelling() if task else 0
+        while not await self._take(name):
+            # The driver may turn a cancellation into an error of its own, which _take forgives.
+            if task is not None and task.cancelling() > before:
+                raise asyncio.CancelledError
             await asyncio.sleep(self.observation / 8)
         async with self._beating(name):
             yield

@@ -9,7 +9,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import uvloop
@@ -51,6 +51,7 @@ STORE_PATIENCE = 60.0  # seconds a starting service waits for its store
 RPC_GRACE = 25.0  # seconds running RPCs get when the service stops
 _RECONCILE = 86_400.0  # seconds between reconciliations; the first is at the start
 _AGAIN = 30.0  # seconds until a job that failed is tried again
+_DEAF = 8.0  # seconds until a task that was cancelled is cancelled again
 _READY_CHECK = 1.0  # seconds between looks at the store
 
 _log = logging.getLogger(__name__)
@@ -210,14 +211,11 @@ class Process:
 
     async def _drain(self, tasks: list[asyncio.Task[Any]]) -> None:
         """RPCs first, then the commands they began, then what publishes those."""
-        relay, *others = tasks[1:]
-        for task in (tasks[0], *others):
-            task.cancel()
-        await asyncio.gather(tasks[0], *others, return_exceptions=True)
+        stopping, relay, *others = tasks
+        await _end([stopping, *others])
         await self._rpc.stop(RPC_GRACE)
         await self.commands.close()
-        relay.cancel()
-        await asyncio.gather(relay, return_exceptions=True)
+        await _end([relay])
 
     async def close(self) -> None:
         """Let go of everything; after run, or instead of it."""
@@ -226,6 +224,15 @@ class Process:
         await self.bus.close()
         await self._client.close()
         telemetry.stop()
+
+
+async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancel and wait; once more where a task is deaf, as the driver may swallow a cancellation."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_DEAF)
 
 
 @contextlib.asynccontextmanager

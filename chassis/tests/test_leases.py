@@ -27,7 +27,7 @@ async def test_second_holder_waits_until_the_first_lets_go(database: Database) -
         waiting = asyncio.create_task(second())
         await asyncio.sleep(1.0)  # far beyond the observation: the heart beats
         order.append("first")
-    await asyncio.wait_for(waiting, 2)
+    await asyncio.wait_for(waiting, 30)
     assert order == ["first", "second"]
 
 

@@ -24,7 +24,7 @@ async def on_stream(stage: Stage, bus: Bus) -> list[tuple[str, int]]:
         info = await bus.js.stream_info(stream_name(stage.says))
     except NotFoundError:
         return found
-    for sequence in range(info.state.first_seq, info.state.last_seq + 1):
+    for sequence in range(max(info.state.first_seq, 1), info.state.last_seq + 1):  # 0: empty
         message = await bus.js.get_msg(stream_name(stage.says), sequence, direct=True)
         event = from_message(message.subject or "", message.headers, message.data or b"")
         found.append((event.aggregate_id, event.seq))
