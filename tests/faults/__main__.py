@@ -35,7 +35,7 @@ def plans() -> list[Plan]:
     without it too.
     """
     small = partial(
-        Plan, commands=MUTANT_COMMANDS, per_fault=60, quiet=QUIET, seed=SEED, reconciling=False
+        Plan, commands=MUTANT_COMMANDS, per_fault=40, quiet=QUIET, seed=SEED, reconciling=False
     )
     return [
         Plan("real", COMMANDS, per_fault=80, quiet=QUIET, seed=SEED),
