@@ -43,7 +43,7 @@ async def main() -> None:
             ):
                 process.subscribe(Subscription(producer, handlers, project=projector.project))
             jobs = SearchJobs(index, projector, process.projections(projector))
-            process.every(5, jobs.ensure_index, "ensure_index")
+            process.every(1, jobs.ensure_index, "ensure_index")
             process.every(600, jobs.refresh_workforces, "refresh_workforces")
             process.every(3600, jobs.purge_tombstones, "purge_tombstones")
             servicer = SearchServicer(

@@ -13,6 +13,8 @@ from services.search.use_cases.projecting import Projector
 
 TOMBSTONES_KEPT = timedelta(hours=24)  # far longer than any write can be late
 
+_AWAY = "away"  # an engine that does not answer, said once
+
 _log = logging.getLogger(__name__)
 
 
@@ -33,8 +35,9 @@ class SearchJobs:
             engine = await self._index.engine()
             live = await self._index.live_generation()
         except SearchUnavailableError as error:
-            self._engine = ""
-            _log.warning("%s", error)
+            if self._engine != _AWAY:
+                self._engine = _AWAY
+                _log.warning("%s", error)
             return
         if self._engine != engine.name:
             self._engine = engine.name

@@ -137,6 +137,21 @@ class System:
         lines = self.spans_file.read_text().splitlines()
         return [json.loads(line) for line in lines if trace_id in line]
 
+    def hops(self, trace_id: str) -> set[str]:
+        """The names of a trace's spans, and of what was done for it in a batch with others.
+
+        A batch of domain events is one span, in the first one's trace, with links to the others'.
+        """
+        spans = self.spans(trace_id)
+        shared = [span for span in spans if span["traceId"] != trace_id]
+        below = [
+            child
+            for batch in shared
+            for child in self.spans(batch["traceId"])
+            if child["parentSpanId"] == batch["spanId"]
+        ]
+        return {span["name"] for span in (*spans, *below)}
+
     async def close_clients(self) -> None:
         """Of one test."""
         while self._clients:
