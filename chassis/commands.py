@@ -32,7 +32,6 @@ from chassis.batch import Batch, Conflict
 from chassis.decisions import Decide, Document, Ref
 from chassis.errors import (
     DomainError,
-    OutcomeUnknownError,
     RequestIdInvalidError,
     RequestIdReusedError,
     TooBusyError,
@@ -329,6 +328,4 @@ def _outage(error: Exception) -> Exception:
     """What the caller learns: a store that cannot be reached is an outage, anything else a bug."""
     if isinstance(error, PyMongoError):
         return UnavailableError("the store cannot be reached", retry_after=1.0)
-    if isinstance(error, OutcomeUnknownError):
-        return error
     return error

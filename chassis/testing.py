@@ -23,7 +23,7 @@ from joserfc.jwk import OKPKey
 
 from chassis import commands as commands_module
 from chassis import outbox as outbox_module
-from chassis.actors import BASIC, MEMBER, MODERATOR, Actor, Membership, current_actor
+from chassis.actors import BASIC, MEMBER, MODERATOR, Actor, Membership
 from chassis.commands import Commands
 from chassis.mongo import Database, Repository, connect, ensure_indexes, migrate
 from chassis.mongo import database as open_database
@@ -247,15 +247,6 @@ async def loopback() -> AsyncIterator[Loopback]:
     running = Loopback()
     yield running
     await running.close()
-
-
-async def acting(actor: Actor, call: Awaitable[T]) -> T:
-    """Await something as this actor."""
-    reset = current_actor.set(actor)
-    try:
-        return await call
-    finally:
-        current_actor.reset(reset)
 
 
 @dataclass(frozen=True)
