@@ -28,7 +28,7 @@ import: ## import a Stack Exchange dump: make import FILE=Posts.xml SPACE=aurora
 	@$(BIN)/python -m devstack.importer "$(FILE)" "$(SPACE)"
 
 chaos: setup ## kill everything in turn and count: make chaos COMMANDS=20000 SEED=7
-	$(BIN)/python -m tests.faults
+	$(BIN)/python -m tests.chaos
 
 bench: setup ## measure what the chassis promises
 	$(BIN)/python -m bench.commands

@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-_TOGETHER = ("tests/integration", "services/search", "devstack/tests")
+_TOGETHER = (
+    "tests/integration",
+    "tests/attacks",
+    "tests/walls",
+    "tests/faults",
+    "services/search",
+    "devstack/tests",
+)
 
 
 @pytest.hookimpl(optionalhook=True)

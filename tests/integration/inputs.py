@@ -29,7 +29,7 @@ from graphql import (
 
 from devstack.parts import CHECKOUT
 from gateway.cursors import decode_id, encode_id
-from tests.integration.world import World
+from tests.world import World
 
 At = tuple[str | int, ...]
 SCHEMA: GraphQLSchema = build_schema((CHECKOUT / "gateway/schema.graphql").read_text())

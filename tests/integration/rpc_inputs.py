@@ -20,8 +20,8 @@ from guildhall.forum.v1 import forum_pb2
 from guildhall.moderation.v1 import moderation_pb2
 from guildhall.search.v1 import search_pb2
 from tests.integration.inputs import FORBIDDEN, LEGAL, STATES, UNKNOWN, is_emptiable
-from tests.integration.system import ENGINEER
-from tests.integration.world import World, identity
+from tests.system import ENGINEER
+from tests.world import World, identity
 
 LONG = 70_000  # characters: over every limit, under the message's
 OFFERED = {

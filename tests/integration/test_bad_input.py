@@ -20,7 +20,7 @@ from graphql import (
 )
 
 from tests.integration.inputs import SCHEMA, Bad, Inputs, codes
-from tests.integration.system import (
+from tests.system import (
     BOREALIS_MANAGER,
     ENGINEER,
     MANAGER,
@@ -29,7 +29,7 @@ from tests.integration.system import (
     Asker,
     System,
 )
-from tests.integration.world import World
+from tests.world import World
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 

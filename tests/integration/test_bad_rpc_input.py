@@ -24,7 +24,8 @@ from devstack.parts import SERVICES, Place
 from gateway.actors import to_actor
 from guildhall.directory.v1 import directory_pb2
 from tests.integration.rpc_inputs import OFFERED, BadRequest, Requests, is_write, methods
-from tests.integration.system import (
+from tests.integration.test_bad_input import MUTATIONS, by_several, strangers
+from tests.system import (
     BOREALIS_MANAGER,
     ENGINEER,
     MANAGER,
@@ -32,8 +33,7 @@ from tests.integration.system import (
     SELLER,
     System,
 )
-from tests.integration.test_bad_input import MUTATIONS, by_several, strangers
-from tests.integration.world import World, identity
+from tests.world import World, identity
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 

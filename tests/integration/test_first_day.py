@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.integration.dump import write_dump
-from tests.integration.system import (
+from tests.system import (
     BOTH,
     ENGINEER,
     MANAGER,

@@ -21,7 +21,7 @@ import pytest
 from chassis.testing import free_port
 from devstack.environment import EngineUrls, gateway_environment
 from devstack.parts import CHECKOUT, MONGOD, NATS, SEARCH_ENGINE
-from tests.integration.system import OPERATOR, Asker, Form, System, until
+from tests.system import OPERATOR, Asker, Form, System, until
 
 PROVIDER = CHECKOUT / "tests/oidc_provider"
 SECRET = "a-secret-of-this-test-only"

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from chassis import telemetry
 from devstack.openid.people import PEOPLE
 from devstack.parts import GATEWAY_METRICS, SERVICES
-from tests.integration.system import ENGINEER, MANAGER, System
+from tests.system import ENGINEER, MANAGER, System
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from devstack.parts import CHECKOUT
-from tests.integration.system import ENGINEER, SELLER, System, until
+from tests.system import ENGINEER, SELLER, System, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.system import (
+from tests.system import (
     BOTH,
     MANAGER,
     NEWCOMER,

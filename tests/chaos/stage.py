@@ -18,7 +18,7 @@ from joserfc.jwk import OKPKey
 
 from devstack.engines import Engine, mongod, nats
 from devstack.processes import Process, free_port
-from tests.faults.counters import CONSUMER, PRODUCER
+from tests.chaos.counters import CONSUMER, PRODUCER
 
 ROOT = Path(__file__).parents[2]
 REPLICAS = 2
@@ -38,13 +38,13 @@ class Stage:
         self.ended_by_themselves: Counter[str] = Counter()
         self._environment = {
             "PYTHONPATH": ".:protos/gen",
-            "FAULTS_MONGO_URI": self.mongod.url,
-            "FAULTS_NATS_URL": self.nats.url,
-            "FAULTS_STREAM_MAX_BYTES": str(128 << 20),
-            "FAULTS_TRUSTED_KEYS_FILE": str(self.keys / "trusted.json"),
-            "FAULTS_LEASE_OBSERVATION": "1.0",
-            "FAULTS_MUTANT": mutant,
-            "FAULTS_RECONCILING": str(reconciling),
+            "CHAOS_MONGO_URI": self.mongod.url,
+            "CHAOS_NATS_URL": self.nats.url,
+            "CHAOS_STREAM_MAX_BYTES": str(128 << 20),
+            "CHAOS_TRUSTED_KEYS_FILE": str(self.keys / "trusted.json"),
+            "CHAOS_LEASE_OBSERVATION": "1.0",
+            "CHAOS_MUTANT": mutant,
+            "CHAOS_RECONCILING": str(reconciling),
         }
         self._parts = dict(self._replicas())
         self._since: dict[str, float] = {}
@@ -56,15 +56,15 @@ class Stage:
             for number in range(REPLICAS):
                 name = f"{part}{number + 1}"
                 own = {
-                    "FAULTS_LISTEN": self.addresses[number] if part == PRODUCER else "127.0.0.1:0",
-                    "FAULTS_PRODUCER_ADDRESS": self.addresses[number],
-                    "FAULTS_SIGNING_KEY_FILE": str(self.keys / f"{part}.pem"),
+                    "CHAOS_LISTEN": self.addresses[number] if part == PRODUCER else "127.0.0.1:0",
+                    "CHAOS_PRODUCER_ADDRESS": self.addresses[number],
+                    "CHAOS_SIGNING_KEY_FILE": str(self.keys / f"{part}.pem"),
                 }
                 yield (
                     name,
                     Process(
                         name,
-                        [sys.executable, "-m", f"tests.faults.{part}"],
+                        [sys.executable, "-m", f"tests.chaos.{part}"],
                         self.folder / "logs" / f"{name}.log",
                         env={**self._environment, **own},
                         cwd=ROOT,

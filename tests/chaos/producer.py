@@ -1,4 +1,4 @@
-"""The producing part: `python -m tests.faults.producer`, a service like any other."""
+"""The producing part: `python -m tests.chaos.producer`, a service like any other."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from chassis import runtime
 from chassis.actors import require_person
 from chassis.commands import Commands
 from guildhall.forum.v1 import forum_pb2, forum_pb2_grpc
-from tests.faults import mutants
-from tests.faults.counters import COMMUNITY, PRODUCER, ProducerRepository, counters, strike
-from tests.faults.settings import FaultsSettings
+from tests.chaos import mutants
+from tests.chaos.counters import COMMUNITY, PRODUCER, ProducerRepository, counters, strike
+from tests.chaos.settings import ChaosSettings
 
 
 class Servicer(forum_pb2_grpc.ForumServiceServicer):
@@ -34,7 +34,7 @@ class Servicer(forum_pb2_grpc.ForumServiceServicer):
 
 async def main() -> None:
     """Serve until told to stop, or killed."""
-    settings = FaultsSettings()
+    settings = ChaosSettings()
     mutants.put_in(settings)
     async with runtime.start(PRODUCER, settings, ProducerRepository) as process:
         servicer = Servicer(process.commands)  # type: ignore[abstract]  # the others are not called

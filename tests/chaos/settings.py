@@ -7,12 +7,12 @@ from pydantic_settings import SettingsConfigDict
 from chassis.settings import ServiceSettings
 
 
-class FaultsSettings(ServiceSettings):
-    """FAULTS_LISTEN and the others every service has."""
+class ChaosSettings(ServiceSettings):
+    """CHAOS_LISTEN and the others every service has."""
 
-    model_config = SettingsConfigDict(env_prefix="FAULTS_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="CHAOS_", extra="ignore")
 
     producer_address: str = ""
-    mutant: str = ""  # the name of one of tests.faults.mutants
+    mutant: str = ""  # the name of one of tests.chaos.mutants
     reconciling: bool = True
     ack_wait: float = 6.0  # seconds; 30 in production, and the trial would wait as long

@@ -12,7 +12,7 @@ from chassis import dead_letters, outbox
 from chassis.decisions import Document
 from chassis.messaging import OUTAGES, Bus, durable_name, stream_name
 from chassis.mongo import Database
-from tests.faults.counters import COMMUNITY, CONSUMER, LEDGER, PRODUCER, STROKES
+from tests.chaos.counters import COMMUNITY, CONSUMER, LEDGER, PRODUCER, STROKES
 
 FAULTS = ("lost", "twice", "disordered", "stuck")
 _EXAMPLES = 5

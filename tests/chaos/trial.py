@@ -15,11 +15,11 @@ from pymongo.errors import PyMongoError
 from chassis.messaging import Bus
 from chassis.mongo import Database, connect
 from chassis.mongo import database as open_database
-from tests.faults import figures
-from tests.faults.clients import Clients, Order, orders
-from tests.faults.counters import CONSUMER, LEDGER, PRODUCER
-from tests.faults.figures import Figures
-from tests.faults.stage import Stage
+from tests.chaos import figures
+from tests.chaos.clients import Clients, Order, orders
+from tests.chaos.counters import CONSUMER, LEDGER, PRODUCER
+from tests.chaos.figures import Figures
+from tests.chaos.stage import Stage
 
 KINDS = (PRODUCER, CONSUMER, "nats", "mongod")
 LONGEST_AWAY = 0.7  # seconds a killed part is away, at most

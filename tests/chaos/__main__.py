@@ -1,4 +1,4 @@
-"""The trial of faults: `make chaos`; the real chassis must come out clean, each mutant must not.
+"""Chaos, `make chaos`: the real chassis must come out clean, each mutant must not.
 
 make chaos [COMMANDS=20000] [SEED=7] [QUIET=60] [ONLY=real] [KEEP=1]
 """
@@ -15,10 +15,10 @@ import time
 from functools import partial
 from pathlib import Path
 
-from tests.faults import trial
-from tests.faults.figures import Figures
-from tests.faults.mutants import MUTANTS
-from tests.faults.trial import Plan, Report
+from tests.chaos import trial
+from tests.chaos.figures import Figures
+from tests.chaos.mutants import MUTANTS
+from tests.chaos.trial import Plan, Report
 
 COMMANDS = int(os.environ.get("COMMANDS") or 2000)
 MUTANT_COMMANDS = int(os.environ.get("MUTANT_COMMANDS") or 600)
@@ -82,7 +82,7 @@ async def main() -> int:
     for plan in plans():
         if ONLY and plan.name != ONLY:
             continue
-        folder = Path(tempfile.mkdtemp(prefix="guildhall-faults-"))
+        folder = Path(tempfile.mkdtemp(prefix="guildhall-chaos-"))
         good = False
         try:
             good = await attempt(plan, folder)

@@ -16,7 +16,7 @@ import pymongo
 from devstack.openid.people import find_person
 from devstack.parts import MONGOD, NATS_MONITOR, SERVICES, Place
 from gateway.cursors import decode_id, encode_id
-from tests.integration.system import (
+from tests.system import (
     BOREALIS_MANAGER,
     BOTH,
     ENGINEER,

@@ -14,8 +14,8 @@ import pytest_asyncio
 from chassis.testing import free_port
 from devstack.parts import Place, free_base_port
 from devstack.stack import Stack
-from tests.integration.system import System
-from tests.integration.world import World, settle
+from tests.system import System
+from tests.world import World, settle
 
 
 @pytest.fixture(scope="session")

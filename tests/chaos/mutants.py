@@ -16,7 +16,7 @@ from chassis import commands, runtime
 from chassis.batch import Batch
 from chassis.consumers import Consumer, hearing, inbox, recovery
 from chassis.decisions import Operation
-from tests.faults.settings import FaultsSettings
+from tests.chaos.settings import ChaosSettings
 
 if TYPE_CHECKING:
     from chassis.consumers.hearing import Arrival
@@ -72,7 +72,7 @@ MUTANTS = {
 }
 
 
-def put_in(settings: FaultsSettings) -> None:
+def put_in(settings: ChaosSettings) -> None:
     """Make this process what the trial wants: before it starts."""
     mutant = MUTANTS.get(settings.mutant, Mutant(""))
     mutant.put_in()

@@ -16,7 +16,7 @@ from chassis.rpc_client import Channels
 from chassis.tokens import TokenSigner
 from guildhall.forum.v1.forum_pb2 import CloseTopicRequest
 from guildhall.forum.v1.forum_pb2_grpc import ForumServiceStub
-from tests.faults.counters import COMMUNITY, PRODUCER
+from tests.chaos.counters import COMMUNITY, PRODUCER
 
 if TYPE_CHECKING:
     from guildhall.forum.v1.forum_pb2_grpc import ForumServiceAsyncStub
