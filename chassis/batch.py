@@ -38,6 +38,7 @@ S = TypeVar("S")
 A = TypeVar("A", bound=Message)
 Place = tuple[str, str, str]  # collection, community, id
 
+_RECORDS = {"commands", outbox.COLLECTION}
 _WRITE_CONFLICT, _DUPLICATE_KEY, _NO_SUCH_TRANSACTION = 112, 11000, 251
 
 
@@ -219,7 +220,8 @@ class Batch:
             self._guarded["outbox"].append(InsertOne(row))
 
     async def _store(self, session: AsyncClientSession) -> None:
-        for collection in sorted(self._guarded):
+        # Aggregates first: replicas meet there, and who loses has done nothing else in vain.
+        for collection in sorted(self._guarded, key=lambda name: (name in _RECORDS, name)):
             operations = self._guarded[collection]
             result = await self._database[collection].bulk_write(
                 operations, ordered=True, session=session

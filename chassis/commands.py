@@ -1,7 +1,8 @@
 """Commands: what someone asks of one aggregate, decided on fresh state and stored atomically.
 
 Commands that wait in this process share a transaction (reliability: group commit): a lane takes all
-that waits, decides in order, stores once. A refusal leaves its command out and touches no other.
+that waits, decides in order, stores once. A refusal leaves its command out and touches no other. An
+aggregate that other replicas change at the same time leaves its lane and contends by itself.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 import time
 import uuid
 import zlib
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,7 +30,7 @@ from pymongo.errors import PyMongoError
 
 from chassis import telemetry
 from chassis.actors import Actor
-from chassis.batch import Batch, Conflict
+from chassis.batch import Batch, Conflict, Place
 from chassis.decisions import Decide, Document, Ref
 from chassis.errors import (
     DomainError,
@@ -51,7 +53,7 @@ INDEXES: Sequence[Index] = (
 BUDGET = 5.0  # seconds from asked to stored, whatever the caller's deadline
 _MOST = 64  # commands a transaction
 _ROOM = 2000  # commands that may wait in a lane
-_ATTEMPTS_ALONE = 8
+_PAUSES = (0.004, 0.128)  # seconds, at most, after a first conflict and after any
 _REQUEST_ID = re.compile(r"[!-~]{8,128}")
 _NAMESPACE = uuid.UUID("8f3c0e5a-6f0b-4f57-9a51-6c3f0a3f7b11")
 
@@ -100,6 +102,8 @@ class Commands:
         self._most = most
         self._queues: list[asyncio.Queue[_Waiting]] = [asyncio.Queue(_ROOM) for _ in range(lanes)]
         self._tasks = [asyncio.create_task(self._lane(queue)) for queue in self._queues]
+        self._contended: dict[Place, deque[_Waiting]] = {}
+        self._contests: set[asyncio.Task[None]] = set()
         self._closing = False
 
     @staticmethod
@@ -160,6 +164,7 @@ class Commands:
         """Take no more, finish what waits, stop."""
         self._closing = True
         await asyncio.gather(*(queue.join() for queue in self._queues))
+        await asyncio.gather(*self._contests)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -180,36 +185,77 @@ class Commands:
                     queue.task_done()
 
     async def _settle(self, batch: list[_Waiting]) -> None:
-        for _ in range(2):
+        batch = [command for command in batch if not self._contends(command)]
+        for attempt in range(2):
             try:
                 await self._commit(batch)
                 return
             except Conflict:
-                await asyncio.sleep(random.uniform(0.001, 0.008))  # noqa: S311 - jitter
+                await _pause(attempt)
             except Exception:
                 if len(batch) == 1:
                     raise
-                break
-        for command in batch:  # one by one: a culprit fails alone
-            await self._alone(command)
+                for command in batch:  # one by one: a culprit fails alone
+                    await self._alone(command)
+                return
+        for command in batch:
+            self._contend(command)
 
     async def _alone(self, command: _Waiting) -> None:
-        refusal: DomainError | None = None
-        for _ in range(_ATTEMPTS_ALONE):
-            if command.done.done():
-                return
+        try:
+            await self._commit([command])
+        except Conflict:
+            self._contend(command)
+        except Exception as error:
+            command.fail(_outage(error))
+
+    def _contends(self, command: _Waiting) -> bool:
+        """It has joined those that wait for a contended aggregate."""
+        waiting = self._contended.get(command.ref.place)
+        if waiting is None:
+            return False
+        if len(waiting) < _ROOM:
+            waiting.append(command)
+        else:
+            command.fail(TooBusyError("too many commands are waiting", retry_after=1.0))
+        return True
+
+    def _contend(self, command: _Waiting) -> None:
+        if command.done.done() or self._contends(command):
+            return
+        place = command.ref.place
+        self._contended[place] = deque([command])
+        contest = asyncio.create_task(self._contest(place))
+        self._contests.add(contest)
+        contest.add_done_callback(self._contests.discard)
+
+    async def _contest(self, place: Place) -> None:
+        """What waits for one aggregate, together, again and again until its time is over."""
+        waiting = self._contended[place]
+        attempt = singly = 0
+        while waiting:
+            most = 1 if singly else self._most
+            batch = [waiting.popleft() for _ in range(min(most, len(waiting)))]
+            refusal: BaseException | None = None
             try:
-                await self._commit([command])
-                return
+                await self._commit(batch)
+                attempt, singly = 0, max(0, singly - len(batch))
+                continue
             except Conflict as conflict:
                 refusal = conflict.refusal
-                if refusal is not None:
-                    break
-                await asyncio.sleep(random.uniform(0.002, 0.03))  # noqa: S311 - jitter
             except Exception as error:
-                command.fail(_outage(error))
-                return
-        command.fail(refusal or TooBusyError("the object changes too fast", retry_after=0.5))
+                refusal = _outage(error)
+            if refusal is None:
+                waiting.extendleft(reversed(batch))
+                await _pause(attempt)
+                attempt += 1
+            elif len(batch) == 1:
+                batch[0].fail(refusal)
+                singly = max(0, singly - 1)
+            else:  # one by one: a culprit fails alone
+                waiting.extendleft(reversed(batch))
+                singly = len(batch)
+        del self._contended[place]
 
     async def _commit(self, waiting: list[_Waiting]) -> None:
         """Read, decide in order, store, answer. Conflict: to be done again from the reading."""
@@ -220,7 +266,7 @@ class Commands:
             if command.done.done():
                 continue
             if time.monotonic() > command.until:
-                command.fail(TooBusyError("waited too long", retry_after=1.0))
+                command.fail(TooBusyError("it could not be stored in time", retry_after=1.0))
             elif command.key in keys:
                 later.append(command)  # its twin goes first
             else:
@@ -296,6 +342,12 @@ class Commands:
             ),
         )
         return answer
+
+
+async def _pause(attempt: int) -> None:
+    """Before the next attempt: exponential, with full jitter."""
+    shortest, longest = _PAUSES
+    await asyncio.sleep(random.uniform(0.001, min(shortest * 2**attempt, longest)))  # noqa: S311
 
 
 def _scope(request: Message) -> tuple[str, str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 import pytest
 from pymongo import InsertOne
 
+from chassis import commands as commands_module
 from chassis.actors import Actor
 from chassis.commands import Commands
 from chassis.decisions import Aggregates, Decision, Document, Parts, Ref, Seen, Write
@@ -17,6 +19,7 @@ from chassis.errors import (
     FailedPreconditionError,
     RequestIdInvalidError,
     RequestIdReusedError,
+    TooBusyError,
     UnavailableError,
 )
 from chassis.mongo import Database, Index, ensure_indexes
@@ -217,6 +220,141 @@ async def test_one_hot_aggregate_from_three_replicas_counts_exactly(database: Da
     assert len({row["_id"] for row in everything["items"]}) == 180
     for replica in replicas:
         await replica.close()
+
+
+@asynccontextmanager
+async def held(database: Database, box: str) -> AsyncIterator[None]:
+    """Another client's open transaction has changed this box, and ends in nothing."""
+    async with database.client.start_session() as session:
+        await session.start_transaction()
+        await database.boxes.update_one({"_id": box}, {"$set": {"locked": True}}, session=session)
+        yield
+        await session.abort_transaction()
+
+
+async def contention(commands: Commands) -> None:
+    """Until an aggregate has left its lane."""
+    while not commands._contended:  # noqa: ASYNC110 - it tells nobody
+        await asyncio.sleep(0.001)
+
+
+async def test_held_aggregate_holds_no_neighbour_in_its_lane(database: Database) -> None:
+    running = Commands(database, lanes=1)
+    await running.run(ACTOR, *put("1", "request-1"))
+    async with held(database, "b1"):
+        calls = [
+            asyncio.create_task(running.run(ACTOR, *put("x", f"request-held-{n}")))
+            for n in range(9)
+        ]
+        for n in range(20):
+            await running.run(ACTOR, *put("x", f"request-b2-{n}", box="b2"))
+        assert not any(call.done() for call in calls)
+    versions = sorted(answer.reply.version for answer in await asyncio.gather(*calls))
+    assert versions == list(range(2, 11))
+    await running.close()
+
+
+async def test_command_on_a_held_aggregate_is_refused_when_its_time_is_over(
+    commands: Commands, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await commands.run(ACTOR, *put("1", "request-1"))
+    before = await stored(database)
+    monkeypatch.setattr(commands_module, "BUDGET", 0.3)
+    async with held(database, "b1"):
+        with pytest.raises(TooBusyError) as refusal:
+            await commands.run(ACTOR, *put("2", "request-2"))
+        assert refusal.value.retry_after == 1.0
+    assert await stored(database) == before
+    monkeypatch.undo()
+    assert (await commands.run(ACTOR, *put("2", "request-2"))).reply.version == 2
+
+
+async def test_culprit_among_contenders_fails_alone(commands: Commands, database: Database) -> None:
+    def rename(seen: Seen[Box]) -> Decision[Box, forum.CloseTopicResponse]:
+        assert seen.state is not None
+        return Decision(
+            replace(seen.state, name="b2"),
+            lambda seq: forum.CloseTopicResponse(),
+            [said.TopicClosed(topic_id="b1")],
+        )
+
+    await commands.run(ACTOR, *put("1", "request-1"))
+    await commands.run(ACTOR, *put("1", "request-2", box="b2"))
+    request = forum.CloseTopicRequest(request_id="take-its-name", community_id="c1")
+    async with held(database, "b1"):
+        calls = [
+            asyncio.create_task(call)
+            for call in (
+                commands.run(ACTOR, *put("x", "request-3")),
+                commands.run(ACTOR, request, boxes.ref("c1", "b1"), rename),
+                commands.run(ACTOR, *put("x", "request-4")),
+            )
+        ]
+        await contention(commands)
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(result) for result in results] == [
+        forum.CreateReplyResponse,
+        BoxNameTakenError,
+        forum.CreateReplyResponse,
+    ]
+    everything = await stored(database)
+    assert [(box["name"], box["count"]) for box in everything["boxes"]] == [("b1", 3), ("b2", 1)]
+    assert "c1:p1:take-its-name" not in {row["_id"] for row in everything["commands"]}
+
+
+async def test_neighbours_out_of_time_cancelled_or_twice_spoil_nothing(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = Commands(database, lanes=1)
+    monkeypatch.setattr(commands_module, "BUDGET", -1.0)
+    late = asyncio.create_task(running.run(ACTOR, *put("late", "request-late")))
+    await asyncio.sleep(0)
+    monkeypatch.undo()
+    gone = asyncio.create_task(running.run(ACTOR, *put("gone", "request-gone")))
+    await asyncio.sleep(0)
+    gone.cancel()
+    first, again, other, refused = await asyncio.gather(
+        running.run(ACTOR, *put("same", "request-same")),
+        running.run(ACTOR, *put("same", "request-same")),
+        running.run(ACTOR, *put("other", "request-other")),
+        running.run(ACTOR, *put("another", "request-same")),
+        return_exceptions=True,
+    )
+    assert isinstance(first, forum.CreateReplyResponse)
+    assert isinstance(other, forum.CreateReplyResponse)
+    assert first == again
+    assert isinstance(refused, RequestIdReusedError)
+    with pytest.raises(TooBusyError):
+        await late
+    await running.close()
+    everything = await stored(database)
+    # The one whose caller went away was asked for, so it is done; asking again tells so.
+    assert [item["_id"] for item in everything["items"]] == [
+        "request-gone",
+        "request-other",
+        "request-same",
+    ]
+    assert everything["boxes"][0]["count"] == 3
+    assert len(everything["commands"]) == len(everything["outbox"]) == 3
+
+
+async def test_close_waits_for_those_that_contend(database: Database) -> None:
+    running = Commands(database, lanes=1)
+    await running.run(ACTOR, *put("1", "request-1"))
+    async with held(database, "b1"):
+        calls = [
+            asyncio.create_task(running.run(ACTOR, *put("x", f"request-held-{n}")))
+            for n in range(5)
+        ]
+        await contention(running)
+        closing = asyncio.create_task(running.close())
+        await asyncio.sleep(0)
+        with pytest.raises(UnavailableError):
+            await running.run(ACTOR, *put("x", "request-late"))
+        assert not closing.done()
+    await closing
+    assert len(await asyncio.gather(*calls)) == 5
+    assert (await stored(database))["boxes"][0]["count"] == 6
 
 
 async def test_unique_index_is_told_as_its_refusal(commands: Commands, database: Database) -> None:
