@@ -6,7 +6,7 @@ import fcntl
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -65,12 +65,15 @@ class Stack:
         search_kind: str = "auto",
         demo: bool = True,
         code: Path = CHECKOUT,
+        instead: Mapping[str, str] | None = None,
     ) -> None:
+        """`instead`: what parts are told by these variables instead of what they would be."""
         self.place = Place(base_port, data.resolve(), code)
         self.search: Engine | None = None
         self.console = console or Console()
         self._search_kind = search_kind
         self._demo = demo
+        self._instead = instead or {}
         self._started: list[list[Program]] = []  # groups that end together, first started first
         self._outages: dict[str, _Outage] = {}
         self._lock: TextIO | None = None
@@ -104,11 +107,16 @@ class Stack:
             self._lock.close()
             self._lock = None
 
+    @property
+    def programs(self) -> list[Program]:
+        """All that was started, first started first."""
+        return [program for group in self._started for program in group]
+
     def watch(self) -> str:
         """Restart what dies; returns, with the reason, when an engine did."""
         while True:
             time.sleep(TICK * 5)
-            for program in [one for group in self._started for one in group]:
+            for program in self.programs:
                 if program.alive:
                     self._tell_when_back(program)
                 elif isinstance(program, Engine):
@@ -200,6 +208,7 @@ class Stack:
 
     def _python(self, name: str, port: int, module: str, environment: dict[str, str]) -> Program:
         command = [sys.executable, "-m", module]
+        environment = {**environment, **self._instead}
         url = self.place.url(port)
         return Program(
             name=name,
@@ -230,7 +239,7 @@ class Stack:
         self.console.rest()
 
     def _require_engines(self) -> None:
-        for program in [one for group in self._started for one in group]:
+        for program in self.programs:
             if isinstance(program, Engine) and not program.alive:
                 raise ProcessError(program.explain_death())
 
