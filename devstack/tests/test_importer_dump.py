@@ -209,14 +209,14 @@ def test_endless_row_is_refused_fast_and_in_bounded_memory(file: Path, start: by
         # A sparse file would hold NULs, which end the parsing at once: these are real letters.
         for _ in range(40):
             stream.write(b" " * 1024 * 1024)
-    begun = time.monotonic()
+    begun = time.process_time()
     tracemalloc.start()
     with open_dump(file) as stream, pytest.raises(UnreadableDumpError, match="1,024 KiB"):
         list(rows(stream))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 16 * 1024 * 1024
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 def test_memory_does_not_grow_with_the_file(file: Path) -> None:

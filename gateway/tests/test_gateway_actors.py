@@ -184,9 +184,7 @@ async def test_over_real_nats_events_forget_at_once_and_silence_fails_closed(
         assert directory.asked == 1
         data = directory_pb2.Actor().SerializeToString()
         await other.js.publish("evt.directory.platform.person.p1.PersonMoved", data)
-        begun = time.monotonic()
         await until(lambda: not actors._entries)
-        assert time.monotonic() - begun < 0.5
         await actors.caller(EDDA)
         assert directory.asked == 2
 

@@ -132,12 +132,12 @@ async def test_without_moderation_auto_publishes_and_required_holds(
     topic = (await world.of(ASKER).CreateTopic(done)).topic
     published = await world.topic(required, REGULAR_PERSON)
     if down == "late":
-        world.screen.delay = 0.6
+        world.screen.delay = 60
     else:
         await world.loopback._servers[0].stop(0)
     began = asyncio.get_running_loop().time()
     unscreened = await world.topic(auto)
-    assert asyncio.get_running_loop().time() - began < 0.55
+    assert asyncio.get_running_loop().time() - began < 5
     assert unscreened.state == PUBLISHED
     assert (await outbox(world.database))[-1].submission == said.Submission(number=1)  # type: ignore[attr-defined]
     assert (await world.topic(required, REGULAR_PERSON)).state == PENDING
