@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from graphql import (
     DocumentNode,
     FieldNode,
+    FloatValueNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
@@ -37,6 +39,7 @@ COST = "guildhall_cost"  # in a schema field's metadata: what it costs beside it
 ONCE = "guildhall_once"  # in the same: it belongs to a page as a whole, not to each row
 MAX_JSON_DEPTH = 32
 _MOST = 10**9  # sums are cut here, as fragments can double them many times
+_MAX_ERRORS = 10  # of what is written; more tell nobody more
 _UNPAGED = 10  # objects that a list without first or last is taken to have
 _INTROSPECTION = 100
 _MUTATION = 10
@@ -57,6 +60,9 @@ class Limits:
     same_name: int = 5  # of one response name in one selection set: their comparison is quadratic
     inline_fragments: int = 8  # of one selection set: one for each type of the widest union
     list_length: int = 100
+    digits: int = 40  # of a number; Python refuses thousands in words of its own
+    lines: int = 5_000  # they are counted for every place that an error names
+    comparisons: int = 4_000  # of fields that one answer may hold side by side: quadratic as well
     page_size: int = 100
     cost: int = 1_000
     nodes: int = 2_500
@@ -119,7 +125,7 @@ class Measure:
         """Every limit that the document exceeds whatever its variables are."""
         if len(self.operations) != 1:
             return [exceeded("operations", len(self.operations), 1)]
-        errors = list(self._flat_errors())
+        errors = list(islice(self._flat_errors(), _MAX_ERRORS))
         operation = self.operations[0]
         shape = self._shape(operation.selection_set)
         limits = self._limits
@@ -143,11 +149,17 @@ class Measure:
             directives += len(getattr(node, "directives", None) or ())
             if isinstance(node, ListValueNode) and len(node.values) > self._limits.list_length:
                 yield exceeded("list length", len(node.values), self._limits.list_length, node)
+            if isinstance(node, IntValueNode | FloatValueNode):
+                yield from self._too_long(node)
             if isinstance(node, SelectionSetNode):
                 yield from self._repeated(node)
             stack.extend(_children(node))
         if directives > self._limits.directives:
             yield exceeded("directives", directives, self._limits.directives)
+
+    def _too_long(self, node: IntValueNode | FloatValueNode) -> Iterator[GraphQLError]:
+        if len(node.value) > self._limits.digits:
+            yield exceeded("digits", len(node.value), self._limits.digits, node)
 
     def _repeated(self, selection_set: SelectionSetNode) -> Iterator[GraphQLError]:
         counts: dict[str, int] = {}

@@ -19,8 +19,6 @@ from graphql import (
     OperationType,
     execute,
     parse,
-    specified_rules,
-    validate,
 )
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 
@@ -29,12 +27,12 @@ from gateway import errors
 from gateway.errors import Json, OperationTimeoutError
 from gateway.faults import fields_at_fault, with_fields
 from gateway.limits import LIMIT_EXCEEDED, Limits, Measure, Price, check_json, exceeded
+from gateway.validation import MAX_ERRORS, invalid
 
 EXECUTION_TIMEOUT = 8.0  # seconds
 _MAX_OPERATIONS, _MAX_OPERATION_CHARACTERS = 1_000, 1 << 19  # some 80 bytes a character
 _MAX_REFUSALS, _MAX_REFUSAL_CHARACTERS = 1_000, 1 << 20
 _MAX_PRICES = 64  # of one operation, by its paging variables
-_MAX_VALIDATION_ERRORS = 10
 _INTROSPECTION = {"__schema", "__type", "__typename"}
 V = TypeVar("V")
 
@@ -132,11 +130,15 @@ class Operations:
         return found
 
     def _learn(self, text: str) -> Operation | Refused:
+        lines = text.count("\n") + text.count("\r")
+        if lines > self.limits.lines:
+            many = exceeded("lines", lines, self.limits.lines)
+            return Refused(errors.before_execution([many], LIMIT_EXCEEDED))
         try:
             document = self._parse(text, no_location=False)
-        except GraphQLSyntaxError as wrong:
-            if "more than" not in wrong.message:
-                return Refused(errors.before_execution([wrong], errors.PARSE_FAILED))
+        except GraphQLSyntaxError as broken:
+            if "more than" not in broken.message:
+                return Refused(errors.before_execution([broken], errors.PARSE_FAILED))
             many = exceeded("tokens", f"(more than {self.limits.tokens})", self.limits.tokens)
             return Refused(errors.before_execution([many], LIMIT_EXCEEDED))
         measure = Measure(self._schema, document, self.limits)
@@ -148,15 +150,8 @@ class Operations:
         price = measure.price({})
         if not measure.paging_variables and (over := measure.price_errors(price)):
             return Refused(errors.before_execution(over, LIMIT_EXCEEDED), price)
-        invalid = validate(
-            self._schema,
-            document,
-            specified_rules,
-            max_errors=_MAX_VALIDATION_ERRORS,
-            hide_suggestions=True,
-        )
-        if invalid:
-            return Refused(errors.before_execution(invalid, errors.VALIDATION_FAILED), price)
+        if wrong := invalid(self._schema, document, self.limits):
+            return Refused(errors.before_execution(wrong, errors.VALIDATION_FAILED), price)
         return self._operation(self._parse(text, no_location=True), measure.paging_variables)
 
     def _parse(self, text: str, *, no_location: bool) -> DocumentNode:
@@ -225,7 +220,7 @@ class Operations:
                     variable_values=variables,
                     is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
                     hide_suggestions=True,
-                    max_coercion_errors=_MAX_VALIDATION_ERRORS,
+                    max_coercion_errors=MAX_ERRORS,
                 )
                 if not isinstance(result, ExecutionResult):
                     result = await result
@@ -250,7 +245,7 @@ class Operations:
         if result.data is None and all(error.path is None for error in result.errors):
             node = operation.measure.operations[0]
             fields = fields_at_fault(self._schema, node, variables)
-            wrong = with_fields(result.errors, fields[:_MAX_VALIDATION_ERRORS])
+            wrong = with_fields(result.errors, fields[:MAX_ERRORS])
             return self._refusal(errors.before_execution(wrong, errors.BAD_USER_INPUT), price)
         formatted = errors.of_execution(result.errors, trace_id)
         body = {"data": result.data, "errors": formatted, "extensions": self._cost(price)}
