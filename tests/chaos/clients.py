@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from chassis.actors import Actor, current_actor
 from chassis.errors import DomainError
 from chassis.rpc_client import Channels
+from chassis.rpc_status import reason_of
 from chassis.tokens import TokenSigner
 from guildhall.forum.v1.forum_pb2 import CloseTopicRequest
 from guildhall.forum.v1.forum_pb2_grpc import ForumServiceStub
@@ -35,15 +36,29 @@ class Order:
     counter: str
 
 
-def orders(number: int, random: Random) -> list[Order]:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question and what came of it."""
+
+    at: float  # monotonic
+    seconds: float
+    refusal: str  # its reason; empty: it was answered
+
+    @property
+    def until(self) -> float:
+        """When the answer, or the refusal, was there."""
+        return self.at + self.seconds
+
+
+def orders(number: int, random: Random, *, name: str = "") -> list[Order]:
     """Half of them on a few hot counters, the others on counters that see one or two."""
     hot = max(5, number // 400)
     return [
         Order(
-            f"request-{place:08d}",
-            f"hot{random.randrange(hot)}"
+            f"{name}request-{place:08d}",
+            f"{name}hot{random.randrange(hot)}"
             if random.random() < 0.5
-            else f"cold{random.randrange(number)}",
+            else f"{name}cold{random.randrange(number)}",
         )
         for place in range(number)
     ]
@@ -56,9 +71,10 @@ class Clients:
     addresses: Sequence[str]
     key: Path
     random: Random
+    timeout: float = TIMEOUT
     acknowledged: dict[str, int] = field(default_factory=dict)
     contradicted: list[str] = field(default_factory=list)
-    attempts: int = 0
+    asked: list[Asked] = field(default_factory=list)
     slowest: float = 0.0  # seconds from an order to its answer, repetitions included
     issued: int = 0
     _queue: asyncio.Queue[Order] = field(default_factory=asyncio.Queue)
@@ -114,12 +130,16 @@ class Clients:
 
     async def _ask(self, stub: ForumServiceAsyncStub, order: Order) -> int | None:
         """The version; None where nobody knows what became of it."""
-        self.attempts += 1
         request = CloseTopicRequest(
             request_id=order.request_id, community_id=COMMUNITY, topic_id=order.counter
         )
+        began, refusal = time.monotonic(), "given up"
         try:
-            response = await stub.CloseTopic(request, timeout=TIMEOUT)
-        except DomainError:
+            response = await stub.CloseTopic(request, timeout=self.timeout)
+            refusal = ""
+        except DomainError as error:
+            refusal = reason_of(error)
             return None
+        finally:
+            self.asked.append(Asked(began, time.monotonic() - began, refusal))
         return response.topic.version

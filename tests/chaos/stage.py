@@ -16,9 +16,10 @@ from pathlib import Path
 
 from joserfc.jwk import OKPKey
 
-from devstack.engines import Engine, mongod, nats
+from devstack.engines import Engine
 from devstack.processes import Process, free_port
 from tests.chaos.counters import CONSUMER, PRODUCER
+from tests.chaos.engines import Engines
 
 ROOT = Path(__file__).parents[2]
 REPLICAS = 2
@@ -26,20 +27,22 @@ WATCH = 0.2  # seconds between looks for parts that ended by themselves
 
 
 class Stage:
-    """One mongod, one nats-server, two replicas of each part; all in one folder."""
+    """The engines, two replicas of each part; all in one folder."""
 
-    def __init__(self, folder: Path, *, mutant: str, reconciling: bool) -> None:
+    def __init__(
+        self, folder: Path, engines: Engines, *, mutant: str = "", reconciling: bool = True
+    ) -> None:
         self.folder = folder
         self.keys = folder / "keys"
-        self.mongod = mongod(folder / "mongod", free_port(), folder / "logs" / "mongod.log")
-        self.nats = nats(folder / "nats", free_port(), folder / "logs" / "nats.log")
+        self.engines = engines
         self.addresses = [f"127.0.0.1:{free_port()}" for _ in range(REPLICAS)]
         self.kills: Counter[str] = Counter()
         self.ended_by_themselves: Counter[str] = Counter()
         self._environment = {
             "PYTHONPATH": ".:protos/gen",
-            "CHAOS_MONGO_URI": self.mongod.url,
-            "CHAOS_NATS_URL": self.nats.url,
+            "CHAOS_MONGO_URI": engines.mongo_uri,
+            "CHAOS_NATS_URL": engines.nats_url,
+            "CHAOS_STREAM_REPLICAS": str(engines.stream_replicas),
             "CHAOS_STREAM_MAX_BYTES": str(128 << 20),
             "CHAOS_TRUSTED_KEYS_FILE": str(self.keys / "trusted.json"),
             "CHAOS_LEASE_OBSERVATION": "1.0",
@@ -74,10 +77,7 @@ class Stage:
     async def start(self) -> None:
         """All of it; engines first."""
         self._write_keys()
-        for engine in (self.mongod, self.nats):
-            engine.start()
-        for engine in (self.mongod, self.nats):
-            await asyncio.to_thread(engine.wait_ready)
+        await self.engines.start()
         for name in self._parts:
             self._start_part(name)
         self._watching = asyncio.create_task(self._watch())
@@ -90,9 +90,9 @@ class Stage:
         for process in self._parts.values():
             if process.started:
                 process.ask_to_stop()
-        stops = [process.stop for process in self._parts.values()]
-        for stop in (*stops, self.nats.stop, self.mongod.stop):
-            await asyncio.to_thread(stop)
+        for process in self._parts.values():
+            await asyncio.to_thread(process.stop)
+        await self.engines.stop()
 
     async def kill_part(self, part: str, away: float) -> None:
         """The replica that has run longest; it comes back after so many seconds."""
@@ -105,23 +105,34 @@ class Stage:
 
     async def kill_mongod(self, away: float) -> None:
         """With everything it was doing."""
-        await self._kill_engine(self.mongod, away)
+        (engine,) = self.engines.databases
+        self.kill(engine)
+        await asyncio.sleep(away)
+        await self.revive(engine)
 
     async def kill_nats(self, away: float, *, wipe: bool = False) -> None:
         """With everything it was doing; `wipe`: and its store is gone when it comes back."""
-        await self._kill_engine(self.nats, away, wipe=self.folder / "nats" if wipe else None)
+        (engine,) = self.engines.buses
+        self.kill(engine)
         self.kills["wiped"] += wipe
+        if wipe:
+            shutil.rmtree(self.folder / "nats" / "jetstream")
+        await asyncio.sleep(away)
+        await self.revive(engine)
 
-    async def _kill_engine(self, engine: Engine, away: float, wipe: Path | None = None) -> None:
+    def kill(self, engine: Engine) -> None:
+        """With -9; it stays away."""
         if engine.process is None:
             raise AssertionError("the trial's engines are its own")
         _kill(engine.process)
         self.kills[engine.name] += 1
-        if wipe is not None:
-            shutil.rmtree(wipe / "jetstream")
-        await asyncio.sleep(away)
-        engine.start()
-        await asyncio.to_thread(engine.wait_ready)
+
+    async def revive(self, *engines: Engine) -> None:
+        """Those that were killed, all started before any is waited for."""
+        for engine in engines:
+            engine.start()
+        for engine in engines:
+            await asyncio.to_thread(engine.wait_ready)
 
     def _start_part(self, name: str) -> None:
         self._parts[name].start()

@@ -18,6 +18,7 @@ from chassis.mongo import database as open_database
 from tests.chaos import figures
 from tests.chaos.clients import Clients, Order, orders
 from tests.chaos.counters import CONSUMER, LEDGER, PRODUCER
+from tests.chaos.engines import one_of_each
 from tests.chaos.figures import Figures
 from tests.chaos.stage import Stage
 
@@ -70,9 +71,10 @@ async def run(plan: Plan, folder: Path, say: Callable[[str], None]) -> Report:
     """The whole of it; the folder keeps stores and logs."""
     logging.getLogger("chassis").setLevel(logging.CRITICAL)  # of our own connection to the bus
     random = Random(f"{plan.seed}:{plan.name}")  # noqa: S311 - to be repeated, not to be secret
-    stage = Stage(folder, mutant=plan.mutant, reconciling=plan.reconciling)
-    client = connect(stage.mongod.url, app="trial")
-    bus = Bus(stage.nats.url, name="trial")
+    engines = one_of_each(folder)
+    stage = Stage(folder, engines, mutant=plan.mutant, reconciling=plan.reconciling)
+    client = connect(engines.mongo_uri, app="trial")
+    bus = Bus(engines.nats_url, name="trial")
     clients = Clients(stage.addresses, stage.keys / "gateway.pem", Random(random.random()))  # noqa: S311
     theirs, ours = open_database(client, PRODUCER), open_database(client, CONSUMER)
     try:
@@ -170,7 +172,7 @@ class _Trial:
             found,
             dict(self.stage.kills),
             dict(self.stage.ended_by_themselves),
-            clients.attempts,
+            len(clients.asked),
             clients.slowest,
             time.monotonic() - self.began,
             quiet_after,
