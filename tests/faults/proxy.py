@@ -82,6 +82,7 @@ class Link:
     async def _cut(self) -> None:
         if self._server is not None:
             self._server.close()
+            await self._server.wait_closed()
             self._server = None
         for connection in list(self._open):
             connection.reset()

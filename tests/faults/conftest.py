@@ -1,0 +1,5 @@
+"""What rows of the fault table share: one system for all of them."""
+
+from tests.faults.rows import stage
+
+__all__ = ["stage"]
