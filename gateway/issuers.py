@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx2
 import orjson
@@ -26,6 +26,8 @@ MAX_ANSWER = 65_536
 MAX_KEYS = 20
 _MIN_RSA_BITS = 2048
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
+# What a resolver takes for a number: 169.254.169.254, 2852039166, 0xa9fea9fe, 127.1
+_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?")
 
 _log = logging.getLogger(__name__)
 
@@ -201,21 +203,29 @@ def _provider(issuer: Issuer, said: dict[str, Any]) -> Provider:
     )
 
 
-def _safe_url(url: str, issuer: str) -> bool:
-    """https; or plain http on this machine, where the issuer itself is so."""
+def _safe_url(text: str, issuer: str) -> bool:
+    """https; or plain http on this machine, where the issuer itself is so.
+
+    No issuer sends us to this machine or to an address in numbers, which may be one of the network
+    around us, unless it has that very address itself.
+    """
+    if not text.isascii() or not text.isprintable() or any(each in text for each in " \\#"):
+        return False  # parsers read these differently
     try:
-        parts, base = urlsplit(url), urlsplit(issuer)
-    except ValueError:
+        url, base = httpx2.URL(text), httpx2.URL(issuer)
+    except httpx2.InvalidURL:
         return False
-    if parts.username or parts.password or not parts.hostname:
+    if url.userinfo or not url.host or not 0 < (443 if url.port is None else url.port) < 65_536:
         return False
-    if parts.scheme == "https":
-        return True
-    return (
-        parts.scheme == base.scheme == "http"
-        and parts.hostname in _LOOPBACK
-        and base.hostname in _LOOPBACK
-    )
+    if url.scheme == "https":
+        return url.host == base.host or not _near(url.host)
+    return url.scheme == base.scheme == "http" and url.host in _LOOPBACK and base.host in _LOOPBACK
+
+
+def _near(host: str) -> bool:
+    name = host.rstrip(".")
+    local = name == "localhost" or name.endswith(".localhost")
+    return local or ":" in host or _NUMBER.fullmatch(host) is not None
 
 
 def _keys(said: dict[str, Any]) -> dict[str, Key]:
