@@ -46,6 +46,8 @@ def _member(folder: Path, port: int) -> Engine:
     name = f"mongod-{port}"
     engine = mongod(folder / name, port, folder / "logs" / f"{name}.log")
     engine.answers = lambda: any(_hello(engine).get(role) for role in ROLES)
+    if engine.process is not None:
+        engine.process.grace = 1.0  # a member of a set takes 15 s to say farewell
     return engine
 
 
@@ -70,6 +72,15 @@ def _initiate(databases: list[Engine]) -> None:
     members = [{"_id": n, "host": _address(engine)} for n, engine in enumerate(databases)]
     with direct(databases[0]) as client:
         client.admin.command("replSetInitiate", {"_id": "rs0", "members": members})
+    if not wait_until(lambda: _steps_up(databases[0]), 30):
+        raise AssertionError("no primary")
+
+
+def _steps_up(engine: Engine) -> bool:
+    """A first election now, not after the ten seconds that members wait for somebody's word."""
+    with contextlib.suppress(PyMongoError), direct(engine) as client:
+        client.admin.command("replSetStepUp")
+    return bool(_hello(engine).get("isWritablePrimary"))
 
 
 @contextlib.contextmanager
