@@ -25,6 +25,7 @@ from gateway.cursors import CursorKey
 from gateway.endpoint import Parts
 from gateway.issuers import Issuers, read_issuers
 from gateway.operations import Operations
+from gateway.protocol import BoundedProtocol
 from gateway.schema import schema
 from gateway.sessions import Sessions
 from gateway.settings import GatewaySettings
@@ -97,7 +98,7 @@ async def main() -> None:
             await build(settings, stack),
             host=host,
             port=int(port),
-            http="httptools",
+            http=BoundedProtocol,
             ws="none",
             lifespan="off",
             access_log=False,

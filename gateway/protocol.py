@@ -1,0 +1,140 @@
+"""HTTP/1 on one connection: uvicorn's, with an end to whatever a client never finishes."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+
+MAX_HEAD = 32_768  # bytes while a head is not complete; the application's own limits are narrower
+MAX_LEFT_OVER = 1 << 20  # bytes of a request that was answered before its end: few lose the answer
+REQUEST_SECONDS = 9.0  # from a request's first byte to its last; a body of /graphql has less
+CLOSING_SECONDS = 5.0  # for a client to take what it was answered
+_BLANK_LINES = b"\r\n"
+_VERSIONS = ("1.0", "1.1")
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """Refuses what proxies read otherwise than we do; closes what is slow or never ends."""
+
+    _timer: asyncio.TimerHandle | None = None
+    _begun = False  # a message, which has not ended
+    _headed = False  # its head has
+    _size = 0  # of what must not grow for ever: a head, or what comes behind an answer
+    _piece = 0  # bytes under way; what began within them is not counted from its first byte
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """The first request's time begins here."""
+        super().connection_made(transport)
+        self._timer = self.loop.call_later(REQUEST_SECONDS, self._late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is left to be late."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Blank lines between requests are allowed, and are no sign of life."""
+        if not self._begun:
+            data = data.lstrip(_BLANK_LINES)
+            if not data:
+                return
+        self._piece = len(data)
+        super().data_received(data)
+        if not self._begun or self.transport.is_closing():
+            return
+        if self._timer is None:
+            self._timer = self.loop.call_later(REQUEST_SECONDS, self._late)
+        if not self._headed:
+            self._size += self._piece
+            if self._size > MAX_HEAD:
+                self._refuse(431)
+        elif self.cycle.response_complete:
+            self._size += self._piece
+            if self._size > MAX_LEFT_OVER:
+                self._close()
+
+    def on_message_begin(self) -> None:
+        """The parser's first byte of a request."""
+        super().on_message_begin()
+        self._begun, self._headed, self._size = True, False, -self._piece
+
+    def on_headers_complete(self) -> None:
+        """Refuses what makes a request mean one thing here and another to a proxy before us."""
+        self._headed, self._size = True, -self._piece
+        version = self.parser.get_http_version()
+        if version not in _VERSIONS:
+            raise httptools.HttpParserError("version")
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if len(hosts) > 1 or (not hosts and version == "1.1"):
+            raise httptools.HttpParserError("host")
+        for name, value in self.headers:
+            if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
+                raise httptools.HttpParserError("transfer-encoding")
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The parser's last byte of it."""
+        self._begun = False
+        self._stop_timer()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Uvicorn closes where the connection is not kept; the client gets some time to read."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._abort_later()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """No further request came."""
+        super().timeout_keep_alive_handler()
+        self._abort_later()
+
+    def send_400_response(self, msg: str) -> None:
+        """What the parser, or we, cannot take."""
+        super().send_400_response(msg)
+        self._abort_later()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """The answer is in HTTP/1.1; what is sent behind it is in no protocol of ours."""
+        if self.cycle.response_complete:
+            self._close()
+        else:
+            self.cycle.keep_alive = False
+
+    def _late(self) -> None:
+        self._timer = None
+        if self.transport.is_closing():
+            return
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_complete and not self._headed:
+            # An earlier request is still being answered.
+            self._timer = self.loop.call_later(REQUEST_SECONDS, self._late)
+        elif self._headed or not self._begun:
+            self._close()
+        else:
+            self._refuse(408)
+
+    def _refuse(self, status: int) -> None:
+        self.transport.write(
+            STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n"
+        )
+        self._close()
+
+    def _close(self) -> None:
+        self.transport.close()
+        self._abort_later()
+
+    def _abort_later(self) -> None:
+        """A client that takes nothing holds its answer here no longer."""
+        self.loop.call_later(CLOSING_SECONDS, self.transport.abort)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
