@@ -6,7 +6,9 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +25,7 @@ from gateway.auth import TokenVerifier
 from gateway.context import Caller, Context, Services
 from gateway.cursors import CursorKey
 from gateway.errors import Json
+from gateway.limits import exceeded
 from gateway.operations import Operation, Operations
 from gateway.sessions import Sessions
 from gateway.web import API_POLICY, Site, cookie
@@ -32,9 +35,12 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MAX_BODY = 65_536
-READ_TIMEOUT = 10.0
+READ_TIMEOUT = 8.0
+MAX_RESPONSE = 1 << 20
 MAX_IN_FLIGHT = 200
+MAX_IN_FLIGHT_OF_ONE = 8
 CSRF_HEADER, CSRF_VALUE = "x-requested-with", "guildhall"
+_NOBODY = ""
 _GRAPHQL_JSON = "application/graphql-response+json"
 _STATUS = {
     "UNAUTHENTICATED": 401,
@@ -87,7 +93,7 @@ class GraphQLEndpoint:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._in_flight = 0
+        self._in_flight: Counter[str] = Counter()  # by person; by nobody as well
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -98,11 +104,7 @@ class GraphQLEndpoint:
             "POST /graphql", kind=SpanKind.SERVER, trace_parent=trace_parent
         ) as span:
             trace_id = _trace_id(span)
-            self._in_flight += 1
-            try:
-                reply = await self._reply(connection, receive, span, trace_id)
-            finally:
-                self._in_flight -= 1
+            reply = await self._reply(connection, receive, span, trace_id)
             span.set_attribute("http.response.status_code", reply.status)
             await _send(connection, send, reply, trace_id)
         seconds = time.perf_counter() - begun
@@ -112,12 +114,16 @@ class GraphQLEndpoint:
         self, connection: HTTPConnection, receive: Receive, span: Span, trace_id: str
     ) -> _Reply:
         try:
-            if self._in_flight > MAX_IN_FLIGHT:
-                raise _HttpError(503, "TOO_BUSY", "too many requests at once", retryAfter=1)
             _check_headers(connection)
             asked = _parse(await _body(connection, receive))
-            caller = await self._caller(connection)
-            return await self._answer(connection, asked, caller, span, trace_id)
+            # Not before: who sends a body slowly takes nobody's place.
+            with self._one_of(_NOBODY, MAX_IN_FLIGHT, 503, "too many requests at once"):
+                caller = await self._caller(connection)
+                if caller is None:
+                    return await self._answer(connection, asked, None, span, trace_id)
+                too_many = "too many requests of one person at once"
+                with self._one_of(caller.actor.person_id, MAX_IN_FLIGHT_OF_ONE, 429, too_many):
+                    return await self._answer(connection, asked, caller, span, trace_id)
         except _HttpError as error:
             return _Reply(error.status, {"errors": [error.error]})
         except PeerFailedError as error:
@@ -127,6 +133,18 @@ class GraphQLEndpoint:
             return _Reply(_STATUS.get(error.status, 400), {"errors": [refused]})
         except Exception as error:
             return _Reply(500, {"errors": [errors.masked(error, trace_id)]})
+
+    @contextmanager
+    def _one_of(self, key: str, most: int, status: int, message: str) -> Iterator[None]:
+        if self._in_flight[key] >= most:
+            raise _HttpError(status, "TOO_BUSY", message, retryAfter=1)
+        self._in_flight[key] += 1
+        try:
+            yield
+        finally:
+            self._in_flight[key] -= 1
+            if not self._in_flight[key]:
+                del self._in_flight[key]
 
     async def _answer(
         self,
@@ -268,8 +286,16 @@ def _wants_graphql_json(connection: HTTPConnection) -> bool:
     return _GRAPHQL_JSON in connection.headers.get("accept", "").lower()
 
 
+def _too_long(body: Json, size: int) -> Json:
+    """Instead of an answer; what was asked for has been done."""
+    error = errors.before_execution([exceeded("bytes of the answer", size, MAX_RESPONSE)], "")
+    return {"data": None, "errors": error, "extensions": body.get("extensions", {})}
+
+
 async def _send(connection: HTTPConnection, send: Send, reply: _Reply, trace_id: str) -> None:
     body = orjson.dumps(reply.body, option=orjson.OPT_NON_STR_KEYS)
+    if len(body) > MAX_RESPONSE:
+        body = orjson.dumps(_too_long(reply.body, len(body)))
     kind = _GRAPHQL_JSON if _wants_graphql_json(connection) else "application/json"
     headers = [
         (b"content-type", f"{kind}; charset=utf-8".encode()),
@@ -281,7 +307,7 @@ async def _send(connection: HTTPConnection, send: Send, reply: _Reply, trace_id:
     ]
     if reply.status == 401:
         headers.append((b"www-authenticate", b'Bearer error="invalid_token"'))
-    if reply.status in (413, 408):
+    if reply.status == 408:
         headers.append((b"connection", b"close"))
     if reply.status in (429, 503):
         headers.append((b"retry-after", b"1"))

@@ -1,0 +1,126 @@
+"""How much at once, and how long an answer: one person takes no other's place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import orjson
+import pytest
+
+from gateway.endpoint import MAX_IN_FLIGHT, MAX_IN_FLIGHT_OF_ONE, MAX_RESPONSE
+from gateway.tests.conftest import House
+from gateway.tests.standins import topic
+from guildhall.forum.v1 import forum_pb2
+
+TOPIC = 'query q { topic(id: "VG9waWM6YzE6dDE") { title body } }'
+
+
+class Held:
+    """Answers of the forum that wait until they are let go."""
+
+    def __init__(self, house: House) -> None:
+        self._free = asyncio.Event()
+        self._begun = asyncio.Condition()
+        self.count = 0
+        house.parts.services.forum.GetTopic = self._answer  # type: ignore[assignment]
+
+    async def _answer(self, _: Any) -> Any:
+        async with self._begun:
+            self.count += 1
+            self._begun.notify_all()
+        await self._free.wait()
+        return forum_pb2.GetTopicResponse(topic=topic(1))
+
+    async def under_way(self, count: int) -> None:
+        async with self._begun:
+            await self._begun.wait_for(lambda: self.count >= count)
+
+    def let_go(self) -> None:
+        self._free.set()
+
+
+def as_person(house: House, number: int) -> str:
+    house.directory.known[f"n{number}"] = f"pn{number}"
+    return house.issuer.access_token({"sub": f"n{number}"})
+
+
+def code(response: httpx2.Response) -> str:
+    reason: str = orjson.loads(response.content)["errors"][0]["extensions"]["code"]
+    return reason
+
+
+async def test_a_person_has_eight_requests_at_once(house: House) -> None:
+    held = Held(house)
+    asking = [asyncio.create_task(house.post(TOPIC)) for _ in range(MAX_IN_FLIGHT_OF_ONE)]
+    await held.under_way(MAX_IN_FLIGHT_OF_ONE)
+    ninth = await house.post(TOPIC)
+    assert (ninth.status_code, code(ninth)) == (429, "TOO_BUSY")
+    assert ninth.headers["retry-after"] == "1"
+    assert held.count == MAX_IN_FLIGHT_OF_ONE
+    # Neither somebody else nor nobody is held up by it.
+    other = asyncio.create_task(house.post(TOPIC, token=as_person(house, 1)))
+    await held.under_way(MAX_IN_FLIGHT_OF_ONE + 1)
+    assert (await house.post("{ viewer { isOperator } }", token=None)).status_code == 200
+    held.let_go()
+    for response in await asyncio.gather(other, *asking):
+        assert response.json()["data"]["topic"]["title"] == "Topic 1"
+    assert (await house.post(TOPIC)).status_code == 200
+
+
+async def test_a_replica_has_two_hundred_requests_at_once(house: House) -> None:
+    held = Held(house)
+    tokens = [as_person(house, n) for n in range(MAX_IN_FLIGHT // MAX_IN_FLIGHT_OF_ONE)]
+    asking = [
+        asyncio.create_task(house.post(TOPIC, token=token))
+        for token in tokens
+        for _ in range(MAX_IN_FLIGHT_OF_ONE)
+    ]
+    await held.under_way(MAX_IN_FLIGHT)
+    for token in ("", None):
+        further = await house.post(TOPIC, token=token)
+        assert (further.status_code, code(further)) == (503, "TOO_BUSY")
+        assert further.headers["retry-after"] == "1"
+    held.let_go()
+    assert {response.status_code for response in await asyncio.gather(*asking)} == {200}
+    assert (await house.post(TOPIC)).status_code == 200
+
+
+async def test_who_sends_slowly_takes_nobodys_place(house: House) -> None:
+    opened, go_on = asyncio.Semaphore(0), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b'{"query":'
+        opened.release()
+        await go_on.wait()
+        yield b'"{ viewer { isOperator } }"}'
+
+    headers = {"content-type": "application/json"}
+    asking = [
+        asyncio.create_task(house.http.post("/graphql", content=slowly(), headers=headers))
+        for _ in range(MAX_IN_FLIGHT + 1)
+    ]
+    for _ in asking:
+        await opened.acquire()
+    assert (await house.post(TOPIC)).status_code == 200
+    go_on.set()
+    assert {response.status_code for response in await asyncio.gather(*asking)} == {200}
+
+
+@pytest.mark.parametrize(("size", "passes"), [(MAX_RESPONSE - 500, True), (MAX_RESPONSE, False)])
+async def test_an_answer_has_at_most_a_mebibyte(house: House, size: int, passes: bool) -> None:
+    house.forum.topics[0].body = "x" * size
+    house.forum.topics[0].id = "t1"
+    answer = await house.ask(TOPIC)
+    if passes:
+        assert len(answer["data"]["topic"]["body"]) == size
+        return
+    assert answer["data"] is None
+    error = answer["errors"][0]
+    assert error["extensions"]["code"] == "LIMIT_EXCEEDED"
+    assert error["extensions"]["limit"] == "bytes of the answer"
+    assert error["extensions"]["maximum"] == MAX_RESPONSE
+    assert error["extensions"]["actual"] > size
+    assert answer["extensions"]["cost"]["maximum"] == 1000
