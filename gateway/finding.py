@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from chassis.errors import UnavailableError
 from gateway import batches
 from gateway.context import Context
 from gateway.loaders import FAILURES, Choice, Key, Reference, fetch_choice
@@ -129,6 +131,19 @@ class FoundPage(Page):
         return self.sign(self.token(self.rows[index]))
 
 
+class SearchUnavailableError(UnavailableError):
+    """As the search service's own, where that does not answer either."""
+
+
+@contextmanager
+def searching() -> Iterator[None]:
+    """Whichever part of the search is away, one asks for the same: to come back later."""
+    try:
+        yield
+    except UnavailableError:
+        raise SearchUnavailableError("the search does not answer", retry_after=1.0) from None
+
+
 async def find(
     context: Context,
     request: search_pb2.SearchRequest,
@@ -137,15 +152,16 @@ async def find(
     with_edges: bool,
 ) -> FoundPage:
     """One search, then the owners of what was found: one RPC a kind and community, in parallel."""
-    page = await page_of(
-        context,
-        arguments,
-        context.services.search.Search,
-        request,
-        "hits",
-        lambda hit: hit.page_token,
-        name=_name(request),
-    )
+    with searching():
+        page = await page_of(
+            context,
+            arguments,
+            context.services.search.Search,
+            request,
+            "hits",
+            lambda hit: hit.page_token,
+            name=_name(request),
+        )
     response = page.response
     found = FoundPage(
         context,

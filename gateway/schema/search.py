@@ -10,7 +10,7 @@ from gateway import batches, staff_lists
 from gateway.context import Info
 from gateway.cursors import GlobalId, decode_id, encode_id
 from gateway.errors import BadUserInputError
-from gateway.finding import OBJECT, find
+from gateway.finding import OBJECT, find, searching
 from gateway.loaders import Reference, fetched_by, fill, filled, read, selects
 from gateway.schema.directory import Community, Company, Member
 from gateway.schema.forum import Reply, Space, Topic
@@ -254,7 +254,8 @@ class SearchQuery:
         request = search_pb2.SuggestRequest(
             prefix=prefix, community_ids=_communities(community_ids)
         )
-        response = await context.call(context.services.search.Suggest, request)
+        with searching():
+            response = await context.call(context.services.search.Suggest, request)
         await fill(info, response.suggestions)
         return list(response.suggestions)  # type: ignore[arg-type]
 

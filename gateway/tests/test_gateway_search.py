@@ -317,6 +317,20 @@ async def test_search_that_is_away_nulls_itself(search: SearchStandIn, house: Ho
     assert answer["errors"][0]["extensions"] == {"code": "UNAUTHENTICATED"}
 
 
+@pytest.mark.parametrize("rpc", ["Search", "Suggest"])
+async def test_a_search_service_that_is_away_is_the_same_outage(
+    search: SearchStandIn, house: House, rpc: str
+) -> None:
+    search.failures[rpc] = UnavailableError("the store cannot be reached")
+    field = (
+        "search(first: 1) { totalCount }" if rpc == "Search" else 'suggest(prefix: "a") { text }'
+    )
+    answer = await house.ask(f"query q {{ {field} viewer {{ isOperator }} }}")
+    assert answer["data"]["viewer"] == {"isOperator": False}
+    [error] = answer["errors"]
+    assert error["extensions"] == {"code": "SEARCH_UNAVAILABLE", "retryAfter": 1.0}
+
+
 async def test_facets_cost_once_a_page(search: SearchStandIn, house: House) -> None:
     plain = "query q { search(first: 50) { edges { node { ... on Topic { title } } } } }"
     facets = plain.replace("edges", "facets { name values { value count } } edges")

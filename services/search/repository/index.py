@@ -54,7 +54,7 @@ from services.search.repository.schema import (
     write_alias,
 )
 
-READ_TIMEOUT = 2.5  # seconds; the engine itself is told 2
+READ_TIMEOUT = 1.7  # seconds; a caller waits for two, the engine itself is told 1.5
 WRITE_TIMEOUT = 20.0
 _FEW, _PAUSE = 20, 0.1
 _MISSING = 404  # no error but an answer
