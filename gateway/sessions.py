@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
+import pymongo
 from pymongo.errors import PyMongoError
 
 from chassis.decisions import PLATFORM
@@ -25,6 +26,7 @@ ABSOLUTE = timedelta(hours=24)
 LOGIN = timedelta(minutes=10)
 CACHED = 2.0  # seconds a look-up is believed, so a revocation holds within five
 _TOUCH = timedelta(minutes=1)  # how often being used is noted
+_PATIENCE = 2.0  # seconds; the driver's own would outlast any request
 _MOST = 10_000
 _log = logging.getLogger(__name__)
 
@@ -190,7 +192,8 @@ class Sessions:
 def _store() -> Iterator[None]:
     """A MongoDB that does not answer is a refusal, not a failure of ours."""
     try:
-        yield
+        with pymongo.timeout(_PATIENCE):
+            yield
     except PyMongoError:
         raise UnavailableError("sessions cannot be read right now", retry_after=1) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from html import escape
 from typing import Any
@@ -14,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from chassis.errors import DomainError
+from chassis.errors import DomainError, UnavailableError
 from chassis.rpc_status import reason_of
 from gateway.actors import Actors, to_actor
 from gateway.auth import Identity, TokenVerifier
@@ -25,11 +26,28 @@ from gateway.web import PAGE_POLICY, Site, cookie, own_path
 HOME = "/graphql"
 _SCOPES = "openid profile email"
 _MAX_PARAMETER = 2048
+Handler = Callable[[Request], Awaitable[Response]]
 _log = logging.getLogger(__name__)
 
 
 class _RefusedError(Exception):
     """A sign-in that ends here; says why, for the person."""
+
+    def __init__(self, why: str, status: int = 400) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+def _page_of(handler: Handler) -> Handler:
+    """A store that is away is told on a page as well."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except UnavailableError:
+            return _refusal("This is not possible right now. Try again soon.", 503)
+
+    return answer
 
 
 class SignIn:
@@ -50,10 +68,10 @@ class SignIn:
         self._sessions = sessions
         self.routes = [
             Route("/signin", self.choose, methods=["GET"]),
-            Route("/signin/{key}", self.begin, methods=["GET"]),
-            Route("/signin/{key}/callback", self.finish, methods=["GET"]),
+            Route("/signin/{key}", _page_of(self.begin), methods=["GET"]),
+            Route("/signin/{key}/callback", _page_of(self.finish), methods=["GET"]),
             Route("/signout", self.ask_sign_out, methods=["GET"]),
-            Route("/signout", self.sign_out, methods=["POST"]),
+            Route("/signout", _page_of(self.sign_out), methods=["POST"]),
         ]
 
     async def choose(self, request: Request) -> Response:
@@ -115,7 +133,7 @@ class SignIn:
             identity = await self._exchange(request, issuer, login)
             said = await self._actors.sign_in(identity)
         except _RefusedError as refused:
-            return _refusal(str(refused), 400)
+            return _refusal(str(refused), refused.status)
         except DomainError as error:
             return self._refused(issuer, error)
         if old := cookie(request, self._site.session_cookie):
@@ -172,7 +190,8 @@ class SignIn:
             )
         except (IssuerUnusableError, httpx2.HTTPError, TimeoutError) as error:
             _log.warning("issuer %s: token endpoint: %s", issuer.key, type(error).__name__)
-            raise _RefusedError(f"{issuer.name} does not answer right now.") from None
+            why = f"{issuer.name} does not answer right now. Try again soon."
+            raise _RefusedError(why, 503) from None
         token = answer.get("id_token")
         if not isinstance(token, str):
             _log.warning("issuer %s gave no id token", issuer.key)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
 from joserfc import jwt
+from pymongo.errors import AutoReconnect
 
 from chassis.errors import UnavailableError
 from chassis.testing import stored
@@ -227,6 +228,44 @@ async def test_an_issuer_that_does_not_answer_is_said(house: House) -> None:
     assert response.status_code == 503
     assert "Kestrel does not answer right now" in response.text
     assert (await house.http.get("/signin/nobody")).status_code == 404
+
+
+async def test_an_issuer_that_goes_away_meanwhile_is_said_and_another_goes_on(house: House) -> None:
+    asked = await begin(house)
+
+    def away(request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("refused", request=request)
+
+    house.issuer.answers[f"{ISSUER.issuer}/token"] = away
+    response = await callback(house, code="c", state=asked["state"])
+    assert response.status_code == 503
+    assert "Kestrel does not answer right now" in response.text
+    assert "session" not in house.http.cookies
+    assert await house.parts.sessions._sessions.count_documents({}) == 0
+    assert (await house.http.get(f"/signin/{OTHER.key}")).status_code == 303
+
+
+class _Away:
+    """A collection of a store that cannot be reached."""
+
+    async def _fail(self, *_: Any, **__: Any) -> None:
+        raise AutoReconnect("away")
+
+    insert_one = find_one_and_delete = delete_one = find_one = _fail
+
+
+@pytest.mark.parametrize("path", ["/signin/kestrel", "/signin/kestrel/callback", "/signout"])
+async def test_pages_without_a_store_are_pages_soon(house: House, path: str) -> None:
+    asked = await begin(house)
+    house.http.cookies.set("session", "s" * 43)
+    house.parts.sessions._sessions = house.parts.sessions._logins = cast(Any, _Away())
+    if path == "/signout":
+        response = await house.http.post(path, headers={"origin": "http://127.0.0.1:8080"})
+    else:
+        response = await house.http.get(path, params={"state": asked["state"], "code": "c"})
+    assert response.status_code == 503
+    assert "not possible right now" in response.text
+    assert response.headers["content-type"].startswith("text/html")
 
 
 async def test_a_session_given_by_somebody_else_does_not_survive_signing_in(house: House) -> None:
