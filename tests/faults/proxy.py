@@ -1,4 +1,4 @@
-"""A TCP proxy in user space: the link between two parts, which can be slow, swallow, cut, refuse."""
+"""A TCP proxy in user space: the link between two parts, which can be slow, swallow or cut."""
 
 from __future__ import annotations
 

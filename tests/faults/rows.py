@@ -13,6 +13,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +184,7 @@ class Rows:
 
 
 class Traffic:
-    """Readers, writers and searchers for as long as a fault lasts; writers repeat until answered."""
+    """Readers, writers, searchers while a fault lasts; who writes repeats until answered."""
 
     def __init__(self, rows: Rows, *kinds: str, each: int = 2) -> None:
         self.word = f"w{uuid.uuid4().hex[:12]}"
@@ -278,7 +279,7 @@ class Traffic:
         healed = time.monotonic() - began
         for request_id in self._texts.keys() - self._acknowledged:
             await until(
-                lambda id=request_id: self._write(asker, id),  # type: ignore[misc]
+                partial(self._write, asker, request_id),
                 lambda code: code == "",
                 seconds=within,
             )
