@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -43,6 +44,7 @@ class Seen:
     refusals: Counter[str]
     longest: float  # seconds until a refusal was there
     errors: float  # seconds from the fault to the last refusal
+    afterwards: float  # the same from when what was killed was back; 0: it need not be
     silence: float  # seconds without any answer, at most
     quiet: float  # seconds from the last command's answer until nothing waited any more
     figures: Figures
@@ -51,8 +53,9 @@ class Seen:
         refusals = ", ".join(f"{name} {n}" for name, n in sorted(self.refusals.items())) or "none"
         return (
             f"{self.name}: {self.commands} commands, refusals {refusals}, the longest after"
-            f" {self.longest:.1f} s, the last {self.errors:.1f} s after the fault, no answer for"
-            f" {self.silence:.1f} s, quiet {self.quiet:.1f} s later; {self.figures}"
+            f" {self.longest:.1f} s, the last {self.errors:.1f} s after the fault and"
+            f" {self.afterwards:.1f} s after the mending, no answer for {self.silence:.1f} s,"
+            f" quiet {self.quiet:.1f} s after the last command; {self.figures}"
         )
 
 
@@ -100,9 +103,9 @@ class House:
 
 
 @contextlib.asynccontextmanager
-async def house(folder: Path, seed: str) -> AsyncIterator[House]:
-    """All of it, warm: commands are answered and heard."""
-    engines = clusters(folder)
+async def house(folder: Path, seed: str, election: float) -> AsyncIterator[House]:
+    """All of it, warm: commands are answered."""
+    engines = clusters(folder, election)
     stage = Stage(folder, engines, reconciling=False)
     random = Random(seed)  # noqa: S311 - to be repeated, not to be secret
     clients = Clients(stage.addresses, stage.keys / "gateway.pem", random, timeout=PATIENCE)
@@ -129,13 +132,12 @@ async def house(folder: Path, seed: str) -> AsyncIterator[House]:
 
 
 class Case:
-    """`async with` it: commands are given until its end; `struck` is when the fault came."""
+    """`async with` it: commands are given until it is concluded."""
 
     def __init__(self, name: str, there: House) -> None:
         self.name = name
         self.there = there
-        self.seen: Seen | None = None
-        self.struck = 0.0
+        self._struck = self._mended = 0.0
         self._first = len(there.clients.asked)
         self._orders = iter(orders(20_000, there.random, name=f"{name}-"))
         self._giving: asyncio.Task[None] | None = None
@@ -163,12 +165,16 @@ class Case:
 
     def strike(self) -> None:
         """The fault comes now."""
-        self.struck = time.monotonic()
+        self._struck = time.monotonic()
+
+    def mend(self) -> None:
+        """What was killed comes back now."""
+        self._mended = time.monotonic()
 
     @property
     def refused(self) -> list[Asked]:
         """Since the fault."""
-        return [each for each in self._asked() if each.refusal and each.until > self.struck]
+        return [each for each in self._asked() if each.refusal and each.until > self._struck]
 
     def answered_since(self, when: float) -> int:
         """Commands given since then that have been answered."""
@@ -185,7 +191,7 @@ class Case:
         await until(answered, lambda count: count >= number, seconds=seconds)
 
     async def refuses(self, number: int) -> None:
-        """Until so many were refused."""
+        """Until so many have been refused since the fault."""
 
         async def refused() -> int:
             return len(self.refused)
@@ -213,18 +219,20 @@ class Case:
         for request in clients.contradicted:
             found.note("twice", f"{request} was answered in two ways")
         refused, answers = self.refused, sorted(self._answers())
-        self.seen = Seen(
+        last = max((each.until for each in refused), default=0.0)
+        seen = Seen(
             self.name,
             sum(request.startswith(f"{self.name}-") for request in self.there.issued),
             Counter(each.refusal for each in refused),
             max((each.seconds for each in refused), default=0.0),
-            max((each.until for each in refused), default=self.struck) - self.struck,
+            max(last - self._struck, 0.0),
+            max(last - self._mended, 0.0) if self._mended else 0.0,
             max((after - before for before, after in _pairs(answers)), default=0.0),
             quiet,
             found,
         )
-        print(self.seen)
-        return self.seen
+        print(seen)
+        return seen
 
     def _asked(self) -> list[Asked]:
         return self.there.clients.asked[self._first :]
@@ -234,4 +242,4 @@ class Case:
 
 
 def _pairs(times: list[float]) -> Iterator[tuple[float, float]]:
-    return zip(times, times[1:], strict=False)
+    return itertools.pairwise(times)

@@ -26,8 +26,8 @@ cluster {{
 """
 
 
-def clusters(folder: Path) -> Engines:
-    """Both, as in production but on loopback: streams with three replicas, elections as shipped."""
+def clusters(folder: Path, election: float) -> Engines:
+    """Both; `election`: seconds without a word from the primary until another is elected."""
     ports = [free_port() for _ in range(SIZE)]
     databases = [_member(folder, port) for port in ports]
     buses = _nats_servers(folder)
@@ -38,7 +38,7 @@ def clusters(folder: Path) -> Engines:
         f"mongodb://{members}/?replicaSet=rs0",
         ",".join(engine.url for engine in buses),
         stream_replicas=SIZE,
-        unite=lambda: _initiate(databases),
+        unite=lambda: _initiate(databases, election),
     )
 
 
@@ -64,20 +64,23 @@ def _nats_servers(folder: Path) -> list[Engine]:
     return engines
 
 
-def _initiate(databases: list[Engine]) -> None:
+def _initiate(databases: list[Engine], election: float) -> None:
     """Make them one replica set, once each listens."""
     for engine in databases:
         if not wait_until(lambda engine=engine: bool(_hello(engine)), 30):  # type: ignore[misc]
             raise AssertionError(engine.explain_silence(30))
     members = [{"_id": n, "host": _address(engine)} for n, engine in enumerate(databases)]
+    settings = {"electionTimeoutMillis": int(election * 1000)}
     with direct(databases[0]) as client:
-        client.admin.command("replSetInitiate", {"_id": "rs0", "members": members})
+        client.admin.command(
+            "replSetInitiate", {"_id": "rs0", "members": members, "settings": settings}
+        )
     if not wait_until(lambda: _steps_up(databases[0]), 30):
         raise AssertionError("no primary")
 
 
 def _steps_up(engine: Engine) -> bool:
-    """A first election now, not after the ten seconds that members wait for somebody's word."""
+    """A first election now, not after the time that members wait for somebody's word."""
     with contextlib.suppress(PyMongoError), direct(engine) as client:
         client.admin.command("replSetStepUp")
     return bool(_hello(engine).get("isWritablePrimary"))
