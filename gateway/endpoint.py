@@ -35,7 +35,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MAX_BODY = 65_536
-READ_TIMEOUT = 8.0
+READ_TIMEOUT = 7.0
 MAX_RESPONSE = 1 << 20
 MAX_IN_FLIGHT = 200
 MAX_IN_FLIGHT_OF_ONE = 8

@@ -12,9 +12,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 MAX_HEAD = 32_768  # bytes while a head is not complete; the application's own limits are narrower
-MAX_LEFT_OVER = 1 << 20  # bytes of a request that was answered before its end: few lose the answer
-REQUEST_SECONDS = 9.0  # from a request's first byte to its last; a body of /graphql has less
-CLOSING_SECONDS = 5.0  # for a client to take what it was answered
+MAX_LEFT_OVER = 1 << 20  # bytes of a request that was answered before its end
 _BLANK_LINES = b"\r\n"
 _VERSIONS = ("1.0", "1.1")
 
@@ -22,7 +20,11 @@ _VERSIONS = ("1.0", "1.1")
 class BoundedProtocol(HttpToolsProtocol):
     """Refuses what proxies read otherwise than we do; closes what is slow or never ends."""
 
+    request_seconds = 8.0  # from a request's first byte to its last; a body of /graphql has less
+    answer_seconds = 20.0  # for a client to take what it was answered
+
     _timer: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
     _begun = False  # a message, which has not ended
     _headed = False  # its head has
     _size = 0  # of what must not grow for ever: a head, or what comes behind an answer
@@ -31,11 +33,12 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The first request's time begins here."""
         super().connection_made(transport)
-        self._timer = self.loop.call_later(REQUEST_SECONDS, self._late)
+        self._timer = self.loop.call_later(self.request_seconds, self._late)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is left to be late."""
         self._stop_timer()
+        self._stop_unread()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -49,7 +52,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self._begun or self.transport.is_closing():
             return
         if self._timer is None:
-            self._timer = self.loop.call_later(REQUEST_SECONDS, self._late)
+            self._timer = self.loop.call_later(self.request_seconds, self._late)
         if not self._headed:
             self._size += self._piece
             if self._size > MAX_HEAD:
@@ -63,6 +66,11 @@ class BoundedProtocol(HttpToolsProtocol):
         """The parser's first byte of a request."""
         super().on_message_begin()
         self._begun, self._headed, self._size = True, False, -self._piece
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """What comes behind a body is no header: a proxy may have looked at those alone."""
+        if not self._headed:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Refuses what makes a request mean one thing here and another to a proxy before us."""
@@ -100,6 +108,17 @@ class BoundedProtocol(HttpToolsProtocol):
         super().send_400_response(msg)
         self._abort_later()
 
+    def pause_writing(self) -> None:
+        """The client does not take its answer, for now."""
+        super().pause_writing()
+        self._abort_later()
+
+    def resume_writing(self) -> None:
+        """It does."""
+        super().resume_writing()
+        if not self.transport.is_closing():
+            self._stop_unread()
+
     def _unsupported_upgrade_warning(self) -> None:
         """The answer is in HTTP/1.1; what is sent behind it is in no protocol of ours."""
         if self.cycle.response_complete:
@@ -114,7 +133,7 @@ class BoundedProtocol(HttpToolsProtocol):
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is not None and not cycle.response_complete and not self._headed:
             # An earlier request is still being answered.
-            self._timer = self.loop.call_later(REQUEST_SECONDS, self._late)
+            self._timer = self.loop.call_later(self.request_seconds, self._late)
         elif self._headed or not self._begun:
             self._close()
         else:
@@ -132,7 +151,13 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _abort_later(self) -> None:
         """A client that takes nothing holds its answer here no longer."""
-        self.loop.call_later(CLOSING_SECONDS, self.transport.abort)
+        if self._unread is None:
+            self._unread = self.loop.call_later(self.answer_seconds, self.transport.abort)
+
+    def _stop_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
