@@ -1,5 +1,5 @@
 """What rows of the fault table share: one system for all of them."""
 
-from tests.faults.rows import stage
+from tests.faults.rows import staged
 
-__all__ = ["stage"]
+__all__ = ["staged"]

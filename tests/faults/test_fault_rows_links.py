@@ -16,12 +16,12 @@ FAULTS = ("slow", "swallow", "cut")
 
 
 @pytest_asyncio.fixture
-async def rows(stage: Rows) -> AsyncIterator[Rows]:
+async def rows(staged: Rows) -> AsyncIterator[Rows]:
     """Whatever a test did to the links, the next one finds them whole."""
-    yield stage
-    for link in stage.links.values():
+    yield staged
+    for link in staged.links.values():
         link.heal()
-    await stage.system.close_clients()
+    await staged.system.close_clients()
 
 
 async def under(rows: Rows, name: str, fault: str, *kinds: str) -> Traffic:
