@@ -1,0 +1,47 @@
+"""A world from its opening to its end, looked at on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.walls.worlds.house import House
+from tests.walls.worlds.looking import look_around
+from tests.walls.worlds.moving import Mover
+from tests.walls.worlds.plans import REVOCATIONS, Plan
+
+
+@dataclass
+class Told:
+    """What the worlds so far have been."""
+
+    worlds: int = 0
+    moves: int = 0
+    revocations: int = 0
+    looks: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.worlds} worlds, {self.moves} moves of which {self.revocations} take something "
+            f"away, everybody looked at everything {self.looks} times"
+        )
+
+
+async def run(house: House, plan: Plan, told: Told, *, every_move: bool) -> Mover:
+    """Raises LeakError where the house shows more, or less, than the model."""
+    mover = Mover(house)
+    random = plan.random()
+    await mover.open(plan)
+    told.worlds += 1
+    looked = False
+    for move in plan.moves:
+        done = await mover.move(move)
+        told.moves += done
+        told.revocations += done and move.kind in REVOCATIONS
+        looked = every_move and done
+        if looked:
+            await look_around(mover, random)
+            told.looks += 1
+    if not looked:
+        await look_around(mover, random)
+        told.looks += 1
+    return mover
