@@ -17,6 +17,7 @@ COLLECTION = "outbox"
 PARTITIONS = 16
 MAX_DATA = 200_000  # bytes; the stream takes messages of 256 KiB, headers included
 PENDING, PUBLISHED = 0, 1
+ASIDE = 2  # the bus takes no message as large: consumers get it from the event log
 
 INDEXES = [
     # the relay's work queue

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from nats.errors import MaxPayloadError
 from nats.js import api
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 from opentelemetry.trace import SpanKind
@@ -25,7 +26,7 @@ from chassis.decisions import Document
 from chassis.leases import OBSERVATION, Leases
 from chassis.messaging import OUTAGES, Bus, stream_name, to_message
 from chassis.mongo import Database
-from chassis.outbox import COLLECTION, PARTITIONS, PENDING, PUBLISHED, stored_event
+from chassis.outbox import ASIDE, COLLECTION, PARTITIONS, PENDING, PUBLISHED, stored_event
 
 POLL = 0.5  # seconds without a wake-up until it looks
 CHECK_EVERY = 10.0  # seconds between looks at the stream
@@ -33,6 +34,7 @@ _PAGE = 200  # rows of a partition read at once
 _IN_FLIGHT = 64
 _ACK_TIMEOUT = 3.0
 _META = "stream"
+_TOO_LARGE = 10054  # the server's code for a message that exceeds the stream's limit
 
 _log = logging.getLogger(__name__)
 
@@ -175,6 +177,8 @@ class OutboxRelay:
                         if sequence is None:
                             failed = True
                             del queues[row["agg"]]
+                        elif not sequence:
+                            await self._put_aside(row)
                         else:
                             acked.append((row, sequence))
                 if len(acked) >= _IN_FLIGHT:
@@ -185,7 +189,7 @@ class OutboxRelay:
         return not failed
 
     async def _send(self, row: Document) -> int | None:
-        """The stream's sequence of the row; None where the stream did not take it."""
+        """The stream's sequence of the row; None where it was not taken, 0 where it never will be."""
         if not self._leases.holds(row["p"]):
             return None
         trace_parent = row["trace"]
@@ -213,12 +217,23 @@ class OutboxRelay:
             )
         except NoStreamResponseError:
             self._checked = (0, 0.0)  # no such stream: look at it before the next pass
+        except MaxPayloadError:
+            return 0
         except OUTAGES as error:
+            if isinstance(error, APIError) and error.err_code == _TOO_LARGE:
+                return 0
             reason = error.description if isinstance(error, APIError) else ""
             _log.warning("not published: %s %s", type(error).__name__, reason)
         else:
             return ack.seq
         return None
+
+    async def _put_aside(self, row: Document) -> None:
+        """It would be refused for ever, and hold up all behind it: consumers find it in the log."""
+        _log.error("%s, %d of %s, is too large for the bus", row["type"], row["seq"], row["agg"])
+        telemetry.OUTBOX_ASIDE.inc()
+        aside = {"_id": row["_id"], "st": PENDING}
+        await self._rows.update_one(aside, {"$set": {"st": ASIDE}})
 
     async def _mark(self, acked: list[tuple[Document, int]]) -> None:
         """What is on the bus; a crash before it publishes again, under the same message id."""

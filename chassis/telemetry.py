@@ -44,6 +44,9 @@ TRANSACTION_COMMANDS = Histogram(
 # outbox and bus
 OUTBOX_PENDING = Gauge("guildhall_outbox_pending", "Domain events not yet on the bus")
 OUTBOX_OLDEST_SECONDS = Gauge("guildhall_outbox_oldest_seconds", "Age of the oldest of them")
+OUTBOX_ASIDE = Counter(
+    "guildhall_outbox_aside_total", "Domain events that are too large for the bus"
+)
 STREAM_REGRESSIONS = Counter(
     "guildhall_stream_regressions_total", "Times the stream was behind the outbox"
 )

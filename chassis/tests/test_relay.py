@@ -81,7 +81,9 @@ async def test_backlog_of_one_partition_does_not_hold_up_the_others(stage: Stage
     others = [f"t{n}" for n in range(40) if outbox.partition_of(f"t{n}") != here]
     for topic in others:
         await stage.say(topic)
-    stage.relay(bus)
+    running = OutboxRelay(stage.theirs, bus, stage.says)
+    await running._leases.keep(range(outbox.PARTITIONS))  # all, before it begins with any
+    stage.beside(running.run())
     await published(stage)
     messages = await on_stream(stage, bus)
     assert len(messages) == 450 + len(others)
@@ -253,6 +255,26 @@ async def test_full_stream_makes_the_outbox_wait(stage: Stage) -> None:
     config.max_msgs = -1
     await bus.js.update_stream(config)
     await published(stage)
+
+
+@pytest.mark.parametrize("size", [300_000, 10 << 20])  # more than the stream, than the server takes
+async def test_event_too_large_for_the_bus_holds_up_nothing(stage: Stage, size: int) -> None:
+    bus = await stage.bus()
+    await stage.say("huge", *[said.TopicEdited(topic_id="huge")] * 250)  # more than one page
+    behind = next(
+        f"t{n}" for n in range(1000) if outbox.partition_of(f"t{n}") == outbox.partition_of("huge")
+    )
+    await stage.say(behind)
+    first = {"agg": "huge", "seq": 1}
+    await stage.theirs[outbox.COLLECTION].update_one(first, {"$set": {"data": b"x" * size}})
+    stage.relay(bus)
+    await published(stage)
+    row = await stage.theirs[outbox.COLLECTION].find_one(first)
+    assert row is not None
+    assert row["st"] == outbox.ASIDE
+    messages = await on_stream(stage, bus)
+    assert (behind, 1) in messages
+    assert [seq for id_, seq in messages if id_ == "huge"] == [*range(2, 251)]
 
 
 async def test_nats_being_away_loses_nothing(stage: Stage, tmp_path: Path) -> None:
