@@ -1,4 +1,4 @@
-"""Parts that are gone for a while: what does not need them works, what waited is done afterwards."""
+"""Parts that are gone for a while: what needs them not works, what waited is done afterwards."""
 
 from __future__ import annotations
 
