@@ -77,8 +77,11 @@ class DeadLetters:
     ) -> None:
         """Keep a message that is no domain event of ours; it belongs to no aggregate."""
         key = f"{consumer}||{stream_seq}"
+        subject, headers, data = message
+        # The one thing that a document cannot hold, and its letter would never be written.
+        kept = {name.replace("\0", "\ufffd"): value for name, value in headers.items()}
         extra = {"agg": "", "seq": 0, "reason": "ENVELOPE_INVALID", "deliveries": deliveries}
-        await self._insert(consumer, key, message, {"community_id": "", **extra})
+        await self._insert(consumer, key, (subject, kept, data), {"community_id": "", **extra})
 
     async def _insert(
         self,

@@ -103,11 +103,29 @@ def from_message(subject: str, headers: Mapping[str, str] | None, data: bytes) -
             actor=given.get("ce-actor", ""),
             trace_parent=given.get(telemetry.TRACE_PARENT, ""),
         )
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise EnvelopeInvalidError(f"{subject}: {type(error).__name__}") from None
-    if event.seq < 1 or given["ce-community"] != community_id:
+    if event.seq < 1 or given.get("ce-community") != community_id:
         raise EnvelopeInvalidError(subject)
     return event
+
+
+@dataclass
+class _Message(Msg):
+    """A header Status in what the stream holds is the sender's.
+
+    The library would take it for the server's word: the message would be neither seen nor
+    acknowledged, and those fetched with it would be lost until they come again.
+    """
+
+    def __post_init__(self) -> None:
+        status = api.Header.STATUS.value
+        if self.headers and status in self.headers and self.reply.startswith("$JS.ACK."):
+            self.headers[status.lower()] = self.headers.pop(status)
+
+
+class _Client(Client):
+    msg_class = _Message
 
 
 class Bus:
@@ -129,7 +147,7 @@ class Bus:
         self._monitor_url = monitor_url
         self.limits = limits or StreamLimits()
         self.epoch = 0
-        self._client = Client()
+        self._client = _Client()
         self._js = self._client.jetstream(timeout=3)
         self._ready = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
