@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import orjson
@@ -16,6 +16,8 @@ from chassis.errors import FieldInvalidError, PageTokenInvalidError
 DEFAULT_PAGE_SIZE = 20
 MAX_PAGE_SIZE = 100
 _MAX_TOKEN = 2048
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LONG = 1 << 63  # a store's numbers are below
 
 T = TypeVar("T")
 # Fields that together tell every row from every other; all rising (1) or all falling (-1).
@@ -134,9 +136,11 @@ def _decode(value: Any, kind: type) -> Any:
     if kind is datetime:
         if type(value["t"]) is not int:
             raise ValueError
-        return datetime.fromtimestamp(value["t"] / 1000, UTC)
+        return _EPOCH + timedelta(milliseconds=value["t"])  # a float is a microsecond off in 2248
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:
+        raise ValueError
+    if kind is int and not -_LONG <= value < _LONG:  # type: ignore[operator]
         raise ValueError
     return value
