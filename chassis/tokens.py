@@ -132,8 +132,13 @@ def _actor(part: str, claims: Mapping[str, Any]) -> Actor:
         return Actor(service=part)
     if part != GATEWAY or ":" in subject:
         raise ValueError
-    memberships = {
-        community: Membership(company, frozenset(roles), int(trust), tuple(keys))
-        for community, (company, roles, trust, keys) in claims["mem"].items()
-    }
+    memberships = {community: _membership(*each) for community, each in claims["mem"].items()}
     return Actor(person_id=subject, operator=claims["op"] is True, memberships=memberships)
+
+
+def _membership(company: Any, roles: Any, trust: Any, keys: Any) -> Membership:
+    if type(roles) is not list or type(keys) is not list or type(trust) is not int:
+        raise ValueError
+    if not all(type(word) is str for word in (company, *roles, *keys)):
+        raise ValueError
+    return Membership(company, frozenset(roles), trust, tuple(keys))
