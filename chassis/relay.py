@@ -189,7 +189,7 @@ class OutboxRelay:
         return not failed
 
     async def _send(self, row: Document) -> int | None:
-        """The stream's sequence of the row; None where it was not taken, 0 where it never will be."""
+        """The stream's sequence of the row; None where it was not taken, 0: it never will be."""
         if not self._leases.holds(row["p"]):
             return None
         trace_parent = row["trace"]
