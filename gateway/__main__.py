@@ -24,6 +24,7 @@ from gateway.context import Services
 from gateway.cursors import CursorKey
 from gateway.endpoint import Parts
 from gateway.issuers import Issuers, read_issuers
+from gateway.logins import Logins
 from gateway.operations import Operations
 from gateway.protocol import BoundedProtocol
 from gateway.schema import schema
@@ -65,7 +66,8 @@ async def build(settings: GatewaySettings, stack: AsyncExitStack) -> Gateway:
     bus.start()
     listening = asyncio.create_task(actors.run())
     stack.callback(listening.cancel)
-    signin = SignIn(site, issuers, verifier, actors, sessions)
+    logins = Logins(parts.cursor_key.derived("logins"))
+    signin = SignIn(site, issuers, verifier, actors, sessions, logins)
     return Gateway(parts, signin, channels.channel("directory"))
 
 

@@ -80,6 +80,10 @@ class CursorKey:
         """All bytes of the file are the key."""
         return cls(path.read_bytes())
 
+    def derived(self, use: str) -> bytes:
+        """Another key for another use."""
+        return hmac.digest(self._key, f"derived for {use}".encode(), sha256)
+
     def sign(self, scope: str, page_token: str) -> str:
         """A cursor of a service's page token."""
         token = page_token.encode()

@@ -1,4 +1,4 @@
-"""Browser sessions and logins under way, in MongoDB: server-side, revocable, ids stored hashed."""
+"""Browser sessions in MongoDB: server-side, revocable, ids stored hashed; and logins that ended."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Any
 
 import pymongo
-from pymongo.errors import PyMongoError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from chassis.decisions import PLATFORM
 from chassis.errors import UnavailableError
@@ -23,7 +23,6 @@ from gateway.auth import Identity
 
 IDLE = timedelta(hours=8)
 ABSOLUTE = timedelta(hours=24)
-LOGIN = timedelta(minutes=10)
 CACHED = 2.0  # seconds a look-up is believed, so a revocation holds within five
 _TOUCH = timedelta(minutes=1)  # how often being used is noted
 _PATIENCE = 2.0  # seconds; the driver's own would outlast any request
@@ -46,18 +45,8 @@ class Session:
         return Identity(self.issuer, self.subject)
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
-    """A browser that was sent to an issuer and has not come back."""
-
-    issuer_key: str
-    nonce: str
-    verifier: str
-    return_to: str
-
-
 def new_secret() -> str:
-    """256 random bits for a cookie, a state, a nonce or a verifier."""
+    """256 random bits for a cookie."""
     return secrets.token_urlsafe(32)
 
 
@@ -67,7 +56,7 @@ def hashed(secret: str) -> str:
 
 
 class Sessions:
-    """The collections `sessions` and `logins`; every document ends by itself."""
+    """Collections `sessions` and `logins`, those that are over; documents end by themselves."""
 
     indexes: Sequence[Index] = (
         Index("sessions", [("end_time", 1)], "end", expire_after=0),
@@ -158,34 +147,18 @@ class Sessions:
         self._cache.clear()
         return result.deleted_count
 
-    async def begin_login(self, login: Login, state: str, browser: str) -> None:
-        """Remember what was asked of an issuer, for this browser only."""
-        row = {
-            "_id": hashed(state),
-            "community_id": PLATFORM,
-            "browser": hashed(browser),
-            "issuer_key": login.issuer_key,
-            "nonce": login.nonce,
-            "verifier": login.verifier,
-            "return_to": login.return_to,
-            "end_time": datetime.now(UTC) + LOGIN,
-        }
-        with _store():
-            await self._logins.insert_one(row)
+    async def end_login(self, id: str, end_time: datetime) -> bool:
+        """Note that an issuer has said who it is; False where it was said before.
 
-    async def end_login(self, state: str, browser: str, issuer_key: str) -> Login | None:
-        """The login of this state: once, in the browser and at the issuer it began with."""
-        asked = {
-            "_id": hashed(state),
-            "community_id": PLATFORM,
-            "browser": hashed(browser),
-            "issuer_key": issuer_key,
-        }
+        Only who can sign in gets here, so nobody else fills the collection.
+        """
+        row = {"_id": id, "community_id": PLATFORM, "end_time": end_time}
         with _store():
-            row = await self._logins.find_one_and_delete(asked)
-        if row is None or row["end_time"] <= datetime.now(UTC):
-            return None
-        return Login(row["issuer_key"], row["nonce"], row["verifier"], row["return_to"])
+            try:
+                await self._logins.insert_one(row)
+            except DuplicateKeyError:
+                return False
+        return True
 
 
 @contextmanager

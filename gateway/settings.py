@@ -20,7 +20,7 @@ class GatewaySettings(BaseSettings):
     nats_url: str = "nats://127.0.0.1:4222"
     signing_key_file: Path  # the gateway's private Ed25519 key, PEM
     trusted_keys_file: Path | None = None  # every part is told; nobody calls the gateway by RPC
-    cursor_key_file: Path  # at least 32 random bytes, the same in every replica
+    cursor_key_file: Path  # 32 random bytes or more, the same in every replica; seals logins too
     issuers_file: Path  # JSON list: key, name, issuer, client_id, client_secret, audience
     otlp_endpoint: str = ""
     trace_ratio: float = 1.0

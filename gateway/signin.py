@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from html import escape
@@ -20,12 +21,15 @@ from chassis.rpc_status import reason_of
 from gateway.actors import Actors, to_actor
 from gateway.auth import Identity, TokenVerifier
 from gateway.issuers import Issuer, Issuers, IssuerUnusableError
-from gateway.sessions import ABSOLUTE, LOGIN, Login, Sessions, new_secret
+from gateway.logins import LIFETIME, Login, Logins
+from gateway.sessions import ABSOLUTE, Sessions, new_secret
 from gateway.web import PAGE_POLICY, Site, cookie, own_path
 
 HOME = "/graphql"
 _SCOPES = "openid profile email"
 _MAX_PARAMETER = 2048
+_SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
+_OVER = "This sign-in began in another browser, was finished already, or took too long."
 Handler = Callable[[Request], Awaitable[Response]]
 _log = logging.getLogger(__name__)
 
@@ -60,16 +64,18 @@ class SignIn:
         verifier: TokenVerifier,
         actors: Actors,
         sessions: Sessions,
+        logins: Logins,
     ) -> None:
         self._site = site
         self._issuers = issuers
         self._verifier = verifier
         self._actors = actors
         self._sessions = sessions
+        self._logins = logins
         self.routes = [
             Route("/signin", self.choose, methods=["GET"]),
-            Route("/signin/{key}", _page_of(self.begin), methods=["GET"]),
-            Route("/signin/{key}/callback", _page_of(self.finish), methods=["GET"]),
+            Route("/signin/{key}", self.begin, methods=["GET"]),
+            Route("/signin/{key}/callback", self.finish, methods=["GET"]),
             Route("/signout", self.ask_sign_out, methods=["GET"]),
             Route("/signout", _page_of(self.sign_out), methods=["POST"]),
         ]
@@ -99,28 +105,24 @@ class SignIn:
             provider = await self._issuers.provider(issuer)
         except DomainError:
             return _refusal(f"{issuer.name} does not answer right now. Try again soon.", 503)
-        state, nonce, verifier = new_secret(), new_secret(), new_secret()
-        browser = cookie(request, self._site.login_cookie) or new_secret()
+        browser = cookie(request, self._site.login_cookie)
+        if not _SECRET.fullmatch(browser):
+            browser = new_secret()
         return_to = own_path(request.query_params.get("return_to", ""), HOME)
-        await self._sessions.begin_login(
-            Login(issuer.key, nonce, verifier, return_to), state, browser
-        )
+        login, state = self._logins.begin(issuer.key, browser, return_to)
         asked = {
             "response_type": "code",
             "client_id": issuer.client_id,
             "redirect_uri": self._redirect_uri(issuer),
             "scope": _SCOPES,
             "state": state,
-            "nonce": nonce,
-            "code_challenge": _challenge(verifier),
+            "nonce": login.nonce,
+            "code_challenge": _challenge(login.verifier),
             "code_challenge_method": "S256",
         }
         joint = "&" if "?" in provider.authorization_endpoint else "?"
-        response = RedirectResponse(
-            f"{provider.authorization_endpoint}{joint}{urlencode(asked)}", 303
-        )
-        seconds = int(LOGIN.total_seconds())
-        self._site.set_cookie(response, self._site.login_cookie, browser, seconds)
+        response = _redirect(f"{provider.authorization_endpoint}{joint}{urlencode(asked)}")
+        self._site.set_cookie(response, self._site.login_cookie, browser, int(LIFETIME))
         return response
 
     async def finish(self, request: Request) -> Response:
@@ -129,37 +131,51 @@ class SignIn:
         if issuer is None:
             return _refusal("There is no such company here.", 404)
         try:
-            login = await self._login(request, issuer)
-            identity = await self._exchange(request, issuer, login)
-            said = await self._actors.sign_in(identity)
+            login = self._login(request, issuer)
         except _RefusedError as refused:
             return _refusal(str(refused), refused.status)
+        try:
+            await self._check_answer(request, issuer)
+            identity = await self._exchange(request, issuer, login)
+            if not await self._sessions.end_login(login.id, login.end_time):
+                raise _RefusedError(_OVER)
+            said = await self._actors.sign_in(identity)
+            response = await self._begin_session(request, to_actor(said).person_id, identity, login)
+        except _RefusedError as refused:
+            response = _refusal(str(refused), refused.status)
         except DomainError as error:
-            return self._refused(issuer, error)
-        if old := cookie(request, self._site.session_cookie):
-            await self._sessions.revoke(old)
-        secret = await self._sessions.create(to_actor(said).person_id, identity)
-        response = RedirectResponse(login.return_to, 303)
-        seconds = int(ABSOLUTE.total_seconds())
-        self._site.set_cookie(response, self._site.session_cookie, secret, seconds)
+            response = self._refused(issuer, error)
+        # whatever was answered: the next answer needs a new login
         self._site.clear_cookie(response, self._site.login_cookie)
         return response
 
-    async def _login(self, request: Request, issuer: Issuer) -> Login:
-        """The login that the callback ends: of this browser and this issuer, once."""
+    async def _begin_session(
+        self, request: Request, person_id: str, identity: Identity, login: Login
+    ) -> Response:
+        """A new one always: what the browser held before is over."""
+        if old := cookie(request, self._site.session_cookie):
+            await self._sessions.revoke(old)
+        secret = await self._sessions.create(person_id, identity)
+        response = _redirect(login.return_to)
+        seconds = int(ABSOLUTE.total_seconds())
+        self._site.set_cookie(response, self._site.session_cookie, secret, seconds)
+        return response
+
+    def _login(self, request: Request, issuer: Issuer) -> Login:
+        """The login that the callback ends: of this browser and this issuer."""
         query = request.query_params
         for name in ("state", "iss", "code", "error"):
             if len(query.getlist(name)) > 1 or len(query.get(name, "")) > _MAX_PARAMETER:
                 raise _RefusedError("The answer of your company could not be read.")
         browser = cookie(request, self._site.login_cookie)
-        state = query.get("state", "")
-        login = None
-        if browser and state:
-            login = await self._sessions.end_login(state, browser, issuer.key)
-        if login is None:
-            raise _RefusedError(
-                "This sign-in began in another browser, was finished already, or took too long."
-            )
+        login = self._logins.open(query.get("state", ""), issuer.key, browser)
+        if not browser or login is None:
+            raise _RefusedError(_OVER)
+        return login
+
+    async def _check_answer(self, request: Request, issuer: Issuer) -> None:
+        """That the code is of the issuer that was asked (RFC 9207)."""
+        query = request.query_params
         provider = await self._issuers.provider(issuer)
         if query.get("iss", issuer.issuer) != issuer.issuer or (
             provider.says_issuer and "iss" not in query
@@ -167,7 +183,6 @@ class SignIn:
             raise _RefusedError("The answer came from another company than the one you chose.")
         if "error" in query or not query.get("code"):
             raise _RefusedError(f"{issuer.name} did not sign you in.")
-        return login
 
     async def _exchange(self, request: Request, issuer: Issuer, login: Login) -> Identity:
         """The code for an id token, which says who it is."""
@@ -217,7 +232,7 @@ class SignIn:
             return _refusal("This did not come from one of our pages.", 403)
         if secret := cookie(request, self._site.session_cookie):
             await self._sessions.revoke(secret)
-        response = RedirectResponse("/signin", 303)
+        response = _redirect("/signin")
         self._site.clear_cookie(response, self._site.session_cookie)
         return response
 
@@ -238,6 +253,10 @@ class SignIn:
 def _challenge(verifier: str) -> str:
     digest = sha256(verifier.encode()).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def _redirect(where: str) -> Response:
+    return RedirectResponse(where, 303, {"cache-control": "no-store"})
 
 
 def _refusal(why: str, status: int) -> Response:

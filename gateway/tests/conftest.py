@@ -28,6 +28,7 @@ from gateway.context import Services
 from gateway.cursors import CursorKey
 from gateway.endpoint import Parts
 from gateway.issuers import Issuer, Issuers
+from gateway.logins import Logins
 from gateway.operations import Operations
 from gateway.schema import schema
 from gateway.sessions import Sessions
@@ -235,7 +236,8 @@ async def house(
         sessions=sessions,
         cursor_key=CursorKey(b"k" * 32),
     )
-    signin = SignIn(site, issuers, verifier, actors, sessions)
+    logins = Logins(parts.cursor_key.derived("logins"))
+    signin = SignIn(site, issuers, verifier, actors, sessions, logins)
     gateway = Gateway(parts, signin, channels.channel("directory"))
     transport = httpx2.ASGITransport(app=gateway)
     async with httpx2.AsyncClient(transport=transport, base_url=site.public_url) as http:
