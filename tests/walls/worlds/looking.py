@@ -62,7 +62,7 @@ class Look:
             reason = rpc_status.reason_of(refusal)
             self._same("who one is", reason, "" if self._person.active else "PERSON_DEACTIVATED")
             return
-        self._same("who one is", self._person.active, True)
+        self._same("who one is", "", "" if self._person.active else "PERSON_DEACTIVATED")
         held = {c.id for c in self._model.communities if c.membership(self._person)}
         self._same("communities one is in", set(self._actor.memberships), held)
         listed = await self._list("directory", "ListCommunities", "communities")

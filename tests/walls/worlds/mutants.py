@@ -1,0 +1,105 @@
+"""Leaks as people make them, put into the house by the test: the same worlds must find each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+
+from chassis.errors import NotFoundError
+from chassis.pagination import Paging
+from guildhall.directory.v1 import directory_pb2
+from services.directory.servicer import DirectoryServicer
+from services.forum.domain.replies import Reply
+from services.forum.domain.topics import Topic, TopicNotFoundError
+from services.forum.repository import ForumRepository
+from services.forum.servicer import ForumServicer
+from tests.walls.worlds.house import House
+
+
+class _Keyless(ForumRepository):
+    """Asks for the space's key and forgets the topic's own."""
+
+    async def find_topics(
+        self, community_id: str, ids: Iterable[str], keyring: Collection[str] | None
+    ) -> list[Topic]:
+        topics = await super().find_topics(community_id, ids, None)
+        if keyring is None:
+            return topics
+        spaces = await self.find_spaces(community_id, {one.space_id for one in topics}, keyring)
+        return [topic for topic in topics if topic.space_id in {space.id for space in spaces}]
+
+
+class _CountsAll(ForumRepository):
+    """Counts the replies that are stored, whoever may read them."""
+
+    async def find_topics(
+        self, community_id: str, ids: Iterable[str], keyring: Collection[str] | None
+    ) -> list[Topic]:
+        topics = await super().find_topics(community_id, ids, keyring)
+        replies = self._database.replies
+        return [
+            replace(one, reply_count=await replies.count_documents({"topic_id": one.id}))
+            for one in topics
+        ]
+
+
+class _PagesAll(ForumRepository):
+    """A page of replies without their own wall."""
+
+    async def list_replies(
+        self, topic: Topic, keyring: Sequence[str] | None, paging: Paging
+    ) -> list[Reply]:
+        return await super().list_replies(topic, None, paging)
+
+
+class TopicHiddenError(NotFoundError):
+    """An error that tells what is there."""
+
+
+class _TellsWhy(ForumRepository):
+    """Refuses what is hidden in other words than what is missing."""
+
+    async def get_topic(
+        self, community_id: str, topic_id: str, keyring: Collection[str] | None
+    ) -> Topic:
+        try:
+            return await super().get_topic(community_id, topic_id, keyring)
+        except TopicNotFoundError:
+            if await super().find_topics(community_id, [topic_id], None):
+                raise TopicHiddenError(field="topic_id") from None
+            raise
+
+
+def _forum_with(repository: type[ForumRepository]) -> Callable[[House], None]:
+    def plant(house: House) -> None:
+        use_cases = house.servicers["forum"]._use_cases
+        mutant = repository(house.databases["forum"])
+        house.servicers["forum"] = ForumServicer(use_cases, mutant)
+
+    return plant
+
+
+class _Remembers(DirectoryServicer):
+    """Whoever was resolved once is for ever who they were."""
+
+    async def ResolveActor(
+        self, request: directory_pb2.ResolveActorRequest, context: object
+    ) -> directory_pb2.ResolveActorResponse:
+        kept: dict[str, directory_pb2.ResolveActorResponse] = self.__dict__.setdefault("kept", {})
+        if request.subject not in kept or not kept[request.subject].actor.memberships:
+            kept[request.subject] = await super().ResolveActor(request, context)  # type: ignore[arg-type]
+        return kept[request.subject]
+
+
+def _remembering(house: House) -> None:
+    original = house.servicers["directory"]
+    house.servicers["directory"] = _Remembers(original._use_cases, original._repository)
+
+
+MUTANTS: dict[str, Callable[[House], None]] = {
+    "a key is forgotten": _forum_with(_Keyless),
+    "a count has no wall": _forum_with(_CountsAll),
+    "a page has no wall": _forum_with(_PagesAll),
+    "an error tells": _forum_with(_TellsWhy),
+    "a revocation is not heard": _remembering,
+}
