@@ -36,7 +36,7 @@ class TokenSigner:
         self.part = part
         self._key = key
         self._kid = key.thumbprint()
-        # audience and actor's id -> until when it is handed out, token, the actor that id is of
+        # audience and actor's id -> when it was signed, token, the actor that id is of
         self._memo: dict[tuple[str, int], tuple[float, str, Actor | None]] = {}
 
     @classmethod
@@ -49,12 +49,13 @@ class TokenSigner:
         key = (audience, id(actor))
         now = time.time()
         memo = self._memo.get(key)
-        if memo is not None and memo[0] > now and memo[2] is actor:
+        # One signed after now is of a clock that was set back: nobody would believe it.
+        if memo is not None and memo[0] <= now < memo[0] + LIFETIME / 2 and memo[2] is actor:
             return memo[1]
         token = self._sign(audience, actor, int(now))
         if len(self._memo) >= _MEMO_SIZE:
             self._memo.clear()
-        self._memo[key] = (now + LIFETIME / 2, token, actor)
+        self._memo[key] = (now, token, actor)
         return token
 
     def _sign(self, audience: str, actor: Actor | None, now: int) -> str:
@@ -81,7 +82,7 @@ class TokenVerifier:
     def __init__(self, audience: str, keys: Mapping[str, OKPKey]) -> None:
         self._audience = audience
         self._keys = {key.thumbprint(): (part, key) for part, key in keys.items()}
-        self._memo: dict[str, tuple[float, Actor]] = {}
+        self._memo: dict[str, tuple[float, float, Actor]] = {}  # from, until, who
 
     @classmethod
     def from_file(cls, audience: str, path: Path) -> TokenVerifier:
@@ -94,8 +95,8 @@ class TokenVerifier:
         now = time.time()
         memo = self._memo.get(token)
         if memo is not None:
-            if memo[0] > now:
-                return memo[1]
+            if memo[0] <= now < memo[1]:
+                return memo[2]
             del self._memo[token]
         try:
             actor, until = self._verify(token, now)
@@ -103,7 +104,8 @@ class TokenVerifier:
             raise UnauthenticatedError from None
         if len(self._memo) >= _MEMO_SIZE:
             self._memo.clear()
-        self._memo[token] = (until, actor)
+        # No longer than the token lives, though the clock be set back.
+        self._memo[token] = (now - LEEWAY, until, actor)
         return actor
 
     def _verify(self, token: str, now: float) -> tuple[Actor, float]:

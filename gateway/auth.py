@@ -54,14 +54,14 @@ class TokenVerifier:
 
     def __init__(self, issuers: Issuers) -> None:
         self._issuers = issuers
-        self._memo: dict[bytes, tuple[float, Identity]] = {}
+        self._memo: dict[bytes, tuple[float, float, Identity]] = {}  # from, until, who
 
     async def access_token(self, token: str) -> Identity:
         """Who a bearer token is of. Refuses with UNAUTHENTICATED, UNAVAILABLE."""
         digest = sha256(token.encode("utf-8", "replace")).digest()
         memo = self._memo.get(digest)
-        if memo is not None and memo[0] > time.time():
-            return memo[1]
+        if memo is not None and memo[0] <= time.time() < memo[1]:
+            return memo[2]
         claims = await self._claims(token, _ACCESS_TYPES)
         issuer = self._issuers.by_issuer(claims["iss"])
         if issuer is None or issuer.audience not in _audience(claims):
@@ -69,7 +69,8 @@ class TokenVerifier:
         identity = _identity(claims)
         if len(self._memo) >= _MEMO_SIZE:
             self._memo.clear()
-        self._memo[digest] = (min(claims["exp"], time.time() + _MEMO_SECONDS), identity)
+        now = time.time()  # if the clock is set back, what it said before counts no more
+        self._memo[digest] = (now - LEEWAY, min(claims["exp"], now + _MEMO_SECONDS), identity)
         return identity
 
     async def id_token(self, token: str, issuer: Issuer, nonce: str) -> Identity:

@@ -83,3 +83,17 @@ def test_token_dies_although_it_was_believed_before(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(time, "time", lambda: later)
     with pytest.raises(UnauthenticatedError):
         verifier.actor(good)
+
+
+def test_clock_that_was_wrong_for_a_while_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An hour ahead and back: what was signed or believed meanwhile counts no more."""
+    now = time.time()
+    signer, verifier = TokenSigner("gateway", GATEWAY), TokenVerifier("forum", {"gateway": GATEWAY})
+    monkeypatch.setattr(time, "time", lambda: now + 3600)
+    ahead = signer.token("forum", PERSON)
+    assert verifier.actor(ahead) == PERSON  # whose clock is as wrong
+    monkeypatch.setattr(time, "time", lambda: now)
+    with pytest.raises(UnauthenticatedError):
+        verifier.actor(ahead)
+    assert signer.token("forum", PERSON) != ahead
+    assert verifier.actor(signer.token("forum", PERSON)) == PERSON
