@@ -1,0 +1,146 @@
+"""A whole system under measurement: its programs by name, its people, its bus at rest."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bench.asking import Line
+from bench.measuring import Programs
+from chassis.rpc_client import Channels
+from chassis.tokens import TokenSigner
+from devstack.console import Silence
+from devstack.parts import (
+    GATEWAY,
+    GATEWAY_METRICS,
+    NATS_MONITOR,
+    OPENID,
+    SERVICES,
+    free_base_port,
+)
+from devstack.programs import Program
+from devstack.stack import Stack
+from devstack.token import access_token
+
+STILL = 0.7  # seconds without a new event until nothing more is coming
+
+
+class Running(Stack):
+    """A stack whose parts can be asked to sample themselves."""
+
+    def __init__(self, data: Path) -> None:
+        kind = os.environ.get("GUILDHALL_SEARCH_ENGINE") or "auto"
+        # Issuers and people's identities hold the port, so a folder keeps the one it had.
+        data.mkdir(parents=True, exist_ok=True)
+        kept = data / "port"
+        base = int(kept.read_text()) if kept.exists() else free_base_port()
+        kept.write_text(str(base))
+        super().__init__(base, data, Silence(), search_kind=kind)
+
+    def _python(self, name: str, port: int, module: str, environment: dict[str, str]) -> Program:
+        program = super()._python(name, port, module, environment)
+        if program.process is not None and name != "openid":
+            file = str(self._samples(name))
+            command = [sys.executable, "-m", "bench.profiled", file, module]
+            program.process = replace(program.process, command=command)
+        return program
+
+    def _samples(self, name: str) -> Path:
+        return self.place.data / f"samples-{name}.json"
+
+    @property
+    def watched(self) -> Programs:
+        """All that serves requests, engines included; not the OpenID providers."""
+        return Programs(
+            {
+                one.name: one.process.pid
+                for one in self.programs
+                if one.process and one.process.pid and one.name != "openid"
+            }
+        )
+
+    def sample(self, *names: str) -> None:
+        """Begin to sample these."""
+        for name in names:
+            self._samples(name).unlink(missing_ok=True)
+            os.kill(self.watched.pids[name], signal.SIGUSR1)
+
+    async def sampled(self, name: str) -> dict[str, list[tuple[str, int]]]:
+        """End it; what was seen."""
+        os.kill(self.watched.pids[name], signal.SIGUSR2)
+        while not self._samples(name).exists():
+            await asyncio.sleep(0.02)
+        seen: dict[str, list[tuple[str, int]]] = json.loads(self._samples(name).read_text())
+        return seen
+
+    def lines(self, email: str, count: int) -> list[Line]:
+        """Connections to the gateway as one of the demo's people."""
+        token = access_token(email, self.place.url(OPENID))
+        return [Line(self.place.port(GATEWAY), token) for _ in range(count)]
+
+    def channels(self) -> Channels:
+        """RPCs as the gateway makes them."""
+        signer = TokenSigner.from_file("gateway", self.place.keys / "gateway.pem")
+        addresses = {one.name: self.place.address(one.port) for one in SERVICES}
+        return Channels(signer, addresses.__getitem__, for_people=True, call_timeout=30)
+
+    def rpcs(self) -> dict[str, int]:
+        """How many RPCs each service has answered, health checks left out."""
+        return {one.name: _rpcs(self.place.url(one.metrics_port)) for one in SERVICES}
+
+    async def at_rest(self) -> None:
+        """Until all that was said is heard, and nothing more is said."""
+        last, since = -1, time.monotonic()
+        while True:
+            said, unheard = await asyncio.to_thread(self._bus)
+            if unheard or said != last:
+                last, since = said, time.monotonic()
+            elif time.monotonic() - since > STILL:
+                return
+            await asyncio.sleep(0.1)
+
+    def _bus(self) -> tuple[int, int]:
+        url = f"{self.place.url(NATS_MONITOR)}/jsz?consumers=true"
+        said = unheard = 0
+        for account in _json(url)["account_details"]:
+            for stream in account.get("stream_detail", ()):
+                said += stream["state"]["last_seq"]
+                for one in stream.get("consumer_detail") or ():
+                    unheard += one["num_pending"] + one["num_ack_pending"]
+        return said, unheard
+
+    @property
+    def gateway_metrics(self) -> str:
+        """Where the gateway tells its metrics."""
+        return self.place.url(GATEWAY_METRICS)
+
+
+def _json(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own stack's
+        return json.load(answer)
+
+
+def _rpcs(url: str) -> int:
+    with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:  # noqa: S310
+        text = answer.read().decode()
+    return int(
+        sum(
+            float(line.rpartition(" ")[2])
+            for line in text.splitlines()
+            if line.startswith("guildhall_rpc_seconds_count")
+        )
+    )
+
+
+def difference(before: Mapping[str, int], after: Mapping[str, int]) -> int:
+    """What came to it between."""
+    return sum(after.values()) - sum(before.values())
