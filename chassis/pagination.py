@@ -15,7 +15,7 @@ from chassis.errors import FieldInvalidError, PageTokenInvalidError
 
 DEFAULT_PAGE_SIZE = 20
 MAX_PAGE_SIZE = 100
-_MAX_TOKEN = 2048
+_MAX_TOKEN = 4096  # a name of 80 letters, each folded to 18, and two ids
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONG = 1 << 63  # a store's numbers are below
 

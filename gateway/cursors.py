@@ -14,7 +14,7 @@ from gateway.errors import BadUserInputError
 
 _PART = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 _MAC_BYTES = 16
-_MAX_CURSOR = 4096
+_MAX_CURSOR = 5632  # the longest page token, signed
 _MIN_KEY_BYTES = 32
 
 
