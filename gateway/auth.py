@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 import time
 import warnings
 from collections.abc import Mapping
@@ -182,7 +181,7 @@ def _check_subject(claims: Mapping[str, Any]) -> None:
 
 def _number(claims: Mapping[str, Any], name: str) -> float:
     value: Any = claims.get(name)
-    if type(value) not in (int, float) or not math.isfinite(value) or abs(value) > 1e12:
+    if type(value) not in (int, float) or not abs(value) <= 1e12:  # so that NaN is none either
         raise ValueError
     return float(value)
 
@@ -214,4 +213,6 @@ def _identity(claims: Mapping[str, Any]) -> Identity:
 
 def _display(claims: Mapping[str, Any], name: str) -> str:
     value = claims.get(name)
-    return value[:200] if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    return value[:200].encode("utf-8", "replace").decode()  # JSON may hold half a letter
