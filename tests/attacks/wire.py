@@ -17,6 +17,7 @@ from devstack.parts import CHECKOUT, OFFSETS, Place
 PATIENCE = 10.0  # seconds: by then everything is answered, or its connection closed
 ROUNDS = 3  # a cost is the least of so many: the machine is shared
 MAX_CPU = 0.05  # seconds of the gateway's, for whatever is sent
+QUERY = b'{"query":"{ viewer { isOperator } }"}'
 _INSIDE = re.compile(
     r"traceback|file \"|line \d+, in|\.py\b|site-packages|python|uvicorn|uvloop|starlette|asyncio|"
     r"httptools|llhttp|\bh11\b|graphql-core|strawberry|orjson|pymongo|mongod|\bnats\b|grpc|protobuf|"
@@ -57,6 +58,17 @@ class Attack:
     pause: float = 0  # seconds between the pieces
     ends: bool = False  # the sending half is closed after them
     count: int = 1  # of the answers there may be
+
+
+def head(*lines: str, method: str = "POST", path: str = "/graphql") -> bytes:
+    """A request line and headers."""
+    first = f"{method} {path} HTTP/1.1"
+    return "\r\n".join((first, "Host: guildhall.example", *lines, "", "")).encode("latin-1")
+
+
+def request(body: bytes = QUERY, *lines: str) -> bytes:
+    """An operation as it should be sent."""
+    return head("Content-Type: application/json", f"Content-Length: {len(body)}", *lines) + body
 
 
 async def send(place: Place, attack: Attack) -> Exchange:
@@ -144,6 +156,14 @@ def assert_refused(place: Place, exchange: Exchange, *, none: bool = False) -> N
     assert exchange.answers or none, "closed without an answer"
     for answer in exchange.answers:
         assert 400 <= answer.status < 500, (answer.status, answer.body[:300])
+    assert leaks(place, exchange.raw) == []
+
+
+async def assert_serves(place: Place) -> None:
+    """The next request, on a connection of its own, is answered."""
+    exchange = await send(place, Attack([request()]))
+    assert exchange.statuses == [200]
+    assert exchange.answers[0].body.startswith(b'{"data":{"viewer":null}')
     assert leaks(place, exchange.raw) == []
 
 
