@@ -7,7 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
+from google.protobuf.descriptor import (
+    Descriptor,
+    FieldDescriptor,
+    MethodDescriptor,
+    ServiceDescriptor,
+)
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc import StatusCode, aio
@@ -167,6 +172,24 @@ class Damage:
     database: Database
     _channel: aio.Channel | None = None
 
+    async def bombard(
+        self,
+        data: st.DataObject,
+        service: ServiceDescriptor,
+        requests: Requests,
+        actors: Sequence[Actor],
+        times: int = 10,
+    ) -> None:
+        """So many requests of any of its RPCs, by any of these."""
+        try:
+            for _ in range(times):
+                method = data.draw(st.sampled_from([*service.methods]))
+                sent = data.draw(requests.of(method).flatmap(wire))
+                await self.send(method, sent, data.draw(st.sampled_from(list(actors))))
+        finally:
+            if self._channel is not None:
+                await self._channel.close()
+
     async def send(self, method: MethodDescriptor, data: bytes, actor: Actor) -> str:
         """ "" for an answer, else the reason of a refusal; AssertionError for anything else.
 
@@ -198,8 +221,3 @@ class Damage:
     async def _written(self) -> tuple[int, int]:
         commands = await self.database["commands"].count_documents({})
         return commands, await self.database["outbox"].count_documents({})
-
-    async def close(self) -> None:
-        """Hang up."""
-        if self._channel is not None:
-            await self._channel.close()

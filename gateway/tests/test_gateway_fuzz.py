@@ -262,7 +262,7 @@ def values(draw: st.DrawFn, type_: Any) -> str:
     if isinstance(type_, GraphQLList):
         return "[" + " ".join(draw(st.lists(values(type_.of_type), max_size=2))) + "]"
     if isinstance(type_, GraphQLEnumType):
-        return draw(st.sampled_from(sorted(type_.values)))
+        return draw(st.sampled_from(sorted(type_.values)))  # type: ignore[no-any-return]
     if isinstance(type_, GraphQLInputObjectType):
         given_ = [
             f"{name}: {draw(values(field.type))}"
@@ -360,11 +360,10 @@ def flat(document: DocumentNode) -> SelectionSetNode:
                     )
                 )
                 continue
-            if selection.selection_set is not None:
-                below = expanded(selection.selection_set)
-                kwargs = {key: getattr(selection, key) for key in selection.keys if key != "loc"}
-                selection = type(selection)(**{**kwargs, "selection_set": below})
-            made.append(selection)
+            kwargs = {key: getattr(selection, key) for key in selection.keys if key != "loc"}
+            if kwargs["selection_set"] is not None:
+                kwargs["selection_set"] = expanded(kwargs["selection_set"])
+            made.append(type(selection)(**kwargs))
         return SelectionSetNode(selections=tuple(made))
 
     (operation,) = (n for n in document.definitions if isinstance(n, OperationDefinitionNode))
