@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from chassis import runtime
 from chassis.domain_events import Subscription
 from guildhall.forum.v1 import domain_events_pb2 as said
@@ -15,7 +17,9 @@ async def main() -> None:
     settings = ChaosSettings()
     mutants.put_in(settings)
     async with runtime.start(CONSUMER, settings, ConsumerRepository) as process:
-        process.subscribe(Subscription(PRODUCER, {said.TopicEdited: hear}))
+        process.subscribe(
+            Subscription(PRODUCER, {said.TopicEdited: partial(hear, asking=settings.asking)})
+        )
         await process.run()
 
 

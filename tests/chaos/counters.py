@@ -21,7 +21,6 @@ from guildhall.forum.v1 import forum_pb2
 COMMUNITY = "c1"
 PRODUCER, CONSUMER = "producer", "consumer"
 STROKES, LEDGER = "strokes", "ledger"
-ASKING = 0.005  # seconds: a handler that asks another part, so that kills find one at work
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +97,9 @@ def strike(
     )
 
 
-async def hear(event: DomainEvent[Any]) -> Iterable[Consequence]:
+async def hear(event: DomainEvent[Any], *, asking: float) -> Iterable[Consequence]:
     """Note it on the standing, and in a ledger that nothing keeps unique."""
-    await asyncio.sleep(ASKING)
+    await asyncio.sleep(asking)  # kills shall find one at work
 
     def decide(seen: Seen[Standing]) -> Decision[Standing, said.TopicEdited]:
         state = seen.state or Standing()

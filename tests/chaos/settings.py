@@ -15,4 +15,5 @@ class ChaosSettings(ServiceSettings):
     producer_address: str = ""
     mutant: str = ""  # the name of one of tests.chaos.mutants
     reconciling: bool = True
+    asking: float = 0.005  # seconds a handler takes, as if it asked another part
     ack_wait: float = 6.0  # seconds; 30 in production, and the trial would wait as long

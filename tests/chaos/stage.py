@@ -30,7 +30,13 @@ class Stage:
     """The engines, two replicas of each part; all in one folder."""
 
     def __init__(
-        self, folder: Path, engines: Engines, *, mutant: str = "", reconciling: bool = True
+        self,
+        folder: Path,
+        engines: Engines,
+        *,
+        mutant: str = "",
+        reconciling: bool = True,
+        asking: float = 0.005,
     ) -> None:
         self.folder = folder
         self.keys = folder / "keys"
@@ -48,6 +54,7 @@ class Stage:
             "CHAOS_LEASE_OBSERVATION": "1.0",
             "CHAOS_MUTANT": mutant,
             "CHAOS_RECONCILING": str(reconciling),
+            "CHAOS_ASKING": str(asking),
         }
         self._parts = dict(self._replicas())
         self._since: dict[str, float] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from random import Random
 
 from pymongo.errors import PyMongoError
 
+from chassis import outbox
 from chassis.messaging import Bus
 from chassis.mongo import Database, connect
 from chassis.mongo import database as open_database
@@ -40,6 +42,7 @@ class Plan:
     seed: str
     mutant: str = ""
     reconciling: bool = True
+    asking: float = 0.005  # seconds a handler takes: the longer, the more kills find one at work
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Report:
     kills: dict[str, int]
     ended_by_themselves: dict[str, int]
     attempts: int
+    refusals: dict[str, int]
     slowest: float
     seconds: float
     quiet_after: float
@@ -72,7 +76,13 @@ async def run(plan: Plan, folder: Path, say: Callable[[str], None]) -> Report:
     logging.getLogger("chassis").setLevel(logging.CRITICAL)  # of our own connection to the bus
     random = Random(f"{plan.seed}:{plan.name}")  # noqa: S311 - to be repeated, not to be secret
     engines = one_of_each(folder)
-    stage = Stage(folder, engines, mutant=plan.mutant, reconciling=plan.reconciling)
+    stage = Stage(
+        folder,
+        engines,
+        mutant=plan.mutant,
+        reconciling=plan.reconciling,
+        asking=plan.asking,
+    )
     client = connect(engines.mongo_uri, app="trial")
     bus = Bus(engines.nats_url, name="trial")
     clients = Clients(stage.addresses, stage.keys / "gateway.pem", Random(random.random()))  # noqa: S311
@@ -120,12 +130,12 @@ class _Trial:
 
     async def _round(self, kind: str, some: Sequence[Order]) -> None:
         """Give orders, and strike while they are carried out and their events are heard."""
-        acknowledged, heard = len(self.clients.acknowledged), await self._heard()
+        acknowledged = len(self.clients.acknowledged)
         part_of_it = acknowledged + int(len(some) * self.random.uniform(0.2, 0.8))
         self.clients.issue(some)
         await _until(lambda: self._answered(part_of_it))
         if kind in (CONSUMER, "mongod"):
-            await _until(lambda: self._goes_on(heard))
+            await _until(self._hears)
         away = self.random.uniform(0, LONGEST_AWAY)
         if kind in (PRODUCER, CONSUMER):
             await self.stage.kill_part(kind, away)
@@ -139,14 +149,13 @@ class _Trial:
     async def _answered(self, number: int) -> bool:
         return len(self.clients.acknowledged) >= number
 
-    async def _goes_on(self, heard: int) -> bool:
-        return await self._heard() > heard
-
-    async def _heard(self) -> int:
+    async def _hears(self) -> bool:
+        """Some of what is on the bus has not been heard yet: a consumer is at work."""
         try:
-            return await self.ours[LEDGER].estimated_document_count()
+            on_bus = await self.theirs[outbox.COLLECTION].count_documents({"st": outbox.PUBLISHED})
+            return await self.ours[LEDGER].count_documents({}) < on_bus
         except PyMongoError:
-            return 0
+            return False
 
     async def _until_quiet(self, ended: float) -> dict[str, int]:
         """No more kills: within `quiet` seconds nothing may wait any more; says what does."""
@@ -173,6 +182,7 @@ class _Trial:
             dict(self.stage.kills),
             dict(self.stage.ended_by_themselves),
             len(clients.asked),
+            dict(Counter(each.refusal for each in clients.asked if each.refusal)),
             clients.slowest,
             time.monotonic() - self.began,
             quiet_after,
