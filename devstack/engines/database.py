@@ -14,6 +14,9 @@ from devstack.engines.engine import Engine, log_of
 from devstack.processes import Process, ProcessError
 
 NOT_YET_INITIALIZED = 94
+# Seconds. A client that is killed in a transaction keeps its documents locked for one to one and a
+# half times as long; no command goes on for longer than five.
+TRANSACTION_LIFETIME = 6
 HINTS = (
     ("DBPathInUse", "its data folder is in use by another mongod: stop that one first"),
     ("Address already in use", "its port is in use: choose other ports with GUILDHALL_PORT"),
@@ -29,7 +32,7 @@ def mongod(data: Path, port: int, log: Path | None = None) -> Engine:
         _program(),
         *("--dbpath", str(data), "--port", str(port), "--bind_ip", "127.0.0.1"),
         *("--nounixsocket", "--replSet", "rs0"),
-        *("--setParameter", "transactionLifetimeLimitSeconds=10"),
+        *("--setParameter", f"transactionLifetimeLimitSeconds={TRANSACTION_LIFETIME}"),
         *("--wiredTigerCacheSizeGB", "0.25"),
     ]
     member = f"127.0.0.1:{port}"
