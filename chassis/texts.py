@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from chassis.errors import FieldInvalidError, ReasonRequiredError, TextInvalidError
 
-# Bidirectional overrides and isolates can make a text read as another one.
-_FORBIDDEN = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200B, 0x2060, 0xFEFF}
+MOST_MARKS = 8  # on one letter; more are no writing, and putting them in order is quadratic
+
+# Seen by nobody, and they change or hide what is read: bidirectional overrides and isolates, blanks
+# without width, operators and annotations without a look, tags (whole texts can be hidden in them).
+_FORBIDDEN = {
+    *(0x180E, 0x200B, 0x2060, 0xFEFF, 0xE0001),
+    *range(0x202A, 0x202F),
+    *range(0x2061, 0x2065),
+    *range(0x2066, 0x2070),
+    *range(0xFFF9, 0xFFFC),
+    *range(0x1BCA0, 0x1BCA4),
+    *range(0x1D173, 0x1D17B),
+    *range(0xE0020, 0xE0080),
+}
 # Control, surrogate, private use. Unassigned ones may be next year's emoji: only noncharacters.
 _FORBIDDEN_CATEGORIES = {"Cc", "Cs", "Co"}
+_UNNAMED_CATEGORIES = {"Cf", "Cn", "Zl", "Zp"}
+_FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
+_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{2}")
+# Letters that have no look of their own, and the Braille cell without dots.
+_BLANK = {0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0}
+JOINERS = "\u200c\u200d"  # seen in no script, needed in some
+# Scripts whose letters look like each other's; no word has letters of two of them.
+_ALIKE = {"LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"}
+_SAME_LETTERS = ("<wide>", "<narrow>", "<font>")  # how Unicode calls another cut of the same letter
 
 
 def check_line(text: str, field: str, *, least: int = 1, most: int) -> str:
@@ -34,6 +56,37 @@ def check_body(text: str, field: str, *, least: int = 1, most: int) -> str:
     return body
 
 
+def check_name(text: str, field: str, *, most: int) -> str:
+    """A line that says who or what it is: it holds nothing that only looks like something else.
+
+    As check_line; full-width and mathematical letters become the usual ones. Refused, beside the
+    rest, are letters of scripts that look alike in one word, characters without a look (but joiners
+    in the scripts that need them), characters Unicode does not have, and names without a letter.
+    """
+    line = check_line(text, field, most=most)
+    if line.isascii():
+        _check_named(line, field)
+        return line
+    line = unicodedata.normalize("NFC", "".join(map(_usual, line)))
+    for before, character in zip(" " + line, line, strict=False):
+        code = ord(character)
+        joins = character in JOINERS and _script(before) not in {*_ALIKE, ""}
+        hidden = code in _BLANK or unicodedata.category(character) in _UNNAMED_CATEGORIES
+        if hidden and not joins:
+            raise _forbidden(character, field)
+    _check_named(line, field)
+    for word in line.split():
+        scripts = {script for letter in word if (script := _script(letter)) in _ALIKE}
+        if len(scripts) > 1:
+            raise TextInvalidError(
+                f"{field} mixes letters of {' and '.join(map(str.title, sorted(scripts)))} in one"
+                " word",
+                field=field,
+            )
+    _check_length(line, field, 1, most)
+    return line
+
+
 def check_reason(text: str, field: str = "reason", *, most: int = 1000) -> str:
     """A reason that must be given. Refuses with REASON_REQUIRED where it is empty."""
     if not text.strip():
@@ -54,19 +107,58 @@ def check_slug(slug: str, field: str = "slug") -> str:
 def _check_characters(text: str, field: str, allowed: str) -> None:
     if text.isascii() and text.isprintable():
         return
-    for character in text:
-        if character in allowed:
-            continue
-        code = ord(character)
-        if (
-            code in _FORBIDDEN
-            or code & 0xFFFE == 0xFFFE
-            or 0xFDD0 <= code <= 0xFDEF
-            or unicodedata.category(character) in _FORBIDDEN_CATEGORIES
-        ):
-            raise TextInvalidError(
-                f"{field} holds the forbidden character U+{code:04X}", field=field
-            )
+    text = _FLAG.sub("", text)
+    letters = set(text) - set(allowed)  # even a long text has few
+    if bad := {letter for letter in letters if _is_forbidden(letter)}:
+        raise _forbidden(next(letter for letter in text if letter in bad), field)
+    marks = {letter for letter in letters if unicodedata.category(letter)[0] == "M"}
+    if marks and _longest_run(text, marks) > MOST_MARKS:
+        raise TextInvalidError(
+            f"{field} has more than {MOST_MARKS} marks on one letter", field=field
+        )
+    if marks and _SELECTORS.search(text):
+        raise TextInvalidError(f"{field} has two variation selectors in a row", field=field)
+
+
+def _is_forbidden(letter: str) -> bool:
+    code = ord(letter)
+    return (
+        code in _FORBIDDEN
+        or code & 0xFFFE == 0xFFFE
+        or 0xFDD0 <= code <= 0xFDEF
+        or unicodedata.category(letter) in _FORBIDDEN_CATEGORIES
+    )
+
+
+def _longest_run(text: str, letters: set[str]) -> int:
+    longest = run = 0
+    for letter in text:
+        run = run + 1 if letter in letters else 0
+        longest = max(longest, run)
+    return longest
+
+
+def _check_named(line: str, field: str) -> None:
+    if not any(letter.isalnum() for letter in line):
+        raise TextInvalidError(f"{field} must have a letter or a digit", field=field)
+
+
+def _usual(letter: str) -> str:
+    same = unicodedata.decomposition(letter).startswith(_SAME_LETTERS)
+    return unicodedata.normalize("NFKC", letter) if same and letter.isalnum() else letter
+
+
+def _script(letter: str) -> str:
+    """The script of a letter or mark as Unicode's names begin; empty for all else."""
+    if unicodedata.category(letter)[0] not in "LM":
+        return ""
+    return unicodedata.name(letter, "").partition(" ")[0]
+
+
+def _forbidden(character: str, field: str) -> TextInvalidError:
+    return TextInvalidError(
+        f"{field} holds the forbidden character U+{ord(character):04X}", field=field
+    )
 
 
 def _check_length(text: str, field: str, least: int, most: int) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from chassis import texts
 from chassis.errors import FieldInvalidError, TextInvalidError
 from chassis.texts import check_line
 
@@ -33,7 +34,7 @@ def fold(name: str) -> str:
 
 def check_name(text: str, field: str) -> str:
     """A person's, company's or community's name."""
-    return check_line(text, field, most=MOST_NAME)
+    return texts.check_name(text, field, most=MOST_NAME)
 
 
 def check_email(text: str, field: str) -> str:
@@ -97,17 +98,30 @@ def check_labels(texts: Sequence[str], field: str) -> tuple[str, ...]:
 
 def claimed_name(claim: str) -> str:
     """What an identity provider says the name is, made one of ours; never refused."""
-    letters = "".join(letter if _allowed(letter) else " " for letter in claim[:_ODD_CLAIM])
+    letters = "".join(map(_allowed, claim[:_ODD_CLAIM]))
     name = unicodedata.normalize("NFC", " ".join(letters.split()))[:MOST_NAME].strip()
+    for attempt in (name, name.translate(dict.fromkeys(map(ord, texts.JOINERS)))):
+        try:
+            return check_name(attempt, "display_name")
+        except TextInvalidError:
+            continue
+    return NEW_MEMBER
+
+
+def _allowed(letter: str) -> str:
+    """The letter where a name may hold it: beside a digit, which is of no script."""
+    if letter in texts.JOINERS:
+        return letter
     try:
-        return check_name(name, "display_name")
+        return texts.check_name(f"1{letter}1", "display_name", most=9)[1:-1]
     except TextInvalidError:
-        return NEW_MEMBER
+        return "" if _unseen(letter) else " "
 
 
-def _allowed(letter: str) -> bool:
+def _unseen(letter: str) -> bool:
+    """In any other line it would pass: marks of direction, soft hyphens."""
     try:
-        return bool(check_line(f"x{letter}x", "display_name", most=3))
+        return bool(check_line(f"1{letter}1", "display_name", most=9))
     except TextInvalidError:
         return False
 

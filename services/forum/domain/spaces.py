@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from chassis.errors import AlreadyExistsError, FieldInvalidError, NotFoundError
-from chassis.texts import check_body, check_line, check_slug
+from chassis.texts import check_body, check_name, check_slug
 from services.forum.domain.members import opens
 
 _MAX_NAME = 80
@@ -122,7 +122,7 @@ def check_space_slug(slug: str) -> str:
 
 def check_space_name(name: str) -> str:
     """Refuses with TEXT_INVALID."""
-    return check_line(name, "name", most=_MAX_NAME)
+    return check_name(name, "name", most=_MAX_NAME)
 
 
 def check_description(description: str) -> str:
