@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -15,11 +16,13 @@ from grpc.aio import ClientCallDetails, Metadata
 
 from chassis import rpc_status, telemetry
 from chassis.actors import current_actor
-from chassis.errors import PeerFailedError, UnavailableError
+from chassis.errors import PeerFailedError, UnauthenticatedError, UnavailableError
 from chassis.rpc_server import ACTOR_TOKEN
 from chassis.tokens import TokenSigner
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 CALL_TIMEOUT = 2.0  # seconds a call may take at most, where the caller does not say
 # The monotonic time by which the request under way must be answered.
@@ -97,7 +100,13 @@ class _Interceptor(aio.UnaryUnaryClientInterceptor):
             return await call
         except aio.AioRpcError as error:
             details = dict(error.trailing_metadata() or ()).get(rpc_status.DETAILS)
-            if (refusal := rpc_status.unpack(error.code(), details)) is not None:
+            refusal = rpc_status.unpack(error.code(), details)
+            if isinstance(refusal, UnauthenticatedError):
+                # What this part has signed is not believed: a clock or a key is wrong. Neither our
+                # caller nor the event that is being heard can do anything about it.
+                _log.warning("%s does not believe us", self._part)
+                raise UnavailableError(f"{self._part} does not believe who calls") from None
+            if refusal is not None:
                 raise refusal from None
             if error.code() in (StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED):
                 raise UnavailableError(f"{self._part} does not answer") from None
