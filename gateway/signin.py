@@ -208,7 +208,7 @@ class SignIn:
             why = f"{issuer.name} does not answer right now. Try again soon."
             raise _RefusedError(why, 503) from None
         token = answer.get("id_token")
-        if not isinstance(token, str):
+        if "error" in answer or not isinstance(token, str):
             _log.warning("issuer %s gave no id token", issuer.key)
             raise _RefusedError(f"{issuer.name} did not sign you in.")
         return await self._verifier.id_token(token, issuer, login.nonce)

@@ -14,7 +14,7 @@ PAGE_POLICY = (
     "frame-ancestors 'none'"
 )
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
-_MAX_RETURN_TO = 512
+_MAX_RETURN_TO = 512  # bytes: it travels in the state
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def own_path(text: str, default: str) -> str:
         or text.startswith("//")
         or "\\" in text
         or not text.isprintable()
-        or len(text) > _MAX_RETURN_TO
+        or len(text.encode()) > _MAX_RETURN_TO
     ):
         return default
     try:

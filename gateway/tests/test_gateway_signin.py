@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import pytest
 from joserfc import jwt
+from joserfc.jwk import Key
 from pymongo.errors import AutoReconnect
 
 from chassis.errors import UnavailableError
@@ -31,8 +32,15 @@ def query_of(response: httpx2.Response) -> dict[str, str]:
     return {k: v[0] for k, v in parse_qs(urlsplit(response.headers["location"]).query).items()}
 
 
-def id_token(house: House, nonce: str, header: dict[str, Any] | None = None, **claims: Any) -> str:
-    key = house.issuer.keys[ISSUER.issuer][0]
+def id_token(
+    house: House,
+    nonce: str,
+    header: dict[str, Any] | None = None,
+    *,
+    key: Key | None = None,
+    **claims: Any,
+) -> str:
+    key = key or house.issuer.keys[ISSUER.issuer][0]
     full = access_claims(**{"aud": ISSUER.client_id, "nonce": nonce, **claims})
     return jwt.encode({"alg": "RS256", "kid": key.kid, **(header or {})}, full, key)
 
