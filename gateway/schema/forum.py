@@ -185,7 +185,7 @@ class Topic(CommunityNode):
     create_time: DateTime = strawberry.field(description="When it was written.")
     edit_time: DateTime | None = strawberry.field(description="When it was last edited.")
     activity_time: DateTime = strawberry.field(description="Its last reply, else its creation.")
-    version: int = strawberry.field(description="For expectedVersion; replies count too.")
+    version: int = strawberry.field(description="For expectedVersion; published replies count too.")
 
     @strawberry.field(description="The global id, opaque.")
     def id(self) -> strawberry.ID:

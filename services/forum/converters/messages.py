@@ -70,7 +70,7 @@ def topic_to_proto(topic: Topic, version: int, *, for_service: bool = False) -> 
 
 
 def reply_to_proto(reply: Reply, version: int, *, for_service: bool = False) -> forum_pb2.Reply:
-    """At this version of its topic. Services get no text of what was removed."""
+    """At this version. Services get no text of what was removed."""
     gone = for_service and reply.state is ReplyState.REMOVED
     return forum_pb2.Reply(
         id=reply.id,

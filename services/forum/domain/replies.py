@@ -58,7 +58,7 @@ _EDITABLE = (ReplyState.PENDING_REVIEW, ReplyState.PUBLISHED)
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer to a topic; `version` is the topic's seq of its last change."""
+    """One answer to a topic; `version` counts its own changes."""
 
     id: str
     community_id: str
@@ -75,6 +75,10 @@ class Reply:
     submission: Submission = FIRST_SUBMISSION
     case_id: str = ""  # the moderation case that hid it
     version: int = 0
+
+    def next(self) -> Reply:
+        """The same one version later."""
+        return replace(self, version=self.version + 1)
 
     @property
     def published(self) -> bool:

@@ -136,7 +136,11 @@ class Topic:
     state_reason: str = ""
     submission: Submission = FIRST_SUBMISSION
     case_id: str = ""  # the moderation case that hid it
-    version: int = 0
+    version: int = 0  # of what all its readers see of it: its own changes and published replies
+
+    def next(self) -> Topic:
+        """The same one version later."""
+        return replace(self, version=self.version + 1)
 
     @property
     def read_keys(self) -> tuple[str, ...]:

@@ -120,7 +120,7 @@ def load_reply(document: Document) -> Reply:
         state_reason=document["state_reason"],
         submission=submission(document["submission"]),
         case_id=document["case_id"],
-        version=document["seq"],
+        version=document.get("version", document["seq"]),  # formerly the topic's
     )
 
 
@@ -138,6 +138,7 @@ def dump_reply(reply: Reply) -> Document:
         "state_reason": reply.state_reason,
         "submission": submission_document(reply.submission),
         "case_id": reply.case_id,
+        "version": reply.version,
         "read_keys": list(reply.read_keys),
     }
     if reply.edit_time is not None:

@@ -194,7 +194,7 @@ def load_topic(document: Document) -> Topic:
         state_reason=document["state_reason"],
         submission=submission(document["submission"]),
         case_id=document["case_id"],
-        version=document["seq"],
+        version=document.get("version", document["seq"]),  # formerly they were the same
     )
 
 
@@ -221,6 +221,7 @@ def dump_topic(topic: Topic) -> Document:
         "state_reason": topic.state_reason,
         "submission": submission_document(topic.submission),
         "case_id": topic.case_id,
+        "version": topic.version,
         "read_keys": list(topic.read_keys),
         "tag_keys": [_tag_key(tag, key) for tag in topic.tags for key in topic.read_keys],
     }

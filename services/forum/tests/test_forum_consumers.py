@@ -65,13 +65,25 @@ async def held(world: World) -> tuple[pb.Topic, pb.Reply, pb.Topic]:
     return topic, reply, published
 
 
+async def test_versions_tell_nothing_of_what_is_withheld(world: World) -> None:
+    topic = await world.topic(await world.space())
+    world.screen.verdict = moderation_pb2.VERDICT_HOLD
+    reply = await world.reply(topic)
+    assert reply.state == pb.REPLY_STATE_PENDING_REVIEW
+    await hear(world, CaseDecided(**on(reply, approved=False, decider_id="mod2")))
+    assert await world.see(ASKER, topic) == topic
+    world.screen.verdict = moderation_pb2.VERDICT_ALLOW
+    shown = await world.reply(topic)
+    assert (shown.version, (await world.see(ASKER, topic)).version) == (1, topic.version + 1)
+
+
 async def test_approved_posts_are_published(world: World) -> None:
     topic, reply, published = await held(world)
     for post in (topic, reply):
         await hear(world, CaseDecided(**on(post, approved=True, decider_id="mod2")))
     assert (await world.see(HELPER, topic)).state == pb.TOPIC_STATE_PUBLISHED
     (out,) = await world.replies(ASKER, published)
-    assert (out.id, out.state, out.version) == (reply.id, pb.REPLY_STATE_PUBLISHED, 3)
+    assert (out.id, out.state, out.version) == (reply.id, pb.REPLY_STATE_PUBLISHED, 2)
     assert (await world.see(ASKER, published)).reply_count == 1
     assert (await world.said())[-2:] == ["TopicPublished", "ReplyPublished"]
     assert await trail(world, topic) == [("Approve", "", "mod2", "")]

@@ -258,7 +258,7 @@ async def test_fifty_replies_at_once_from_three_replicas_are_all_counted(world: 
             await commands.close()
     seen = await world.see(ASKER, topic)
     assert (seen.reply_count, seen.version) == (50, 51)
-    assert sorted(answer.reply.version for answer in answers) == list(range(2, 52))
+    assert {answer.reply.version for answer in answers} == {1}
     listed = await world.replies(ASKER, topic, page_size=100)
     assert {reply.id for reply in listed} == {answer.reply.id for answer in answers}
     assert [reply.create_time.ToMilliseconds() for reply in listed] == sorted(
@@ -303,7 +303,7 @@ async def test_edits_at_once_on_the_same_version_leave_one(world: World) -> None
     reply = await world.reply(topic)
     results = await asyncio.gather(
         *(
-            world.act("UpdateReply", HELPER, reply, body=f"Text {n}", expected_version=3)
+            world.act("UpdateReply", HELPER, reply, body=f"Text {n}", expected_version=1)
             for n in range(6)
         ),
         return_exceptions=True,
@@ -397,7 +397,7 @@ async def test_import_keeps_what_it_gets(world: World, space: pb.Space) -> None:
     assert topic.create_time.ToJsonString() == "2014-01-11T20:26:05.383Z"
     assert topic.edit_time.ToJsonString() == "2014-03-01T00:00:00Z"
     assert topic.activity_time.ToJsonString() == "2014-01-13T20:26:05.383Z"
-    assert (topic.reply_count, topic.accepted_reply_id, topic.version) == (2, reply_id, 5)
+    assert (topic.reply_count, topic.accepted_reply_id, topic.version) == (2, reply_id, 3)
     first, second = await world.replies(HELPER, topic)
     assert (first.id, first.accepted, first.score, first.author) == (reply_id, True, -3, persona)
     assert (second.accepted, second.author.persona.display_name) == (False, "")

@@ -37,20 +37,25 @@ class Outcome:
     def decision(
         self, seen: Seen[Topic], answer: Callable[[Outcome, int], A]
     ) -> Decision[Topic, A]:
-        """As the chassis stores it; a reply that changed gets the topic's new seq at once."""
-        outcome, parts, version = self, [], seen.seq + len(self.events)
+        """As the chassis stores it; what changed gets its next version.
+
+        The topic's seq would tell its readers of replies that they cannot see.
+        """
+        outcome, parts = self, []
+        if self.topic != seen.state:
+            outcome = replace(outcome, topic=self.topic.next())
         if self.events:
             if self.reply is not None:
-                outcome = replace(self, reply=replace(self.reply, version=version))
+                outcome = replace(outcome, reply=self.reply.next())
+            former = self.former and self.former.next()
             parts = [
-                ForumRepository.reply_ref(reply.community_id, reply.id).put(
-                    replace(reply, version=version)
-                )
-                for reply in (self.reply, self.former)
+                ForumRepository.reply_ref(reply.community_id, reply.id).put(reply)
+                for reply in (outcome.reply, former)
                 if reply is not None
             ]
+        topic = outcome.topic
         return Decision(
-            self.topic, lambda version: answer(outcome, version), self.events, parts, self.writes
+            topic, lambda _: answer(outcome, topic.version), self.events, parts, self.writes
         )
 
     @property

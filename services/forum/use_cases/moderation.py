@@ -182,7 +182,7 @@ class ModerationUseCases(UseCases):
         action = type(request).__name__.removesuffix("Request")
 
         def checked(seen: Seen[Topic], topic: Topic) -> Outcome:
-            check_version(seen.seq, request.expected_version)
+            check_version(topic.version, request.expected_version)
             outcome = change(seen, topic)
             if action in _AUTHORS_OWN and member.wrote(topic.author):
                 return outcome

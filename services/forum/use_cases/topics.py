@@ -106,7 +106,7 @@ class TopicUseCases(UseCases):
         body = rendered(text.body)
 
         def change(seen: Seen[Topic], topic: Topic) -> Outcome:
-            check_version(seen.seq, request.expected_version)
+            check_version(topic.version, request.expected_version)
             check_same_text(topic, draft)
             number = topic.submission.number
             topic = topic.submit(
@@ -155,7 +155,7 @@ class TopicUseCases(UseCases):
         body = rendered(text.body)
 
         def change(seen: Seen[Topic], topic: Topic) -> Outcome:
-            check_version(seen.seq, request.expected_version)
+            check_version(topic.version, request.expected_version)
             check_same_text(topic, before)
             topic.check_editable(member)
             if (text.title, text.body, text.tags) == (topic.title, topic.body.source, topic.tags):
