@@ -139,6 +139,22 @@ class Rows:
             program.start()
             await asyncio.to_thread(program.wait_ready)
 
+    @contextlib.asynccontextmanager
+    async def told(self, name: str, **environment: str) -> AsyncIterator[None]:
+        """Started again with more in its environment, and at last once more without."""
+        process = self.program(name).process
+        assert process is not None
+        before = process.env
+        process.env = {**before, **environment}
+        try:
+            async with self.away(name):
+                pass
+            yield
+        finally:
+            process.env = before
+            async with self.away(name):
+                pass
+
     # -- people
 
     async def asker(self, email: str | None = MANAGER) -> Asker:
