@@ -1,4 +1,4 @@
-"""Actor tokens: who makes a call, signed for one audience, for sixty seconds.
+"""Actor tokens: who makes a call, signed for one audience, for three seconds.
 
 The gateway signs for people, with its key; a service signs for itself only, with its own. A
 verifier knows one public key a part, so no part can speak for another.
@@ -19,8 +19,11 @@ from joserfc.jwk import OKPKey
 from chassis.actors import Actor, Membership
 from chassis.errors import UnauthenticatedError
 
-LIFETIME = 60  # seconds
-LEEWAY = 5
+# Seconds. A token outlives what its person may do by at most these two; with the second an actor is
+# remembered at the gateway that makes the five that a revocation takes (docs/adr/0008).
+LIFETIME = 3
+LEEWAY = 1  # between two machines' clocks
+HANDED_OUT = 0.5  # then there is time left for the longest call
 GATEWAY = "gateway"
 _TYPE = "actor+jwt"
 _ALGORITHM = "Ed25519"
@@ -30,7 +33,7 @@ _HEADER_NAMES = {"alg", "typ", "kid"}
 
 
 class TokenSigner:
-    """Signs for one part; a token is handed out for half its life, as signing is dear."""
+    """Signs for one part; a token is handed out again for a moment, as signing is dear."""
 
     def __init__(self, part: str, key: OKPKey) -> None:
         self.part = part
@@ -50,7 +53,7 @@ class TokenSigner:
         now = time.time()
         memo = self._memo.get(key)
         # One signed after now is of a clock that was set back: nobody would believe it.
-        if memo is not None and memo[0] <= now < memo[0] + LIFETIME / 2 and memo[2] is actor:
+        if memo is not None and memo[0] <= now < memo[0] + HANDED_OUT and memo[2] is actor:
             return memo[1]
         token = self._sign(audience, actor, int(now))
         if len(self._memo) >= _MEMO_SIZE:

@@ -24,7 +24,9 @@ from guildhall.directory.v1 import directory_pb2
 if TYPE_CHECKING:
     from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
 
-LIFETIME = 30.0  # seconds an actor is remembered at most
+# Seconds an actor is remembered at most, from when the directory was asked: what bounds a
+# revocation of which nothing is heard, though the bus is there (docs/adr/0008).
+LIFETIME = 1.0
 HEARTBEAT = 0.25  # seconds between heartbeats
 SILENCE = 1.0  # seconds without one until nothing is believed
 QUARANTINE = 2.0  # seconds after a silence until anything is believed: producers reconnect too
@@ -122,7 +124,7 @@ class Actors:
     async def _ask(
         self, key: tuple[str, str], identity: Identity, epoch: int, provision: bool
     ) -> Caller:
-        asked = time.time()
+        asked, asked_at = time.time(), time.monotonic()
         try:
             response = await self._directory.ResolveActor(
                 directory_pb2.ResolveActorRequest(issuer=key[0], subject=key[1])
@@ -141,7 +143,7 @@ class Actors:
         if epoch == self._epoch and lifetime > 0:
             if len(self._entries) >= _MOST:
                 self._entries.clear()
-            self._entries[key] = _Entry(caller, time.monotonic() + lifetime)
+            self._entries[key] = _Entry(caller, asked_at + lifetime)
         return caller
 
     async def sign_in(self, identity: Identity) -> directory_pb2.Actor:

@@ -98,7 +98,7 @@ async def test_many_at_once_ask_once() -> None:
     assert directory.asked == 1
 
 
-async def test_entries_end_with_the_actors_dates_and_after_thirty_seconds() -> None:
+async def test_entries_end_with_the_actors_dates_and_after_a_second() -> None:
     directory = Direct()
     directory.expire_in = 0.1
     actors = believing(directory)
