@@ -13,6 +13,7 @@ from services.search.repository import SearchRepository
 from services.search.repository.index import SearchIndex, connect
 from services.search.servicer import SearchServicer
 from services.search.settings import SearchSettings
+from services.search.use_cases.opening import OpenSpaces
 from services.search.use_cases.projecting import Projector
 from services.search.use_cases.searching import Searching
 from services.search.use_cases.synonyms import SynonymUseCases
@@ -31,10 +32,11 @@ async def main() -> None:
     try:
         async with runtime.start("search", settings, SearchRepository) as process:
             repository = SearchRepository(process.database)
+            forum = process.client(ForumServiceStub, "forum")
             projector = Projector(
                 repository,
                 index,
-                process.client(ForumServiceStub, "forum"),
+                forum,
                 process.client(DirectoryServiceStub, "directory"),
             )
             for producer, handlers in (
@@ -47,7 +49,8 @@ async def main() -> None:
             process.every(600, jobs.refresh_workforces, "refresh_workforces")
             process.every(3600, jobs.purge_tombstones, "purge_tombstones")
             servicer = SearchServicer(
-                Searching(repository, index), SynonymUseCases(process.commands, repository)
+                Searching(repository, index, OpenSpaces(repository, forum)),
+                SynonymUseCases(process.commands, repository),
             )
             add_SearchServiceServicer_to_server(servicer, process.server)
             await process.run()

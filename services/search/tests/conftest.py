@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -166,6 +167,7 @@ class World:
     projector: Projector
     index: SearchIndex
     repository: SearchRepository
+    forum_stub: Any
 
 
 @pytest_asyncio.fixture
@@ -181,11 +183,12 @@ async def world(loopback: Loopback, repository: SearchRepository, index: SearchI
         lambda server: directory_pb2_grpc.add_DirectoryServiceServicer_to_server(directory, server),
     )
     me = service_actor("search")
+    forum_stub = loopback.client(forum_pb2_grpc.ForumServiceStub, "forum", me)
     projector = Projector(
         repository,
         index,
-        loopback.client(forum_pb2_grpc.ForumServiceStub, "forum", me),
+        forum_stub,
         loopback.client(directory_pb2_grpc.DirectoryServiceStub, "directory", me),
     )
     await repository.mark(1, "live")
-    return World(forum, directory, projector, index, repository)
+    return World(forum, directory, projector, index, repository, forum_stub)

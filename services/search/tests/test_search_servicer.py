@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
@@ -23,13 +23,18 @@ from chassis.errors import (
 )
 from chassis.mongo import Database
 from chassis.rpc_status import reason_of
-from chassis.testing import Loopback, outbox, person_actor, service_actor, stored
+from chassis.testing import Loopback, free_port, outbox, person_actor, service_actor, stored
+from chassis.testing_events import eventually
+from guildhall.forum.v1 import forum_pb2, forum_pb2_grpc
 from guildhall.search.v1 import domain_events_pb2, search_pb2, search_pb2_grpc
 from services.search.domain.entries import Entry, Kind, SpaceWall
+from services.search.domain.questions import SearchUnavailableError
 from services.search.repository import SearchRepository
 from services.search.repository.index import SearchIndex
 from services.search.servicer import SearchServicer
+from services.search.tests.conftest import Forum
 from services.search.tests.factories import entry
+from services.search.use_cases.opening import OpenSpaces
 from services.search.use_cases.searching import Searching
 from services.search.use_cases.synonyms import SynonymUseCases
 
@@ -47,6 +52,7 @@ class Service:
     stub: Callable[[Actor], SearchServiceAsyncStub]
     index: SearchIndex
     repository: SearchRepository
+    forum: Forum
 
     async def put(self, *entries: Entry, tick: int = 1) -> None:
         await self.index.put(1, tick, entries)
@@ -57,7 +63,21 @@ class Service:
 async def service(
     loopback: Loopback, commands: Commands, repository: SearchRepository, index: SearchIndex
 ) -> Service:
-    servicer = SearchServicer(Searching(repository, index), SynonymUseCases(commands, repository))
+    forum = Forum()  # type: ignore[abstract]
+    for community, space in (("c1", "s1"), ("c2", "s2")):
+        forum.spaces[space] = forum_pb2.Space(
+            id=space, community_id=community, read_keys=[f"community:{community}"]
+        )
+    await loopback.serve(
+        "forum", lambda server: forum_pb2_grpc.add_ForumServiceServicer_to_server(forum, server)
+    )
+    me = service_actor("search")
+    spaces = OpenSpaces(
+        repository, loopback.client(forum_pb2_grpc.ForumServiceStub, "forum", me), age=0
+    )
+    servicer = SearchServicer(
+        Searching(repository, index, spaces), SynonymUseCases(commands, repository)
+    )
     await loopback.serve(
         "search",
         lambda server: search_pb2_grpc.add_SearchServiceServicer_to_server(servicer, server),
@@ -68,7 +88,7 @@ async def service(
     def stub(actor: Actor) -> SearchServiceAsyncStub:
         return loopback.client(search_pb2_grpc.SearchServiceStub, "search", actor)
 
-    return Service(stub, index, repository)
+    return Service(stub, index, repository, forum)
 
 
 def both() -> Actor:
@@ -319,3 +339,52 @@ async def test_get_synonyms_needs_the_role(service: Service) -> None:
             await service.stub(person_actor("p9", "c9")).GetSynonyms(asked)
         errors.append((str(refusal.value), refusal.value.field))
     assert errors[0] == errors[1]
+
+
+async def test_a_narrowed_space_is_shut_before_anything_is_heard_of_it(service: Service) -> None:
+    """The bus may be away for an hour: what the forum says now is what holds."""
+    await service.put(entry("t1", title="Quartz"))
+    member, request = both(), search_pb2.SearchRequest(query="quartz", with_total=True)
+    asked = search_pb2.SuggestRequest(prefix="qua")
+    assert (await service.stub(member).Search(request)).total == 1
+    assert (await service.stub(member).Suggest(asked)).suggestions
+    del service.forum.spaces["s1"].read_keys[:]
+    service.forum.spaces["s1"].read_keys.append("vendor:c1")
+    assert await service.stub(member).Search(request) == search_pb2.SearchResponse()
+    assert await service.stub(member).Suggest(asked) == search_pb2.SuggestResponse()
+    del service.forum.spaces["s1"]
+    assert await service.stub(member).Search(request) == search_pb2.SearchResponse()
+
+
+async def test_what_the_forum_says_is_taken_for_a_second() -> None:
+    class Heard:
+        async def find_readable_spaces(self, keyrings: Any) -> dict[str, list[str]]:
+            return {community: ["s1"] for community in keyrings}
+
+    forum = Forum()  # type: ignore[abstract]
+    forum.spaces["s1"] = forum_pb2.Space(id="s1", community_id="c1", read_keys=["k"])
+
+    class Stub:
+        async def BatchGetSpaces(self, request: Any) -> Any:
+            forum.calls.append("BatchGetSpaces")
+            return forum_pb2.BatchGetSpacesResponse(spaces=forum.spaces.values())
+
+    spaces = OpenSpaces(Heard(), Stub(), age=0.2)  # type: ignore[arg-type]
+    assert await spaces.find({"c1": ["k"]}) == {"c1": ["s1"]}
+    assert await spaces.find({"c1": ["other"]}) == {"c1": []}
+    assert await spaces.find({"c1": ["k"]}) == {"c1": ["s1"]}
+    assert len(forum.calls) == 1
+    forum.spaces.clear()
+    await eventually(lambda: spaces.find({"c1": ["k"]}), {"c1": []})
+    assert len(forum.calls) == 2
+
+
+async def test_without_the_forum_nothing_is_found(service: Service, loopback: Loopback) -> None:
+    await service.put(entry("t1", title="Quartz"))
+    loopback.addresses["forum"] = f"127.0.0.1:{free_port()}"
+    spaces = OpenSpaces(
+        service.repository,
+        loopback.client(forum_pb2_grpc.ForumServiceStub, "forum", service_actor("search")),
+    )
+    with pytest.raises(SearchUnavailableError):
+        await spaces.find({"c1": ["community:c1"]})

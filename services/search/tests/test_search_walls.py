@@ -18,6 +18,7 @@ from guildhall.forum.v1 import forum_pb2
 from guildhall.search.v1 import search_pb2
 from services.search.tests import factories
 from services.search.tests.conftest import World
+from services.search.use_cases.opening import OpenSpaces
 from services.search.use_cases.projecting import Change
 from services.search.use_cases.searching import Searching
 
@@ -170,10 +171,14 @@ async def apply(world: World, community: Community, what: str, which: int, value
     await world.projector.project(1, [projection])
 
 
+def searching_in(world: World) -> Searching:
+    return Searching(world.repository, world.index, OpenSpaces(world.repository, world.forum_stub))
+
+
 async def check(
     world: World, actor: Actor, communities: list[Community], memberships: list[Any]
 ) -> None:
-    searching = Searching(world.repository, world.index)
+    searching = searching_in(world)
     texts: dict[str, str] = {}
     where: dict[str, str] = {}
     for community, member in zip(communities, memberships, strict=True):
@@ -242,7 +247,7 @@ async def test_everyone_finds_exactly_what_they_can_read(
         memberships={"elsewhere": Membership("co1", keyring=("community:elsewhere",))},
     )
     nobody = Actor(person_id="p3")
-    searching = Searching(world.repository, world.index)
+    searching = searching_in(world)
     for asked in ("", *WORDS):
         for other in (outsider, nobody):
             for named in ([], [c.id for c in communities]):

@@ -14,14 +14,18 @@ from services.search.domain.entries import space_key
 from services.search.domain.questions import MAX_QUERY_LENGTH, Alternatives, Question, distinct
 from services.search.repository import SearchRepository
 from services.search.repository.index import SearchIndex
+from services.search.use_cases.opening import OpenSpaces
 
 
 class Searching:
     """One search over all of a person's communities, each behind its own keys."""
 
-    def __init__(self, repository: SearchRepository, index: SearchIndex) -> None:
+    def __init__(
+        self, repository: SearchRepository, index: SearchIndex, spaces: OpenSpaces
+    ) -> None:
         self._repository = repository
         self._index = index
+        self._spaces = spaces
 
     async def search(
         self, actor: Actor, request: search_pb2.SearchRequest
@@ -62,7 +66,7 @@ class Searching:
             for community in _communities(actor, asked)
             if (keys := actor.keys(community))
         }
-        readable = await self._repository.find_readable_spaces(keyrings) if keyrings else {}
+        readable = await self._spaces.find(keyrings) if keyrings else {}
         return {
             community: keys + [space_key(id_) for id_ in readable[community]]
             for community, keys in keyrings.items()

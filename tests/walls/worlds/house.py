@@ -57,6 +57,7 @@ from services.search import consumers as search_consumers
 from services.search.repository import SearchRepository
 from services.search.repository.index import SearchIndex
 from services.search.servicer import SearchServicer
+from services.search.use_cases.opening import OpenSpaces
 from services.search.use_cases.projecting import Projector
 from services.search.use_cases.searching import Searching
 from services.search.use_cases.synonyms import SynonymUseCases
@@ -273,8 +274,10 @@ async def _furnish_search(house: House, index: SearchIndex) -> None:
         repository, index, house.desk("forum", "search"), house.desk("directory", "search")
     )
     await repository.mark(1, "live")
+    # What the forum said is not taken twice: worlds move faster than a second.
+    spaces = OpenSpaces(repository, house.desk("forum", "search"), age=0)
     house.servicers["search"] = SearchServicer(
-        Searching(repository, index), SynonymUseCases(house.commands["search"], repository)
+        Searching(repository, index, spaces), SynonymUseCases(house.commands["search"], repository)
     )
     for producer, handlers in (
         ("forum", search_consumers.FORUM),
