@@ -40,7 +40,7 @@ _NUMBER_START = re.compile(r"^([ \t]*[0-9]{1,9})([.)])(?=\s|$)", re.MULTILINE)
 _HEADING_END = re.compile(r"(?<=\s)#+$")
 _BACKTICKS = re.compile(r"`+")
 _LANGUAGE = re.compile(r"^lang(?:uage)?-([A-Za-z0-9+#.-]{1,30})$")
-_TRAILING_PUNCTUATION = re.compile(r"[\s.,:;!?'\"]+$")
+_PUNCTUATION = ".,:;!?'\""
 _URI = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>\x00-\x20]*$")
 _SAFE_SCHEME = re.compile(r"^(?:https?|ftp|mailto):|^(?![A-Za-z][A-Za-z0-9+.-]*:)", re.IGNORECASE)
 
@@ -85,6 +85,14 @@ def _is_mark(character: str) -> bool:
 
 def _is_symbol(character: str) -> bool:
     return category(character)[0] in "PS"
+
+
+def _end_of_words(text: str) -> int:
+    """Where the punctuation and blanks at the end begin: a search for them would be quadratic."""
+    end = len(text)
+    while end and (text[end - 1] in _PUNCTUATION or text[end - 1].isspace()):
+        end -= 1
+    return end
 
 
 def _bounded(text: str) -> str:
@@ -165,9 +173,9 @@ class PostConverter(MarkdownConverter):
         after = trail[:1] or edge(el, forward=True)
         if _is_symbol(core[-1]) and not _is_mark(after):
             # `**Note:**text` would not close: the colon moves out.
-            end = _TRAILING_PUNCTUATION.search(core)
-            if end and end.start() > 0 and core[end.start() - 1] != "\\":
-                core, trail = core[: end.start()], end.group() + trail
+            end = _end_of_words(core)
+            if 0 < end < len(core) and core[end - 1] != "\\":
+                core, trail = core[:end], core[end:] + trail
                 after = trail[0]
         opens = not _is_symbol(core[0]) or _is_mark(before)
         closes = not _is_symbol(core[-1]) or _is_mark(after)
@@ -216,7 +224,7 @@ class PostConverter(MarkdownConverter):
         href = _attribute(el, "href").strip()
         if "_noformat" in parent_tags or not href or not _SAFE_SCHEME.match(href):
             return text
-        core = re.sub(r"\s*\n\s*", " ", text.strip())
+        core = " ".join(filter(None, map(str.strip, text.split("\n"))))
         if not core or "a" in parent_tags:
             return text
         lead, trail = " " * text[0].isspace(), " " * text[-1].isspace()
