@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import GeneratorType
 from typing import Any, Generic, TypeVar
 
 import strawberry
@@ -34,7 +35,19 @@ _MAX_OPERATIONS, _MAX_OPERATION_CHARACTERS = 1_000, 1 << 19  # some 80 bytes a c
 _MAX_REFUSALS, _MAX_REFUSAL_CHARACTERS = 1_000, 1 << 20
 _MAX_PRICES = 64  # of one operation, by its paging variables
 _INTROSPECTION = {"__schema", "__type", "__typename"}
+_AWAITABLE: dict[type, bool] = {}
 V = TypeVar("V")
+
+
+def is_awaitable(value: Any) -> bool:
+    """Whether a resolver's value is to be awaited: a matter of its type, so found out once."""
+    kind = type(value)
+    known = _AWAITABLE.get(kind)
+    if known is None:
+        known = optimized_is_awaitable(value)
+        if kind is not GeneratorType:  # these differ within the type
+            _AWAITABLE[kind] = known
+    return known
 
 
 @dataclass(slots=True)
@@ -218,7 +231,7 @@ class Operations:
                     operation.document,
                     context_value=context,
                     variable_values=variables,
-                    is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
+                    is_awaitable=is_awaitable,  # type: ignore[arg-type]
                     hide_suggestions=True,
                     max_coercion_errors=MAX_ERRORS,
                 )

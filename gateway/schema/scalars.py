@@ -19,13 +19,16 @@ Markdown = NewType("Markdown", str)
 Html = NewType("Html", str)
 T = TypeVar("T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a page has many times: half the work
 _MAX_TIME_LENGTH = 40
+_PLAIN = {str, int, bool}
 
 
 def write_time(value: Timestamp | datetime) -> str:
     """RFC 3339 in UTC, to the millisecond."""
     if isinstance(value, Timestamp):
-        value = _EPOCH + timedelta(seconds=value.seconds, milliseconds=value.nanos // 1_000_000)
+        seconds = (_NAIVE_EPOCH + timedelta(0, value.seconds)).isoformat()
+        return f"{seconds}.{value.nanos // 1_000_000:03d}Z"
     return f"{value.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
@@ -78,6 +81,8 @@ SCALARS: dict[object, ScalarDefinition] = {
 def attribute(source: Any, name: str) -> Any:
     """A leaf of what a service said; a message that is not there is null, not an empty one."""
     value = getattr(source, name)
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, Message) and isinstance(source, Message) and not source.HasField(name):
         return None
     return value
