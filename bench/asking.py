@@ -46,14 +46,14 @@ class Line:
             self._streams = None
 
 
-def body(query: str, **variables: Any) -> bytes:
+def body(document: str, /, **variables: Any) -> bytes:
     """An operation as it is sent."""
-    return json.dumps({"query": query, "variables": variables}).encode()
+    return json.dumps({"query": document, "variables": variables}).encode()
 
 
-async def data(line: Line, query: str, **variables: Any) -> Any:
+async def data(line: Line, document: str, /, **variables: Any) -> Any:
     """The data of one operation."""
-    return json.loads(await line.ask(body(query, **variables)))["data"]
+    return json.loads(await line.ask(body(document, **variables)))["data"]
 
 
 async def repeat(lines: list[Line], bodies: Iterator[bytes], times: int) -> None:

@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench.running import Running
 from chassis.actors import MODERATOR, Actor, current_actor
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
     from guildhall.forum.v1.forum_pb2_grpc import ForumServiceAsyncStub
 
+T = TypeVar("T")
 MANAGER = "manager@aurora.example"
 READER = "engineer@kestrel.example"
 PEOPLE = 40
@@ -67,12 +68,10 @@ class Filling:
     def __init__(self, running: Running) -> None:
         self._running = running
         self._channels = running.channels()
-        self._directory = cast(
-            "DirectoryServiceAsyncStub", self._channels.client(DirectoryServiceStub, "directory")
+        self._directory: DirectoryServiceAsyncStub = self._channels.client(
+            DirectoryServiceStub, "directory"
         )
-        self._forum = cast(
-            "ForumServiceAsyncStub", self._channels.client(ForumServiceStub, "forum")
-        )
+        self._forum: ForumServiceAsyncStub = self._channels.client(ForumServiceStub, "forum")
         self._issuers = {
             one["key"]: one["issuer"] for one in json.loads(running.place.issuers_file.read_text())
         }
@@ -124,7 +123,7 @@ class Filling:
                     source="bench",
                     posts=_posts(start, count),
                 )
-                await _surely(lambda request=request: self._forum.ImportPosts(request))
+                await _surely(self._forum.ImportPosts, request)
                 under_way.remove(start)
                 there = min(under_way, default=start + count)
                 if there // _TELL > first // _TELL and start % _TELL == 0:
@@ -184,16 +183,16 @@ class Filling:
         return to_actor(made.actor)
 
 
-async def _surely(call: Callable[[], Awaitable[Any]]) -> None:
+async def _surely(method: Callable[[T], Awaitable[Any]], request: T) -> None:
     """Again where nobody answered in time: what is there already stays as it is."""
     for attempt in range(10):
         try:
-            await call()
+            await method(request)
         except (UnavailableError, TooBusyError):
             await asyncio.sleep(attempt)
         else:
             return
-    await call()
+    await method(request)
 
 
 def _unhindered(actor: Actor, community_id: str) -> Actor:

@@ -68,9 +68,7 @@ class Floor:
         current_actor.set(caller.actor)
         answer = await self._list(orjson.loads(body)["variables"], caller.actor.person_id)
         length = (b"content-length", str(len(answer)).encode())
-        await send(
-            {"type": "http.response.start", "status": 200, "headers": [*_HEADERS, length]}
-        )
+        await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, length]})
         await send({"type": "http.response.body", "body": answer})
 
     async def _list(self, variables: dict[str, str], person_id: str) -> bytes:

@@ -77,7 +77,7 @@ class Running(Stack):
     async def sampled(self, name: str) -> dict[str, list[tuple[str, int]]]:
         """End it; what was seen."""
         os.kill(self.watched.pids[name], signal.SIGUSR2)
-        while not self._samples(name).exists():
+        while not self._samples(name).exists():  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.02)
         seen: dict[str, list[tuple[str, int]]] = json.loads(self._samples(name).read_text())
         return seen

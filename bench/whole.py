@@ -1,0 +1,123 @@
+"""The whole system: CPU of all processes and engines an operation, with few and with many posts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+from bench.asking import repeat
+from bench.contents import MANAGER, Contents
+from bench.measuring import Spent, ratio
+from bench.operations import NAMES, bodies
+from bench.running import Running
+
+ROUNDS = 5
+OPERATIONS = {"category": 80, "topic": 80, "search": 80, "reply": 60}  # a round and size
+LINES = 4
+AT_REST = 5.0  # seconds the background is looked at
+MOST_GROWTH = 1.3
+
+
+@dataclass
+class Found:
+    """Of one size."""
+
+    posts: int
+    spent: dict[str, Spent] = field(default_factory=lambda: {name: Spent() for name in NAMES})
+    background: dict[str, float] = field(default_factory=dict)  # CPU seconds a second, at rest
+    at_rest: dict[str, int] = field(default_factory=dict)  # bytes
+    after: dict[str, int] = field(default_factory=dict)
+
+
+async def measure(
+    systems: list[tuple[int, Running, Contents]], rounds: int = ROUNDS
+) -> list[Found]:
+    """The sizes in turn, within each operation."""
+    found = [Found(posts) for posts, _, _ in systems]
+    for one, (_, running, _) in zip(found, systems, strict=True):
+        one.at_rest = running.watched.memory()
+        before = running.watched.cpu()
+        await asyncio.sleep(AT_REST)
+        after = running.watched.cpu()
+        one.background = {name: (after[name] - before[name]) / AT_REST for name in before}
+    for name in NAMES:
+        for number in range(rounds + 1):
+            for one, (_, running, contents) in zip(found, systems, strict=True):
+                spent = Spent() if number == 0 else one.spent[name]  # the first only warms up
+                await _round(name, running, contents, number, one, spent)
+        totals = ", ".join(f"{one.spent[name].total:.1f}" for one in found)
+        print(f"  {NAMES[name]}: {totals} ms", flush=True)
+    for one, (_, running, _) in zip(found, systems, strict=True):
+        one.after = running.watched.memory()
+    return found
+
+
+async def _round(
+    name: str, running: Running, contents: Contents, number: int, found: Found, spent: Spent
+) -> None:
+    lines = running.lines(MANAGER, LINES)
+    before, began = running.watched.cpu(), time.monotonic()
+    await repeat(lines, bodies(name, contents, number), OPERATIONS[name])
+    if name == "reply":
+        await running.at_rest()  # what follows from a reply is part of its price
+    after, took = running.watched.cpu(), time.monotonic() - began
+    # What the system does anyway in that time is no part of it.
+    before = {part: cpu + took * found.background[part] for part, cpu in before.items()}
+    spent.add(before, after, OPERATIONS[name])
+    for line in lines:
+        line.close()
+
+
+def report(found: list[Found]) -> list[str]:
+    """The section's lines."""
+    small, *_, large = found
+    names = list(small.spent["reply"].names)
+    lines = [
+        f"{len(small.spent['reply'].rounds)} rounds, {LINES} connections, sizes in turn; CPU of "
+        "all processes and engines, less what the system at rest uses in the same time. A reply "
+        "counts until its domain events are heard, it is indexed, and nothing more is said.",
+        "",
+        f"| ms of CPU an operation | {small.posts:,} posts | {large.posts:,} posts | **growth** "
+        "| goal |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, title in NAMES.items():
+        few, many = small.spent[name], large.spent[name]
+        growth = ratio(many.totals, few.totals)
+        lines.append(
+            f"| {title} | {few.total:.1f} | {many.total:.1f} | **{growth:.2f}** "
+            f"| <= {MOST_GROWTH:g} |"
+        )
+    lines += ["", "By process (medians; few / many posts):", ""]
+    lines += [f"| | {' | '.join(NAMES.values())} |", f"| --- |{' --- |' * len(NAMES)}"]
+    for part in names:
+        cells = " | ".join(
+            f"{small.spent[name].of(part):.1f} / {large.spent[name].of(part):.1f}" for name in NAMES
+        )
+        lines.append(f"| {part} | {cells} |")
+    lines += ["", "Memory (resident, MB) and CPU at rest; few / many posts:", ""]
+    lines += ["| | at rest | after | CPU at rest, ms a second |", "| --- | --- | --- | --- |"]
+    for part in [*names, "all"]:
+        cells = " | ".join(
+            f"{_of(part, few):.0f} / {_of(part, many):.0f}"
+            for few, many in (
+                (_megabytes(small.at_rest), _megabytes(large.at_rest)),
+                (_megabytes(small.after), _megabytes(large.after)),
+                (_milli(small.background), _milli(large.background)),
+            )
+        )
+        lines.append(f"| {part} | {cells} |")
+    return lines
+
+
+def _of(part: str, values: dict[str, float]) -> float:
+    return sum(values.values()) if part == "all" else values[part]
+
+
+def _megabytes(memory: dict[str, int]) -> dict[str, float]:
+    return {name: bytes_ / 1e6 for name, bytes_ in memory.items()}
+
+
+def _milli(background: dict[str, float]) -> dict[str, float]:
+    return {name: 1000 * cpu for name, cpu in background.items()}
