@@ -271,6 +271,7 @@ async def test_a_state_is_over_after_ten_minutes(
     answer_token(house, id_token(house, asked["nonce"]))
     await refused(house, await callback(house, code="c", state=asked["state"]))
     monkeypatch.setattr(time, "time", lambda: now + LIFETIME - 30)
+    answer_token(house, id_token(house, asked["nonce"]))
     assert (await callback(house, code="c", state=asked["state"])).status_code == 303
 
 
