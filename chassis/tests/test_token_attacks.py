@@ -163,7 +163,7 @@ TIMES: dict[str, Make] = {
     "no iat": lambda: token(iat=None),
     "exp text": lambda: token(exp=str(int(time.time()) + 60)),
     "exp true": lambda: token(exp=True),
-    "exp with a fraction": lambda: token(exp=time.time() + 30),
+    "exp with a fraction": lambda: token(exp=time.time() + LIFETIME / 2),
     "exp NaN": lambda: token(exp=float("nan")),
     "exp infinite": lambda: token(exp=float("inf")),
     "exp of 5,000 digits": lambda: replaced(f'"exp": {claims()["exp"]}', f'"exp": {"9" * 5_000}'),
