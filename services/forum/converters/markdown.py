@@ -10,12 +10,13 @@ import nh3
 from services.forum.domain.texts import Text
 
 # Raise it with every change of what comes out: texts stored by an older one are rendered anew.
-RENDERER = 1
+RENDERER = 2
 
 MAX_DEPTH = 20  # of quotes, lists and emphasis: sanitising takes time with the square of the depth
 MAX_COLUMNS = 20
 MAX_CELLS = 4000
 MAX_ADDRESSES = 200
+MAX_CLOSING = 2000  # parentheses: those at an address's end are counted anew for each of them
 
 TAGS = frozenset(
     (
@@ -73,7 +74,8 @@ def safe_html(text: Text) -> str:
 
 def render(source: str) -> str:
     """Only TAGS come out; images become links, so that reading loads nothing foreign."""
-    extensions = _EXTENSIONS[_has_small_tables(source), source.count("@") <= MAX_ADDRESSES]
+    linked = source.count("@") <= MAX_ADDRESSES and source.count(")") <= MAX_CLOSING
+    extensions = _EXTENSIONS[_has_small_tables(source), linked]
     html = comrak.render_markdown(_DEEP_QUOTES.sub(r"\1 ", source), extensions, None, _RENDER)
     if "<img " in html:
         html = _IMAGE.sub(_link_to_image, html)

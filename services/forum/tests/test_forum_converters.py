@@ -216,6 +216,45 @@ HOSTILE = {
     "headings": "a\n-\n" * 8000,
     "items": "- a\n" * 8000,
     "new lines": "a\n" * 16000,
+    "an address and what closes nothing": "https://a.example/" + ")" * 32000,
+    "addresses and what closes nothing": ("https://a.example/" + ")" * 1982) * 16,
+    "an address, closed and ended": "https://a.example/" + ")." * 16000,
+    "an address that opens": "https://a.example/" + "(" * 32000,
+    "an address with references": "https://a.example/" + "&a;" * 10000,
+    "an address with ampersands": "[a](https://a.example/" + "&" * 30000 + ")",
+    "an address beyond ASCII": "[a](https://a.example/" + "\xe9" * 30000 + ")",
+    "hosts": "www.a." * 5400,
+    "schemes": "http://" * 4600,
+    "definitions": "".join(f"[a{n}]: /u\n" for n in range(2700)),
+    "a definition that is used": "[a]: https://a.example/" + "u" * 16000 + "\n\n" + "[a]" * 5400,
+    "labels as long as may be": ("[" + "a" * 998 + "]") * 32,
+    "open definitions": "[a]:\n" * 6500,
+    "open comments": "<!--" * 8000,
+    "open CDATA": "<![CDATA[" * 3600,
+    "open attributes": '<a b="' * 5000,
+    "blocks of HTML": "<div>\n\n" * 4600,
+    "references": "&#1114111;" * 3200,
+    "unknown references": "&aaaaaaaaaaaaaaaa" * 1900,
+    "loose items": "- a\n\n" * 6500,
+    "items in items": "\n".join(" " * 2 * n + "- a" for n in range(170)),
+    "quotes in lists in quotes": ("> " * 20 + "- " * 20 + "a\n") * 390,
+    "lines that belong to a quote": "> a\n" + "b\n" * 15000,
+    "stars": "a*" * 16000,
+    "stars, underscores, tildes": "*_~" * 10900,
+    "strong in strong": ("*" * 19 + "a" + "*" * 19 + " ") * 800,
+    "back-ticks upwards": "".join("`" * n + "a" for n in range(1, 255)),
+    "fences": "```\n" * 8000,
+    "a fence's language": "```" + "a" * 32000,
+    "cells of a back-tick": "|a|b|\n|-|-|\n" + "|`|`|\n" * 3000,
+    "escaped bars": "|a|\n|-|\n" + "\\|" * 16000,
+    "titles": "[a](b '" * 4600,
+    "a title of quotes": "[a](https://a.example '" + '"' * 30000 + "')",
+    "images in images": "![" * 8000 + "a" + "](u)" * 4000,
+    "an image of emphasis": "![" + "*a*" * 8000 + "](https://a.example)",
+    "footnotes": "[^a]: b\n" * 4000,
+    "blanks that do not break": "\xa0" * 32767,
+    "emoji": "\U0001f469\u200d\U0001f4bb" * 8000,
+    "tabs": ">\t" * 16000,
 }
 
 
@@ -223,8 +262,8 @@ HOSTILE = {
 def test_hostile_input_is_rendered_in_time(name: str) -> None:
     source = HOSTILE[name]
     assert len(source) <= 32767
-    spent = []
-    for _ in range(3):
+    spent: list[float] = []
+    while len(spent) < 5 and min(spent, default=1.0) > 0.03:
         began = time.thread_time()  # not the clock: other tests share the machine
         html = render(source)
         spent.append(time.thread_time() - began)
@@ -232,7 +271,7 @@ def test_hostile_input_is_rendered_in_time(name: str) -> None:
     inspection = inspect(html)
     assert inspection.bad == []
     assert inspection.deepest <= MAX_DEPTH + 3
-    assert len(html) < 200_000
+    assert len(html) < 400_000
 
 
 def test_text_of_an_older_renderer_is_rendered_anew() -> None:
