@@ -147,34 +147,34 @@ class Inputs:
         type_ = field.type
         if isinstance(type_, GraphQLNonNull):
             type_ = type_.of_type
-            yield self._with(at, "null", None)
+            yield self.with_value(at, "null", None)
             if field.default is None:
-                yield self._with(at, "missing", Undefined)
+                yield self.with_value(at, "missing", Undefined)
         if isinstance(type_, GraphQLList):
             yield from self._bad_list(at, name, type_)
         elif isinstance(type_, GraphQLInputObjectType):
-            yield self._with(at, "wrong type", 12)
-            yield self._with(at, "unknown field", {**self._legal(name, type_), "nobody": 1})
+            yield self.with_value(at, "wrong type", 12)
+            yield self.with_value(at, "unknown field", {**self._legal(name, type_), "nobody": 1})
             for inner, its in type_.fields.items():
                 yield from self._bad((*at, inner), inner, its)
         else:
             for why, value in self._bad_leaf(name, type_, field):
                 if why != "empty" or LOST.isdisjoint(map(str, at)):
-                    yield self._with(at, why, value)
+                    yield self.with_value(at, why, value)
 
     def _bad_list(self, at: At, name: str, type_: GraphQLList[Any]) -> Iterator[Bad]:
         inner = type_.of_type.of_type
-        yield self._with(at, "null in it", [None])
+        yield self.with_value(at, "null in it", [None])
         if isinstance(inner, GraphQLInputObjectType):
-            yield self._with(at, "wrong type", [12])
+            yield self.with_value(at, "wrong type", [12])
             for name_, its in inner.fields.items():
                 yield from self._bad((*at, 0, name_), name_, its)
             return
         required = GraphQLInputField(GraphQLNonNull(inner))  # as is every item of a list
         for why, value in self._bad_leaf(name, inner, required):
-            yield self._with(at, why, [value])
+            yield self.with_value(at, why, [value])
         if inner.name in ("String", "Markdown"):
-            yield self._with(at, "too many", [f"grace{n}" for n in range(101)])
+            yield self.with_value(at, "too many", [f"grace{n}" for n in range(101)])
 
     def _bad_leaf(
         self, name: str, type_: Any, field: GraphQLArgument | GraphQLInputField
@@ -234,13 +234,13 @@ class Inputs:
 
         Companies and persons belong to no community.
         """
-        for at, name in self._ids():
+        for at, name in self.ids():
             kinds = [kind_of(name, self._owner)]
             if self.name == "communityNode":
                 kinds = NODES
             for kind in kinds:
                 for pair in self._hidden(kind):
-                    bad, nobodys = (self._with(at, why, id_) for why, id_ in pair)
+                    bad, nobodys = (self.with_value(at, why, id_) for why, id_ in pair)
                     yield f"{name} of a {kind}", bad, nobodys
 
     def _hidden(self, kind: str) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
@@ -255,7 +255,8 @@ class Inputs:
                 ("unknown", _renamed(kind, home)),
             )
 
-    def _ids(self) -> Iterator[tuple[At, str]]:
+    def ids(self) -> Iterator[tuple[At, str]]:
+        """Where an id is given, and as what."""
         for name, argument in self.field.args.items():
             type_ = get_named_type(argument.type)
             if isinstance(type_, GraphQLInputObjectType):
@@ -265,7 +266,8 @@ class Inputs:
             elif type_.name == "ID":
                 yield (name,), name
 
-    def _with(self, at: At, why: str, value: Any) -> Bad:
+    def with_value(self, at: At, why: str, value: Any) -> Bad:
+        """Good arguments but for one."""
         arguments = copy.deepcopy(self.legal())
         target: Any = arguments
         type_: Any = None

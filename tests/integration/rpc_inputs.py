@@ -130,7 +130,7 @@ class Requests:
         if is_id(field):
             found = raw_id(self._world.aurora, field.name, self._state)
             return [found] if field.is_repeated else found
-        legal = LEGAL.get(_camel(field.name), "Grace")
+        legal = LEGAL.get(camel(field.name), "Grace")
         return legal if isinstance(legal, list) == field.is_repeated else "Grace"
 
     def bad(self) -> Iterator[BadRequest]:
@@ -153,8 +153,8 @@ class Requests:
         owner = field.containing_type
         for beside, its in BESIDE.get(field.name, {}).items() if is_write(self._method) else ():
             if owner is not None and beside in owner.fields_by_name:
-                _put(request, f"{parent}.{beside}".lstrip("."), its)
-        _put(request, path, value)
+                put(request, f"{parent}.{beside}".lstrip("."), its)
+        put(request, path, value)
         return BadRequest(f"{path} {why}", request, path, field)
 
     def just_too_long(self, bad: BadRequest, most: int) -> BadRequest:
@@ -191,7 +191,7 @@ class Requests:
         for text in FORBIDDEN:
             yield "forbidden", text
         yield "too long", "x" * LONG
-        if not is_emptiable(_camel(field.name)) and field.name not in LOST:
+        if not is_emptiable(camel(field.name)) and field.name not in LOST:
             yield "empty", ""
 
     def hidden(self) -> Iterator[tuple[str, Message, Message]]:
@@ -202,7 +202,7 @@ class Requests:
                 continue
             pair = [self.legal(), self.legal()]
             for request, id_ in zip(pair, (foreign, UNKNOWN), strict=True):
-                _put(request, field.name, [id_] if field.is_repeated else id_)
+                put(request, field.name, [id_] if field.is_repeated else id_)
                 if is_write(self._method):
                     request.request_id = "hidden-or-not"  # type: ignore[attr-defined]
             yield field.name, pair[0], pair[1]
@@ -228,7 +228,8 @@ def raw_id(ids: dict[str, str], name: str, state: str = "") -> str:
     return decode_reply_id(found, name).id if kind == "Reply" else decode_id(found, name).id
 
 
-def _put(message: Any, path: str, value: Any) -> None:
+def put(message: Any, path: str, value: Any) -> None:
+    """Into a field, which may be of a message within."""
     *steps, last = path.split(".")
     for step in steps:
         message = message[int(step)] if step.isdigit() else getattr(message, step)
@@ -241,5 +242,6 @@ def _put(message: Any, path: str, value: Any) -> None:
         setattr(message, last, value)
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """As the gateway spells a field."""
     return re.sub(r"_([a-z])", lambda match: match[1].upper(), name)

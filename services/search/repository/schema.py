@@ -24,6 +24,9 @@ _ANALYSIS = {
     },
 }
 _KEYWORD = {"type": "keyword", "ignore_above": 256}
+# A match counts by its field alone. BM25 counts words over the whole index: scores, and so the order
+# of what one may read, would tell how often others write a word.
+_TEXT = {"type": "text", "similarity": "boolean", "norms": False}
 _MAPPING = {
     "dynamic": "strict",
     "_routing": {"required": True},
@@ -33,12 +36,17 @@ _MAPPING = {
         "community_id": _KEYWORD,
         "id": _KEYWORD,
         "read_keys": {"type": "keyword"},
-        "title": {"type": "text", "analyzer": "prose"},
-        "name": {"type": "text", "analyzer": "words"},
-        "body": {"type": "text", "analyzer": "prose"},
+        "title": {**_TEXT, "analyzer": "prose"},
+        "name": {**_TEXT, "analyzer": "words"},
+        "body": {**_TEXT, "analyzer": "prose"},
         "tags": _KEYWORD,
-        "tag_words": {"type": "text", "analyzer": "prose", "norms": False},
-        "suggest": {"type": "search_as_you_type", "analyzer": "words", "max_shingle_size": 2},
+        "tag_words": {**_TEXT, "analyzer": "prose"},
+        "suggest": {
+            **_TEXT,
+            "type": "search_as_you_type",
+            "analyzer": "words",
+            "max_shingle_size": 2,
+        },
         "author_id": _KEYWORD,
         "space_id": _KEYWORD,
         "topic_id": _KEYWORD,

@@ -1,0 +1,213 @@
+"""What an outsider is answered, as bytes, and whether two answers are the same.
+
+Only what the caller sent itself and the trace's id may differ.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+from google.protobuf.descriptor import MethodDescriptor
+from grpc import StatusCode, aio
+
+from chassis import rpc_status
+from chassis.actors import Actor
+from chassis.rpc_server import ACTOR_TOKEN
+from chassis.tokens import TokenSigner
+from devstack.parts import SERVICES, Place
+from gateway.actors import to_actor
+from guildhall.directory.v1 import directory_pb2
+from tests.system import MANAGER, System
+from tests.walls.loot import Loot
+from tests.walls.observers import (
+    AUTHOR,
+    BOREALIS_MANAGER,
+    ENGINEER,
+    INSIDER,
+    LEAVER,
+    NOBODY,
+    OTHER,
+    SELLER,
+    SUSPENDED,
+    Troupe,
+    without_memberships,
+)
+
+SERVICE = "service:moderation"  # at a service that need not answer it
+_TRACE = re.compile(rb'"traceId":"[0-9a-f]{32}"')
+_PASSING = {"x-trace-id", "date", "content-length"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One question; `sent` is what may come back because the caller said it."""
+
+    name: str
+    request: Any  # Message, or the body of POST /graphql
+    method: MethodDescriptor | None = None
+    sent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two questions that must be answered alike: about what is hidden, and about what never was.
+
+    Asked by the members of the community it starts from; one of a kind by everybody.
+    """
+
+    why: str
+    hidden: Call
+    missing: Call
+    home: int = 0
+    by_all: bool = False
+    field: str = ""
+
+
+@dataclass
+class Finding:
+    """A difference, told so that one can ask again."""
+
+    who: str
+    why: str
+    answers: tuple[bytes, bytes]
+
+    def __str__(self) -> str:
+        one, other = self.answers
+        at = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), 0)
+        start = max(0, at - 60)
+        return (
+            f"{self.who or 'nobody'}: {self.why}:\n  {one[start : at + 140]!r}"
+            f"\n  {other[start : at + 140]!r}"
+        )
+
+
+@dataclass
+class Services:
+    """The services' own doors, with tokens that only the gateway can sign."""
+
+    place: Place
+    signer: TokenSigner
+    other_signer: TokenSigner
+    channels: dict[str, aio.Channel]
+    actors: dict[str, Actor] = field(default_factory=dict)
+    asked: int = 0
+
+    @classmethod
+    async def of(cls, place: Place, troupe: Troupe, instead: Mapping[str, str]) -> Services:
+        """To the stack's services, or to others in their place."""
+        self = cls(
+            place,
+            TokenSigner.from_file("gateway", place.keys / "gateway.pem"),
+            TokenSigner.from_file("moderation", place.keys / "moderation.pem"),
+            {
+                one.name: aio.insecure_channel(
+                    instead.get(one.name, place.address(one.port)),
+                    [("grpc.enable_http_proxy", 0)],
+                )
+                for one in SERVICES
+            },
+        )
+        await self.resolve(troupe)
+        return self
+
+    async def resolve(self, troupe: Troupe) -> None:
+        """Everybody's actor as of now, as the gateway would get it."""
+        method = directory_pb2.DESCRIPTOR.services_by_name["DirectoryService"].methods_by_name[
+            "ResolveActor"
+        ]
+        for who in (SELLER, BOREALIS_MANAGER, ENGINEER, OTHER, LEAVER, MANAGER, AUTHOR, INSIDER):
+            issuer, subject = troupe.identity(who)
+            request = directory_pb2.ResolveActorRequest(issuer=issuer, subject=subject)
+            call = self.channels["directory"].unary_unary(
+                f"/{method.containing_service.full_name}/{method.name}",
+                request_serializer=directory_pb2.ResolveActorRequest.SerializeToString,
+                response_deserializer=directory_pb2.ResolveActorResponse.FromString,
+            )
+            metadata = ((ACTOR_TOKEN, self.signer.token("directory")),)
+            self.actors[who] = to_actor((await call(request, metadata=metadata, timeout=9)).actor)
+        self.actors[SUSPENDED] = without_memberships(troupe.ids[SUSPENDED])
+
+    async def answer(self, who: str, service: str, call: Call) -> bytes:
+        """Status, message, refusal and response in one."""
+        assert call.method is not None
+        self.asked += 1
+        ask = self.channels[service].unary_unary(
+            f"/{call.method.containing_service.full_name}/{call.method.name}",
+            request_serializer=lambda request: request.SerializeToString(),
+        )
+        metadata = []
+        if who == SERVICE:
+            metadata.append((ACTOR_TOKEN, self.other_signer.token(service)))
+        elif who != NOBODY:
+            metadata.append((ACTOR_TOKEN, self.signer.token(service, self.actors[who])))
+        try:
+            response: bytes = await ask(call.request, metadata=metadata, timeout=20)
+            return b"OK " + cleaned(response, call.sent)
+        except aio.AioRpcError as error:
+            if error.code() in (StatusCode.DEADLINE_EXCEEDED, StatusCode.UNAVAILABLE):
+                raise
+            trailing = sorted(
+                (key, value if isinstance(value, bytes) else value.encode())
+                for key, value in error.trailing_metadata() or ()
+            )
+            said = [error.code().name.encode(), (error.details() or "").encode()]
+            said += [part for key, value in trailing for part in (key.encode(), value)]
+            return cleaned(b"|".join(said), call.sent)
+
+    async def close(self) -> None:
+        """Every channel."""
+        for channel in self.channels.values():
+            await channel.close()
+
+
+@dataclass
+class Gateway:
+    """The front door."""
+
+    system: System
+    troupe: Troupe
+    clients: dict[str, httpx2.AsyncClient] = field(default_factory=dict)
+    asked: int = 0
+
+    async def answer(self, who: str, call: Call) -> bytes:
+        """Status, headers and body in one."""
+        if who not in self.clients:
+            self.clients[who] = (await self.troupe.asker(self.system, who)).http
+        self.asked += 1
+        response = await self.clients[who].post("/graphql", json=call.request)
+        assert response.status_code < 500, response.text[:300]
+        headers = sorted(
+            f"{name}: {value}"
+            for name, value in response.headers.items()
+            if name.lower() not in _PASSING
+        )
+        body = _TRACE.sub(b'"traceId":""', response.content)
+        head = f"{response.status_code} {'; '.join(headers)} ".encode()
+        return head + cleaned(body, call.sent)
+
+
+def cleaned(answer: bytes, sent: Sequence[str]) -> bytes:
+    """Without what the caller sent."""
+    for text in sorted(sent, key=len, reverse=True):
+        if text:
+            answer = answer.replace(text.encode(), b"<sent>")
+    return answer
+
+
+def told(answer: bytes, loot: Loot) -> str:
+    """A secret that an answer tells; "" where it keeps them all."""
+    return next((secret for secret in loot.secrets if secret.encode() in answer), "")
+
+
+def refused(answer: bytes) -> bool:
+    """Whether a service said no."""
+    return not answer.startswith(b"OK ")
+
+
+def reason(answer: bytes) -> str:
+    """The refusal's reason, as services pack it."""
+    return answer.decode(errors="replace") if rpc_status.DETAILS.encode() in answer else ""
