@@ -251,21 +251,30 @@ async def start(
     await _until_reachable(client)
     process = Process(name, settings, client, database)
     try:
-        async with process.leases.hold("prepare"):
-            await ensure_indexes(
-                database,
-                [
-                    *commands.INDEXES,
-                    *outbox.INDEXES,
-                    *consumers.INDEXES,
-                    *dead_letters.INDEXES,
-                    *repository.indexes,
-                ],
-            )
-            await migrate(database, repository.migrations)
+        await _prepare(process, repository)
         yield process
     finally:
         await process.close()
+
+
+async def _prepare(process: Process, repository: type[Repository]) -> None:
+    """One replica at a time; one that was too slow to keep the lease begins again."""
+    indexes = [
+        *commands.INDEXES,
+        *outbox.INDEXES,
+        *consumers.INDEXES,
+        *dead_letters.INDEXES,
+        *repository.indexes,
+    ]
+    while True:
+        try:
+            async with process.leases.hold("prepare"):
+                await ensure_indexes(process.database, indexes)
+                await migrate(process.database, repository.migrations)
+        except LeaseLostError:
+            _log.warning("preparing the store again: it took too long")
+        else:
+            return
 
 
 async def _until_reachable(client: AsyncMongoClient[Document]) -> None:

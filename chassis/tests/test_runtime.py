@@ -55,9 +55,13 @@ def environment(tmp_path: Path, mongo_uri: str) -> dict[str, str]:
     }
 
 
-def start(environment: dict[str, str]) -> subprocess.Popen[str]:
+def start(environment: dict[str, str], program: str = PROGRAM) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM], env=environment, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", program],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -92,3 +96,46 @@ async def test_port_in_use_is_one_line_and_exit_code_1(environment: dict[str, st
     assert process.returncode == 1
     last = [line for line in errors.splitlines() if not line.startswith(("{", "E", "I"))]
     assert last == [f"cannot listen on {environment['NOTHING_LISTEN']}: is it in use?"]
+
+
+# Its first preparation is overtaken by another replica; how often it was begun is its last word.
+OVERTAKEN = """
+import asyncio
+from chassis import runtime
+from chassis.mongo import Migration
+from chassis.settings import ServiceSettings
+from pydantic_settings import SettingsConfigDict
+
+class Settings(ServiceSettings):
+    model_config = SettingsConfigDict(env_prefix="NOTHING_", extra="ignore")
+
+begun = 0
+
+async def migrate(database):
+    global begun
+    begun += 1
+    if begun == 1:
+        await database.leases.update_one(
+            {"_id": "prepare"}, {"$set": {"owner": "another"}, "$inc": {"n": 1}}
+        )
+        await asyncio.Event().wait()
+
+class Repository:
+    indexes = ()
+    migrations = (Migration("0001", migrate),)
+
+async def main():
+    async with runtime.start("overtaken", Settings(), Repository) as process:
+        done = await process.database.schema_migrations.find().to_list()
+        await process.database.client.drop_database("overtaken")
+        print(begun, [row["_id"] for row in done])
+
+runtime.launch(main)
+"""
+
+
+async def test_too_slow_to_keep_the_lease_prepares_again(environment: dict[str, str]) -> None:
+    environment["NOTHING_LEASE_OBSERVATION"] = "0.5"
+    process = start(environment, OVERTAKEN)
+    said, errors = await asyncio.to_thread(process.communicate, None, 60)
+    assert (process.returncode, said) == (0, "2 ['0001']\n"), errors
