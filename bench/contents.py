@@ -81,12 +81,13 @@ class Filling:
         manager = await self._actor_of(MANAGER)
         people = await asyncio.gather(*(self._person(number) for number in range(PEOPLE)))
         current_actor.set(manager)
-        communities = await self._directory.ListCommunities(
-            directory_pb2.ListCommunitiesRequest(page_size=10)
+        communities = await _surely(
+            self._directory.ListCommunities, directory_pb2.ListCommunitiesRequest(page_size=10)
         )
         community_id = next(one.id for one in communities.communities if one.slug == "aurora")
-        space = await self._forum.GetSpace(
-            forum_pb2.GetSpaceRequest(community_id=community_id, slug="general")
+        space = await _surely(
+            self._forum.GetSpace,
+            forum_pb2.GetSpaceRequest(community_id=community_id, slug="general"),
         )
         contents = Contents(community_id, space.space.id, [])
         await self._import(contents, posts - TOPICS * (REPLIES + 1), manager)
@@ -98,10 +99,11 @@ class Filling:
     async def _actor_of(self, email: str) -> Actor:
         person = find_person(email)
         assert person is not None
-        found = await self._directory.ResolveActor(
+        found = await _surely(
+            self._directory.ResolveActor,
             directory_pb2.ResolveActorRequest(
                 issuer=self._issuers[person.company], subject=person.subject
-            )
+            ),
         )
         return to_actor(found.actor)
 
@@ -146,7 +148,8 @@ class Filling:
     async def _topic(self, contents: Contents, number: int, actors: list[Actor]) -> str:
         random_ = random.Random(number)
         current_actor.set(actors[number % PEOPLE])
-        created = await self._forum.CreateTopic(
+        created = await _surely(
+            self._forum.CreateTopic,
             forum_pb2.CreateTopicRequest(
                 request_id=f"bench-topic-{number}",
                 community_id=contents.community_id,
@@ -155,44 +158,44 @@ class Filling:
                 title=f"Question {number}: {words(random_, 6)}",
                 body=words(random_, 60),
                 tags=["bench", word(number)],
-            )
+            ),
         )
         for reply in range(REPLIES):
             current_actor.set(actors[(number + reply + 1) % PEOPLE])
-            await self._forum.CreateReply(
+            await _surely(
+                self._forum.CreateReply,
                 forum_pb2.CreateReplyRequest(
                     request_id=f"bench-reply-{number}-{reply}",
                     community_id=contents.community_id,
                     topic_id=created.topic.id,
                     body=words(random_, 60),
-                )
+                ),
             )
         topic_id: str = created.topic.id
         return topic_id
 
     async def _person(self, number: int) -> Actor:
-        made = await self._directory.SignIn(
+        made = await _surely(
+            self._directory.SignIn,
             directory_pb2.SignInRequest(
                 request_id=f"bench-person-{number}",
                 issuer=self._issuers["kestrel"],
                 subject=f"bench-{number}",
                 email=f"bench{number}@kestrel.example",
                 display_name=f"Bench Person {number}",
-            )
+            ),
         )
         return to_actor(made.actor)
 
 
-async def _surely(method: Callable[[T], Awaitable[Any]], request: T) -> None:
+async def _surely(method: Callable[[T], Awaitable[Any]], request: T) -> Any:
     """Again where nobody answered in time: what is there already stays as it is."""
     for attempt in range(10):
         try:
-            await method(request)
+            return await method(request)
         except (UnavailableError, TooBusyError):
             await asyncio.sleep(attempt)
-        else:
-            return
-    await method(request)
+    return await method(request)
 
 
 def _unhindered(actor: Actor, community_id: str) -> Actor:
