@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from chassis.errors import UnavailableError
 from gateway import batches
@@ -13,6 +13,8 @@ from gateway.context import Context
 from gateway.loaders import FAILURES, Choice, Key, Reference, fetch_choice
 from gateway.pages import Arguments, Page, name_of, page_of
 from guildhall.search.v1 import search_pb2
+
+T = TypeVar("T")
 
 
 def _of(kind: int, batch: Any) -> Reference:
@@ -78,10 +80,7 @@ class FoundEdge:
 
     @property
     def _shown(self) -> bool:
-        try:
-            return self.page.context.tables.choice(OBJECT, self) is not None
-        except FAILURES:
-            return False
+        return _shows(self.page.context, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +177,20 @@ async def find(
     if request.with_facets:
         found.facets = [_facet(facet) for facet in response.facets]
     return found
+
+
+async def shown(context: Context, rows: Iterable[T]) -> list[T]:
+    """Those of the rows whose owners show them to the person now: a title is not told without."""
+    rows = list(rows)
+    await fetch_choice(context, OBJECT, rows)
+    return [row for row in rows if _shows(context, row)]
+
+
+def _shows(context: Context, row: Any) -> bool:
+    try:
+        return context.tables.choice(OBJECT, row) is not None
+    except FAILURES:
+        return False
 
 
 def _name(request: search_pb2.SearchRequest) -> str:

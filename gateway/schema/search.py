@@ -10,7 +10,7 @@ from gateway import batches, staff_lists
 from gateway.context import Info
 from gateway.cursors import GlobalId, decode_id, encode_id
 from gateway.errors import BadUserInputError
-from gateway.finding import OBJECT, find, searching
+from gateway.finding import OBJECT, find, searching, shown
 from gateway.loaders import Reference, fetched_by, fill, filled, read, selects
 from gateway.schema.directory import Community, Company, Member
 from gateway.schema.forum import Reply, Space, Topic
@@ -241,7 +241,8 @@ class SearchQuery:
 
     @strawberry.field(
         metadata={"guildhall_cost": 5},
-        description="Titles and names that begin like the words typed, the best first, at most 10. "
+        description="Titles and names that begin like the words typed, of what its owner shows "
+        "now; the best first, at most 10. "
         "Codes: BAD_USER_INPUT, TEXT_INVALID, SEARCH_UNAVAILABLE.",
     )
     async def suggest(
@@ -256,8 +257,9 @@ class SearchQuery:
         )
         with searching():
             response = await context.call(context.services.search.Suggest, request)
-        await fill(info, response.suggestions)
-        return list(response.suggestions)  # type: ignore[arg-type]
+        suggestions: list[Any] = await shown(context, response.suggestions)
+        await fill(info, suggestions)
+        return suggestions
 
     @strawberry.field(
         description="A community's synonyms. For managers. "
