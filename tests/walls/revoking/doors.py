@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -124,12 +124,17 @@ def _tells(answer: Any) -> bool:
     return bool(answer.ByteSize())
 
 
-async def watch(scene: Scene, doors: Mapping[str, Door], until: float) -> None:
-    """Look through each door until then; a look counts from when it was begun."""
+async def watch(
+    scene: Scene, doors: Mapping[str, Door], until: float, late: Collection[str] = ()
+) -> None:
+    """Look through each door until then; a look counts from when it was begun.
+
+    `late` are ways that need the bus, which is away.
+    """
 
     async def one(name: str, door: Door) -> None:
         while (began := time.monotonic()) < scene.acknowledged + until:
-            for way in await door():
+            for way in (await door()).difference(late):
                 at = f"{name} {way}"
                 scene.last_open[at] = max(scene.last_open.get(at, 0.0), began - scene.acknowledged)
             await asyncio.sleep(PAUSE)

@@ -10,7 +10,7 @@ LOOK = """query Look($topic: ID!, $reply: ID!, $community: ID!, $space: String!,
     list: topics(communityId: $community, first: 5) { edges { node { id } } }
     after: topics(communityId: $community, first: 1, after: $after) { edges { node { id } } }
     community(id: $community) { space(slug: $space) {
-        id topics(first: 5) { edges { node { id } } }
+        topics(first: 5) { edges { node { id } } }
     } }
     search(query: $word, first: 5) {
         totalCount facets { values { value count } } edges { titleHighlight node { __typename } }

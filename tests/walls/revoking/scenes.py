@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,6 +18,8 @@ from tests.system import Asker, System
 from tests.walls.revoking.people import ISSUER, Someone, bare
 from tests.walls.revoking.queries import CASES, LOOK, STAFF
 
+SESSIONS, HIDDEN = "the browser's sessions", "topics that are hidden"
+
 
 @dataclass
 class Scene:
@@ -31,15 +34,20 @@ class Scene:
     enrolment: str = ""
     space: str = ""
     space_slug: str = ""
-    topic: str = ""
+    topics: list[str] = field(default_factory=list)
     reply: str = ""
     cursor: str | None = None
     loser: Someone | None = None
+    managing: Asker | None = None
     query: str = LOOK
     lost: Callable[[], Awaitable[object]] | None = None
-    late: frozenset[str] = frozenset()  # what only the bus brings, and nothing while it is away
     acknowledged: float = 0.0
     last_open: dict[str, float] = field(default_factory=dict)  # way -> seconds after the loss
+
+    @property
+    def topic(self) -> str:
+        """The last one."""
+        return self.topics[-1] if self.topics else ""
 
     @property
     def person(self) -> Someone:
@@ -47,6 +55,13 @@ class Scene:
         if self.loser is None:
             raise AssertionError("nobody yet")
         return self.loser
+
+    @property
+    def manager(self) -> Asker:
+        """Who runs the community, at the gateway that hears."""
+        if self.managing is None:
+            raise AssertionError("nobody yet")
+        return self.managing
 
     def variables(self) -> dict[str, Any]:
         """For any of the queries."""
@@ -104,11 +119,8 @@ class Director:
         scene.enrolment = made["enrolment"]["id"]
         manager = await self.someone(scene.vendor)
         await self.join(scene, manager, roles=["MANAGER"])
-        asker = manager.asker(self.system.url)
-        try:
-            await self._fill(scene, asker)
-        finally:
-            await asker.http.aclose()
+        scene.managing = manager.asker(self.system.url)
+        await self._fill(scene, scene.manager)
         return scene
 
     async def _fill(self, scene: Scene, manager: Asker) -> None:
@@ -137,7 +149,7 @@ class Director:
                 body=f"All that is said of {scene.word}.",
                 tags=["lost"],
             )
-            scene.topic = made["topic"]["id"]
+            scene.topics.append(made["topic"]["id"])
         made = await manager.mutate(
             "createReply",
             "{ reply { id } }",
@@ -238,19 +250,44 @@ def _ended() -> str:
     return (datetime.now(UTC) - timedelta(milliseconds=1)).isoformat()
 
 
-def _narrowing(director: Director, scene: Scene) -> Callable[[], Awaitable[object]]:
-    async def narrow() -> None:
-        manager = await director.someone(scene.vendor)
-        await director.join(scene, manager, roles=["MANAGER"])
-        asker = manager.asker(director.system.url)
-        try:
-            await asker.mutate(
-                "updateSpace", "{ __typename }", spaceId=scene.space, audience="VENDOR"
-            )
-        finally:
-            await asker.http.aclose()
+def _narrowing(_: Director, scene: Scene) -> Callable[[], Awaitable[object]]:
+    return lambda: scene.manager.mutate(
+        "updateSpace", "{ __typename }", spaceId=scene.space, audience="VENDOR"
+    )
 
-    return narrow
+
+def _hiding(_: Director, scene: Scene) -> Callable[[], Awaitable[object]]:
+    async def hide() -> None:
+        for topic in scene.topics:
+            await scene.manager.mutate(
+                "hideTopic", "{ __typename }", topicId=topic, reason="off topic"
+            )
+
+    return hide
+
+
+def _signing_out(_: Director, scene: Scene) -> Callable[[], Awaitable[object]]:
+    async def sign_out() -> None:
+        asker = scene.person.asker(scene.system.url)
+        await asker("mutation { signOutEverywhere { __typename } }")
+        await asker.http.aclose()
+
+    return sign_out
+
+
+def _ending(director: Director, scene: Scene) -> Callable[[], Awaitable[object]]:
+    async def end() -> None:
+        """Nobody does anything when a date comes: nothing is said then."""
+        due = datetime.now(UTC) + timedelta(seconds=3)
+        await director.operator.mutate(
+            "updateEnrolment",
+            "{ __typename }",
+            enrolmentId=scene.enrolment,
+            endTime=due.isoformat(),
+        )
+        await asyncio.sleep(max(0.0, (due - datetime.now(UTC)).total_seconds()))
+
+    return end
 
 
 def _moving(director: Director, scene: Scene) -> Callable[[], Awaitable[object]]:
@@ -278,6 +315,9 @@ _LOSSES: Mapping[str, Loss] = {
     ),
     "the employer": _moving,
     "a space's audience": _narrowing,
+    HIDDEN: _hiding,
+    SESSIONS: _signing_out,
+    "the enrolment's date": _ending,
     "the moderator's role": _mutation("updateMember", roles=[])(
         lambda d, s: {"memberId": d.member(s)}
     ),
