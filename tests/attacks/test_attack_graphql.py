@@ -24,6 +24,8 @@ from tests.attacks.wire import (
 from tests.system import ENGINEER, System
 from tests.world import TOKEN_AGE, quiet, snapshot
 
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
 BODY = 65_536  # what the gateway takes at most
 TOPICS = "query q($id: ID!, $n: Int) { topics(communityId: $id, first: $n) { totalCount } }"
 CREATE = "mutation m($input: CreateTopicInput!) { createTopic(input: $input) { topic { id } } }"

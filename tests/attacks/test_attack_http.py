@@ -24,6 +24,8 @@ from tests.attacks.wire import (
 )
 from tests.system import System
 
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
 CHUNK = 1 << 16
 MIB = 1 << 20
 
