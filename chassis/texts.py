@@ -40,7 +40,7 @@ def check_line(text: str, field: str, *, least: int = 1, most: int) -> str:
     Refuses with TEXT_INVALID and the field's name.
     """
     _check_characters(text, field, allowed="")
-    line = " ".join(unicodedata.normalize("NFC", text).split())
+    line = " ".join(_normal(text, field).split())
     _check_length(line, field, least, most)
     return line
 
@@ -49,7 +49,7 @@ def check_body(text: str, field: str, *, least: int = 1, most: int) -> str:
     """Several lines: NFC, line ends made \\n, stripped at the end; as check_line otherwise."""
     body = text.replace("\r\n", "\n").replace("\r", "\n")
     _check_characters(body, field, allowed="\n\t")
-    body = unicodedata.normalize("NFC", body).rstrip()
+    body = _normal(body, field).rstrip()
     if not body.strip():
         body = ""
     _check_length(body, field, least, most)
@@ -111,13 +111,25 @@ def _check_characters(text: str, field: str, allowed: str) -> None:
     letters = set(text) - set(allowed)  # even a long text has few
     if bad := {letter for letter in letters if _is_forbidden(letter)}:
         raise _forbidden(next(letter for letter in text if letter in bad), field)
-    marks = {letter for letter in letters if unicodedata.category(letter)[0] == "M"}
+    _check_marks(text, field)
+    if _SELECTORS.search(text):
+        raise TextInvalidError(f"{field} has two variation selectors in a row", field=field)
+
+
+def _normal(text: str, field: str) -> str:
+    """NFC, which may set a few letters apart into a letter and its marks."""
+    normal = unicodedata.normalize("NFC", text)
+    if normal != text:
+        _check_marks(normal, field)
+    return normal
+
+
+def _check_marks(text: str, field: str) -> None:
+    marks = {letter for letter in set(text) if unicodedata.category(letter)[0] == "M"}
     if marks and _longest_run(text, marks) > MOST_MARKS:
         raise TextInvalidError(
             f"{field} has more than {MOST_MARKS} marks on one letter", field=field
         )
-    if marks and _SELECTORS.search(text):
-        raise TextInvalidError(f"{field} has two variation selectors in a row", field=field)
 
 
 def _is_forbidden(letter: str) -> bool:

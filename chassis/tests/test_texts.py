@@ -87,7 +87,7 @@ def test_nothing_is_hidden_behind_a_flag_or_in_selectors(text: str) -> None:
 def test_marks_do_not_pile_up() -> None:
     piled = "Z" + "\u0310\u0316" * (MOST_MARKS // 2)
     assert check_line(piled, "title", most=20)
-    for text in (piled + "\u0317", "a" + piled + "\u0317"):
+    for text in (piled + "\u0317", "a" + piled + "\u0317", "\ufb2c" + piled[1:]):
         for check in (check_line, check_body, check_name):
             with pytest.raises(TextInvalidError) as refusal:
                 check(text, "title", most=20)
