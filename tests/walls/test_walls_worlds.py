@@ -8,21 +8,31 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
+from random import Random
 
 import pytest
 import uvloop
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from chassis.testing import mongo_uri
+from chassis.testing import Loopback, free_port, mongo_uri, nats_url
+from devstack import engines
+from services.search.repository.index import SearchIndex
+from services.search.repository.index import connect as connect_index
+from services.search.repository.schema import index_body, index_name
+from tests.walls.worlds.building import Builder
+from tests.walls.worlds.finding import Search
 from tests.walls.worlds.house import House, open_house
-from tests.walls.worlds.looking import LeakError
+from tests.walls.worlds.looking import LeakError, look_around
 from tests.walls.worlds.mutants import MUTANTS
 from tests.walls.worlds.plans import Plan, plans
 from tests.walls.worlds.running import Told, run
+from tests.walls.worlds.wiring import Gate, open_gate, wire
 
-__all__ = ["mongo_uri"]
+__all__ = ["mongo_uri", "nats_url"]
 
 WORLDS = int(os.environ.get("WORLDS", "1000"))
 SEED = int(os.environ.get("WORLDS_SEED") or time.time_ns() % 1_000_000_007)
@@ -81,6 +91,70 @@ def test_everybody_sees_what_the_model_says(house: House, loop: Loop) -> None:
     print(told, f"in {time.perf_counter() - began:.0f} s with {house.calls} calls")
     assert told.worlds >= WORLDS // 2  # hypothesis gives no world twice
     assert told.revocations
+
+
+async def _found(gate: Gate, builder: Builder, random: Random) -> None:
+    await look_around(builder, random)
+    for person in builder.model.people:
+        search = Search(builder, person, random)
+        await search.everything()
+        await search.at_the_gate(gate)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[str]:
+    """osmem, unless another engine is named: here it is asked what is found, not how well."""
+    kind = os.environ.get("GUILDHALL_SEARCH_ENGINE") or "osmem"
+    running = engines.search_engine(tmp_path, free_port(), kind)
+    running.start()
+    try:
+        running.wait_ready()
+        yield running.url
+    finally:
+        running.stop()
+
+
+@pytest.mark.parametrize("bus", [False, True], ids=["heard at once", "over the bus"])
+def test_everybody_finds_what_the_model_says(
+    mongo_uri: str, nats_url: str, engine: str, loop: Loop, *, bus: bool
+) -> None:
+    """The same over gRPC, with search, and through the gateway's GraphQL."""
+    told, began = Told(), time.perf_counter()
+    stack = AsyncExitStack()
+
+    async def set_up() -> tuple[House, Gate]:
+        client = connect_index(engine)
+        stack.push_async_callback(client.close)
+        alias = f"worlds-{uuid.uuid4().hex[:10]}"
+        body = index_body(alias, 1, shards=1, replicas="0-1")
+        body["aliases"][alias] = {}
+        await client.indices.create(index=index_name(alias, 1), body=body)
+        index = SearchIndex(client, alias=alias, refresh_interval="-1")
+        house = await stack.enter_async_context(open_house(mongo_uri, index))
+        loopback = Loopback()
+        stack.push_async_callback(loopback.close)
+        await house.connect(loopback, stack)
+        if bus:
+            await wire(house, nats_url, stack)
+        return house, await stack.enter_async_context(open_gate(house, loopback))
+
+    async def live(house: House, gate: Gate, plan: Plan) -> None:
+        async def look(builder: Builder, random: Random) -> None:
+            await house.hear()
+            assert house.index is not None
+            await house.index.refresh()
+            await _found(gate, builder, random)
+
+        await run(house, plan, told, every_move=told.worlds % EVERY_MOVE == 0, look=look)
+
+    house, gate = loop.run_until_complete(set_up())
+    number = max(1, WORLDS // (100 if bus else 40))
+    try:
+        phases = (Phase.generate,) if bus else (Phase.generate, Phase.shrink)
+        worlds(number, lambda p: loop.run_until_complete(live(house, gate, p)), phases=phases)
+    finally:
+        loop.run_until_complete(stack.aclose())
+    print(told, f"in {time.perf_counter() - began:.0f} s with {house.calls} calls")
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from random import Random
 
+from tests.walls.worlds.building import Builder
 from tests.walls.worlds.house import House
 from tests.walls.worlds.looking import look_around
 from tests.walls.worlds.moving import Mover
@@ -26,7 +29,17 @@ class Told:
         )
 
 
-async def run(house: House, plan: Plan, told: Told, *, every_move: bool) -> Mover:
+Around = Callable[[Builder, Random], Awaitable[None]]
+
+
+async def run(
+    house: House,
+    plan: Plan,
+    told: Told,
+    *,
+    every_move: bool,
+    look: Around = look_around,
+) -> Mover:
     """Raises LeakError where the house shows more, or less, than the model."""
     mover = Mover(house)
     random = plan.random()
@@ -39,9 +52,9 @@ async def run(house: House, plan: Plan, told: Told, *, every_move: bool) -> Move
         told.revocations += done and move.kind in REVOCATIONS
         looked = every_move and done
         if looked:
-            await look_around(mover, random)
+            await look(mover, random)
             told.looks += 1
     if not looked:
-        await look_around(mover, random)
+        await look(mover, random)
         told.looks += 1
     return mover
