@@ -9,14 +9,16 @@ import asyncio
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
+from itertools import count
 from pathlib import Path
 from random import Random
 
 import pytest
 import uvloop
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
 
 from chassis.testing import Loopback, free_port, mongo_uri, nats_url
 from devstack import engines
@@ -26,10 +28,11 @@ from services.search.repository.schema import index_body, index_name
 from tests.walls.worlds.building import Builder
 from tests.walls.worlds.finding import Search
 from tests.walls.worlds.house import House, open_house
-from tests.walls.worlds.looking import LeakError, look_around
+from tests.walls.worlds.looking import look_around
 from tests.walls.worlds.mutants import MUTANTS
 from tests.walls.worlds.plans import Plan, plans
 from tests.walls.worlds.running import Told, run
+from tests.walls.worlds.telling import LeakError
 from tests.walls.worlds.wiring import Gate, open_gate, wire
 
 __all__ = ["mongo_uri", "nats_url"]
@@ -37,7 +40,8 @@ __all__ = ["mongo_uri", "nats_url"]
 WORLDS = int(os.environ.get("WORLDS", "1000"))
 SEED = int(os.environ.get("WORLDS_SEED") or time.time_ns() % 1_000_000_007)
 EVERY_MOVE = 10  # of so many worlds one is looked at after every move, the others at their end
-ENOUGH = 300  # worlds in which a leak must show
+BESIDE = 4  # worlds live beside each other: what they write shares transactions
+ENOUGH = 800  # worlds in which a leak must show
 
 Loop = asyncio.AbstractEventLoop
 pytestmark = [pytest.mark.timeout(120 + 2 * WORLDS)]
@@ -60,21 +64,31 @@ def house(mongo_uri: str, loop: Loop) -> Iterator[House]:
 
 
 def worlds(
-    number: int, live: Callable[[Plan], object], *, phases: tuple[Phase, ...] = (Phase.generate,)
+    number: int,
+    loop: Loop,
+    live: Callable[[Plan], Awaitable[object]],
+    *,
+    beside: int = 1,
+    phases: tuple[Phase, ...] = (Phase.generate,),
 ) -> None:
-    """So many worlds of this run's seed."""
+    """So many worlds of this run's seed, so many of them beside each other."""
 
     @seed(SEED)
     @settings(
-        max_examples=number,
+        max_examples=-(-number // beside),
         deadline=None,
         database=None,
         phases=phases,
         suppress_health_check=list(HealthCheck),
     )
-    @given(plans())
-    def each(plan: Plan) -> None:
-        live(plan)
+    @given(st.tuples(*[plans()] * beside))
+    def each(some: tuple[Plan, ...]) -> None:
+        async def together() -> list[object]:
+            return await asyncio.gather(*map(live, some), return_exceptions=True)
+
+        for end in loop.run_until_complete(together()):
+            if isinstance(end, BaseException):
+                raise end
 
     print(f"WORLDS_SEED={SEED}")
     each()
@@ -83,14 +97,15 @@ def worlds(
 def test_everybody_sees_what_the_model_says(house: House, loop: Loop) -> None:
     told, began = Told(), time.perf_counter()
 
-    def live(plan: Plan) -> None:
-        every_move = told.worlds % EVERY_MOVE == 0
-        loop.run_until_complete(run(house, plan, told, every_move=every_move))
+    begun = count()
 
-    worlds(WORLDS, live, phases=(Phase.generate, Phase.shrink))
+    async def live(plan: Plan) -> None:
+        await run(house, plan, told, every_move=next(begun) % EVERY_MOVE == 0)
+
+    worlds(WORLDS, loop, live, beside=BESIDE, phases=(Phase.generate, Phase.shrink))
     print(told, f"in {time.perf_counter() - began:.0f} s with {house.calls} calls")
     assert told.worlds >= WORLDS // 2  # hypothesis gives no world twice
-    assert told.revocations
+    assert told.revocations or WORLDS < 100
 
 
 async def _found(gate: Gate, builder: Builder, random: Random) -> None:
@@ -151,7 +166,7 @@ def test_everybody_finds_what_the_model_says(
     number = max(1, WORLDS // (100 if bus else 40))
     try:
         phases = (Phase.generate,) if bus else (Phase.generate, Phase.shrink)
-        worlds(number, lambda p: loop.run_until_complete(live(house, gate, p)), phases=phases)
+        worlds(number, loop, lambda plan: live(house, gate, plan), phases=phases)
     finally:
         loop.run_until_complete(stack.aclose())
     print(told, f"in {time.perf_counter() - began:.0f} s with {house.calls} calls")
@@ -163,5 +178,5 @@ def test_leaks_are_found(house: House, loop: Loop, mutant: str) -> None:
     MUTANTS[mutant](house)
     told = Told()
     with pytest.raises(LeakError) as leak:
-        worlds(ENOUGH, lambda p: loop.run_until_complete(run(house, p, told, every_move=True)))
+        worlds(ENOUGH, loop, lambda plan: run(house, plan, told, every_move=False), beside=BESIDE)
     print(f"{mutant}: found in world {told.worlds}:\n{leak.value}")

@@ -172,7 +172,7 @@ class Builder:
             company_id=company.id,
             tier=tier,
             auto_join=auto,
-            start_time=ago(3600) if company.id not in community.enrolments else None,
+            start_time=ago(3600),  # so that it can be said to have ended
         )
         community.enrolments[company.id] = Enrolment(made.enrolment.id, tier, auto_join=auto)
         how = " and its people join by themselves" if auto else ""

@@ -10,8 +10,8 @@ from chassis.errors import DomainError
 from gateway.cursors import decode_id, decode_reply_id, encode_id
 from guildhall.search.v1 import search_pb2 as spb
 from tests.walls.worlds.building import Builder
-from tests.walls.worlds.looking import LeakError
 from tests.walls.worlds.model import Person
+from tests.walls.worlds.telling import LeakError
 from tests.walls.worlds.wiring import Gate
 
 Object = tuple[str, str, str]  # kind, community, id

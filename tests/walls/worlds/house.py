@@ -107,6 +107,7 @@ class House:
     loopback: Loopback | None = None
     bell: Callable[[], Awaitable[None]] | None = None  # where a real bus brings what is said
     calls: int = 0
+    _hearing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _stubs: dict[str, Any] = field(default_factory=dict)
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
     _run: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
@@ -149,8 +150,10 @@ class House:
         if self.bell is not None:
             await self.bell()
             return
-        while any(await asyncio.gather(*map(self._deliver, self.databases))):
-            pass
+        said = {subscription.producer for _, subscription in self.subscriptions}
+        async with self._hearing:  # worlds that live beside each other share it
+            while any(await asyncio.gather(*map(self._deliver, sorted(said)))):
+                pass
 
     async def _deliver(self, producer: str) -> bool:
         rows = await self.databases[producer].outbox.find({"st": outbox.PENDING}).to_list()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
 from random import Random
 from typing import Any
 
@@ -16,8 +15,9 @@ from guildhall.directory.v1 import directory_pb2 as dpb
 from guildhall.forum.v1 import forum_pb2 as fpb
 from guildhall.moderation.v1 import moderation_pb2 as mpb
 from tests.walls.worlds.building import Builder
-from tests.walls.worlds.model import OPEN_TO_READERS, Community, Person, Space, Topic
+from tests.walls.worlds.model import Community, Person, Space, Topic
 from tests.walls.worlds.plans import TAGS
+from tests.walls.worlds.telling import LeakError, named, told_of
 
 _PB = {"directory": dpb, "forum": fpb, "moderation": mpb}
 _ALL_STATES = [state for state in fpb.TopicState.values() if state]
@@ -37,13 +37,6 @@ _WALKED = 0.15  # of the lists, page by page
 _SOME = 0.35  # of what is alike for all members, or for all that is hidden
 _FOR_MANAGERS = {"ListEnrolments", "ListAuditEntries"}
 _FOR_MODERATORS = {"ListRules", "ListCases"}
-
-
-class LeakError(AssertionError):
-    """The house and the model disagree; the story says how it came to it."""
-
-    def __init__(self, builder: Builder, fact: str) -> None:
-        super().__init__("\n".join([fact, "  in a world where", *builder.model.story]))
 
 
 class Look:
@@ -247,8 +240,7 @@ class Look:
             for topic in self._model.topics_of(community)
             if topic.visible(self._person) and topic.replies
         ]
-        if topics:
-            topic = self._random.choice(topics)
+        for topic in topics:
             shown = {reply.id for reply in topic.replies if reply.visible(self._person)}
             await self._listed(
                 "forum", "ListReplies", "replies", community, shown, topic_id=topic.id
@@ -362,11 +354,11 @@ class Look:
 
     def _same(self, what: str, found: object, expected: object) -> None:
         if found != expected:
-            names = _named(self._builder)
+            names = named(self._builder)
             raise LeakError(
                 self._builder,
-                f"{self._person.name} gets, as {what},\n  {_told(found, names)}\n"
-                f"but the model says\n  {_told(expected, names)}",
+                f"{self._person.name} gets, as {what},\n  {told_of(found, names)}\n"
+                f"but the model says\n  {told_of(expected, names)}",
             )
 
 
@@ -379,31 +371,8 @@ def _expected(topic: Topic) -> tuple[str, int, str]:
     return topic.state, len(topic.published), topic.accepted
 
 
-def _named(builder: Builder) -> dict[str, str]:
-    """What ids stand for, so that a story can be read."""
-    model = builder.model
-    things: Sequence[Any] = [*model.people, *model.companies]
-    return {
-        **{one.id: one.name for one in things},
-        **{one.id: one.slug for one in model.communities},
-        **{one.id: one.slug for one in model.spaces},
-        **{topic.id: f"{topic.title} ({topic.state})" for topic in model.topics},
-        **{r.id: f"reply of {r.author.name} ({r.state})" for r in model.replies},
-    }
-
-
-def _told(value: object, names: dict[str, str]) -> str:
-    if isinstance(value, set | list | tuple):
-        words: Iterable[object] = sorted(value, key=str) if isinstance(value, set) else value
-        return f"[{', '.join(_told(one, names) for one in words)}]"
-    return names.get(value, str(value)) if isinstance(value, str) else str(value)
-
-
 async def look_around(builder: Builder, random: Random) -> None:
     """Everybody looks at everything."""
     await asyncio.gather(
         *(Look(builder, person, random).everything() for person in builder.model.people)
     )
-
-
-__all__ = ["OPEN_TO_READERS", "LeakError", "Look", "look_around"]

@@ -11,6 +11,7 @@ from tests.walls.worlds.house import House
 from tests.walls.worlds.looking import look_around
 from tests.walls.worlds.moving import Mover
 from tests.walls.worlds.plans import REVOCATIONS, Plan
+from tests.walls.worlds.telling import LeakError
 
 
 @dataclass
@@ -39,9 +40,19 @@ async def run(
     *,
     every_move: bool,
     look: Around = look_around,
-) -> Mover:
+) -> None:
     """Raises LeakError where the house shows more, or less, than the model."""
     mover = Mover(house)
+    try:
+        await _run(mover, plan, told, every_move, look)
+    except LeakError:
+        raise
+    except Exception as error:
+        error.add_note("\n".join(["in a world where", *mover.model.story]))
+        raise
+
+
+async def _run(mover: Mover, plan: Plan, told: Told, every_move: bool, look: Around) -> None:
     random = plan.random()
     await mover.open(plan)
     told.worlds += 1
@@ -57,4 +68,3 @@ async def run(
     if not looked:
         await look(mover, random)
         told.looks += 1
-    return mover

@@ -1,0 +1,36 @@
+"""How a disagreement is told: in names, with the story that led to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tests.walls.worlds.building import Builder
+
+
+class LeakError(AssertionError):
+    """The house and the model disagree; the story says how it came to it."""
+
+    def __init__(self, builder: Builder, fact: str) -> None:
+        super().__init__("\n".join([fact, "  in a world where", *builder.model.story]))
+
+
+def named(builder: Builder) -> dict[str, str]:
+    """What ids stand for, so that a story can be read."""
+    model = builder.model
+    things: Sequence[Any] = [*model.people, *model.companies]
+    return {
+        **{one.id: one.name for one in things},
+        **{one.id: one.slug for one in model.communities},
+        **{one.id: one.slug for one in model.spaces},
+        **{topic.id: f"{topic.title} ({topic.state})" for topic in model.topics},
+        **{r.id: f"reply of {r.author.name} ({r.state})" for r in model.replies},
+    }
+
+
+def told_of(value: object, names: dict[str, str]) -> str:
+    """In the story's words."""
+    if isinstance(value, set | list | tuple):
+        words: Iterable[object] = sorted(value, key=str) if isinstance(value, set) else value
+        return f"[{', '.join(told_of(one, names) for one in words)}]"
+    return names.get(value, str(value)) if isinstance(value, str) else str(value)
