@@ -21,7 +21,7 @@ from chassis.testing import Loopback, free_port, prepare, service_actor
 from guildhall.directory.v1 import directory_pb2, directory_pb2_grpc
 from guildhall.forum.v1 import forum_pb2, forum_pb2_grpc
 from services.search.repository import SearchRepository
-from services.search.repository.index import SearchIndex, connect
+from services.search.repository.index import WRITE_TIMEOUT, SearchIndex, connect
 from services.search.repository.schema import index_body, index_name
 from services.search.use_cases.projecting import Projector
 
@@ -57,7 +57,9 @@ async def index(request: pytest.FixtureRequest, search_engine: str) -> AsyncIter
             pytest.skip("needs a real OpenSearch")
         body = index_body(alias, 1, shards=1, replicas="0-1")
         body["aliases"][alias] = {}  # as prepare and switch do, in a fifth of the time
-        await client.indices.create(index=index_name(alias, 1), body=body)
+        await client.indices.create(
+            index=index_name(alias, 1), body=body, request_timeout=WRITE_TIMEOUT
+        )
         yield made
         await client.indices.delete(index=f"{alias}-*")
     finally:
