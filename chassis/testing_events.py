@@ -76,7 +76,7 @@ async def record(event: DomainEvent[Any]) -> Iterable[Consequence]:
     return [note(event), Write("ledger", InsertOne(row))]
 
 
-@dataclass
+@dataclass(repr=False)
 class Stage:
     """Two services with random names; whatever is started here ends with the test."""
 

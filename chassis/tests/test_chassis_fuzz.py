@@ -357,7 +357,7 @@ async def test_no_message_ends_a_consumer_or_is_dropped(
     running.cancel()
     await asyncio.wait([running])
     await stage.wipe_stream(bus)
-    for collection in ("dead_letters", "inbox", "standings", "ledger"):
+    for collection in ("dead_letters", "inbox", "standings", "ledger", "outbox"):
         await stage.ours[collection].delete_many({})
 
 

@@ -197,7 +197,7 @@ async def test_the_engine_answers_whatever_is_typed_and_keeps_the_wall(
     index: SearchIndex, queries: list[str]
 ) -> None:
     await index.put(1, 1, [entry("mine", title="reset the error-code", body="v1.2.3 \u4e2d\u6587")])
-    await index.put(1, 1, [entry("theirs", title="reset the error-code", read_keys=("other",))])
+    await index.put(1, 1, [entry("theirs", title="reset the error-code", keys=("other",))])
     await index.refresh()
     for text in queries:
         for forgiving in (False, True):
