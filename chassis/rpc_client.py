@@ -16,7 +16,12 @@ from grpc.aio import ClientCallDetails, Metadata
 
 from chassis import rpc_status, telemetry
 from chassis.actors import current_actor
-from chassis.errors import PeerFailedError, UnauthenticatedError, UnavailableError
+from chassis.errors import (
+    PeerFailedError,
+    TooBusyError,
+    UnauthenticatedError,
+    UnavailableError,
+)
 from chassis.rpc_server import ACTOR_TOKEN
 from chassis.tokens import TokenSigner
 
@@ -25,6 +30,7 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 CALL_TIMEOUT = 2.0  # seconds a call may take at most, where the caller does not say
+_BUSY = "Concurrent RPC limit"  # what gRPC's server says for us; too long a message is no such case
 # The monotonic time by which the request under way must be answered.
 deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
@@ -110,6 +116,8 @@ class _Interceptor(aio.UnaryUnaryClientInterceptor):
                 raise refusal from None
             if error.code() in (StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED):
                 raise UnavailableError(f"{self._part} does not answer") from None
+            if error.code() is StatusCode.RESOURCE_EXHAUSTED and _BUSY in (error.details() or ""):
+                raise TooBusyError(f"{self._part} is too busy", retry_after=1.0) from None
             raise PeerFailedError(f"{self._part} failed: {error.code().name}") from None
 
 

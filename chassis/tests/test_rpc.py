@@ -40,11 +40,13 @@ class Servicer(pb_grpc.ForumServiceServicer):
 
     def __init__(self) -> None:
         self.calls = 0
+        self.called = asyncio.Event()
         self.remaining: float | None = None
         self.cancelled = asyncio.Event()
 
     async def GetTopic(self, request: pb.GetTopicRequest, context: Any) -> pb.GetTopicResponse:
         self.calls += 1
+        self.called.set()
         self.remaining = context.time_remaining()
         match request.topic_id:
             case "who":
@@ -206,6 +208,24 @@ async def test_edge_retries_what_is_unavailable_and_nothing_else(
         await client.GetTopic(get("busy"))
     assert servicer.calls == 4
     await channels.close()
+
+
+async def test_server_with_as_much_as_it_takes_is_busy_and_not_broken(loopback: Loopback) -> None:
+    keys = {"gateway": loopback.key("gateway")}
+    servicer = Servicer()  # type: ignore[abstract]
+    server = Server(TokenVerifier("forum", keys), concurrent_rpcs=1)
+    pb_grpc.add_ForumServiceServicer_to_server(servicer, server.grpc)
+    loopback.addresses["forum"] = f"127.0.0.1:{await server.listen('127.0.0.1:0')}"
+    client = loopback.client(pb_grpc.ForumServiceStub, "forum", person_actor())
+    slow = asyncio.ensure_future(client.GetTopic(get("slow")))
+    await servicer.called.wait()
+    with pytest.raises(TooBusyError) as refusal:
+        await client.GetTopic(get("who"))
+    assert refusal.value.retry_after
+    assert servicer.calls == 1
+    slow.cancel()
+    await asyncio.gather(slow, return_exceptions=True)
+    await server.stop(0)
 
 
 async def test_health_tells_ready_and_draining(loopback: Loopback) -> None:
