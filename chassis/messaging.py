@@ -195,7 +195,7 @@ class Bus:
                     name=self._name,
                     max_reconnect_attempts=-1,
                     reconnect_time_wait=0.3,  # type: ignore[arg-type]
-                    ping_interval=5,
+                    ping_interval=3,  # a link whose other end is gone is left after nine seconds
                     max_outstanding_pings=2,
                     connect_timeout=2,
                     error_cb=self._on_error,
