@@ -508,6 +508,7 @@ FOREIGN: list[dict[str, str]] = [
     {**SAME, "sec-fetch-site": "cross-site"},
     {**SAME, "sec-fetch-site": "same-site"},
     {**SAME, "sec-fetch-site": "none"},
+    {**SAME, "sec-fetch-site": "same-site", "origin": "http://127.0.0.1:8080"},
     {**SAME, "sec-fetch-site": ""},
     {**SAME, "sec-fetch-site": "same-origin, cross-site"},
     {**SAME, "origin": "https://evil.test"},
