@@ -139,6 +139,7 @@ def test_everybody_finds_what_the_model_says(
 
     async def set_up() -> tuple[House, Gate]:
         client = connect_index(engine)
+        client.transport.kwargs["timeout"] = 60  # the machine may be busy with other tests
         stack.push_async_callback(client.close)
         alias = f"worlds-{uuid.uuid4().hex[:10]}"
         body = index_body(alias, 1, shards=1, replicas="0-1")
@@ -162,9 +163,9 @@ def test_everybody_finds_what_the_model_says(
 
         await run(house, plan, told, every_move=told.worlds % EVERY_MOVE == 0, look=look)
 
-    house, gate = loop.run_until_complete(set_up())
     number = max(1, WORLDS // (100 if bus else 40))
     try:
+        house, gate = loop.run_until_complete(set_up())
         phases = (Phase.generate,) if bus else (Phase.generate, Phase.shrink)
         worlds(number, loop, lambda plan: live(house, gate, plan), phases=phases)
     finally:
