@@ -4,13 +4,14 @@ SHELL := bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3.11
 WORKERS ?= 3
+WORLDS ?= 20000
 BIN := .venv/bin
 PARTS := $(patsubst %/requirements.in,%,$(sort $(wildcard services/*/requirements.in))) gateway devstack
 PROTO_FILES := $(shell find protos/guildhall -name '*.proto')
 export PYTHONPATH := .:protos/gen
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run bench chaos test check format lint types imports layout isolate lock protos sdl setup token import rotate clean
+.PHONY: help run bench chaos fuzz worlds test check format lint types imports layout isolate lock protos sdl setup token import rotate clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,8 +31,14 @@ import: ## import a Stack Exchange dump: make import FILE=Posts.xml SPACE=aurora
 chaos: setup ## kill everything in turn and count: make chaos COMMANDS=20000 SEED=7
 	$(BIN)/python -m tests.chaos
 
-bench: setup ## measure what the chassis promises
-	$(BIN)/python -m bench.commands
+worlds: setup ## random worlds behind walls, against a plain model: make worlds WORLDS=20000
+	WORLDS=$(WORLDS) $(BIN)/pytest -q -s -n0 --timeout 0 tests/walls/test_walls_worlds.py
+
+fuzz: setup ## look for inputs that break a promise: make fuzz SECONDS=600 ONLY=markdown
+	$(BIN)/python -m tests.fuzz
+
+bench: setup ## measure against floors and write docs/figures.md: make bench ONLY="topics whole"
+	$(BIN)/python -m bench $(ONLY)
 
 rotate: ## give a demo issuer a new signing key: make rotate ISSUER=kestrel
 	@$(BIN)/python -m devstack.openid rotate "$(ISSUER)"
