@@ -41,7 +41,6 @@ BATCH = 100
 FETCH_TIMEOUT = 5.0  # never more: a fetch under way while NATS restarts gets nothing
 GIVE_UP = 12  # deliveries, about eight minutes
 SUSPECT = 3  # deliveries without a word from us
-_PROGRESS_EVERY = 10.0
 _MEASURE_EVERY = 10.0
 
 _log = logging.getLogger(__name__)
@@ -227,7 +226,7 @@ class Consumer:
     # -- a batch
 
     async def _take(self, messages: Sequence[Msg]) -> None:
-        working = asyncio.create_task(_say_in_progress(messages))
+        working = asyncio.create_task(_say_in_progress(messages, self._ack_wait / 3))
         try:
             deliveries = await self._open(messages)
             doubtful = {d.event.aggregate_id for d in deliveries if d.count >= SUSPECT}
@@ -267,15 +266,21 @@ class Consumer:
         return deliveries
 
     async def _settle(self, deliveries: Sequence[_Delivery]) -> None:
-        """All in one transaction; where that fails, one at a time, so that the culprit is alone."""
+        """All in one transaction; where that fails, by halves, until a culprit is alone."""
         if not deliveries:
             return
+        arrivals = [delivery.arrival for delivery in deliveries]
         try:
-            outcomes = await self.hearing.hear([delivery.arrival for delivery in deliveries])
+            outcomes = await self.hearing.hear(arrivals)
         except Exception as error:
             if is_outage(error):
                 raise
-            outcomes = await self.hear_singly([delivery.arrival for delivery in deliveries])
+            ids = list(dict.fromkeys(arrival.event.aggregate_id for arrival in arrivals))
+            if half := set(ids[: len(ids) // 2]):
+                await self._settle([d for d in deliveries if d.event.aggregate_id in half])
+                await self._settle([d for d in deliveries if d.event.aggregate_id not in half])
+                return
+            outcomes = await self.hear_singly(arrivals)
         for delivery, outcome in zip(deliveries, outcomes, strict=True):
             await self._conclude(delivery, outcome)
 
@@ -371,9 +376,9 @@ class Consumer:
             await asyncio.sleep(_MEASURE_EVERY)
 
 
-async def _say_in_progress(messages: Sequence[Msg]) -> None:
+async def _say_in_progress(messages: Sequence[Msg], every: float) -> None:
     while True:
-        await asyncio.sleep(_PROGRESS_EVERY)
+        await asyncio.sleep(every)
         for message in messages:
             if not message.is_acked:
                 with contextlib.suppress(*OUTAGES):

@@ -7,7 +7,8 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from nats.js.errors import NotFoundError
@@ -15,8 +16,9 @@ from prometheus_client import REGISTRY
 from pymongo import InsertOne
 
 from chassis import outbox
+from chassis.batch import Conflict
 from chassis.consumers import Consumer
-from chassis.consumers.hearing import Arrival, Result
+from chassis.consumers.hearing import Arrival, Outcome, Result
 from chassis.decisions import Decision, Seen, Write
 from chassis.domain_events import Consequence, DomainEvent, Effect, Projection, Subscription
 from chassis.errors import FailedPreconditionError, UnavailableError
@@ -281,6 +283,63 @@ async def test_crash_before_commit_is_heard_again(stage: Stage) -> None:
         taken += await dead.fetch(10, timeout=5)
     await run(stage, bus, ack_wait=1)
     await eventually(lambda: stage.heard("t1"), [1, 2, 3])
+
+
+async def test_batch_that_takes_long_says_so_before_another_replica_is_given_it(
+    stage: Stage,
+) -> None:
+    bus = await stage.bus()
+    stage.relay(bus)
+    word = asyncio.Event()
+
+    async def slow(event: DomainEvent[Any]) -> Iterable[Consequence]:
+        await word.wait()
+        return await record(event)
+
+    consumer = stage.consumer(bus, stage.subscription(handler=slow), ack_wait=1.5)
+    take = consumer._take
+
+    async def watched(messages: Sequence[Any]) -> None:
+        async def in_progress() -> None:
+            word.set()
+
+        for message in messages:
+            message.in_progress = in_progress
+        await take(messages)
+
+    consumer._take = watched  # type: ignore[method-assign]
+    stage.beside(consumer.run())
+    await stage.say("t1")
+    await eventually(lambda: stage.heard("t1"), [1], within=9)
+
+
+async def test_failing_batch_is_halved_until_the_culprit_is_alone(stage: Stage) -> None:
+    consumer = stage.consumer(stage.unconnected_bus())
+    sizes: list[int] = []
+    hear = consumer.hearing.hear
+
+    async def fails_with_t5(arrivals: Sequence[Arrival], **options: Any) -> list[Outcome]:
+        sizes.append(len(arrivals))
+        if any(arrival.event.aggregate_id == "t5" for arrival in arrivals):
+            raise Conflict
+        return await hear(arrivals, **options)
+
+    consumer.hearing.hear = fails_with_t5  # type: ignore[method-assign]
+    concluded: dict[str, Result] = {}
+
+    async def conclude(delivery: Any, outcome: Outcome) -> None:
+        concluded[delivery.event.aggregate_id] = outcome.result
+
+    consumer._conclude = conclude  # type: ignore[method-assign]
+    topics = [f"t{number}" for number in range(8)]
+    for topic in topics:
+        await stage.say(topic)
+    arrivals = [Arrival(await stored(stage, topic, 1)) for topic in topics]
+    deliveries = [SimpleNamespace(arrival=each, event=each.event) for each in arrivals]
+    await consumer._settle(cast(Any, deliveries))
+    assert sizes == [8, 4, 4, 2, 1, 1, 1, 2]
+    failed = {topic for topic, result in concluded.items() if result is Result.FAILED}
+    assert (failed, len(concluded)) == ({"t5"}, 8)
 
 
 async def test_replicas_with_the_same_message_apply_it_once(stage: Stage) -> None:
