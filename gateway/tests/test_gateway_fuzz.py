@@ -388,7 +388,7 @@ def counted(selection_set: SelectionSetNode) -> tuple[int, int, int]:
 
 
 @given(documents(), st.booleans())
-@fuzzed(150)
+@fuzzed(70)
 def test_a_document_is_taken_within_every_limit_or_refused(text: str, small: bool) -> None:
     limits = SMALL if small else Limits()
     operations = Operations(schema, limits)
@@ -414,7 +414,7 @@ def test_a_document_is_taken_within_every_limit_or_refused(text: str, small: boo
 
 
 @given(documents().flatmap(lambda text: damaged(text.encode())))
-@fuzzed(200)
+@fuzzed(100)
 def test_a_damaged_document_is_taken_or_refused_with_a_code(data: bytes) -> None:
     found = Operations(schema).look_up(data.decode("utf-8", "replace"))
     if isinstance(found, Refused):
@@ -423,7 +423,7 @@ def test_a_damaged_document_is_taken_or_refused_with_a_code(data: bytes) -> None
 
 
 @given(documents(), st.sampled_from(["topic", "viewer { isOperator }", "communities(first: 1)"]))
-@fuzzed(60)
+@fuzzed(40)
 def test_more_is_never_cheaper(text: str, more: str) -> None:
     assume(text.startswith("query"))
     fewer = Operations(schema, Limits(query_fields=99)).look_up(text)
