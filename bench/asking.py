@@ -28,16 +28,29 @@ class Line:
 
     async def ask(self, body: bytes) -> bytes:
         """The answer's body; BadAnswerError where it is none."""
-        if self._streams is None:
-            self._streams = await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 22)
-        reader, writer = self._streams
-        writer.write(b"%b%d\r\n\r\n%b" % (self._head, len(body), body))
-        head = await reader.readuntil(b"\r\n\r\n")
+        request = b"%b%d\r\n\r\n%b" % (self._head, len(body), body)
+        kept = self._streams is not None
+        try:
+            head = await self._send(request)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self.close()
+            if not kept:
+                raise
+            head = await self._send(request)  # it was idle for too long, and was hung up
+        assert self._streams is not None
+        reader = self._streams[0]
         length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
         answer = await reader.readexactly(length)
         if not head.startswith(b"HTTP/1.1 200") or b'"errors":[' in answer:
             raise BadAnswerError(answer[:500].decode(errors="replace"))
         return answer
+
+    async def _send(self, request: bytes) -> bytes:
+        if self._streams is None:
+            self._streams = await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 22)
+        reader, writer = self._streams
+        writer.write(request)
+        return await reader.readuntil(b"\r\n\r\n")
 
     def close(self) -> None:
         """Hang up."""

@@ -78,6 +78,7 @@ class Filling:
 
     async def fill(self, posts: int) -> Contents:
         """So many posts in all; returns when they are indexed."""
+        current_actor.set(None)  # the gateway itself asks who somebody is
         manager = await self._actor_of(MANAGER)
         people = await asyncio.gather(*(self._person(number) for number in range(PEOPLE)))
         current_actor.set(manager)
