@@ -124,11 +124,15 @@ async def post(system: System) -> Posted:
 
 
 async def search(asker: Asker) -> dict[str, list[str]]:
-    """The highlights of every hit, by id."""
+    """The highlights of every hit, by id; none while search is away."""
     hits: dict[str, list[str]] = {}
     after = None
     while True:
-        page = (await asker(SEARCH, query=MARKER, after=after))["search"]
+        try:
+            page = (await asker(SEARCH, query=MARKER, after=after))["search"]
+        except RefusedError as refusal:
+            assert refusal.code == "SEARCH_UNAVAILABLE"
+            return {}
         for edge in page["edges"]:
             shown = [edge["titleHighlight"], edge["bodyHighlight"]]
             hits[edge["node"]["id"]] = [text for text in shown if text]
