@@ -16,7 +16,7 @@ from joserfc import jwt
 from chassis.actors import Actor
 from devstack.openid.keys import ALGORITHM, SigningKeys
 from devstack.parts import GATEWAY, OPENID, Place
-from gateway.cursors import decode_id
+from gateway.cursors import decode_id, encode_id
 from tests.system import BOREALIS_MANAGER, ENGINEER, MANAGER, OPERATOR, SELLER, Asker, System
 from tests.world import identity
 
@@ -144,8 +144,6 @@ async def join(manager: Asker, community: str, person: str, **more: Any) -> str:
 
 async def leave(operator: Asker, community: str, person: str) -> None:
     """End a membership; the person and the community by their global ids."""
-    from gateway.cursors import encode_id
-
     member = encode_id("Member", decode_id(community, "id").id, decode_id(person, "id").id)
     await operator.mutate("removeMember", "{ __typename }", memberId=member, reason="left")
 

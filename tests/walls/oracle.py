@@ -5,6 +5,7 @@ Only what the caller sent itself and the trace's id may differ.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,17 +22,14 @@ from chassis.tokens import TokenSigner
 from devstack.parts import SERVICES, Place
 from gateway.actors import to_actor
 from guildhall.directory.v1 import directory_pb2
-from tests.system import MANAGER, System
+from tests.system import BOREALIS_MANAGER, ENGINEER, MANAGER, SELLER, System
 from tests.walls.loot import Loot
 from tests.walls.observers import (
     AUTHOR,
-    BOREALIS_MANAGER,
-    ENGINEER,
     INSIDER,
     LEAVER,
     NOBODY,
     OTHER,
-    SELLER,
     SUSPENDED,
     Troupe,
     without_memberships,
@@ -135,7 +133,7 @@ class Services:
         """Status, message, refusal and response in one."""
         assert call.method is not None
         self.asked += 1
-        ask = self.channels[service].unary_unary(
+        ask: Any = self.channels[service].unary_unary(
             f"/{call.method.containing_service.full_name}/{call.method.name}",
             request_serializer=lambda request: request.SerializeToString(),
         )
@@ -171,12 +169,14 @@ class Gateway:
     system: System
     troupe: Troupe
     clients: dict[str, httpx2.AsyncClient] = field(default_factory=dict)
+    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     asked: int = 0
 
     async def answer(self, who: str, call: Call) -> bytes:
         """Status, headers and body in one."""
-        if who not in self.clients:
-            self.clients[who] = (await self.troupe.asker(self.system, who)).http
+        async with self.opening:  # several ask at once
+            if who not in self.clients:
+                self.clients[who] = await self._client(who)
         self.asked += 1
         response = await self.clients[who].post("/graphql", json=call.request)
         assert response.status_code < 500, response.text[:300]
@@ -188,6 +188,22 @@ class Gateway:
         body = _TRACE.sub(b'"traceId":""', response.content)
         head = f"{response.status_code} {'; '.join(headers)} ".encode()
         return head + cleaned(body, call.sent)
+
+    async def _client(self, who: str) -> httpx2.AsyncClient:
+        asker = await self.troupe.asker(self.system, who)
+        # The gateway hangs up after five idle seconds, as a client of httpx does by default: of two
+        # that do so at once one sends into a line that is closed.
+        return httpx2.AsyncClient(
+            base_url=self.system.url,
+            headers=asker.http.headers,
+            timeout=30,
+            limits=httpx2.Limits(keepalive_expiry=1),
+        )
+
+    async def close(self) -> None:
+        """Every connection."""
+        for client in self.clients.values():
+            await client.aclose()
 
 
 def cleaned(answer: bytes, sent: Sequence[str]) -> bytes:

@@ -17,10 +17,10 @@ from tests.integration.rpc_inputs import (
     TEXT,
     Requests,
     camel,
-    put,
     is_id,
     is_time,
     is_write,
+    put,
 )
 from tests.walls.loot import NEVER, WORDS, Hidden, Loot
 from tests.walls.oracle import Call, Pair
@@ -72,6 +72,8 @@ class Probes:
             request: Any = Requests(world, self._method).legal()
             if is_write(self._method):
                 request.request_id = "walls-hidden-or-not"
+            elif "page_size" in request.DESCRIPTOR.fields_by_name:
+                _widen(request)  # what narrows the list besides would leave nothing in any case
             if community and "community_id" in request.DESCRIPTOR.fields_by_name:
                 if home and home_id(self._worlds[0]) == community:
                     continue
@@ -81,12 +83,16 @@ class Probes:
     def _ids(self, path: str, field: FieldDescriptor) -> Iterator[Pair]:
         for kind in raw_kinds(field.name):
             for number, thing in enumerate(self._loot.of(kind)):
+                if thing.known and "community_id" not in self._method.input_type.fields_by_name:
+                    continue  # who it is may be seen, where it is a member may not
                 self.hid.add(path)
                 where = [] if kind == "Community" else [thing.community]
                 for community in where if thing.known else (*where, ""):
                     for home, base in self._bases(community):
                         _beside(base, thing)
-                        pair = self._pair(f"{path} is {thing.what}", base, path, thing.id, NEVER, home)
+                        pair = self._pair(
+                            f"{path} is {thing.what}", base, path, thing.id, NEVER, home
+                        )
                         yield replace(pair, by_all=number == 0)
                         if number == 0 and home == (thing.community == self._loot.community):
                             yield from self._with_faults(base, path, thing, home)
@@ -116,7 +122,9 @@ class Probes:
                 if is_write(self._method):
                     _nowhere(base)
                 if field.name == "slug" and not is_write(self._method):
-                    _clear(base, ("space_id", "community_id") if self._slug_alone else ("space_id",))
+                    _clear(
+                        base, ("space_id", "community_id") if self._slug_alone else ("space_id",)
+                    )
                 yield self._pair(
                     f"{path} is a hidden thing's", base, path, text, self._loot.twin(text), home
                 )
@@ -142,22 +150,28 @@ class Probes:
         for home, base in self._bases():
             _nowhere(base)
             yield self._pair(
-                "request_id was used by somebody", base, path, self._loot.used, "used-" + "0" * 36, home
+                "request_id was used by somebody",
+                base,
+                path,
+                self._loot.used,
+                "used-" + "0" * 36,
+                home,
             )
 
     def _page_tokens(self, path: str) -> Iterator[Pair]:
         """Page tokens are not signed: one that names something hidden is a place like any other."""
-        things = [self._loot.of(kind)[-1] for kind in ("Topic", "Reply", "Member") if self._loot.of(kind)]
+        things = [
+            self._loot.of(kind)[-1] for kind in ("Topic", "Reply", "Member") if self._loot.of(kind)
+        ]
         for thing in things:
             self.hid.add(path)
             for home, base in self._bases():
                 for first in ({"t": 1767225600001}, WORDS, 1):
                     tokens = [_token([first, id_]) for id_ in (thing.id, NEVER)]
-                    yield self._pair(f"{path} names {thing.what}", base, path, *tokens, home)
+                    why = f"{path} names {thing.what}"
+                    yield self._pair(why, base, path, tokens[0], tokens[1], home)
 
-    def _pair(
-        self, why: str, base: Any, path: str, hidden: str, missing: str, home: int
-    ) -> Pair:
+    def _pair(self, why: str, base: Any, path: str, hidden: str, missing: str, home: int) -> Pair:
         calls = []
         for value in (hidden, missing):
             request = copy.deepcopy(base)
@@ -169,7 +183,7 @@ class Probes:
 
     def readings(self) -> Iterator[Call]:
         """Everything that the method answers about what an outsider can see."""
-        if is_write(self._method) or self._method.containing_service.name == "OperationsService":
+        if is_write(self._method):
             return
         fields = self._method.input_type.fields_by_name
         for world in self._worlds:
@@ -258,6 +272,12 @@ def _nowhere(request: Any) -> None:
                 getattr(request, field.name).append(NEVER)
             else:
                 setattr(request, field.name, NEVER)
+
+
+def _widen(request: Any) -> None:
+    for field in request.DESCRIPTOR.fields:
+        if field.name not in ("community_id", "topic_id"):
+            request.ClearField(field.name)
 
 
 def _clear(request: Any, names: tuple[str, ...]) -> None:

@@ -12,8 +12,9 @@ from google.protobuf.descriptor import MethodDescriptor
 
 from tests.integration.rpc_inputs import OFFERED, methods
 from tests.system import BOREALIS_MANAGER, ENGINEER, MANAGER, SELLER, System
-from tests.walls import graphql_probes
-from tests.walls.loot import Loot, bury
+from tests.walls import graphql_documents, graphql_probes
+from tests.walls.burying import bury
+from tests.walls.loot import Loot
 from tests.walls.observers import OTHER, OUTSIDERS, Troupe, gather
 from tests.walls.oracle import SERVICE, Call, Finding, Gateway, Pair, Services, told
 from tests.walls.rpc_probes import Probes, elsewhere
@@ -21,7 +22,7 @@ from tests.world import World, quiet
 
 T = TypeVar("T")
 AT_ONCE = 8
-WHOLE = os.environ.get("GUILDHALL_WALLS", "") == "whole"  # two hops from each node, not one
+WHOLE = os.environ.get("GUILDHALL_WALLS", "") == "whole"  # every way to everything, not one
 # Who is at home in aurora and in borealis.
 RESIDENTS = ((ENGINEER, OTHER), (SELLER, BOREALIS_MANAGER))
 # Who may ask about whatever is hidden, and why; the owner answers for it.
@@ -85,7 +86,7 @@ class Stage:
     def graphql_readings(self) -> Iterator[tuple[str, Call]]:
         """Who reads what at the gateway."""
         for home, world in enumerate(self.worlds):
-            calls = list(graphql_probes.readings(world, 2 if WHOLE else 1))
+            calls = list(graphql_documents.readings(world, whole=WHOLE))
             for who in OUTSIDERS:
                 resident = who in RESIDENTS[home]
                 for number, call in enumerate(calls):
@@ -137,7 +138,7 @@ class Stage:
 
     def graphql_pairs(self) -> Iterator[tuple[str, Pair]]:
         """Who asks what at the gateway."""
-        for pair in graphql_probes.pairs(self.worlds, self.loot):
+        for pair in graphql_probes.pairs(self.worlds, self.loot, whole=WHOLE):
             for who in OUTSIDERS if pair.by_all else RESIDENTS[pair.home]:
                 if (pair.hidden.name, pair.field, who) not in EXEMPT:
                     yield who, pair
@@ -172,10 +173,11 @@ async def set_up(system: System, world: World) -> Stage:
     troupe = await gather(system, world.aurora["Community"])
     await quiet(system.place)
     stage = Stage(system, world, troupe)
-    services = await Services.of(system.place, troupe, {})
+    services, gateway = await Services.of(system.place, troupe, {}), Gateway(system, troupe)
     try:
-        await stage.remember(services, Gateway(system, troupe))
+        await stage.remember(services, gateway)
     finally:
         await services.close()
+        await gateway.close()
     stage.loot = await bury(system, world, troupe)
     return stage

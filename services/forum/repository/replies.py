@@ -120,7 +120,9 @@ def load_reply(document: Document) -> Reply:
         state_reason=document["state_reason"],
         submission=submission(document["submission"]),
         case_id=document["case_id"],
-        version=document.get("version", document["seq"]),  # formerly the topic's
+        version=document["version"]
+        if "version" in document
+        else document["seq"],  # formerly the topic's
     )
 
 

@@ -194,7 +194,9 @@ def load_topic(document: Document) -> Topic:
         state_reason=document["state_reason"],
         submission=submission(document["submission"]),
         case_id=document["case_id"],
-        version=document.get("version", document["seq"]),  # formerly they were the same
+        version=document["version"]
+        if "version" in document
+        else document["seq"],  # formerly they were the same
     )
 
 
