@@ -24,7 +24,7 @@ _ANALYSIS = {
     },
 }
 _KEYWORD = {"type": "keyword", "ignore_above": 256}
-# A match counts by its field alone. BM25 counts words over the whole index: scores, and so the order
+# A match counts by its field alone. BM25 counts words over the whole index: scores, so the order
 # of what one may read, would tell how often others write a word.
 _TEXT = {"type": "text", "similarity": "boolean", "norms": False}
 _MAPPING = {
