@@ -61,7 +61,7 @@ SEARCH = """query Search($query: String!) {
   }
 }"""
 REPLY = """mutation Reply($input: CreateReplyInput!) {
-  createReply(input: $input) { reply { id state bodyHtml createTime } topic { id replyCount } }
+  createReply(input: $input) { reply { id state bodyHtml createTime } }
 }"""
 NAMES = {
     "category": "category page of 20 topics",
