@@ -35,6 +35,7 @@ from tests.walls.observers import (
     without_memberships,
 )
 
+PEOPLE = (SELLER, BOREALIS_MANAGER, ENGINEER, OTHER, LEAVER, MANAGER, AUTHOR, INSIDER)
 SERVICE = "service:moderation"  # at a service that need not answer it
 _TRACE = re.compile(rb'"traceId":"[0-9a-f]{32}"')
 _PASSING = {"x-trace-id", "date", "content-length"}
@@ -95,7 +96,14 @@ class Services:
     asked: int = 0
 
     @classmethod
-    async def of(cls, place: Place, troupe: Troupe, instead: Mapping[str, str]) -> Services:
+    async def of(
+        cls,
+        place: Place,
+        troupe: Troupe,
+        instead: Mapping[str, str],
+        *,
+        people: Sequence[str] = PEOPLE,
+    ) -> Services:
         """To the stack's services, or to others in their place."""
         self = cls(
             place,
@@ -109,15 +117,15 @@ class Services:
                 for one in SERVICES
             },
         )
-        await self.resolve(troupe)
+        await self.resolve(troupe, people)
         return self
 
-    async def resolve(self, troupe: Troupe) -> None:
+    async def resolve(self, troupe: Troupe, people: Sequence[str]) -> None:
         """Everybody's actor as of now, as the gateway would get it."""
         method = directory_pb2.DESCRIPTOR.services_by_name["DirectoryService"].methods_by_name[
             "ResolveActor"
         ]
-        for who in (SELLER, BOREALIS_MANAGER, ENGINEER, OTHER, LEAVER, MANAGER, AUTHOR, INSIDER):
+        for who in people:
             issuer, subject = troupe.identity(who)
             request = directory_pb2.ResolveActorRequest(issuer=issuer, subject=subject)
             call = self.channels["directory"].unary_unary(
@@ -127,7 +135,8 @@ class Services:
             )
             metadata = ((ACTOR_TOKEN, self.signer.token("directory")),)
             self.actors[who] = to_actor((await call(request, metadata=metadata, timeout=9)).actor)
-        self.actors[SUSPENDED] = without_memberships(troupe.ids[SUSPENDED])
+        if SUSPENDED in troupe.ids:
+            self.actors[SUSPENDED] = without_memberships(troupe.ids[SUSPENDED])
 
     async def answer(self, who: str, service: str, call: Call) -> bytes:
         """Status, message, refusal and response in one."""

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Sequence
 from chassis.decisions import Document, PartRef, Parts
 from chassis.mongo import Index
 from chassis.pagination import Paging
-from services.forum.domain.members import opens
 from services.forum.domain.replies import Reply, ReplyNotFoundError, ReplyState
 from services.forum.domain.spaces import space_key
 from services.forum.domain.topics import Topic
@@ -45,24 +44,45 @@ class ReplyCollection(TopicCollection):
         self, topic: Topic, reply_id: str, keyring: Collection[str] | None
     ) -> Reply:
         """A reply of a topic that one can see. Refuses with REPLY_NOT_FOUND."""
-        query = {"community_id": topic.community_id, "_id": reply_id, "topic_id": topic.id}
-        document = await self._database.replies.find_one(query)
-        reply = load_reply(document) if document else None
-        if reply is None or (keyring is not None and not _shows(reply, keyring)):
+        query: Document = {
+            "community_id": topic.community_id,
+            "_id": reply_id,
+            "topic_id": topic.id,
+        }
+        if keyring is not None:
+            query["read_keys"] = {"$in": [space_key(topic.space_id), *keyring]}
+        document = await self._database.replies.find_one(query, hint="_id_")
+        if document is None:
             raise ReplyNotFoundError(field="reply_id")
-        return reply
+        return load_reply(document)
 
     async def find_replies(
         self, community_id: str, ids: Iterable[str], keyring: Collection[str] | None
     ) -> list[Reply]:
         """Those of the ids that there are and that the keyring shows, as it does their topics."""
-        query = {"community_id": community_id, "_id": {"$in": list(ids)}}
-        replies = [load_reply(document) async for document in self._database.replies.find(query)]
-        if keyring is None or not replies:
-            return replies
-        topic_ids = {reply.topic_id for reply in replies}
-        visible = {topic.id for topic in await self.find_topics(community_id, topic_ids, keyring)}
-        return [reply for reply in replies if reply.topic_id in visible and _shows(reply, keyring)]
+        query: Document = {"community_id": community_id, "_id": {"$in": list(ids)}}
+        if keyring is None:
+            return [load_reply(document) async for document in self._database.replies.find(query)]
+        wall = await self._wall(community_id, keyring)
+        shown = {"$match": {"community_id": community_id, **wall}}
+        found = await self._database.replies.aggregate(
+            [
+                {"$match": {**query, **wall}},
+                {
+                    "$lookup": {
+                        "from": "topics",
+                        "localField": "topic_id",
+                        "foreignField": "_id",
+                        "pipeline": [shown, {"$project": {"_id": 1}}],
+                        "as": "topics",
+                    }
+                },
+                {"$match": {"topics": {"$ne": []}}},
+                {"$unset": "topics"},
+            ],
+            hint="_id_",
+        )
+        return [load_reply(document) async for document in found]
 
     async def list_replies(
         self,
@@ -96,11 +116,6 @@ class ReplyCollection(TopicCollection):
     def reply_ref(community_id: str, reply_id: str) -> PartRef[Reply]:
         """Where a reply is, for a decision on its topic."""
         return REPLIES.ref(community_id, reply_id)
-
-
-def _shows(reply: Reply, keyring: Collection[str]) -> bool:
-    """The reply's own wall, for someone who can see its topic."""
-    return reply.published or opens(reply.read_keys, keyring)
 
 
 def load_reply(document: Document) -> Reply:
