@@ -74,14 +74,15 @@ def connect(uri: str, *, app: str) -> AsyncMongoClient[Document]:
         waitQueueTimeoutMS=1000,
         maxPoolSize=32,
         tz_aware=True,
-        tzinfo=UTC,
     )
 
 
 def database(client: AsyncMongoClient[Document], name: str) -> Database:
     """A service's own database; reads see only what a majority has."""
     options: CodecOptions[Document] = CodecOptions(
-        tz_aware=True, tzinfo=UTC, datetime_conversion=DatetimeConversion.DATETIME
+        # UTC as the driver has it: a tzinfo of ours would be converted to, one time after another.
+        tz_aware=True,
+        datetime_conversion=DatetimeConversion.DATETIME,
     )
     return client.get_database(name, codec_options=options, read_concern=ReadConcern("majority"))
 

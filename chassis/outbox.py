@@ -11,6 +11,7 @@ from uuid_utils import uuid7
 
 from chassis.decisions import Document
 from chassis.mongo import Index
+from chassis.timestamps import timestamp_of
 from guildhall.chassis.v1.event_log_pb2 import StoredEvent
 
 COLLECTION = "outbox"
@@ -88,7 +89,7 @@ def row(
 
 def stored_event(row: Document) -> StoredEvent:
     """A row as others get it, over the bus or the event log."""
-    event = StoredEvent(
+    return StoredEvent(
         id=row["_id"],
         type=row["type"],
         schema_version=row["v"],
@@ -99,6 +100,5 @@ def stored_event(row: Document) -> StoredEvent:
         data=bytes(row["data"]),
         actor=row["actor"],
         trace_parent=row["trace"],
+        time=timestamp_of(row["at"]),
     )
-    event.time.FromDatetime(row["at"])
-    return event

@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis.errors import FieldInvalidError
+from chassis.timestamps import timestamp_of
 from guildhall.directory.v1 import directory_pb2 as pb
 from guildhall.directory.v1 import domain_events_pb2 as events
 from services.directory.domain import person as persons
@@ -22,11 +23,7 @@ from services.directory.domain.person import Person
 
 def timestamp(time: datetime | None) -> Timestamp | None:
     """None stays absent."""
-    if time is None:
-        return None
-    stamp = Timestamp()
-    stamp.FromDatetime(time)
-    return stamp
+    return None if time is None else timestamp_of(time)
 
 
 def time_of(stamp: Timestamp, field: str) -> datetime:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
-from google.protobuf.timestamp_pb2 import Timestamp
-
+from chassis.timestamps import timestamp_of
 from guildhall.forum.v1 import forum_pb2
 from services.forum.converters import enums
 from services.forum.converters.markdown import safe_html
@@ -15,8 +12,6 @@ from services.forum.domain.replies import Reply, ReplyState
 from services.forum.domain.spaces import Space
 from services.forum.domain.texts import slug_of
 from services.forum.domain.topics import Topic, TopicState
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def space_to_proto(space: Space, version: int, *, for_service: bool = False) -> forum_pb2.Space:
@@ -30,7 +25,7 @@ def space_to_proto(space: Space, version: int, *, for_service: bool = False) -> 
         mode=enums.SPACE_MODES[space.mode],
         audience=enums.AUDIENCES[space.audience],
         audience_names=space.audience_names,
-        create_time=_timestamp(space.create_time),
+        create_time=timestamp_of(space.create_time),
         version=version,
         read_keys=space.read_keys if for_service else (),
     )
@@ -54,9 +49,9 @@ def topic_to_proto(topic: Topic, version: int, *, for_service: bool = False) -> 
         score=topic.score,
         reply_count=topic.reply_count,
         accepted_reply_id=topic.accepted_reply_id,
-        create_time=_timestamp(topic.create_time),
-        edit_time=_timestamp(topic.edit_time) if topic.edit_time else None,
-        activity_time=_timestamp(topic.activity_time),
+        create_time=timestamp_of(topic.create_time),
+        edit_time=timestamp_of(topic.edit_time) if topic.edit_time else None,
+        activity_time=timestamp_of(topic.activity_time),
         last_reply_author=_author(last) if last else None,
         close_reason=(
             enums.CLOSE_REASONS[topic.close_reason]
@@ -82,8 +77,8 @@ def reply_to_proto(reply: Reply, version: int, *, for_service: bool = False) -> 
         author=_author(reply.author),
         score=reply.score,
         accepted=reply.accepted,
-        create_time=_timestamp(reply.create_time),
-        edit_time=_timestamp(reply.edit_time) if reply.edit_time else None,
+        create_time=timestamp_of(reply.create_time),
+        edit_time=timestamp_of(reply.edit_time) if reply.edit_time else None,
         state_reason=reply.state_reason,
         version=version,
         space_id=reply.space_id,
@@ -98,7 +93,7 @@ def revision_to_proto(revision: Revision) -> forum_pb2.Revision:
         body=revision.body,
         tags=revision.tags,
         editor_id=revision.editor_id,
-        replace_time=_timestamp(revision.replace_time),
+        replace_time=timestamp_of(revision.replace_time),
     )
 
 
@@ -111,7 +106,7 @@ def moderation_entry_to_proto(entry: ModerationEntry) -> forum_pb2.ModerationEnt
         action=entry.action,
         reason=entry.reason,
         actor=entry.actor,
-        time=_timestamp(entry.time),
+        time=timestamp_of(entry.time),
     )
 
 
@@ -126,8 +121,3 @@ def _author(author: Author) -> forum_pb2.Author:
             display_name=persona.display_name,
         )
     )
-
-
-def _timestamp(time: datetime) -> Timestamp:
-    whole = time - _EPOCH
-    return Timestamp(seconds=whole.days * 86400 + whole.seconds, nanos=whole.microseconds * 1000)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from chassis.errors import FieldInvalidError
+from chassis.timestamps import timestamp_of
 from guildhall.moderation.v1 import domain_events_pb2, moderation_pb2
 from services.moderation.domain import (
     Case,
@@ -77,8 +74,8 @@ def case_to_proto(case: Case, version: int) -> moderation_pb2.Case:
         reply_id=case.reply_id,
         author_id=case.author_id,
         rule_ids=case.rule_ids,
-        open_time=_timestamp(case.open_time),
-        decide_time=_timestamp(case.decide_time) if case.decide_time else None,
+        open_time=timestamp_of(case.open_time),
+        decide_time=timestamp_of(case.decide_time) if case.decide_time else None,
         decider_id=case.decider_id,
         reason=case.reason,
         submission_number=case.submission_number,
@@ -124,9 +121,3 @@ def case_decided(case: Case) -> domain_events_pb2.CaseDecided:
 def case_mooted(case: Case) -> domain_events_pb2.CaseMooted:
     """Said of a case that nobody need decide any more."""
     return domain_events_pb2.CaseMooted(case_id=case.id)
-
-
-def _timestamp(time: datetime) -> Timestamp:
-    stamp = Timestamp()
-    stamp.FromDatetime(time)
-    return stamp

