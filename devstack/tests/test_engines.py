@@ -82,6 +82,7 @@ def test_osmem_answers(tmp_path: Path) -> None:
 
 
 @pytest.mark.opensearch
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(bool(opensearch.obstacle()), reason="needs a JDK >= 21 and Maven")
 def test_opensearch_keeps_an_index_over_a_restart(tmp_path: Path) -> None:
     for expected in (201, 200):

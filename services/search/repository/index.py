@@ -86,12 +86,12 @@ class _Serializer(JSONSerializer):
         return orjson.loads(s)
 
 
-def connect(url: str) -> AsyncOpenSearch:
+def connect(url: str, *, read_timeout: float = READ_TIMEOUT) -> AsyncOpenSearch:
     """A client; nothing is asked of the engine yet."""
     serializer = _Serializer()
     return AsyncOpenSearch(
         hosts=[url],
-        timeout=READ_TIMEOUT,
+        timeout=read_timeout,
         max_retries=1,
         retry_on_timeout=False,
         serializer=serializer,

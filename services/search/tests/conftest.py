@@ -48,7 +48,7 @@ def search_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest_asyncio.fixture
 async def index(request: pytest.FixtureRequest, search_engine: str) -> AsyncIterator[SearchIndex]:
     """An empty live index of this test's own, refreshed only when a test says so."""
-    client = connect(search_engine)
+    client = connect(search_engine, read_timeout=WRITE_TIMEOUT)  # a busy machine, a cold engine
     alias = f"test-{uuid.uuid4().hex}"
     made = SearchIndex(client, alias=alias, refresh_interval="-1")
     try:
