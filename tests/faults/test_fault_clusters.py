@@ -28,6 +28,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)
 RETRYABLE = {"UNAVAILABLE", "TOO_BUSY", "OUTCOME_UNKNOWN"}
 SCHEDULING = 2.0  # seconds a busy machine may add to an answer
 ERRORS = 15.0  # seconds of refusals, row 6 of the fault table
+HEALED = 30.0  # seconds until a set that was a minority answers: an election, and a lost vote
 # Seconds without a word from the primary until another is elected: MongoDB has 10.
 ELECTION = float(os.environ.get("ELECTION") or 5)
 
@@ -117,7 +118,7 @@ async def test_minority_of_mongods_refuses(cluster_house: House, survivor: str) 
         await case.goes_on()
         seen = await case.conclude()
     hold(seen)
-    assert seen.afterwards <= ERRORS
+    assert seen.afterwards <= HEALED
 
 
 async def test_stream_leader_steps_down(cluster_house: House) -> None:
