@@ -176,8 +176,8 @@ def report(found: list[Found]) -> list[str]:
         "answers; shared: up to 64 in a transaction; alone: the same code, one in each.",
         "",
         "| | shared, commands/s | alone, commands/s | **ratio** | goal | CPU a command, shared "
-        "(replicas + mongod) | alone | refused, shared / alone |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "(replicas + mongod) | alone | ratio of CPU | refused, shared / alone |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for one in found:
         shared, alone = one.shared, one.alone
@@ -185,7 +185,7 @@ def report(found: list[Found]) -> list[str]:
         lines.append(
             f"| {one.case.name} | {statistics.median(shared.rate):,.0f} "
             f"| {statistics.median(alone.rate):,.0f} | **{_ratio(one):.2f}** | {goal} "
-            f"| {_cpu(shared)} | {_cpu(alone)} | {shared.refused} / {alone.refused} |"
+            f"| {_cpu(shared)} | {_cpu(alone)} | {ratio(alone.cpu, shared.cpu):.2f} | {shared.refused} / {alone.refused} |"
         )
     return lines
 
