@@ -185,7 +185,8 @@ def report(found: list[Found]) -> list[str]:
         lines.append(
             f"| {one.case.name} | {statistics.median(shared.rate):,.0f} "
             f"| {statistics.median(alone.rate):,.0f} | **{_ratio(one):.2f}** | {goal} "
-            f"| {_cpu(shared)} | {_cpu(alone)} | {ratio(alone.cpu, shared.cpu):.2f} | {shared.refused} / {alone.refused} |"
+            f"| {_cpu(shared)} | {_cpu(alone)} | {ratio(alone.cpu, shared.cpu):.2f} "
+            f"| {shared.refused} / {alone.refused} |"
         )
     return lines
 
