@@ -38,7 +38,7 @@ PEOPLE = (SELLER, BOREALIS_MANAGER, ENGINEER, OTHER, LEAVER, MANAGER, AUTHOR, IN
 SERVICE = "service:moderation"  # at a service that need not answer it
 _TRACE = re.compile(rb'"traceId":"[0-9a-f]{32}"')
 PATIENCE = 60.0  # seconds for what says at once what it is asked, on a machine of one's own
-_TOO_BUSY = (b"UNAVAILABLE", b"OPERATION_TIMEOUT", b"OUTCOME_UNKNOWN", b"TOO_BUSY")
+_TOO_BUSY = (b"UNAVAILABLE", b"OPERATION_TIMEOUT", b"OUTCOME_UNKNOWN", b"TOO_BUSY", b"TOO_MANY")
 _PASSING = {"x-trace-id", "date", "content-length"}
 
 
