@@ -125,7 +125,7 @@ async def test_gateways_clock_jumps(rows: Rows, tmp_path: Path) -> None:
         traffic = Traffic(rows)
         for jump in JUMPS:
             clock.set(jump)
-            assert await code_of(asker) == "UNAUTHENTICATED"  # though believed a moment before
+            await until(lambda: code_of(asker), lambda code: code == "UNAUTHENTICATED")
             assert await traffic.write(browser) == "UNAVAILABLE"
             clock.set(0)
             healed = await traffic.settled(browser, within=HEALED)

@@ -28,7 +28,8 @@ from tests.walls.graphql_documents import QUERIES, Fields, documents
 from tests.walls.graphql_probes import pairs
 from tests.walls.leaks import LEAKS
 from tests.walls.loot import Loot
-from tests.walls.oracle import Finding, Gateway, Services
+from tests.walls.observers import OUTSIDERS
+from tests.walls.oracle import Call, Finding, Gateway, Services
 from tests.walls.rpc_probes import Probes
 from tests.walls.trial import OfService, Stage, set_up
 from tests.world import World, quiet
@@ -97,6 +98,11 @@ async def test_no_rpc_tells_hidden_from_missing(stage: Stage, services: Services
 
 
 async def test_no_field_tells_hidden_from_missing(stage: Stage, gateway: Gateway) -> None:
+    # Other tests of this system may have left sessions: who asks first would end them, and be told.
+    leave = Call("signOutEverywhere", {"query": "mutation { signOutEverywhere { revoked } }"})
+    for who in OUTSIDERS:
+        await gateway.answer(who, leave)
+    await quiet(stage.system.place)
     before = stage.world.snapshot()
     none(await stage.told_apart(gateway, stage.graphql_pairs()))
     await quiet(stage.system.place)
