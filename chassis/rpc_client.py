@@ -44,7 +44,7 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.http2.ping_timeout_ms", 3_000),
     ("grpc.keepalive_permit_without_calls", 0),
     ("grpc.initial_reconnect_backoff_ms", 100),
-    # What a connection may take to be made: a busy machine takes long, a closed port is told at once.
+    # What making a connection may take: a busy machine takes long, a closed port is told at once.
     ("grpc.min_reconnect_backoff_ms", 1_000),
     ("grpc.max_reconnect_backoff_ms", 2_000),
     # A batch of 100 posts of the greatest length, with their HTML, has 26 MB.
