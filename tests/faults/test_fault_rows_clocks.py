@@ -125,7 +125,8 @@ async def test_gateways_clock_jumps(rows: Rows, tmp_path: Path) -> None:
         traffic = Traffic(rows)
         for jump in JUMPS:
             clock.set(jump)
-            await until(lambda: code_of(asker), lambda code: code == "UNAUTHENTICATED")
+            # Its token, or the gateway's own at the directory: whichever is looked at first.
+            assert await code_of(asker) in {"UNAUTHENTICATED", "UNAVAILABLE"}
             assert await traffic.write(browser) == "UNAVAILABLE"
             clock.set(0)
             healed = await traffic.settled(browser, within=HEALED)
