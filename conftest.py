@@ -1,7 +1,9 @@
-"""How tests share workers: those that share a costly engine stay together, others go by file."""
+"""How tests share workers, and tidiness: those that share a costly engine stay together."""
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -27,3 +29,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return next((folder for folder in _TOGETHER if path.startswith(folder)), path)
 
     return ByEngine(config, log)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tidy() -> Iterator[None]:
+    """What a module leaves open fails there, not whatever test the collector happens to run in."""
+    yield
+    gc.collect()

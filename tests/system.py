@@ -90,7 +90,11 @@ class System:
         if email is not None:
             token = await asyncio.to_thread(access_token, email, self.place.url(OPENID))
             headers["Authorization"] = f"Bearer {token}"
-        client = httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=20)
+        return self.client(self.url, headers)
+
+    def client(self, url: str, headers: dict[str, str]) -> Asker:
+        """Whoever has these headers, at this gateway; closed with the test's others."""
+        client = httpx2.AsyncClient(base_url=url, headers=headers, timeout=20)
         self._clients.append(client)
         return Asker(client)
 

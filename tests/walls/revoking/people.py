@@ -6,7 +6,6 @@ import time
 import uuid
 from dataclasses import dataclass
 
-import httpx2
 from joserfc import jwt
 
 from chassis.mongo import connect
@@ -16,7 +15,7 @@ from devstack.parts import GATEWAY, MONGOD, OPENID, Place
 from gateway.auth import Identity
 from gateway.cursors import decode_id
 from gateway.sessions import Sessions
-from tests.system import Asker
+from tests.system import Asker, System
 
 ISSUER = "kestrel"
 
@@ -30,9 +29,14 @@ def bare(id_: str) -> str:
 class Someone:
     """A person of ours: known to the directory by an identity, with a provider's signed token."""
 
-    place: Place
+    system: System
     id: str
     subject: str
+
+    @property
+    def place(self) -> Place:
+        """The stack's."""
+        return self.system.place
 
     @property
     def issuer(self) -> str:
@@ -53,7 +57,7 @@ class Someone:
     def asker(self, url: str) -> Asker:
         """By bearer token, at this gateway."""
         headers = {"Authorization": f"Bearer {self.token()}"}
-        return Asker(httpx2.AsyncClient(base_url=url, headers=headers, timeout=20))
+        return self.system.client(url, headers)
 
     async def browser(self, url: str, origin: str) -> Asker:
         """By a session in the store that all gateways share, as a sign-in leaves it."""
@@ -64,4 +68,4 @@ class Someone:
         finally:
             await client.close()
         headers = {"Cookie": f"session={secret}", "X-Requested-With": "guildhall", "Origin": origin}
-        return Asker(httpx2.AsyncClient(base_url=url, headers=headers, timeout=20))
+        return self.system.client(url, headers)

@@ -186,7 +186,7 @@ class Director:
             companyId=company,
             identityLinks=[{"issuer": issuer, "subject": subject}],
         )
-        return Someone(self.system.place, made["person"]["id"], subject)
+        return Someone(self.system, made["person"]["id"], subject)
 
     async def join(self, scene: Scene, person: Someone, **more: Any) -> None:
         """A member."""
