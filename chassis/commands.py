@@ -34,6 +34,7 @@ from chassis.batch import Batch, Conflict, Place
 from chassis.decisions import Decide, Document, Ref
 from chassis.errors import (
     DomainError,
+    OutcomeUnknownError,
     RequestIdInvalidError,
     RequestIdReusedError,
     TooBusyError,
@@ -51,6 +52,7 @@ INDEXES: Sequence[Index] = (
 )
 
 BUDGET = 5.0  # seconds from asked to stored, whatever the caller's deadline
+_GRACE = 0.5  # seconds more for the word of why it was not stored
 _MOST = 64  # commands a transaction
 _ROOM = 2000  # commands that may wait in a lane
 _PAUSES = (0.004, 0.128)  # seconds, at most, after a first conflict and after any
@@ -143,7 +145,7 @@ class Commands:
             )
             self._enqueue(command)
             try:
-                answer = cast(A, await asyncio.shield(command.done))
+                answer = cast(A, await _answer(command))
             except DomainError as refusal:
                 telemetry.COMMANDS.labels(refusal.reason()).inc()
                 raise
@@ -342,6 +344,15 @@ class Commands:
             ),
         )
         return answer
+
+
+async def _answer(command: _Waiting) -> Message:
+    """Its own; when its time is over, that nobody knows: a younger neighbour may go on longer."""
+    try:
+        async with asyncio.timeout(command.until + _GRACE - time.monotonic()):
+            return await asyncio.shield(command.done)
+    except TimeoutError:
+        raise OutcomeUnknownError(retry_after=1.0) from None
 
 
 async def _pause(attempt: int) -> None:

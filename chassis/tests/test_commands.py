@@ -12,11 +12,13 @@ from pymongo import InsertOne
 
 from chassis import commands as commands_module
 from chassis.actors import Actor
+from chassis.batch import Batch
 from chassis.commands import Commands
 from chassis.decisions import Aggregates, Decision, Document, Parts, Ref, Seen, Write
 from chassis.errors import (
     AlreadyExistsError,
     FailedPreconditionError,
+    OutcomeUnknownError,
     RequestIdInvalidError,
     RequestIdReusedError,
     TooBusyError,
@@ -306,7 +308,7 @@ async def test_neighbours_out_of_time_cancelled_or_twice_spoil_nothing(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running = Commands(database, lanes=1)
-    monkeypatch.setattr(commands_module, "BUDGET", -1.0)
+    monkeypatch.setattr(commands_module, "BUDGET", 0.0)
     late = asyncio.create_task(running.run(ACTOR, *put("late", "request-late")))
     await asyncio.sleep(0)
     monkeypatch.undo()
@@ -336,6 +338,31 @@ async def test_neighbours_out_of_time_cancelled_or_twice_spoil_nothing(
     ]
     assert everything["boxes"][0]["count"] == 3
     assert len(everything["commands"]) == len(everything["outbox"]) == 3
+
+
+async def test_caller_learns_when_its_time_is_over_that_nobody_knows(
+    commands: Commands, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its neighbours may have longer, and it is stored with them all the same."""
+    go_on, commit = asyncio.Event(), Batch.commit
+
+    async def slow(batch: Batch, deadline: float) -> None:
+        await go_on.wait()
+        await commit(batch, deadline)
+
+    monkeypatch.setattr(Batch, "commit", slow)
+    monkeypatch.setattr(commands_module, "BUDGET", 0.2)
+    monkeypatch.setattr(commands_module, "_GRACE", 0.1)
+    with pytest.raises(OutcomeUnknownError) as refusal:
+        await commands.run(ACTOR, *put("1", "request-1"))
+    assert refusal.value.retry_after == 1.0
+    assert not (await stored(database)).get("commands")
+    monkeypatch.undo()
+    again = asyncio.create_task(commands.run(ACTOR, *put("1", "request-1")))
+    await asyncio.sleep(0)
+    go_on.set()
+    assert (await again).reply.version == 1
+    assert (await stored(database))["boxes"][0]["count"] == 1
 
 
 async def test_close_waits_for_those_that_contend(database: Database) -> None:

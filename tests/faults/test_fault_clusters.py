@@ -26,7 +26,7 @@ from tests.system import until
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
 
 RETRYABLE = {"UNAVAILABLE", "TOO_BUSY", "OUTCOME_UNKNOWN"}
-SCHEDULING = 10.0  # seconds a busy machine may add to an answer
+SCHEDULING = 3.0  # seconds a busy machine may add to an answer
 ERRORS = 15.0  # seconds of refusals, row 6 of the fault table
 HEALED = 30.0  # seconds until a set that was a minority answers: an election, and a lost vote
 # Seconds without a word from the primary until another is elected: MongoDB has 10.
