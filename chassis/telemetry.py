@@ -63,6 +63,9 @@ HTTP_SECONDS = Histogram(
     "guildhall_http_seconds", "HTTP requests", ["route", "status"], buckets=_SECONDS
 )
 OPERATIONS = Counter("guildhall_operation_cache_total", "Operation cache look-ups", ["result"])
+DEOPTIMISED = Counter(
+    "guildhall_deoptimised_total", "Parts of answers that were not what their function is for"
+)
 ACTORS = Counter("guildhall_actor_cache_total", "Actor cache look-ups", ["result"])
 
 

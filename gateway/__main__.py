@@ -23,9 +23,9 @@ from gateway.auth import TokenVerifier
 from gateway.context import Services
 from gateway.cursors import CursorKey
 from gateway.endpoint import Parts
+from gateway.execution.operations import COMPILE_AT, Operations
 from gateway.issuers import Issuers, read_issuers
 from gateway.logins import Logins
-from gateway.operations import Operations
 from gateway.protocol import BoundedProtocol
 from gateway.schema import schema
 from gateway.sessions import Sessions
@@ -56,7 +56,9 @@ async def build(settings: GatewaySettings, stack: AsyncExitStack) -> Gateway:
     parts = Parts(
         site=site,
         services=services,
-        operations=Operations(schema),
+        operations=Operations(
+            schema, compile_at=None if settings.execution == "stock" else COMPILE_AT
+        ),
         verifier=verifier,
         actors=actors,
         sessions=sessions,

@@ -13,6 +13,7 @@ from chassis.errors import DomainError, NotFoundError, UnauthenticatedError
 from chassis.rpc_client import Channels
 from gateway.cursors import CursorKey
 from gateway.errors import RpcBudgetExceededError
+from gateway.execution.selections import Selections
 from gateway.loaders import Tables
 from guildhall.chassis.v1.operations_pb2_grpc import OperationsServiceStub
 from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceStub
@@ -79,6 +80,7 @@ class Context:
     rpc_budget: int = 30
     rpcs: int = 0
     tables: Tables = field(default_factory=Tables)
+    selections: Selections = field(init=False)  # of the operation under way
 
     @property
     def actor(self) -> Actor:

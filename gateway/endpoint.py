@@ -25,8 +25,8 @@ from gateway.auth import TokenVerifier
 from gateway.context import Caller, Context, Services
 from gateway.cursors import CursorKey
 from gateway.errors import Json
+from gateway.execution.operations import Operation, Operations
 from gateway.limits import exceeded
-from gateway.operations import Operation, Operations
 from gateway.sessions import Sessions
 from gateway.web import API_POLICY, Site, cookie
 

@@ -188,7 +188,7 @@ async def shown(context: Context, rows: Iterable[T]) -> list[T]:
 
 def _shows(context: Context, row: Any) -> bool:
     try:
-        return context.tables.choice(OBJECT, row) is not None
+        return OBJECT.find(context.tables, row) is not None
     except FAILURES:
         return False
 
@@ -205,7 +205,7 @@ def _name(request: search_pb2.SearchRequest) -> str:
 def _gone(edge: FoundEdge) -> bool:
     """The owner was asked and shows no such thing; kinds we do not know are not shown either."""
     try:
-        return edge.page.context.tables.choice(OBJECT, edge) is None
+        return OBJECT.find(edge.page.context.tables, edge) is None
     except FAILURES:
         return False
 

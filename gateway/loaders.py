@@ -6,6 +6,7 @@ A root resolver fetches its rows and calls `fill`; resolvers below only read the
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,22 +15,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from graphql import (
     FieldNode,
-    FragmentSpreadNode,
     GraphQLField,
-    GraphQLIncludeDirective,
-    GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLResolveInfo,
-    GraphQLSkipDirective,
-    GraphQLUnionType,
-    InlineFragmentNode,
-    SelectionNode,
     get_named_type,
 )
-from graphql.execution.values import get_argument_values, get_directive_values
+from graphql.execution.values import VariableValues, get_argument_values
 from grpc.aio import AioRpcError
 
 from chassis.errors import DomainError
+from gateway.execution.selections import Selected
 
 if TYPE_CHECKING:
     from gateway.context import Context, Info
@@ -42,51 +37,6 @@ Key: TypeAlias = tuple[str, str]  # community, id
 Batch: TypeAlias = "Callable[[Context, str, list[str]], Awaitable[Mapping[str, Any]]]"
 Keys: TypeAlias = "dict[Batch, dict[str, dict[str, None]]]"  # ids by community
 LoadPage: TypeAlias = "Callable[[Context, Any, Mapping[str, Any]], Awaitable[Any]]"
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A field whose object another row names: where it is, found by batch."""
-
-    batch: Batch
-    key: Callable[[Any], Key | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A field whose object is of one of several types, by their names: the one with a key."""
-
-    references: Mapping[str, Reference]
-
-    def of(self, row: Any) -> tuple[Batch, Key] | None:
-        """Where this row's object is found."""
-        for reference in self.references.values():
-            if (key := reference.key(row)) is not None:
-                return reference.batch, key
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A field with a page of its own for each row."""
-
-    load: LoadPage
-    key: Callable[[Any], str] = attrgetter("id")  # tells rows apart
-
-
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """A field whose object is made of the row alone."""
-
-    make: Callable[[Any], Any]
-
-
-Fetch: TypeAlias = Reference | Choice | Listing | Embedded
-
-
-def fetched_by(fetch: Fetch, **metadata: Any) -> dict[str, Any]:
-    """The metadata that tells `fill` and `read` how a field's object is found."""
-    return {_FETCH: fetch, **metadata}
 
 
 @dataclass(slots=True)
@@ -105,26 +55,88 @@ class Tables:
             raise found
         return found
 
-    def choice(self, choice: Choice, row: Any) -> Any:
-        """As row, of the type that has a key."""
-        place = choice.of(row)
-        return None if place is None else self.row(*place)
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A field whose object another row names: where it is, found by batch.
+
+    `show` makes the field's value of the object, where it is not the object itself.
+    """
+
+    batch: Batch
+    key: Callable[[Any], Key | None]
+    show: Callable[[Any], Any] | None = None
+
+    def find(self, tables: Tables, row: Any) -> Any:
+        """What `fill` fetched for this row."""
+        found = tables.row(self.batch, self.key(row))
+        return found if found is None or self.show is None else self.show(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A field whose object is of one of several types, by their names: the one with a key."""
+
+    references: Mapping[str, Reference]
+
+    def of(self, row: Any) -> tuple[Batch, Key] | None:
+        """Where this row's object is found."""
+        for reference in self.references.values():
+            if (key := reference.key(row)) is not None:
+                return reference.batch, key
+        return None
+
+    def find(self, tables: Tables, row: Any) -> Any:
+        """What `fill` fetched for this row."""
+        place = self.of(row)
+        return None if place is None else tables.row(*place)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A field with a page of its own for each row, or for each key of rows.
+
+    `show` makes a row's value of the page, where it is not the page itself.
+    """
+
+    load: LoadPage
+    key: Callable[[Any], str] = attrgetter("id")  # tells rows apart
+    show: Callable[[Any, Any], Any] | None = None
+
+    def find(self, tables: Tables, row: Any, node: int) -> Any:
+        """What `fill` fetched for this row, as the field's node with this id asks."""
+        page = tables.pages[node, self.key(row)]
+        if isinstance(page, Exception):
+            raise page
+        return page if self.show is None else self.show(row, page)
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A field whose object is made of the row alone."""
+
+    make: Callable[[Any], Any]
+
+    def find(self, _: Tables, row: Any) -> Any:
+        """It needs no fetching."""
+        return self.make(row)
+
+
+Fetch: TypeAlias = Reference | Choice | Listing | Embedded
+
+
+def fetched_by(fetch: Fetch, **metadata: Any) -> dict[str, Any]:
+    """The metadata that tells `fill` and `read` how a field's object is found."""
+    return {_FETCH: fetch, **metadata}
 
 
 def read(info: Info, row: Any) -> T:  # type: ignore[type-var]
     """What `fill` fetched for this field of this row."""
-    fetch = info._field.metadata[_FETCH]  # noqa: SLF001 - the only way to the field itself
-    if isinstance(fetch, Embedded):
-        return cast("T", fetch.make(row))
+    fetch: Fetch = info._field.metadata[_FETCH]  # noqa: SLF001 - the only way to the field itself
     tables = info.context.tables
-    if isinstance(fetch, Reference):
-        return cast("T", tables.row(fetch.batch, fetch.key(row)))
-    if isinstance(fetch, Choice):
-        return cast("T", tables.choice(fetch, row))
-    page = tables.pages[id(info._raw_info.field_nodes[0]), fetch.key(row)]  # noqa: SLF001
-    if isinstance(page, Exception):
-        raise page
-    return cast("T", page)
+    if isinstance(fetch, Listing):
+        return cast("T", fetch.find(tables, row, id(info._raw_info.field_nodes[0])))  # noqa: SLF001
+    return cast("T", fetch.find(tables, row))
 
 
 async def filled(info: Info, row: Any) -> T:
@@ -142,9 +154,10 @@ async def fill(info: Info, rows: Iterable[Any], type_name: str = "") -> None:
     kind = raw.schema.get_type(type_name) if type_name else get_named_type(raw.return_type)
     if not isinstance(kind, GraphQLObjectType):
         raise TypeError("fill needs an object type")
-    level = [_Part(kind, [row for row in rows if row is not None], _selections(raw))]
+    nodes = tuple(raw.field_nodes)
+    level = [_Part(kind, [row for row in rows if row is not None], nodes)]
     while level:
-        level = await _Level(info.context, raw, level).fetch()
+        level = await _Level(info.context, raw.variable_values, level).fetch()
 
 
 async def fetch_choice(context: Context, choice: Choice, rows: Iterable[Any]) -> None:
@@ -160,31 +173,20 @@ async def fetch_choice(context: Context, choice: Choice, rows: Iterable[Any]) ->
 def selects(info: Info, *path: str) -> bool:
     """Whether the field at this path below the field under way is asked for."""
     raw: GraphQLResolveInfo[Any] = info._raw_info  # noqa: SLF001
-    level = _Level(info.context, raw, [])
-    kind, selections = get_named_type(raw.return_type), _selections(raw)
+    kind, nodes = get_named_type(raw.return_type), tuple(raw.field_nodes)
     for name in path:
         if not isinstance(kind, GraphQLObjectType):
             return False
         found = [
             selected
-            for selected in level.collect(_Part(kind, [], selections))
+            for selected in info.context.selections.below(kind, nodes)
             if selected.nodes[0].name.value == name
         ]
-        if not found:
+        if not found or found[0].definition is None:
             return False
         kind = get_named_type(found[0].definition.type)
-        selections = [selection for selected in found for selection in selected.selections]
+        nodes = tuple(node for selected in found for node in selected.nodes)
     return True
-
-
-def _selections(info: GraphQLResolveInfo[Any]) -> list[SelectionNode]:
-    """What is selected of the field under way."""
-    return [
-        selection
-        for node in info.field_nodes
-        if node.selection_set
-        for selection in node.selection_set.selections
-    ]
 
 
 def _loads(context: Context, keys: Keys) -> list[Awaitable[None]]:
@@ -209,28 +211,19 @@ async def _load(context: Context, batch: Batch, community_id: str, ids: list[str
 
 @dataclass(slots=True)
 class _Part:
-    """Rows of one type and what is selected of them."""
+    """Rows of one type, and the nodes below which it is said what is wanted of them."""
 
     type: GraphQLObjectType
     rows: list[Any]
-    selections: list[SelectionNode]
-
-
-@dataclass(slots=True)
-class _Selected:
-    """One field of a type, with all that is selected below it."""
-
-    definition: GraphQLField
-    nodes: list[FieldNode]
-    selections: list[SelectionNode]
+    nodes: tuple[FieldNode, ...]
 
 
 class _Level:
     """One round of RPCs, all in parallel."""
 
-    def __init__(self, context: Context, info: GraphQLResolveInfo[Any], parts: list[_Part]) -> None:
+    def __init__(self, context: Context, variables: VariableValues, parts: list[_Part]) -> None:
         self._context = context
-        self._info = info
+        self._variables = variables
         self._parts = parts
         self._keys: Keys = defaultdict(lambda: defaultdict(dict))
         self._next: list[Callable[[], _Part | None]] = []
@@ -241,38 +234,38 @@ class _Level:
         while self._parts:
             part = self._parts.pop()
             if part.rows:
-                for selected in self.collect(part):
-                    self._plan(part, selected)
+                for selected in self._context.selections.below(part.type, part.nodes):
+                    if selected.definition is not None:
+                        self._plan(part, selected, selected.definition)
         await asyncio.gather(*_loads(self._context, self._keys), *self._listings)
         return [following for make in self._next if (following := make()) is not None]
 
-    def _plan(self, part: _Part, selected: _Selected) -> None:
-        fetch = _fetch_of(selected.definition)
-        kind = get_named_type(selected.definition.type)
+    def _plan(self, part: _Part, selected: Selected, definition: GraphQLField) -> None:
+        fetch = fetch_of(definition)
+        kind = get_named_type(definition.type)
         below = kind if isinstance(kind, GraphQLObjectType) else None
         if isinstance(fetch, Reference):
             self._refer(part, selected, fetch, below)
         elif isinstance(fetch, Choice):
             for name, reference in fetch.references.items():
-                of = self._info.schema.get_type(name)
+                of = self._context.selections.schema.get_type(name)
                 self._refer(part, selected, reference, cast("GraphQLObjectType", of))
         elif isinstance(fetch, Listing):
-            arguments = self._arguments(selected)
+            arguments = get_argument_values(definition, selected.nodes[0], self._variables)
             rows = list({fetch.key(row): row for row in part.rows}.values())
             for row in rows:
                 self._listings.append(self._page(fetch, row, arguments, selected.nodes))
             if below is not None:
-                keys = [fetch.key(row) for row in rows]
-                self._next.append(lambda: self._paged(below, keys, selected))
+                self._next.append(lambda: self._paged(below, fetch, rows, selected))
         elif below is not None:
-            make = fetch.make if fetch is not None else _attribute_of(selected.definition)
+            make = fetch.make if fetch is not None else _attribute_of(definition)
             rows = [value for row in part.rows for value in _values(make(row))]
-            self._parts.append(_Part(below, rows, selected.selections))
+            self._parts.append(_Part(below, rows, selected.nodes))
 
     def _refer(
         self,
         part: _Part,
-        selected: _Selected,
+        selected: Selected,
         reference: Reference,
         below: GraphQLObjectType | None,
     ) -> None:
@@ -285,7 +278,7 @@ class _Level:
             self._next.append(lambda: self._fetched(below, batch, keys, selected))
 
     async def _page(
-        self, fetch: Listing, row: Any, arguments: Mapping[str, Any], nodes: list[FieldNode]
+        self, fetch: Listing, row: Any, arguments: Mapping[str, Any], nodes: Sequence[FieldNode]
     ) -> None:
         try:
             page = await fetch.load(self._context, row, arguments)
@@ -295,84 +288,26 @@ class _Level:
             self._context.tables.pages[id(node), fetch.key(row)] = page
 
     def _fetched(
-        self, kind: GraphQLObjectType, batch: Batch, keys: Sequence[Key], selected: _Selected
+        self, kind: GraphQLObjectType, batch: Batch, keys: Sequence[Key], selected: Selected
     ) -> _Part | None:
         table = self._context.tables.rows
         found = [table.get((batch, key)) for key in dict.fromkeys(keys)]
-        return self._part(kind, found, selected)
+        rows = [row for row in found if row is not None and not isinstance(row, Exception)]
+        return _Part(kind, rows, selected.nodes) if rows else None
 
     def _paged(
-        self, kind: GraphQLObjectType, keys: Sequence[str], selected: _Selected
+        self, kind: GraphQLObjectType, fetch: Listing, rows: Sequence[Any], selected: Selected
     ) -> _Part | None:
-        node = id(selected.nodes[0])
-        pages = [self._context.tables.pages[node, key] for key in keys]
-        return self._part(kind, pages, selected)
-
-    @staticmethod
-    def _part(kind: GraphQLObjectType, found: Iterable[Any], selected: _Selected) -> _Part | None:
-        rows = [row for row in found if row is not None and not isinstance(row, Exception)]
-        return _Part(kind, rows, selected.selections) if rows else None
-
-    def collect(self, part: _Part) -> Iterable[_Selected]:
-        """The fields selected of a type, fragments merged, each fragment once."""
-        fields: dict[str, _Selected] = {}
-        spread: set[str] = set()
-        stack = list(reversed(part.selections))
-        while stack:
-            selection = stack.pop()
-            if not self._included(selection):
-                continue
-            if isinstance(selection, FieldNode):
-                self._add(part.type, selection, fields)
-                continue
-            node: Any = selection
-            if isinstance(selection, FragmentSpreadNode):
-                if selection.name.value in spread:
-                    continue
-                spread.add(selection.name.value)
-                node = self._info.fragments[selection.name.value]
-                node = getattr(node, "definition", node)
-            if isinstance(selection, InlineFragmentNode) and node.type_condition is None:
-                applies = True
-            else:
-                applies = self._applies(node.type_condition.name.value, part.type)
-            if applies:
-                stack.extend(reversed(node.selection_set.selections))
-        return fields.values()
-
-    @staticmethod
-    def _add(kind: GraphQLObjectType, node: FieldNode, fields: dict[str, _Selected]) -> None:
-        definition = kind.fields.get(node.name.value)
-        if definition is None:
-            return  # __typename
-        name = (node.alias or node.name).value
-        selected = fields.setdefault(name, _Selected(definition, [], []))
-        selected.nodes.append(node)
-        if node.selection_set:
-            selected.selections.extend(node.selection_set.selections)
-
-    def _applies(self, condition: str, kind: GraphQLObjectType) -> bool:
-        if condition == kind.name:
-            return True
-        on = self._info.schema.get_type(condition)
-        if isinstance(on, GraphQLUnionType):
-            return kind in on.types
-        return isinstance(on, GraphQLInterfaceType) and on in kind.interfaces
-
-    def _included(self, selection: SelectionNode) -> bool:
-        if not selection.directives:
-            return True
-        variables = self._info.variable_values
-        skip = get_directive_values(GraphQLSkipDirective, selection, variables)
-        include = get_directive_values(GraphQLIncludeDirective, selection, variables)
-        return not (skip and skip["if"]) and (include is None or include["if"] is True)
-
-    def _arguments(self, selected: _Selected) -> Mapping[str, Any]:
-        node = selected.nodes[0]
-        return get_argument_values(selected.definition, node, self._info.variable_values)
+        found: list[Any] = []
+        for row in rows:
+            with contextlib.suppress(*FAILURES):
+                page = fetch.find(self._context.tables, row, id(selected.nodes[0]))
+                found += _values(page)
+        return _Part(kind, found, selected.nodes) if found else None
 
 
-def _fetch_of(definition: GraphQLField) -> Fetch | None:
+def fetch_of(definition: GraphQLField) -> Fetch | None:
+    """How the field's object is found; None: it is an attribute, or no object."""
     fetch: Fetch | None = _ours(definition).metadata.get(_FETCH)
     return fetch
 

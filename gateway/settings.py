@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -24,6 +25,7 @@ class GatewaySettings(BaseSettings):
     issuers_file: Path  # JSON list: key, name, issuer, client_id, client_secret, audience
     otlp_endpoint: str = ""
     trace_ratio: float = 1.0
+    execution: Literal["compiled", "stock"] = "compiled"  # stock: the library's, unchanged
 
     directory_address: str = ""
     forum_address: str = ""

@@ -10,8 +10,9 @@ from chassis.decisions import PLATFORM
 from gateway import batches, staff_lists
 from gateway.context import Info
 from gateway.cursors import decode_id, encode_id
-from gateway.loaders import Key, Reference, fetched_by, filled, read
+from gateway.loaders import Key, Reference, filled
 from gateway.schema.directory import Community, Company, Member, Person
+from gateway.schema.fields import COMMUNITY, COMPANY, fetched
 from gateway.schema.relay import After, Before, Connection, First, Last
 from gateway.schema.scalars import DateTime, unset_is_null
 from gateway.schema.staff import community_of
@@ -39,23 +40,12 @@ class Enrolment:
     def id(self) -> strawberry.ID:
         return strawberry.ID(encode_id("Enrolment", self.community_id, self.id))  # type: ignore[attr-defined]
 
-    @strawberry.field(
-        metadata=fetched_by(
-            Reference(batches.companies, lambda row: (row.community_id, row.company_id))
-        ),
-        description="The company.",
-    )
-    def company(self, info: Info) -> Company | None:
-        return read(info, self)
+    company: Company | None = fetched(COMPANY, "The company.")
 
-    @strawberry.field(
-        metadata=fetched_by(
-            Reference(batches.communities, lambda row: batches.community_key(row.community_id))
-        ),
-        description="The community.",
+    community: Community | None = fetched(
+        COMMUNITY,
+        "The community.",
     )
-    def community(self, info: Info) -> Community | None:
-        return read(info, self)
 
 
 def _member(row: Any) -> Key | None:
@@ -78,12 +68,9 @@ class AuditEntry:
     def reason(self) -> str | None:
         return unset_is_null(self, "reason")
 
-    @strawberry.field(
-        metadata=fetched_by(Reference(batches.members, _member)),
-        description="Who, where a member did it in their community.",
+    member: Member | None = fetched(
+        Reference(batches.members, _member), "Who, where a member did it in their community."
     )
-    def member(self, info: Info) -> Member | None:
-        return read(info, self)
 
 
 @strawberry.type

@@ -11,6 +11,7 @@ from gateway import batches, lists
 from gateway.context import Info
 from gateway.cursors import decode_id, encode_id
 from gateway.loaders import Listing, Reference, fetched_by, filled, read
+from gateway.schema.fields import COMMUNITY, COMPANY, fetched, paged
 from gateway.schema.relay import After, Before, CommunityNode, Connection, First, Last
 from gateway.schema.scalars import (
     CompanyKind,
@@ -92,25 +93,15 @@ class Member(CommunityNode):
     def id(self) -> strawberry.ID:
         return strawberry.ID(encode_id("Member", self.community_id, self.person_id))  # type: ignore[attr-defined]
 
-    @strawberry.field(
-        metadata=fetched_by(
-            Reference(batches.companies, lambda row: (row.community_id, row.company_id))
-        ),
-        description="The company the member acts for.",
+    company: Company | None = fetched(
+        COMPANY,
+        "The company the member acts for.",
     )
-    def company(self, info: Info) -> Company | None:
-        return read(info, self)
 
-    @strawberry.field(
-        metadata=fetched_by(
-            Reference(batches.communities, lambda row: batches.community_key(row.community_id))
-        ),
-        description="The community.",
+    community: Annotated[Community, strawberry.lazy("gateway.schema.directory")] | None = fetched(
+        COMMUNITY,
+        "The community.",
     )
-    def community(
-        self, info: Info
-    ) -> Annotated[Community, strawberry.lazy("gateway.schema.directory")] | None:
-        return read(info, self)
 
     @classmethod
     def is_type_of(cls, row: object, _info: Any) -> bool:
@@ -131,14 +122,10 @@ class Community(CommunityForStaff, CommunityNode):
     def id(self) -> strawberry.ID:
         return strawberry.ID(encode_id("Community", self.id, self.id))
 
-    @strawberry.field(
-        metadata=fetched_by(
-            Reference(batches.companies, lambda row: (row.id, row.vendor_company_id))
-        ),
-        description="The company whose community it is.",
+    vendor: Company | None = fetched(
+        Reference(batches.companies, lambda row: (row.id, row.vendor_company_id)),
+        "The company whose community it is.",
     )
-    def vendor(self, info: Info) -> Company | None:
-        return read(info, self)
 
     @strawberry.field(
         metadata=fetched_by(Listing(lists.members), guildhall_cost=5),
@@ -160,33 +147,13 @@ class Community(CommunityForStaff, CommunityNode):
     ) -> Connection[Member] | None:
         return read(info, self)
 
-    @strawberry.field(
-        metadata=fetched_by(Listing(lists.companies), guildhall_cost=5),
-        description="Companies that are enrolled now, by name. Codes: BAD_USER_INPUT.",
+    companies: Connection[Company] | None = paged(
+        lists.companies, "Companies that are enrolled now, by name. Codes: BAD_USER_INPUT."
     )
-    def companies(
-        self,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Company] | None:
-        return read(info, self)
 
-    @strawberry.field(
-        metadata=fetched_by(Listing(lists.spaces), guildhall_cost=5),
-        description="The spaces one can read, by name. Codes: BAD_USER_INPUT.",
+    spaces: Connection[_LazySpace] | None = paged(
+        lists.spaces, "The spaces one can read, by name. Codes: BAD_USER_INPUT."
     )
-    def spaces(
-        self,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[_LazySpace] | None:
-        return read(info, self)
 
     @strawberry.field(
         metadata=fetched_by(Listing(lists.space)),
@@ -199,19 +166,9 @@ class Community(CommunityForStaff, CommunityNode):
     ) -> _LazySpace | None:
         return read(info, self)
 
-    @strawberry.field(
-        metadata=fetched_by(Listing(lists.community_topics), guildhall_cost=5),
-        description="Topics of all spaces one can read, newest activity first.",
+    topics: Connection[_LazyTopic] | None = paged(
+        lists.community_topics, "Topics of all spaces one can read, newest activity first."
     )
-    def topics(
-        self,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[_LazyTopic] | None:
-        return read(info, self)
 
     @classmethod
     def is_type_of(cls, row: object, _info: Any) -> bool:

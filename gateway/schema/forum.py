@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import strawberry
 
 from gateway import batches, lists
-from gateway.context import Info
 from gateway.cursors import encode_id, encode_reply_id
-from gateway.loaders import Embedded, Key, Listing, Reference, fetched_by, read
+from gateway.loaders import Embedded, Key, Reference
 from gateway.schema.directory import Community, Company, Member
-from gateway.schema.relay import After, Before, CommunityNode, Connection, First, Last
+from gateway.schema.fields import COMMUNITY, fetched, paged
+from gateway.schema.relay import CommunityNode, Connection
 from gateway.schema.scalars import (
     Audience,
     CloseReason,
@@ -75,19 +75,15 @@ class Author:
         description="The imported author; null where a member wrote it."
     )
 
-    @strawberry.field(
-        metadata=fetched_by(Reference(batches.members, lambda row: _key(row, row.person_id))),
-        description="The member, who may have left since; null where it was imported.",
+    member: Member | None = fetched(
+        Reference(batches.members, lambda row: _key(row, row.person_id)),
+        "The member, who may have left since; null where it was imported.",
     )
-    def member(self, info: Info) -> Member | None:
-        return read(info, self)
 
-    @strawberry.field(
-        metadata=fetched_by(Reference(batches.companies, lambda row: _key(row, row.company_id))),
-        description="The company it was written for, whoever the member acts for now.",
+    company: Company | None = fetched(
+        Reference(batches.companies, lambda row: _key(row, row.company_id)),
+        "The company it was written for, whoever the member acts for now.",
     )
-    def company(self, info: Info) -> Company | None:
-        return read(info, self)
 
 
 @strawberry.type(description="A place for topics, with its own readers.")
@@ -110,28 +106,15 @@ class Space(CommunityNode):
     def audience_names(self) -> list[str]:
         return audience_names(self.audience, self.audience_names)  # type: ignore[arg-type]
 
-    @strawberry.field(
-        metadata=fetched_by(
-            Reference(batches.communities, lambda row: batches.community_key(row.community_id))
-        ),
-        description="The community it belongs to.",
+    community: Community | None = fetched(
+        COMMUNITY,
+        "The community it belongs to.",
     )
-    def community(self, info: Info) -> Community | None:
-        return read(info, self)
 
-    @strawberry.field(
-        metadata=fetched_by(Listing(lists.space_topics), guildhall_cost=5),
-        description="Its topics, newest activity first. One call a space. Codes: BAD_USER_INPUT.",
+    topics: Connection[Annotated[Topic, strawberry.lazy("gateway.schema.forum")]] | None = paged(
+        lists.space_topics,
+        "Its topics, newest activity first. One call a space. Codes: BAD_USER_INPUT.",
     )
-    def topics(
-        self,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Annotated[Topic, strawberry.lazy("gateway.schema.forum")]] | None:
-        return read(info, self)
 
     @classmethod
     def is_type_of(cls, row: object, _info: Any) -> bool:
@@ -199,87 +182,42 @@ class Topic(CommunityNode):
     def state_reason(self) -> str | None:
         return unset_is_null(self, "state_reason")
 
-    @strawberry.field(metadata=fetched_by(Embedded(author_of)), description="Who wrote it.")
-    def author(self, info: Info) -> Author | None:
-        return read(info, self)
+    author: Author | None = fetched(Embedded(author_of), "Who wrote it.")
 
-    @strawberry.field(
-        metadata=fetched_by(Embedded(_last_reply_author)),
-        description="Who wrote the last published reply; null where there is none.",
+    last_reply_author: Author | None = fetched(
+        Embedded(_last_reply_author),
+        "Who wrote the last published reply; null where there is none.",
     )
-    def last_reply_author(self, info: Info) -> Author | None:
-        return read(info, self)
 
-    @strawberry.field(
-        metadata=fetched_by(Reference(batches.spaces, lambda row: _key(row, row.space_id))),
-        description="The space it is in.",
+    space: Space | None = fetched(
+        Reference(batches.spaces, lambda row: _key(row, row.space_id)), "The space it is in."
     )
-    def space(self, info: Info) -> Space | None:
-        return read(info, self)
 
-    @strawberry.field(
-        metadata=fetched_by(
-            Reference(batches.communities, lambda row: batches.community_key(row.community_id))
-        ),
-        description="The community it belongs to.",
+    community: Community | None = fetched(
+        COMMUNITY,
+        "The community it belongs to.",
     )
-    def community(self, info: Info) -> Community | None:
-        return read(info, self)
 
-    @strawberry.field(
-        metadata=fetched_by(
-            Reference(batches.replies, lambda row: _key(row, row.accepted_reply_id))
-        ),
-        description="The reply that answers the question; null where none was accepted.",
+    accepted_reply: Annotated[Reply, strawberry.lazy("gateway.schema.forum")] | None = fetched(
+        Reference(batches.replies, lambda row: _key(row, row.accepted_reply_id)),
+        "The reply that answers the question; null where none was accepted.",
     )
-    def accepted_reply(
-        self, info: Info
-    ) -> Annotated[Reply, strawberry.lazy("gateway.schema.forum")] | None:
-        return read(info, self)
 
-    @strawberry.field(
-        metadata=fetched_by(Listing(lists.replies), guildhall_cost=5),
-        description="Its replies, oldest first. One call a topic: within a page of topics ask for "
+    replies: Connection[Annotated[Reply, strawberry.lazy("gateway.schema.forum")]] | None = paged(
+        lists.replies,
+        "Its replies, oldest first. One call a topic: within a page of topics ask for "
         "few topics, or get RPC_BUDGET_EXCEEDED. Codes: BAD_USER_INPUT.",
     )
-    def replies(
-        self,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Annotated[Reply, strawberry.lazy("gateway.schema.forum")]] | None:
-        return read(info, self)
 
-    @strawberry.field(
-        metadata=fetched_by(Listing(lists.topic_revisions), guildhall_cost=5),
-        description="Its former texts, newest first. Codes: BAD_USER_INPUT.",
+    revisions: Connection[Revision] | None = paged(
+        lists.topic_revisions, "Its former texts, newest first. Codes: BAD_USER_INPUT."
     )
-    def revisions(
-        self,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Revision] | None:
-        return read(info, self)
 
-    @strawberry.field(
-        metadata=fetched_by(Listing(lists.moderation_entries), guildhall_cost=5),
-        description="What was done to it and its replies, newest first. For moderators. "
+    moderation_entries: Connection[ModerationEntry] | None = paged(
+        lists.moderation_entries,
+        "What was done to it and its replies, newest first. For moderators. "
         "Codes: BAD_USER_INPUT, ROLE_REQUIRED.",
     )
-    def moderation_entries(
-        self,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[ModerationEntry] | None:
-        return read(info, self)
 
     @classmethod
     def is_type_of(cls, row: object, _info: Any) -> bool:
@@ -307,30 +245,15 @@ class Reply(CommunityNode):
     def state_reason(self) -> str | None:
         return unset_is_null(self, "state_reason")
 
-    @strawberry.field(metadata=fetched_by(Embedded(author_of)), description="Who wrote it.")
-    def author(self, info: Info) -> Author | None:
-        return read(info, self)
+    author: Author | None = fetched(Embedded(author_of), "Who wrote it.")
 
-    @strawberry.field(
-        metadata=fetched_by(Reference(batches.topics, lambda row: _key(row, row.topic_id))),
-        description="The topic it replies to.",
+    topic: Topic | None = fetched(
+        Reference(batches.topics, lambda row: _key(row, row.topic_id)), "The topic it replies to."
     )
-    def topic(self, info: Info) -> Topic | None:
-        return read(info, self)
 
-    @strawberry.field(
-        metadata=fetched_by(Listing(lists.reply_revisions), guildhall_cost=5),
-        description="Its former texts, newest first. Codes: BAD_USER_INPUT.",
+    revisions: Connection[Revision] | None = paged(
+        lists.reply_revisions, "Its former texts, newest first. Codes: BAD_USER_INPUT."
     )
-    def revisions(
-        self,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Revision] | None:
-        return read(info, self)
 
     @classmethod
     def is_type_of(cls, row: object, _info: Any) -> bool:

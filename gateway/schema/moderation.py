@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import strawberry
@@ -9,8 +10,9 @@ import strawberry
 from gateway import batches, staff_lists
 from gateway.context import Context, Info
 from gateway.cursors import GlobalId, decode_id, encode_id
-from gateway.loaders import Choice, Key, Listing, Reference, fetched_by, filled, read
+from gateway.loaders import Choice, Key, Listing, Reference, filled
 from gateway.schema.directory import Community, Member
+from gateway.schema.fields import COMMUNITY, fetched
 from gateway.schema.forum import Reply, Topic
 from gateway.schema.relay import After, Before, CommunityNode, Connection, First, Last
 from gateway.schema.scalars import DateTime, unset_is_null
@@ -61,6 +63,10 @@ def _reply(row: Any) -> Key | None:
     return (row.community_id, row.reply_id) if row.reply_id else None
 
 
+def _matched(case: Any, known: Mapping[str, Any]) -> list[Any]:
+    return [known[one] for one in case.rule_ids if one in known]
+
+
 @strawberry.type(description="A post that a moderator is asked to decide about.")
 class Case(CommunityNode):
     """moderation.Case."""
@@ -79,53 +85,37 @@ class Case(CommunityNode):
     def reason(self) -> str | None:
         return unset_is_null(self, "reason")
 
-    @strawberry.field(
-        metadata=fetched_by(
-            Choice(
-                {
-                    "Topic": Reference(batches.topics, _topic),
-                    "Reply": Reference(batches.replies, _reply),
-                }
-            )
+    post: Post | None = fetched(
+        Choice(
+            {
+                "Topic": Reference(batches.topics, _topic),
+                "Reply": Reference(batches.replies, _reply),
+            }
         ),
-        description="The post as it is now; null where one cannot read it any more.",
+        "The post as it is now; null where one cannot read it any more.",
     )
-    def post(self, info: Info) -> Post | None:
-        return read(info, self)
 
-    @strawberry.field(
-        metadata=fetched_by(Reference(batches.members, lambda row: _person(row, row.author_id))),
-        description="Who wrote the post; null where it was imported.",
+    author: Member | None = fetched(
+        Reference(batches.members, lambda row: _person(row, row.author_id)),
+        "Who wrote the post; null where it was imported.",
     )
-    def author(self, info: Info) -> Member | None:
-        return read(info, self)
 
-    @strawberry.field(
-        metadata=fetched_by(Reference(batches.members, lambda row: _person(row, row.decider_id))),
-        description="Who decided; null while nobody has.",
+    decider: Member | None = fetched(
+        Reference(batches.members, lambda row: _person(row, row.decider_id)),
+        "Who decided; null while nobody has.",
     )
-    def decider(self, info: Info) -> Member | None:
-        return read(info, self)
 
-    @strawberry.field(
-        metadata=fetched_by(
-            Listing(staff_lists.rules_by_id, lambda row: row.community_id), guildhall_cost=5
-        ),
-        description="The rules that matched, those deleted since left out. One list of the "
+    rules: list[Rule] | None = fetched(
+        Listing(staff_lists.rules_by_id, lambda row: row.community_id, _matched),
+        "The rules that matched, those deleted since left out. One list of the "
         "community's rules for all cases.",
+        cost=5,
     )
-    def rules(self, info: Info) -> list[Rule] | None:
-        known: dict[str, Rule] = read(info, self)
-        return [known[one] for one in self.rule_ids if one in known]  # type: ignore[attr-defined]
 
-    @strawberry.field(
-        metadata=fetched_by(
-            Reference(batches.communities, lambda row: batches.community_key(row.community_id))
-        ),
-        description="The community it belongs to.",
+    community: Community | None = fetched(
+        COMMUNITY,
+        "The community it belongs to.",
     )
-    def community(self, info: Info) -> Community | None:
-        return read(info, self)
 
     @classmethod
     def is_type_of(cls, row: object, _info: Any) -> bool:

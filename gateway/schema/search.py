@@ -11,8 +11,9 @@ from gateway.context import Info
 from gateway.cursors import GlobalId, decode_id, encode_id
 from gateway.errors import BadUserInputError
 from gateway.finding import OBJECT, find, searching, shown
-from gateway.loaders import Reference, fetched_by, fill, filled, read, selects
+from gateway.loaders import Reference, fill, filled, selects
 from gateway.schema.directory import Community, Company, Member
+from gateway.schema.fields import COMMUNITY, fetched
 from gateway.schema.forum import Reply, Space, Topic
 from gateway.schema.relay import After, Before, First, Last, PageInfo
 from gateway.schema.scalars import DateTime, Html
@@ -46,13 +47,11 @@ class SearchEdge:
         description="The piece of its text that matches best, likewise."
     )
 
-    @strawberry.field(
-        metadata=fetched_by(OBJECT),
-        description="What was found, as its owner shows it now: what one may not see any more is "
+    node: SearchNode | None = fetched(
+        OBJECT,
+        "What was found, as its owner shows it now: what one may not see any more is "
         "left out with its edge. Null, with an error, where the owner does not answer.",
     )
-    def node(self, info: Info) -> SearchNode | None:
-        return read(info, self)
 
 
 @strawberry.type(description="How many of what was found have this value.")
@@ -66,15 +65,14 @@ class SearchFacetValue:
         community = self.community_id  # type: ignore[attr-defined]
         return encode_id("Community", community, community) if community else self.value
 
-    @strawberry.field(
-        metadata=fetched_by(
-            Reference(batches.communities, lambda row: batches.community_key(row.community_id))
+    label: str | None = fetched(
+        Reference(
+            batches.communities,
+            lambda row: batches.community_key(row.community_id),
+            lambda community: community.name,
         ),
-        description="Of communities the name; else null.",
+        "Of communities the name; else null.",
     )
-    def label(self, info: Info) -> str | None:
-        community: Any = read(info, self)
-        return community.name if community is not None else None
 
 
 @strawberry.type(description="What was found, counted by one of its properties.")
@@ -111,21 +109,14 @@ class Suggestion:
     text: str = strawberry.field(description="The title or name.")
     kind: SearchKind = strawberry.field(description="Of what.")
 
-    @strawberry.field(
-        metadata=fetched_by(OBJECT),
-        description="What it is the title or name of; null where one may not see it any more.",
+    node: SearchNode | None = fetched(
+        OBJECT, "What it is the title or name of; null where one may not see it any more."
     )
-    def node(self, info: Info) -> SearchNode | None:
-        return read(info, self)
 
-    @strawberry.field(
-        metadata=fetched_by(
-            Reference(batches.communities, lambda row: batches.community_key(row.community_id))
-        ),
-        description="The community it is in.",
+    community: Community | None = fetched(
+        COMMUNITY,
+        "The community it is in.",
     )
-    def community(self, info: Info) -> Community | None:
-        return read(info, self)
 
 
 @strawberry.type(description="Phrases that stand for each other.")

@@ -11,6 +11,7 @@ from gateway import staff_lists
 from gateway.context import Info
 from gateway.cursors import decode_id, encode_id
 from gateway.loaders import Listing, fetched_by, read
+from gateway.schema.fields import fetched, paged
 from gateway.schema.relay import After, Before, Connection, First, Last
 from gateway.schema.scalars import DateTime, unset_is_null
 from gateway.schema.staff_scalars import CaseState
@@ -92,58 +93,29 @@ class CommunityForStaff:
     ) -> Connection[_LazyCase] | None:
         return read(info, self)
 
-    @strawberry.field(
-        metadata=fetched_by(Listing(staff_lists.moderation_rules), guildhall_cost=5),
-        description="Rules for content, in the order they apply. For moderators. "
+    moderation_rules: Connection[_LazyRule] | None = paged(
+        staff_lists.moderation_rules,
+        "Rules for content, in the order they apply. For moderators. "
         "Codes: BAD_USER_INPUT, ROLE_REQUIRED.",
     )
-    def moderation_rules(
-        self,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[_LazyRule] | None:
-        return read(info, self)
 
-    @strawberry.field(
-        metadata=fetched_by(Listing(staff_lists.enrolments), guildhall_cost=5),
-        description="Which companies take part, newest first, ended ones too. For managers and "
+    enrolments: Connection[_LazyEnrolment] | None = paged(
+        staff_lists.enrolments,
+        "Which companies take part, newest first, ended ones too. For managers and "
         "operators. Codes: BAD_USER_INPUT, ROLE_REQUIRED.",
     )
-    def enrolments(
-        self,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[_LazyEnrolment] | None:
-        return read(info, self)
 
-    @strawberry.field(
-        metadata=fetched_by(Listing(staff_lists.audit_entries), guildhall_cost=5),
-        description="What was done to people and companies, newest first. For managers and "
+    audit_entries: Connection[_LazyAuditEntry] | None = paged(
+        staff_lists.audit_entries,
+        "What was done to people and companies, newest first. For managers and "
         "operators. Codes: BAD_USER_INPUT, ROLE_REQUIRED.",
     )
-    def audit_entries(
-        self,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[_LazyAuditEntry] | None:
-        return read(info, self)
 
-    @strawberry.field(
-        metadata=fetched_by(Listing(staff_lists.synonyms), guildhall_cost=5),
-        description="Phrases that stand for each other in searches. For managers. "
-        "Codes: ROLE_REQUIRED.",
+    synonyms: _LazySynonyms | None = fetched(
+        Listing(staff_lists.synonyms),
+        "Phrases that stand for each other in searches. For managers. Codes: ROLE_REQUIRED.",
+        cost=5,
     )
-    def synonyms(self, info: Info) -> _LazySynonyms | None:
-        return read(info, self)
 
 
 def community_of(id: str) -> directory_pb2.Community:

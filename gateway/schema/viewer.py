@@ -13,8 +13,9 @@ from chassis.errors import DomainError
 from gateway import batches
 from gateway.context import Context, Info, is_not_found
 from gateway.cursors import GlobalId, decode_id, decode_reply_id
-from gateway.loaders import Embedded, Listing, Reference, fetched_by, fill, filled, read
+from gateway.loaders import Embedded, Listing, fill, filled
 from gateway.schema.directory import Community, Company, Person
+from gateway.schema.fields import COMMUNITY, COMPANY, fetched
 from gateway.schema.relay import CommunityNode
 from gateway.schema.scalars import Role, TrustLevel
 from guildhall.directory.v1 import directory_pb2
@@ -51,23 +52,15 @@ class Membership:
     roles: list[Role] = strawberry.field(description="What one may do there.")
     trust_level: TrustLevel = strawberry.field(description="Earned by taking part.")
 
-    @strawberry.field(
-        metadata=fetched_by(
-            Reference(batches.communities, lambda row: batches.community_key(row.community_id))
-        ),
-        description="The community.",
+    community: Community | None = fetched(
+        COMMUNITY,
+        "The community.",
     )
-    def community(self, info: Info) -> Community | None:
-        return read(info, self)
 
-    @strawberry.field(
-        metadata=fetched_by(
-            Reference(batches.companies, lambda row: (row.community_id, row.company_id))
-        ),
-        description="The company one acts for there.",
+    company: Company | None = fetched(
+        COMPANY,
+        "The company one acts for there.",
     )
-    def company(self, info: Info) -> Company | None:
-        return read(info, self)
 
 
 async def _person(context: Context, actor: Any, _arguments: Mapping[str, Any]) -> Any:
@@ -80,19 +73,11 @@ async def _person(context: Context, actor: Any, _arguments: Mapping[str, Any]) -
 class Viewer:
     """Its source is the actor."""
 
-    @strawberry.field(
-        metadata=fetched_by(Listing(_person, lambda actor: actor.person_id)),
-        description="The person.",
-    )
-    def person(self, info: Info) -> Person | None:
-        return read(info, self)
+    person: Person | None = fetched(Listing(_person, lambda actor: actor.person_id), "The person.")
 
-    @strawberry.field(
-        metadata=fetched_by(Embedded(_memberships)),
-        description="The communities one is in, with company and roles; all of them.",
+    memberships: list[Membership] = fetched(
+        Embedded(_memberships), "The communities one is in, with company and roles; all of them."
     )
-    def memberships(self, info: Info) -> list[Membership]:
-        return read(info, self)
 
     @strawberry.field(description="Whether one runs the platform.")
     def is_operator(self) -> bool:

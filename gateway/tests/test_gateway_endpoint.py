@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.operations import Operation
+from gateway.execution.operations import Operation
 from gateway.schema import schema
 from gateway.tests.conftest import House
 

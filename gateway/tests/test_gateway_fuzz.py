@@ -46,10 +46,10 @@ from gateway.cursors import (
     encode_reply_id,
 )
 from gateway.errors import BadUserInputError, refusal
+from gateway.execution.operations import Operation, Operations, Refused
 from gateway.issuers import Issuers
 from gateway.limits import MAX_JSON_DEPTH, Limits, check_json
 from gateway.lists import folded
-from gateway.operations import Operation, Operations, Refused
 from gateway.schema import schema
 from gateway.tests.conftest import ISSUER, IssuerStandIn, access_claims
 from guildhall.directory.v1 import directory_pb2

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from gateway.execution.operations import Operation, Operations, Refused
 from gateway.limits import Limits, check_json
-from gateway.operations import Operation, Operations, Refused
 from gateway.schema import schema
 
 C = "Q29tbXVuaXR5OmM6Yw"

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from gateway import operations as module
-from gateway.operations import Operation, Operations, Refused
+from gateway.execution import operations as module
+from gateway.execution.operations import Operation, Operations, Refused
 from gateway.schema import schema
 from gateway.tests.conftest import House
 

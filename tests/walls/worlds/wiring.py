@@ -29,7 +29,7 @@ from gateway.context import Services
 from gateway.cursors import CursorKey
 from gateway.endpoint import GraphQLEndpoint, Parts
 from gateway.issuers import Issuer, Issuers
-from gateway.operations import Operations
+from gateway.execution.operations import Operations
 from gateway.schema import schema
 from gateway.sessions import Sessions
 from gateway.web import Site
@@ -170,7 +170,7 @@ async def open_gate(house: House, loopback: Loopback) -> AsyncIterator[Gate]:
             Parts(
                 site=Site("http://127.0.0.1:8080"),
                 services=services,
-                operations=Operations(schema),
+                operations=Operations(schema, compile_at=1),
                 verifier=TokenVerifier(Issuers([trusted], providers)),
                 actors=Actors(services.directory, _SilentBus()),
                 sessions=Sessions(house.databases["directory"]),

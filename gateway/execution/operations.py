@@ -16,16 +16,19 @@ from graphql import (
     ExecutionResult,
     FieldNode,
     GraphQLError,
+    GraphQLSchema,
     GraphQLSyntaxError,
     OperationType,
-    execute,
     parse,
 )
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 
 from chassis import rpc_client, telemetry
 from gateway import errors
+from gateway.context import Context
 from gateway.errors import Json, OperationTimeoutError
+from gateway.execution.executor import CompiledExecutor, Variant
+from gateway.execution.selections import deciding_variables
 from gateway.faults import fields_at_fault, with_fields
 from gateway.limits import LIMIT_EXCEEDED, Limits, Measure, Price, check_json, exceeded
 from gateway.validation import MAX_ERRORS, invalid
@@ -34,9 +37,11 @@ EXECUTION_TIMEOUT = 8.0  # seconds
 _MAX_OPERATIONS, _MAX_OPERATION_CHARACTERS = 1_000, 1 << 19  # some 80 bytes a character
 _MAX_REFUSALS, _MAX_REFUSAL_CHARACTERS = 1_000, 1 << 20
 _MAX_PRICES = 64  # of one operation, by its paging variables
+_MAX_VARIANTS = 64  # of one operation, by the variables that decide what is left out
 _INTROSPECTION = {"__schema", "__type", "__typename"}
 _AWAITABLE: dict[type, bool] = {}
 V = TypeVar("V")
+COMPILE_AT = 2  # of an operation's executions the first with functions: they cost what ten save
 
 
 def is_awaitable(value: Any) -> bool:
@@ -59,8 +64,10 @@ class Operation:
     name: str  # empty: anonymous
     measure: Measure
     constant: bool  # introspection only, without variables: the answer never changes
+    deciding: tuple[str, ...]  # variables of @skip and @include
     answer: dict[str, Any] | None = None
     prices: dict[tuple[Any, ...], Price] = field(default_factory=dict)
+    variants: dict[tuple[Any, ...], Variant] = field(default_factory=dict)
 
     def price(self, variables: Mapping[str, Any]) -> Price:
         """What it costs with these variables; only those that size a page matter."""
@@ -74,6 +81,17 @@ class Operation:
             if len(self.prices) < _MAX_PRICES:
                 self.prices[key] = price
         return price
+
+    def variant(self, schema: GraphQLSchema, coerced: Mapping[str, Any]) -> Variant:
+        """With these values of its variables."""
+        deciding = {name: coerced.get(name) for name in self.deciding}
+        key = tuple(deciding.values())
+        variant = self.variants.get(key)
+        if variant is None:
+            variant = Variant(schema, self.document, deciding)
+            if len(self.variants) < _MAX_VARIANTS:
+                self.variants[key] = variant
+        return variant
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +139,16 @@ class _Bounded(Generic[V]):
 class Operations:
     """Looks documents up and executes them. One per process."""
 
-    def __init__(self, schema: strawberry.Schema, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        schema: strawberry.Schema,
+        limits: Limits | None = None,
+        *,
+        compile_at: int | None = COMPILE_AT,
+    ) -> None:
         self._schema = schema._schema  # noqa: SLF001 - graphql-core's own, which we execute on
         self.limits = limits or Limits()
+        self._compile_at = compile_at  # None: never
         self._known: _Bounded[Operation] = _Bounded(_MAX_OPERATIONS, _MAX_OPERATION_CHARACTERS)
         self._refused: _Bounded[Refused] = _Bounded(_MAX_REFUSALS, _MAX_REFUSAL_CHARACTERS)
 
@@ -190,6 +215,7 @@ class Operations:
             name=node.name.value if node.name else "",
             measure=measure,
             constant=roots <= _INTROSPECTION and not node.variable_definitions,
+            deciding=deciding_variables(document),
         )
 
     async def answer(
@@ -197,7 +223,7 @@ class Operations:
         found: Operation | Refused,
         variables: dict[str, Any],
         operation_name: str,
-        context: Any,
+        context: Context,
         trace_id: str,
     ) -> Answer:
         """Execute, or say why not. Never raises but for cancellation."""
@@ -219,22 +245,14 @@ class Operations:
         self,
         operation: Operation,
         variables: dict[str, Any],
-        context: Any,
+        context: Context,
         price: Price,
         trace_id: str,
     ) -> Answer:
         rpc_client.deadline.set(time.monotonic() + EXECUTION_TIMEOUT)
         try:
             async with asyncio.timeout(EXECUTION_TIMEOUT):
-                result = execute(
-                    self._schema,
-                    operation.document,
-                    context_value=context,
-                    variable_values=variables,
-                    is_awaitable=is_awaitable,  # type: ignore[arg-type]
-                    hide_suggestions=True,
-                    max_coercion_errors=MAX_ERRORS,
-                )
+                result = self._begin(operation, variables, context)
                 if not isinstance(result, ExecutionResult):
                     result = await result
         except TimeoutError:
@@ -242,6 +260,26 @@ class Operations:
             error: Json = {"message": str(refusal), "extensions": errors.refusal(refusal)}
             return Answer({"data": None, "errors": [error], "extensions": self._cost(price)}, True)
         return self._formatted(operation, variables, result, price, trace_id)
+
+    def _begin(self, operation: Operation, variables: dict[str, Any], context: Context) -> Any:
+        """The result, or what it is to be waited for with."""
+        executor = CompiledExecutor.build(
+            self._schema,
+            operation.document,
+            context_value=context,
+            raw_variable_values=variables,
+            is_awaitable=is_awaitable,  # type: ignore[arg-type]
+            hide_suggestions=True,
+            max_coercion_errors=MAX_ERRORS,
+        )
+        if isinstance(executor, list):
+            return ExecutionResult(None, executor)
+        assert isinstance(executor, CompiledExecutor)  # noqa: S101
+        variant = operation.variant(self._schema, executor.variable_values.coerced)
+        context.selections = variant.selections
+        if self._compile_at is not None and variant.begin() >= self._compile_at:
+            executor.variant = variant
+        return executor.execute_operation()
 
     def _formatted(
         self,

@@ -1,0 +1,1 @@
+"""Operations, from their text to their answer: looked up, priced, compiled, executed."""

@@ -1,0 +1,241 @@
+"""Turns what is selected below a field into one Python function that builds its part of the answer.
+
+Only what needs no waiting is compiled: attributes, methods of the row alone, and what `fill` has
+fetched. The function raises, whatever it meets that it was not made for; the library's own
+executor then does the same part again and says what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import GeneratorType
+from typing import Any, TypeAlias, cast
+
+from graphql import (
+    FieldNode,
+    GraphQLAbstractType,
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLLeafType,
+    GraphQLList,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLResolveInfo,
+    Undefined,
+    is_abstract_type,
+    is_leaf_type,
+    is_list_type,
+    is_non_null_type,
+    is_object_type,
+)
+from strawberry.types.field import StrawberryField
+
+from gateway.execution.selections import Selected, Selections
+from gateway.loaders import Listing, fetch_of
+from gateway.schema.scalars import attribute
+
+Complete: TypeAlias = Callable[[Any, "GraphQLResolveInfo[Any]"], Any]
+
+# What a leaf gives back unchanged, as the library would.
+_UNCHANGED = {
+    "String": "type({v}) is str",
+    "ID": "type({v}) is str",
+    "Markdown": "type({v}) is str",
+    "Html": "type({v}) is str",
+    "Boolean": "type({v}) is bool",
+    "Int": "type({v}) is int and -2147483648 <= {v} <= 2147483647",
+    "Float": "type({v}) is float and {v} - {v} == 0",
+}
+_MOST_LINES = 2_000
+
+
+class NotCompiledError(Exception):
+    """Something else than what the function was made for."""
+
+
+class _CannotCompileError(Exception):
+    """Somewhere below is a field that may wait."""
+
+
+def compiled(
+    selections: Selections, kind: GraphQLOutputType, nodes: Sequence[FieldNode]
+) -> Complete | None:
+    """The function for values of this type, as these nodes ask for them; None: it may wait."""
+    compiler = _Compiler(selections)
+    try:
+        name = compiler.value(kind, nodes)
+    except _CannotCompileError:
+        return None
+    return cast("Complete", compiler.load()[name])
+
+
+class _Compiler:
+    """Writes functions `name(v, i)` of a value and the field's info, the innermost first."""
+
+    def __init__(self, selections: Selections) -> None:
+        self._selections = selections
+        self._names: dict[str, Any] = {
+            "Wrong": NotCompiledError,
+            "PLAIN": _PLAIN,
+            "plain": _plain,
+            "LISTS": _LISTS,
+            "a_list": _a_list,
+        }
+        self._source: list[str] = []
+        self._made: dict[tuple[str, tuple[int, ...]], str] = {}
+        self._choices: list[tuple[dict[str, Any], dict[str, str]]] = []
+
+    def load(self) -> dict[str, Any]:
+        """The functions by name."""
+        code = compile("\n".join(self._source), "<operation>", "exec")
+        exec(code, self._names)  # noqa: S102 - our own words, and names that GraphQL allows
+        for functions, made in self._choices:
+            functions.update({kind: self._names[name] for kind, name in made.items()})
+        return self._names
+
+    def value(self, kind: GraphQLOutputType, nodes: Sequence[FieldNode]) -> str:
+        """The function for values of this type."""
+        key = (str(kind), tuple(map(id, nodes)))
+        if key not in self._made:
+            self._made[key] = self._value(kind, nodes)
+        return self._made[key]
+
+    def _value(self, kind: GraphQLOutputType, nodes: Sequence[FieldNode]) -> str:
+        inner = _nullable(kind)
+        nulled = "return None" if inner is kind else "raise Wrong"
+        if is_list_type(inner):
+            body = self._list(inner, nodes)
+        elif is_leaf_type(inner):
+            body = self._leaf(inner)
+        elif is_object_type(inner):
+            body = self._object(inner, nodes)
+        elif is_abstract_type(inner):
+            body = self._abstract(inner, nodes)
+        else:
+            raise _CannotCompileError
+        if len(self._source) > _MOST_LINES:
+            raise _CannotCompileError
+        name = self._name("f", None)
+        lines = [f"if v is None: {nulled}", *body]
+        self._source += [f"def {name}(v, i):", *(f"    {line}" for line in lines)]
+        return name
+
+    def _name(self, letter: str, value: Any) -> str:
+        name = f"{letter}{len(self._names)}"
+        self._names[name] = value
+        return name
+
+    def _leaf(self, kind: GraphQLLeafType) -> list[str]:
+        coerce = self._name("c", kind.coerce_output_value)
+        lines = [_CHECK, f"w = {coerce}(v)", "if not (PLAIN.get(type(w)) or plain(w)): raise Wrong"]
+        lines.append("if w is None: raise Wrong")
+        if isinstance(kind, GraphQLEnumType):
+            lines.append(f"if type(v) is int: {self._known(kind)}[v] = w")
+        return [*lines, "return w"]
+
+    def _known(self, kind: GraphQLEnumType) -> str:
+        """The dict of an enum's numbers and names, as they were found; its own and no other's."""
+        name = f"k_{kind.name}"
+        self._names.setdefault(name, {})
+        return name
+
+    def _list(self, kind: GraphQLList[Any], nodes: Sequence[FieldNode]) -> list[str]:
+        item = self._shown("x", "x", kind.of_type, nodes)
+        return [
+            "if not (LISTS.get(type(v)) or a_list(v)): raise Wrong",
+            f"return [{item} for x in v]",
+        ]
+
+    def _shown(
+        self, value: str, again: str, kind: GraphQLOutputType, nodes: Sequence[FieldNode]
+    ) -> str:
+        """An expression of what is shown for a value: leaves that need no change cost no call.
+
+        `again` is the value where they do.
+        """
+        call = f"{self.value(kind, nodes)}({again}, i)"
+        inner = _nullable(kind)
+        if isinstance(inner, GraphQLEnumType):
+            known = self._known(inner)
+            return f"({known}[{value}] if type({value}) is int and {value} in {known} else {call})"
+        test = _UNCHANGED.get(inner.name) if is_leaf_type(inner) else None
+        return call if test is None else f"({value} if {test.format(v=value)} else {call})"
+
+    def _object(self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> list[str]:
+        lines = [_CHECK]
+        if kind.is_type_of is not None:
+            lines.append(f"if {self._name('t', kind.is_type_of)}(v, i) is not True: raise Wrong")
+        entries = []
+        for place, selected in enumerate(self._selections.below(kind, nodes)):
+            if selected.definition is None:
+                if selected.nodes[0].name.value != "__typename":
+                    raise _CannotCompileError
+                entries.append(f"{selected.name!r}: {kind.name!r}")
+                continue
+            found, again = self._found(selected, selected.definition)
+            value = f"v{place}"
+            lines.append(f"{value} = {found}")
+            shown = self._shown(value, again or value, selected.definition.type, selected.nodes)
+            entries.append(f"{selected.name!r}: {shown}")
+        return [*lines, f"return {{{', '.join(entries)}}}"]
+
+    def _abstract(self, kind: GraphQLAbstractType, nodes: Sequence[FieldNode]) -> list[str]:
+        if kind.resolve_type is None:
+            raise _CannotCompileError
+        functions: dict[str, Any] = {}
+        types = self._selections.schema.get_possible_types(kind)
+        self._choices.append((functions, {one.name: self.value(one, nodes) for one in types}))
+        resolve, of = self._name("r", kind.resolve_type), self._name("a", kind)
+        return [_CHECK, f"return {self._name('n', functions)}[{resolve}(v, i, {of})](v, i)"]
+
+    def _found(self, selected: Selected, definition: GraphQLField) -> tuple[str, str]:
+        """Expressions for what the field's resolver would give for the row v.
+
+        The first may be short of it where the value is a leaf that needs change; then there is a
+        second, which is not.
+        """
+        ours: StrawberryField | None = definition.extensions.get("strawberry-definition")
+        if ours is None or ours.extensions or ours.permission_classes:
+            raise _CannotCompileError
+        if (fetch := fetch_of(definition)) is not None:
+            of_node = f", {id(selected.nodes[0])}" if isinstance(fetch, Listing) else ""
+            return f"{self._name('e', fetch.find)}(i.context.tables, v{of_node})", ""
+        if definition.args:
+            raise _CannotCompileError
+        if ours.base_resolver is None:
+            full = f"{self._name('g', ours.default_resolver)}(v, {ours.python_name!r})"
+            if ours.default_resolver is attribute and is_leaf_type(_nullable(definition.type)):
+                return f"v.{ours.python_name}", full
+            return full, ""
+        if ours.is_async or ours.base_resolver.info_parameter is not None:
+            raise _CannotCompileError
+        return f"{self._name('m', ours.base_resolver.wrapped_func)}(v)", ""
+
+
+_CHECK = "if not (PLAIN.get(type(v)) or plain(v)): raise Wrong"
+
+_PLAIN: dict[type, bool] = {}
+"""Whether values of a type are neither waited for nor raised."""
+
+_LISTS: dict[type, bool] = {}
+"""Whether values of a type are gone through as lists are."""
+
+
+def _nullable(kind: GraphQLOutputType) -> Any:
+    return kind.of_type if is_non_null_type(kind) else kind
+
+
+def _plain(value: Any) -> bool:
+    kind = type(value)
+    _PLAIN[kind] = not (
+        value is Undefined
+        or issubclass(kind, BaseException | GeneratorType)
+        or hasattr(kind, "__await__")
+    )
+    return _PLAIN[kind]
+
+
+def _a_list(value: Any) -> bool:
+    kind = type(value)
+    _LISTS[kind] = issubclass(kind, Sequence) and not issubclass(kind, str | bytes | bytearray)
+    return _LISTS[kind]

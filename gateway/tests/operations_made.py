@@ -1,0 +1,298 @@
+"""Operations made up over the real schema, and made-up rows for them: right, null, wrong, raising.
+
+All follows from a Random and a seed, so that two executions see the same.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    GraphQLAbstractType,
+    GraphQLArgument,
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    TypeInfo,
+    TypeInfoVisitor,
+    Visitor,
+    get_named_type,
+    is_abstract_type,
+    is_composite_type,
+    is_leaf_type,
+    is_list_type,
+    is_non_null_type,
+    visit,
+)
+
+from chassis.errors import UnavailableError
+
+_DEPTH = 6
+
+
+@dataclass
+class Made:
+    """A document and values for its variables."""
+
+    text: str
+    variables: dict[str, bool] = field(default_factory=dict)
+
+
+class OperationMaker:
+    """Writes one operation: aliases, merged fields, fragments, @skip and @include, __typename."""
+
+    def __init__(self, schema: GraphQLSchema, random: Random) -> None:
+        self._schema = schema
+        self._random = random
+        self._fragments: list[str] = []
+        self._variables: dict[str, bool] = {}
+        self._left = 60  # fields
+
+    def make(self) -> Made:
+        """A query."""
+        root = self._schema.query_type
+        assert root is not None
+        body = self._selections(root, _DEPTH)
+        declared = ", ".join(f"${name}: Boolean!" for name in self._variables)
+        head = f"query Q({declared})" if declared else "query Q"
+        return Made("\n".join([f"{head} {body}", *self._fragments]), dict(self._variables))
+
+    def _selections(self, kind: Any, depth: int) -> str:
+        many = self._random.randint(1, 4)
+        parts = [self._selection(kind, depth) for _ in range(many)]
+        if self._random.random() < 0.2:
+            parts.append(self._random.choice(parts))
+        return "{ " + " ".join(parts) + " }"
+
+    def _selection(self, kind: Any, depth: int) -> str:
+        roll = self._random.random()
+        if roll < 0.08 or not hasattr(kind, "fields"):
+            return self._fragment(kind, depth) if depth and roll >= 0.08 else "__typename"
+        if roll < 0.2 and depth:
+            return self._fragment(kind, depth)
+        return self._field(kind, depth)
+
+    def _fragment(self, kind: Any, depth: int) -> str:
+        on = kind
+        if is_abstract_type(kind):
+            on = self._random.choice(self._schema.get_possible_types(kind))
+        elif getattr(kind, "interfaces", ()) and self._random.random() < 0.3:
+            on = self._random.choice(kind.interfaces)
+        body = self._selections(on, depth - 1)
+        if self._random.random() < 0.5:
+            name = f"F{len(self._fragments)}"
+            self._fragments.append(f"fragment {name} on {on.name} {body}")
+            return f"...{name}{self._directive()}"
+        condition = f" on {on.name}" if on is not kind or self._random.random() < 0.7 else ""
+        return f"...{condition}{self._directive()} {body}"
+
+    def _field(self, kind: Any, depth: int) -> str:
+        leaves = [name for name, one in kind.fields.items() if not _composite(one)]
+        deeper = [name for name, one in kind.fields.items() if _composite(one)]
+        self._left -= 1
+        deep = deeper and depth > 0 and self._left > 0
+        if not leaves and not deep:
+            return "__typename"
+        # Deeper where it can be: leaves alone compare little.
+        name = self._random.choice(
+            deeper if deep and self._random.random() < 0.6 else leaves or deeper
+        )
+        definition = kind.fields[name]
+        text = f"{name}{self._arguments(definition)}"
+        # An alias of its own, so that what is merged is the same field with the same arguments.
+        if self._random.random() < 0.25:
+            text = f"{name}_{self._random.randint(1, 2)}_{kind.name}: {text}"
+        elif kind is not self._schema.query_type and self._random.random() < 0.5:
+            text = f"{name}_{kind.name}: {text}"
+        text += self._directive()
+        below = get_named_type(definition.type)
+        return f"{text} {self._selections(below, depth - 1)}" if is_composite_type(below) else text
+
+    def _directive(self) -> str:
+        if self._random.random() > 0.12:
+            return ""
+        directive = self._random.choice(("skip", "include"))
+        if self._random.random() < 0.3:
+            return f" @{directive}(if: {self._random.choice(('true', 'false'))})"
+        name = f"v{self._random.randint(0, 2)}"
+        self._variables.setdefault(name, self._random.random() < 0.5)
+        return f" @{directive}(if: ${name})"
+
+    def _arguments(self, definition: GraphQLField) -> str:
+        given = [
+            f"{name}: {_literal(argument)}"
+            for name, argument in definition.args.items()
+            if is_non_null_type(argument.type) or name == "first"
+        ]
+        return f"({', '.join(given)})" if given else ""
+
+
+def _composite(definition: GraphQLField) -> bool:
+    return is_composite_type(get_named_type(definition.type))
+
+
+def _literal(argument: GraphQLArgument | Any) -> str:
+    kind: Any = argument.type.of_type if is_non_null_type(argument.type) else argument.type
+    if is_list_type(kind):
+        return "[]"
+    if isinstance(kind, GraphQLEnumType):
+        return str(next(iter(kind.values)))
+    if isinstance(kind, GraphQLInputObjectType):
+        needed = {name: one for name, one in kind.fields.items() if is_non_null_type(one.type)}
+        return "{" + ", ".join(f"{name}: {_literal(one)}" for name, one in needed.items()) + "}"
+    return {"Int": "2", "Boolean": "true", "DateTime": '"2026-01-31T12:00:00Z"'}.get(
+        kind.name, '"x"'
+    )
+
+
+class Later:
+    """Something that is waited for."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __repr__(self) -> str:
+        return f"<later {self._value}>"
+
+    def __await__(self) -> Any:
+        yield from ()
+        return self._value
+
+
+class Rows:
+    """Made-up values of any type; `trouble` is how often one is not as it should be."""
+
+    def __init__(self, schema: GraphQLSchema, seed: int, trouble: float) -> None:
+        self.schema = schema
+        self.seed = seed
+        self.trouble = trouble
+
+    def random(self, *place: object) -> Random:
+        """The same for the same place."""
+        return Random(zlib.crc32(repr((self.seed, *place)).encode()))  # noqa: S311
+
+    def value(self, kind: Any, *place: object) -> Any:
+        """Of this type, at this place: what a resolver could give."""
+        random = self.random(*place)
+        if random.random() < self.trouble:
+            return self._trouble(kind, random, place)
+        inner = kind.of_type if is_non_null_type(kind) else kind
+        if inner is kind and random.random() < 0.15:
+            return None
+        if is_list_type(inner):
+            many = random.choice((0, 1, 2, 3))
+            return [self.value(inner.of_type, *place, index) for index in range(many)]
+        if is_abstract_type(inner):
+            return Row(self, random.choice(self.schema.get_possible_types(inner)), place)
+        if is_leaf_type(inner):
+            return self._leaf(inner, random)
+        return Row(self, inner, place)
+
+    def _trouble(self, kind: Any, random: Random, place: tuple[object, ...]) -> Any:
+        roll = random.randrange(6)
+        if roll == 0:
+            raise UnavailableError(f"no {place[-1]}")
+        if roll == 1:
+            return None
+        if roll == 2:
+            return ValueError(f"wrong {place[-1]}")
+        if roll == 3:
+            return Later(None if random.random() < 0.5 else "late")
+        if roll == 4:
+            named = get_named_type(kind)
+            return [self._leaf(named, random)] if is_leaf_type(named) else "text"
+        return random.choice(("text", 7, 2**40, 1.5, float("nan"), True, {"a": 1}, b"x", object))
+
+    def _leaf(self, kind: Any, random: Random) -> Any:
+        if isinstance(kind, GraphQLEnumType):
+            return random.choice(list(kind.values.values())).value.value
+        if kind.name == "DateTime":
+            return Timestamp(seconds=random.randrange(2**31), nanos=5_000_000)
+        plain: Mapping[str, Any] = {
+            "Int": random.randrange(-5, 2**31),
+            "Float": random.choice((0.0, 1.25, 7)),
+            "Boolean": random.random() < 0.5,
+        }
+        return plain.get(kind.name, random.choice(("", "a", "ä\u2028", "x" * 40)))
+
+
+class Row:
+    """Has whatever is asked of it: what its GraphQL type says under that name, else a text."""
+
+    def __init__(self, rows: Rows, kind: GraphQLObjectType, place: tuple[object, ...]) -> None:
+        self.__dict__.update(_rows=rows, _kind=kind, _place=place)
+
+    def __repr__(self) -> str:
+        return f"<{self._kind.name} {self._place}>"
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name == "HasField":
+            return lambda field: self._rows.random(*self._place, field, "has").random() < 0.7
+        return self._rows.value(self._type_of(name), *self._place, name)
+
+    def _type_of(self, name: str) -> Any:
+        for definition in self._kind.fields.values():
+            if definition.extensions["strawberry-definition"].python_name == name:
+                return definition.type
+        return self._rows.schema.get_type("String")
+
+    def is_of(self, kind: GraphQLObjectType) -> bool:
+        """As is_type_of."""
+        return bool(self._kind is kind)
+
+    def name_for(self, kind: GraphQLAbstractType) -> Any:
+        """As resolve_type: now and then of a type that cannot be."""
+        random = self._rows.random(*self._place, kind.name)
+        if random.random() < self._rows.trouble:
+            return random.choice(("PageInfo", "Nothing", None, 7))
+        return self._kind.name
+
+
+class TablesMade:
+    """Tables as after `fill`: any row and any page is there, or was met with a failure."""
+
+    def __init__(self, rows: Rows, document: DocumentNode, batches: Mapping[Any, str]) -> None:
+        self._rows = rows
+        self._batches = batches
+        self._types = _types(rows.schema, document)
+        self.pages = self
+
+    def row(self, batch: Any, key: tuple[str, str] | None) -> Any:
+        """As Tables'."""
+        if key is None:
+            return None
+        kind: Any = self._rows.schema.get_type(self._batches[batch])
+        return self._rows.value(kind, "row", self._batches[batch], repr(key))
+
+    def __getitem__(self, place: tuple[int, str]) -> Any:
+        node, key = place
+        kind, number = self._types[node]
+        return self._rows.value(kind, "page", number, repr(key))
+
+
+def _types(schema: GraphQLSchema, document: DocumentNode) -> dict[int, tuple[Any, int]]:
+    info = TypeInfo(schema)
+    types: dict[int, tuple[Any, int]] = {}
+
+    class Types(Visitor):
+        def enter_field(self, node: FieldNode, *_: Any) -> None:
+            kind: Any = info.get_type()
+            if kind is not None:
+                inner = kind.of_type if is_non_null_type(kind) else kind
+                types[id(node)] = (inner, len(types))
+
+    visit(document, TypeInfoVisitor(info, Types()))
+    assert any(isinstance(one, OperationDefinitionNode) for one in document.definitions)
+    return types
