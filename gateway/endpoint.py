@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
+import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
@@ -213,7 +213,7 @@ async def session_caller(parts: Parts, secret: str) -> Caller | None:
 
 def _trace_id(span: Span) -> str:
     context = span.get_span_context()
-    return f"{context.trace_id:032x}" if context.is_valid else secrets.token_hex(16)
+    return f"{context.trace_id:032x}" if context.is_valid else f"{random.getrandbits(128):032x}"
 
 
 def _check_headers(connection: HTTPConnection) -> None:
@@ -293,7 +293,7 @@ def _too_long(body: Json, size: int) -> Json:
 
 
 async def _send(connection: HTTPConnection, send: Send, reply: _Reply, trace_id: str) -> None:
-    body = orjson.dumps(reply.body, option=orjson.OPT_NON_STR_KEYS)
+    body = orjson.dumps(reply.body)
     if len(body) > MAX_RESPONSE:
         body = orjson.dumps(_too_long(reply.body, len(body)))
     kind = _GRAPHQL_JSON if _wants_graphql_json(connection) else "application/json"

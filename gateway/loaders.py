@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
@@ -19,12 +19,14 @@ from graphql import (
     GraphQLObjectType,
     GraphQLResolveInfo,
     get_named_type,
+    get_nullable_type,
+    is_list_type,
 )
 from graphql.execution.values import VariableValues, get_argument_values
 from grpc.aio import AioRpcError
 
 from chassis.errors import DomainError
-from gateway.execution.selections import Selected
+from gateway.execution.selections import Selections
 
 if TYPE_CHECKING:
     from gateway.context import Context, Info
@@ -43,14 +45,14 @@ LoadPage: TypeAlias = "Callable[[Context, Any, Mapping[str, Any]], Awaitable[Any
 class Tables:
     """What one request has fetched; a failure stands where its rows would."""
 
-    rows: dict[tuple[Batch, Key], Any] = field(default_factory=dict)
+    rows: dict[Batch, dict[Key, Any]] = field(default_factory=lambda: defaultdict(dict))
     pages: dict[tuple[int, str], Any] = field(default_factory=dict)  # by field node and row
 
     def row(self, batch: Batch, key: Key | None) -> Any:
         """The row, or None; raises what fetching it met."""
         if key is None:
             return None
-        found = self.rows[batch, key]
+        found = self.rows[batch][key]
         if isinstance(found, Exception):
             raise found
         return found
@@ -200,13 +202,13 @@ def _loads(context: Context, keys: Keys) -> list[Awaitable[None]]:
 
 
 async def _load(context: Context, batch: Batch, community_id: str, ids: list[str]) -> None:
-    rows = context.tables.rows
+    rows = context.tables.rows[batch]
     try:
         found = await batch(context, community_id, ids)
     except FAILURES as error:
-        rows.update({(batch, (community_id, row_id)): error for row_id in ids})
+        rows.update({(community_id, row_id): error for row_id in ids})
     else:
-        rows.update({(batch, (community_id, row_id)): found.get(row_id) for row_id in ids})
+        rows.update({(community_id, row_id): found.get(row_id) for row_id in ids})
 
 
 @dataclass(slots=True)
@@ -216,6 +218,49 @@ class _Part:
     type: GraphQLObjectType
     rows: list[Any]
     nodes: tuple[FieldNode, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A field that is fetched itself, or has such below it."""
+
+    fetch: Fetch | None
+    definition: GraphQLField
+    nodes: tuple[FieldNode, ...]
+    below: GraphQLObjectType | None  # where there is more to fetch
+    many: bool  # its value is a list
+    make: Callable[[Any], Any]
+
+
+def _steps(
+    selections: Selections, kind: GraphQLObjectType, nodes: tuple[FieldNode, ...]
+) -> list[_Step]:
+    """What is to be fetched for rows of this type, in the order asked for; found out once."""
+    known: dict[Any, list[_Step]] = selections.steps
+    key = (kind.name, *map(id, nodes))
+    if key not in known:
+        known[key] = [
+            step
+            for selected in selections.below(kind, nodes)
+            if selected.definition is not None
+            and (step := _step(selections, selected.definition, selected.nodes)) is not None
+        ]
+    return known[key]
+
+
+def _step(
+    selections: Selections, definition: GraphQLField, nodes: tuple[FieldNode, ...]
+) -> _Step | None:
+    fetch = fetch_of(definition)
+    named = get_named_type(definition.type)
+    below = named if isinstance(named, GraphQLObjectType) else None
+    if below is not None and not _steps(selections, below, nodes):
+        below = None
+    if below is None and (fetch is None or isinstance(fetch, Embedded)):
+        return None
+    many = is_list_type(get_nullable_type(definition.type))
+    make = fetch.make if isinstance(fetch, Embedded) else attrgetter(_ours(definition).python_name)
+    return _Step(fetch, definition, nodes, below, many, make)
 
 
 class _Level:
@@ -234,48 +279,51 @@ class _Level:
         while self._parts:
             part = self._parts.pop()
             if part.rows:
-                for selected in self._context.selections.below(part.type, part.nodes):
-                    if selected.definition is not None:
-                        self._plan(part, selected, selected.definition)
-        await asyncio.gather(*_loads(self._context, self._keys), *self._listings)
+                for step in _steps(self._context.selections, part.type, part.nodes):
+                    self._plan(part, step)
+        loads = [*_loads(self._context, self._keys), *self._listings]
+        if len(loads) == 1:  # a task of its own costs more than it is worth
+            await loads[0]
+        else:
+            await asyncio.gather(*loads)
         return [following for make in self._next if (following := make()) is not None]
 
-    def _plan(self, part: _Part, selected: Selected, definition: GraphQLField) -> None:
-        fetch = fetch_of(definition)
-        kind = get_named_type(definition.type)
-        below = kind if isinstance(kind, GraphQLObjectType) else None
+    def _plan(self, part: _Part, step: _Step) -> None:
+        fetch, below = step.fetch, step.below
         if isinstance(fetch, Reference):
-            self._refer(part, selected, fetch, below)
+            self._refer(part, fetch, below, step.nodes)
         elif isinstance(fetch, Choice):
             for name, reference in fetch.references.items():
                 of = self._context.selections.schema.get_type(name)
-                self._refer(part, selected, reference, cast("GraphQLObjectType", of))
+                self._refer(part, reference, cast("GraphQLObjectType", of), step.nodes)
         elif isinstance(fetch, Listing):
-            arguments = get_argument_values(definition, selected.nodes[0], self._variables)
+            arguments = get_argument_values(step.definition, step.nodes[0], self._variables)
             rows = list({fetch.key(row): row for row in part.rows}.values())
             for row in rows:
-                self._listings.append(self._page(fetch, row, arguments, selected.nodes))
+                self._listings.append(self._page(fetch, row, arguments, step.nodes))
             if below is not None:
-                self._next.append(lambda: self._paged(below, fetch, rows, selected))
+                self._next.append(lambda: self._paged(below, fetch, rows, step))
         elif below is not None:
-            make = fetch.make if fetch is not None else _attribute_of(definition)
-            rows = [value for row in part.rows for value in _values(make(row))]
-            self._parts.append(_Part(below, rows, selected.nodes))
+            values = [value for row in part.rows if (value := step.make(row)) is not None]
+            if step.many:
+                values = [value for row in values for value in row]
+            self._parts.append(_Part(below, values, step.nodes))
 
     def _refer(
         self,
         part: _Part,
-        selected: Selected,
         reference: Reference,
         below: GraphQLObjectType | None,
+        nodes: tuple[FieldNode, ...],
     ) -> None:
         batch = reference.batch
-        keys = [key for row in part.rows if (key := reference.key(row)) is not None]
+        known, wanted = self._context.tables.rows[batch], self._keys[batch]
+        keys = {key: None for row in part.rows if (key := reference.key(row)) is not None}
         for key in keys:
-            if (batch, key) not in self._context.tables.rows:
-                self._keys[batch][key[0]][key[1]] = None
+            if key not in known:
+                wanted[key[0]][key[1]] = None
         if below is not None:
-            self._next.append(lambda: self._fetched(below, batch, keys, selected))
+            self._next.append(lambda: self._fetched(below, batch, keys, nodes))
 
     async def _page(
         self, fetch: Listing, row: Any, arguments: Mapping[str, Any], nodes: Sequence[FieldNode]
@@ -288,22 +336,27 @@ class _Level:
             self._context.tables.pages[id(node), fetch.key(row)] = page
 
     def _fetched(
-        self, kind: GraphQLObjectType, batch: Batch, keys: Sequence[Key], selected: Selected
+        self,
+        kind: GraphQLObjectType,
+        batch: Batch,
+        keys: Iterable[Key],
+        nodes: tuple[FieldNode, ...],
     ) -> _Part | None:
-        table = self._context.tables.rows
-        found = [table.get((batch, key)) for key in dict.fromkeys(keys)]
+        table = self._context.tables.rows[batch]
+        found = [table.get(key) for key in keys]
         rows = [row for row in found if row is not None and not isinstance(row, Exception)]
-        return _Part(kind, rows, selected.nodes) if rows else None
+        return _Part(kind, rows, nodes) if rows else None
 
     def _paged(
-        self, kind: GraphQLObjectType, fetch: Listing, rows: Sequence[Any], selected: Selected
+        self, kind: GraphQLObjectType, fetch: Listing, rows: Sequence[Any], step: _Step
     ) -> _Part | None:
         found: list[Any] = []
         for row in rows:
             with contextlib.suppress(*FAILURES):
-                page = fetch.find(self._context.tables, row, id(selected.nodes[0]))
-                found += _values(page)
-        return _Part(kind, found, selected.nodes) if found else None
+                page = fetch.find(self._context.tables, row, id(step.nodes[0]))
+                found += page if step.many else [page]
+        found = [row for row in found if row is not None]
+        return _Part(kind, found, step.nodes) if found else None
 
 
 def fetch_of(definition: GraphQLField) -> Fetch | None:
@@ -312,20 +365,5 @@ def fetch_of(definition: GraphQLField) -> Fetch | None:
     return fetch
 
 
-def _attribute_of(definition: GraphQLField) -> Callable[[Any], Any]:
-    name: str = _ours(definition).python_name
-    return lambda row: getattr(row, name)
-
-
 def _ours(definition: GraphQLField) -> Any:
     return definition.extensions["strawberry-definition"]
-
-
-def _values(value: Any) -> Iterator[Any]:
-    """One value or those of a list; nulls are left out."""
-    if value is None:
-        return
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        yield from value
-    else:
-        yield value

@@ -31,7 +31,7 @@ from graphql import (
 from strawberry.types.field import StrawberryField
 
 from gateway.execution.selections import Selected, Selections
-from gateway.loaders import Listing, fetch_of
+from gateway.loaders import Embedded, Fetch, Listing, Reference, fetch_of
 from gateway.schema.scalars import attribute
 
 Complete: TypeAlias = Callable[[Any, "GraphQLResolveInfo[Any]"], Any]
@@ -162,9 +162,14 @@ class _Compiler:
         return call if test is None else f"({value} if {test.format(v=value)} else {call})"
 
     def _object(self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> list[str]:
-        lines = [_CHECK]
-        if kind.is_type_of is not None:
-            lines.append(f"if {self._name('t', kind.is_type_of)}(v, i) is not True: raise Wrong")
+        message = message_of(kind)
+        if message is not None:
+            lines = [f"if type(v) is not {self._name('t', message)}: raise Wrong"]
+        elif kind.is_type_of is not None:
+            is_of = f"{self._name('t', kind.is_type_of)}(v, i)"
+            lines = [_CHECK, f"if {is_of} is not True: raise Wrong"]
+        else:
+            lines = [_CHECK]
         entries = []
         for place, selected in enumerate(self._selections.below(kind, nodes)):
             if selected.definition is None:
@@ -172,11 +177,13 @@ class _Compiler:
                     raise _CannotCompileError
                 entries.append(f"{selected.name!r}: {kind.name!r}")
                 continue
-            found, again = self._found(selected, selected.definition)
             value = f"v{place}"
-            lines.append(f"{value} = {found}")
+            found, again = self._found(selected, selected.definition, value)
+            lines.append(found)
             shown = self._shown(value, again or value, selected.definition.type, selected.nodes)
             entries.append(f"{selected.name!r}: {shown}")
+        if any("rows[" in line for line in lines):
+            lines.insert(1, "rows = i.context.tables.rows")
         return [*lines, f"return {{{', '.join(entries)}}}"]
 
     def _abstract(self, kind: GraphQLAbstractType, nodes: Sequence[FieldNode]) -> list[str]:
@@ -188,28 +195,48 @@ class _Compiler:
         resolve, of = self._name("r", kind.resolve_type), self._name("a", kind)
         return [_CHECK, f"return {self._name('n', functions)}[{resolve}(v, i, {of})](v, i)"]
 
-    def _found(self, selected: Selected, definition: GraphQLField) -> tuple[str, str]:
-        """Expressions for what the field's resolver would give for the row v.
+    def _found(self, selected: Selected, definition: GraphQLField, to: str) -> tuple[str, str]:
+        """Lines that assign what the field's resolver would give for the row v.
 
-        The first may be short of it where the value is a leaf that needs change; then there is a
-        second, which is not.
+        They may be short of it where the value is a leaf that needs change; then there is an
+        expression, too, which is not.
         """
         ours: StrawberryField | None = definition.extensions.get("strawberry-definition")
         if ours is None or ours.extensions or ours.permission_classes:
             raise _CannotCompileError
         if (fetch := fetch_of(definition)) is not None:
-            of_node = f", {id(selected.nodes[0])}" if isinstance(fetch, Listing) else ""
-            return f"{self._name('e', fetch.find)}(i.context.tables, v{of_node})", ""
+            return f"{to} = {self._fetched(fetch, selected)}", ""
         if definition.args:
             raise _CannotCompileError
         if ours.base_resolver is None:
-            full = f"{self._name('g', ours.default_resolver)}(v, {ours.python_name!r})"
-            if ours.default_resolver is attribute and is_leaf_type(_nullable(definition.type)):
-                return f"v.{ours.python_name}", full
-            return full, ""
+            return self._attribute(ours, definition, to)
         if ours.is_async or ours.base_resolver.info_parameter is not None:
             raise _CannotCompileError
-        return f"{self._name('m', ours.base_resolver.wrapped_func)}(v)", ""
+        return f"{to} = {self._name('m', ours.base_resolver.wrapped_func)}(v)", ""
+
+    def _fetched(self, fetch: Fetch, selected: Selected) -> str:
+        """What `read` gives, in fewer calls where a page has many of them."""
+        if isinstance(fetch, Embedded):
+            return f"{self._name('e', fetch.make)}(v)"
+        if isinstance(fetch, Reference) and fetch.show is None:
+            key, batch = self._name("e", fetch.key), self._name("b", fetch.batch)
+            return f"None if (k := {key}(v)) is None else rows[{batch}][k]"
+        node = f", {id(selected.nodes[0])}" if isinstance(fetch, Listing) else ""
+        return f"{self._name('e', fetch.find)}(i.context.tables, v{node})"
+
+    def _attribute(
+        self, ours: StrawberryField, definition: GraphQLField, to: str
+    ) -> tuple[str, str]:
+        full = f"{self._name('g', ours.default_resolver)}(v, {ours.python_name!r})"
+        inner = _nullable(definition.type)
+        plain = f"v.{ours.python_name}"
+        if ours.default_resolver is not attribute:
+            return f"{to} = {full}", ""
+        if is_list_type(inner):  # no list is a message
+            return f"{to} = {plain}", ""
+        if isinstance(inner, GraphQLEnumType) or (is_leaf_type(inner) and inner.name in _UNCHANGED):
+            return f"{to} = {plain}", full
+        return f"{to} = {full}", ""
 
 
 _CHECK = "if not (PLAIN.get(type(v)) or plain(v)): raise Wrong"
@@ -219,6 +246,13 @@ _PLAIN: dict[type, bool] = {}
 
 _LISTS: dict[type, bool] = {}
 """Whether values of a type are gone through as lists are."""
+
+
+def message_of(kind: GraphQLObjectType) -> type | None:
+    """The message that all rows of a type are, where they are."""
+    definition = kind.extensions.get("strawberry-definition")
+    message: type | None = getattr(getattr(definition, "origin", None), "message", None)
+    return message
 
 
 def _nullable(kind: GraphQLOutputType) -> Any:

@@ -49,6 +49,7 @@ class Selections:
             for definition in document.definitions
             if isinstance(definition, FragmentDefinitionNode)
         }
+        self.steps: dict[Any, Any] = {}  # what loaders made of it
         self._found: dict[tuple[str, tuple[int, ...]], list[Selected]] = {}
 
     def below(self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> list[Selected]:

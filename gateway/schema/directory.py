@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -36,6 +36,8 @@ _LazyTopic = Annotated["Topic", strawberry.lazy("gateway.schema.forum")]
 class Person(PersonForStaff, CommunityNode):
     """directory.Person."""
 
+    message = directory_pb2.Person
+
     display_name: str = strawberry.field(description="How others see the person.")
     state: PersonState = strawberry.field(description="Whether the person can act.")
     create_time: DateTime = strawberry.field(description="When the person was first known.")
@@ -49,14 +51,12 @@ class Person(PersonForStaff, CommunityNode):
     def email(self) -> str | None:
         return unset_is_null(self, "email")
 
-    @classmethod
-    def is_type_of(cls, row: object, _info: Any) -> bool:
-        return isinstance(row, directory_pb2.Person)
-
 
 @strawberry.type(description="A partner firm or a vendor.")
 class Company(CompanyForStaff, CommunityNode):
     """directory.Company."""
+
+    message = directory_pb2.Company
 
     name: str = strawberry.field(description="Its name.")
     kind: CompanyKind = strawberry.field(description="What it is to the platform.")
@@ -72,14 +72,12 @@ class Company(CompanyForStaff, CommunityNode):
     def website(self) -> str | None:
         return unset_is_null(self, "website")
 
-    @classmethod
-    def is_type_of(cls, row: object, _info: Any) -> bool:
-        return isinstance(row, directory_pb2.Company)
-
 
 @strawberry.type(description="A person in one community, on behalf of one company.")
 class Member(CommunityNode):
     """directory.Member."""
+
+    message = directory_pb2.Member
 
     display_name: str = strawberry.field(description="The person's name.")
     roles: list[Role] = strawberry.field(description="What the member may do here.")
@@ -103,14 +101,12 @@ class Member(CommunityNode):
         "The community.",
     )
 
-    @classmethod
-    def is_type_of(cls, row: object, _info: Any) -> bool:
-        return isinstance(row, directory_pb2.Member)
-
 
 @strawberry.type(description="One vendor's programme community; nothing passes its wall.")
 class Community(CommunityForStaff, CommunityNode):
     """directory.Community."""
+
+    message = directory_pb2.Community
 
     slug: str = strawberry.field(description="Its name in addresses.")
     name: str = strawberry.field(description="Its name.")
@@ -169,10 +165,6 @@ class Community(CommunityForStaff, CommunityNode):
     topics: Connection[_LazyTopic] | None = paged(
         lists.community_topics, "Topics of all spaces one can read, newest activity first."
     )
-
-    @classmethod
-    def is_type_of(cls, row: object, _info: Any) -> bool:
-        return isinstance(row, directory_pb2.Community)
 
 
 @strawberry.type

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import strawberry
@@ -37,30 +36,40 @@ class Persona:
     display_name: str = strawberry.field(description="The author's name there.")
 
 
-@dataclass(frozen=True, slots=True)
 class AuthorRow:
-    """An author in a community: the source of Author."""
+    """An author in a community: the source of Author. A page has many."""
 
-    community_id: str
-    person_id: str
-    company_id: str
-    persona: forum_pb2.Persona | None
+    __slots__ = ("_author", "community_id")
 
+    def __init__(self, community_id: str, author: forum_pb2.Author) -> None:
+        self.community_id = community_id
+        self._author = author
 
-def _author(community_id: str, author: forum_pb2.Author) -> AuthorRow:
-    persona = author.persona if author.HasField("persona") else None
-    return AuthorRow(community_id, author.person_id, author.company_id, persona)
+    @property
+    def person_id(self) -> str:
+        """Empty where it was imported."""
+        return self._author.person_id
+
+    @property
+    def company_id(self) -> str:
+        """Empty likewise."""
+        return self._author.company_id
+
+    @property
+    def persona(self) -> forum_pb2.Persona | None:
+        """Where it was imported."""
+        return self._author.persona if self._author.HasField("persona") else None
 
 
 def author_of(row: Any) -> AuthorRow | None:
     """Of a topic or reply."""
-    return _author(row.community_id, row.author) if row.HasField("author") else None
+    return AuthorRow(row.community_id, row.author) if row.HasField("author") else None
 
 
 def _last_reply_author(row: Any) -> AuthorRow | None:
     if not row.HasField("last_reply_author"):
         return None
-    return _author(row.community_id, row.last_reply_author)
+    return AuthorRow(row.community_id, row.last_reply_author)
 
 
 def _key(row: Any, id: str) -> Key | None:
@@ -90,6 +99,8 @@ class Author:
 class Space(CommunityNode):
     """forum.Space."""
 
+    message = forum_pb2.Space
+
     slug: str = strawberry.field(description="Its name in addresses, unique in the community.")
     name: str = strawberry.field(description="Its name.")
     description: str = strawberry.field(description="About it, in plain text.")
@@ -115,10 +126,6 @@ class Space(CommunityNode):
         lists.space_topics,
         "Its topics, newest activity first. One call a space. Codes: BAD_USER_INPUT.",
     )
-
-    @classmethod
-    def is_type_of(cls, row: object, _info: Any) -> bool:
-        return isinstance(row, forum_pb2.Space)
 
 
 def audience_names(audience: int, names: list[str]) -> list[str]:
@@ -155,6 +162,8 @@ class ModerationEntry:
 @strawberry.type(description="A question, or the beginning of a discussion.")
 class Topic(CommunityNode):
     """forum.Topic."""
+
+    message = forum_pb2.Topic
 
     kind: TopicKind = strawberry.field(description="What it is for.")
     state: TopicState = strawberry.field(description="Where it is in its life.")
@@ -219,14 +228,12 @@ class Topic(CommunityNode):
         "Codes: BAD_USER_INPUT, ROLE_REQUIRED.",
     )
 
-    @classmethod
-    def is_type_of(cls, row: object, _info: Any) -> bool:
-        return isinstance(row, forum_pb2.Topic)
-
 
 @strawberry.type(description="A reply to a topic.")
 class Reply(CommunityNode):
     """forum.Reply."""
+
+    message = forum_pb2.Reply
 
     state: ReplyState = strawberry.field(description="Where it is in its life.")
     body: Markdown = strawberry.field(description="Its text as written.")
@@ -254,7 +261,3 @@ class Reply(CommunityNode):
     revisions: Connection[Revision] | None = paged(
         lists.reply_revisions, "Its former texts, newest first. Codes: BAD_USER_INPUT."
     )
-
-    @classmethod
-    def is_type_of(cls, row: object, _info: Any) -> bool:
-        return isinstance(row, forum_pb2.Reply)

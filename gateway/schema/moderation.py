@@ -71,6 +71,8 @@ def _matched(case: Any, known: Mapping[str, Any]) -> list[Any]:
 class Case(CommunityNode):
     """moderation.Case."""
 
+    message = moderation_pb2.Case
+
     state: CaseState = strawberry.field(description="Where it is.")
     cause: CaseCause = strawberry.field(description="Why it was opened.")
     open_time: DateTime = strawberry.field(description="When it was opened.")
@@ -116,10 +118,6 @@ class Case(CommunityNode):
         COMMUNITY,
         "The community it belongs to.",
     )
-
-    @classmethod
-    def is_type_of(cls, row: object, _info: Any) -> bool:
-        return isinstance(row, moderation_pb2.Case)
 
 
 async def _case(context: Context, found: GlobalId) -> moderation_pb2.Case | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 import strawberry
+from google.protobuf.message import Message
 
 T = TypeVar("T")
 First = Annotated[
@@ -29,11 +30,18 @@ Before = Annotated[
 
 @strawberry.interface(description="Anything with a global id, found again by communityNode.")
 class CommunityNode:
-    """What implements it says in is_type_of which message it is."""
+    """What implements it says which message its rows are."""
+
+    message: ClassVar[type[Message]]
 
     @strawberry.field(description="The global id, opaque.")
     def id(self) -> strawberry.ID:
         raise NotImplementedError
+
+    @classmethod
+    def is_type_of(cls, row: object, _info: Any) -> bool:
+        """Every row of the type is this message, and of no other."""
+        return isinstance(row, cls.message)
 
 
 @strawberry.type(description="Where a page is in its list.")

@@ -268,6 +268,7 @@ class TablesMade:
         self._batches = batches
         self._types = _types(rows.schema, document)
         self.pages = self
+        self.rows = {batch: _Rows(self, batch) for batch in batches}
 
     def row(self, batch: Any, key: tuple[str, str] | None) -> Any:
         """As Tables'."""
@@ -280,6 +281,16 @@ class TablesMade:
         node, key = place
         kind, number = self._types[node]
         return self._rows.value(kind, "page", number, repr(key))
+
+
+class _Rows:
+    """Of one batch."""
+
+    def __init__(self, tables: TablesMade, batch: Any) -> None:
+        self._tables, self._batch = tables, batch
+
+    def __getitem__(self, key: tuple[str, str]) -> Any:
+        return self._tables.row(self._batch, key)
 
 
 def _types(schema: GraphQLSchema, document: DocumentNode) -> dict[int, tuple[Any, int]]:
