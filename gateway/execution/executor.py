@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
-from graphql import DocumentNode, FieldNode, GraphQLOutputType, GraphQLResolveInfo, GraphQLSchema
-from graphql.execution.collect_fields import FieldDetailsList
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    FieldNode,
+    GraphQLError,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    OperationType,
+)
+from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet, collect_fields
 from graphql.execution.executor import Executor
 from graphql.pyutils import Path
 
@@ -24,13 +34,14 @@ class Variant:
     ) -> None:
         self.selections = Selections(schema, document, deciding)
         self._functions: dict[tuple[int, ...], Complete | None] = {}
-        self._decided = all(type(value) is bool for value in deciding.values())
+        self._roots: GroupedFieldSet | None = None
+        self.decided = all(type(value) is bool for value in deciding.values())
         self._begun = 0
 
     def begin(self) -> int:
         """One execution more; the how manyth it is, or 0 where a variable decides nothing."""
         self._begun += 1
-        return self._begun if self._decided else 0
+        return self._begun if self.decided else 0
 
     def function(self, kind: GraphQLOutputType, details: FieldDetailsList) -> Complete | None:
         """For values of this type at this place of the document; None: it may wait."""
@@ -42,11 +53,48 @@ class Variant:
             made = self._functions[key] = compiler.compiled(self.selections, kind, nodes)
             return made
 
+    def roots(self, executor: Executor[Any], kind: GraphQLObjectType) -> GroupedFieldSet:
+        """What is selected of the query or mutation type, found once."""
+        if self._roots is None:
+            collected = collect_fields(
+                executor.schema,
+                executor.fragments,
+                executor.variable_values,
+                kind,
+                executor.operation,
+                executor.hide_suggestions,
+            )
+            self._roots = collected.grouped_field_set
+        return self._roots
+
 
 class CompiledExecutor(Executor[Any]):
     """Executes one operation; without a variant it is the library's, unchanged."""
 
     variant: Variant | None = None
+
+    async def run(self) -> ExecutionResult:
+        """As execute_operation, which does for every execution what one variant needs once."""
+        result: Any
+        if self.variant is None or not self.variant.decided:
+            result = self.execute_operation()
+            return await result if self.is_awaitable(result) else result  # type: ignore[no-any-return]
+        operation = self.operation.operation
+        kind = self.schema.get_root_type(operation)
+        assert kind is not None  # noqa: S101 - the document is valid
+        execute = (
+            self.execute_fields_serially
+            if operation == OperationType.MUTATION
+            else self.execute_fields
+        )
+        try:
+            result = execute(kind, self.root_value, None, self.variant.roots(self, kind), None)
+            if self.is_awaitable(result):
+                result = await result
+        except GraphQLError as error:
+            self.collected_errors.add(error, None)
+            result = None
+        return cast("ExecutionResult", self.build_response(result))
 
     def complete_value(
         self,

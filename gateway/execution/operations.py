@@ -252,17 +252,16 @@ class Operations:
         rpc_client.deadline.set(time.monotonic() + EXECUTION_TIMEOUT)
         try:
             async with asyncio.timeout(EXECUTION_TIMEOUT):
-                result = self._begin(operation, variables, context)
-                if not isinstance(result, ExecutionResult):
-                    result = await result
+                result = await self._result(operation, variables, context)
         except TimeoutError:
             refusal = OperationTimeoutError(f"not done within {EXECUTION_TIMEOUT:g} seconds")
             error: Json = {"message": str(refusal), "extensions": errors.refusal(refusal)}
             return Answer({"data": None, "errors": [error], "extensions": self._cost(price)}, True)
         return self._formatted(operation, variables, result, price, trace_id)
 
-    def _begin(self, operation: Operation, variables: dict[str, Any], context: Context) -> Any:
-        """The result, or what it is to be waited for with."""
+    async def _result(
+        self, operation: Operation, variables: dict[str, Any], context: Context
+    ) -> ExecutionResult:
         executor = CompiledExecutor.build(
             self._schema,
             operation.document,
@@ -279,7 +278,7 @@ class Operations:
         context.selections = variant.selections
         if self._compile_at is not None and variant.begin() >= self._compile_at:
             executor.variant = variant
-        return executor.execute_operation()
+        return await executor.run()
 
     def _formatted(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from gateway.execution.resolvers import call_directly
 from gateway.schema.administration import AdministrationQuery
 from gateway.schema.administration_mutations import (
     CompanyMutation,
@@ -53,12 +54,14 @@ class Mutation(
     """Writes."""
 
 
-schema = strawberry.Schema(
-    query=Query,
-    mutation=Mutation,
-    config=StrawberryConfig(
-        default_resolver=attribute,
-        disable_field_suggestions=True,
-        scalar_map=SCALARS,
-    ),
+schema = call_directly(
+    strawberry.Schema(
+        query=Query,
+        mutation=Mutation,
+        config=StrawberryConfig(
+            default_resolver=attribute,
+            disable_field_suggestions=True,
+            scalar_map=SCALARS,
+        ),
+    )
 )

@@ -99,11 +99,7 @@ async def answer(
     )
     assert isinstance(executor, CompiledExecutor), executor
     executor.variant = variant
-    result: Any = executor.execute_operation()
-    if not isinstance(result, ExecutionResult):
-        result = await result
-    assert isinstance(result, ExecutionResult)
-    return result
+    return await executor.run()
 
 
 def told(result: ExecutionResult) -> str:
