@@ -7,7 +7,7 @@ import contextlib
 import json
 import logging
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -25,6 +25,7 @@ from guildhall.chassis.v1.event_log_pb2 import StoredEvent
 ACK_WAIT = 30.0  # seconds a replica may work on a message before another gets it
 MAX_ACK_PENDING = 256
 MAX_MESSAGE = 262_144
+_MAX_WAITING, _MAX_WAITING_BYTES = 8_192, 8 << 20  # of a subscription's messages
 
 # What any call to NATS may raise while the server is away or starting; asyncio's are nats' too.
 OUTAGES = (nats.errors.Error, TimeoutError, ConnectionError, OSError)
@@ -234,11 +235,11 @@ class Bus:
         if not config.get("sync_always"):
             _log.warning("NATS acknowledges before it writes to disk: set sync_interval: always")
 
-    async def nudge(self, subject: str) -> None:
+    async def nudge(self, subject: str, data: bytes = b"") -> None:
         """A core message that nobody needs to get; nothing where NATS is away."""
         if self.connected:
             with contextlib.suppress(*OUTAGES):
-                await self._client.publish(subject)
+                await self._client.publish(subject, data)
 
     async def on_nudge(self, subject: str, wake: Callable[[], None]) -> None:
         """Call `wake` at every nudge, over reconnections."""
@@ -247,6 +248,27 @@ class Bus:
             wake()
 
         await self._client.subscribe(subject, cb=heard)
+
+    def new_inbox(self) -> str:
+        """A subject that only this process hears."""
+        return self._client.new_inbox()
+
+    @contextlib.asynccontextmanager
+    async def subscribed(
+        self, subject: str, heard: Callable[[Msg], Awaitable[None]]
+    ) -> AsyncIterator[None]:
+        """Hear core messages one by one; of those that wait, the latest are dropped when full."""
+        subscription = await self._client.subscribe(
+            subject,
+            cb=heard,
+            pending_msgs_limit=_MAX_WAITING,
+            pending_bytes_limit=_MAX_WAITING_BYTES,
+        )
+        try:
+            yield
+        finally:
+            with contextlib.suppress(*OUTAGES):
+                await subscription.unsubscribe()
 
     async def ensure_stream(self, service: str) -> api.StreamInfo:
         """The service's stream, made or changed to what it should be; says what cannot be."""

@@ -63,6 +63,7 @@ HTTP_SECONDS = Histogram(
     "guildhall_http_seconds", "HTTP requests", ["route", "status"], buckets=_SECONDS
 )
 OPERATIONS = Counter("guildhall_operation_cache_total", "Operation cache look-ups", ["result"])
+RATE_LIMITED = Counter("guildhall_rate_limited_total", "Operations over their points", ["kind"])
 DEOPTIMISED = Counter(
     "guildhall_deoptimised_total", "Parts of answers that were not what their function is for"
 )
