@@ -5,13 +5,14 @@ SHELL := bash
 PYTHON ?= python3.11
 WORKERS ?= 3
 WORLDS ?= 20000
+CASES ?= 20000
 BIN := .venv/bin
 PARTS := $(patsubst %/requirements.in,%,$(sort $(wildcard services/*/requirements.in))) gateway devstack
 PROTO_FILES := $(shell find protos/guildhall -name '*.proto')
 export PYTHONPATH := .:protos/gen
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run bench chaos fuzz worlds test check format lint types imports layout isolate lock protos sdl setup token import rotate clean
+.PHONY: help run bench chaos differential fuzz worlds test check format lint types imports layout isolate lock protos sdl setup token import rotate clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +37,9 @@ worlds: setup ## random worlds behind walls, against a plain model: make worlds 
 
 fuzz: setup ## look for inputs that break a promise: make fuzz SECONDS=600 ONLY=markdown
 	$(BIN)/python -m tests.fuzz
+
+differential: setup ## compiled execution against the library's: make differential CASES=20000
+	DIFFERENTIAL=$(CASES) $(BIN)/pytest -q -s -n0 --timeout 0 gateway/tests/test_gateway_execution.py
 
 bench: setup ## measure against floors and write docs/figures.md: make bench ONLY="topics whole"
 	$(BIN)/python -m bench $(ONLY)
