@@ -64,6 +64,7 @@ HTTP_SECONDS = Histogram(
 )
 OPERATIONS = Counter("guildhall_operation_cache_total", "Operation cache look-ups", ["result"])
 RATE_LIMITED = Counter("guildhall_rate_limited_total", "Operations over their points", ["kind"])
+SHED = Counter("guildhall_shed_total", "Operations that were too dear in a crowd")
 DEOPTIMISED = Counter(
     "guildhall_deoptimised_total", "Parts of answers that were not what their function is for"
 )

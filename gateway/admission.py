@@ -1,0 +1,78 @@
+"""Who may go on: a place among those under way, points, and in a crowd only what is cheap."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from chassis import telemetry
+from chassis.errors import ResourceExhaustedError, UnavailableError
+from gateway.rate_limits import RateLimits, Spender, Standing
+
+MOST = 200  # under way in this process
+MOST_OF_ONE = 8  # of one person
+CROWDED = 0.5  # of all places, from where on what is dear is refused
+CHEAPEST = 10  # what costs no more is never refused for the crowd
+_ALL = ""
+
+
+class TooBusyError(UnavailableError):
+    """Every place is taken."""
+
+
+class TooManyAtOnceError(ResourceExhaustedError):
+    """One person has taken all places there are for one."""
+
+    @classmethod
+    def reason(cls) -> str:
+        """The same to clients: come back in a moment."""
+        return TooBusyError.reason()
+
+
+class OverloadedError(UnavailableError):
+    """So many are under way that only cheaper operations are begun."""
+
+
+class Admission:
+    """The places of this process, and the points of all."""
+
+    def __init__(self, rates: RateLimits) -> None:
+        self._rates = rates
+        self._under_way: Counter[str] = Counter()
+
+    @contextmanager
+    def place(self, person_id: str = _ALL) -> Iterator[None]:
+        """One of all places, or of a person's own. Refuses with TOO_BUSY."""
+        if person_id == _ALL and self._under_way[_ALL] >= MOST:
+            raise TooBusyError("too many requests at once", retry_after=1)
+        if person_id != _ALL and self._under_way[person_id] >= MOST_OF_ONE:
+            raise TooManyAtOnceError("too many requests of one person at once", retry_after=1)
+        self._under_way[person_id] += 1
+        try:
+            yield
+        finally:
+            self._under_way[person_id] -= 1
+            if not self._under_way[person_id]:
+                del self._under_way[person_id]
+
+    def admit(self, cost: int, most_cost: int, spenders: Sequence[Spender]) -> list[Standing]:
+        """Take the operation's points; nothing is given back.
+
+        Refuses with OVERLOADED, RATE_LIMITED; then nothing was taken.
+        """
+        if cost > (most := self.most_cost(most_cost)):
+            telemetry.SHED.inc()
+            raise OverloadedError(
+                f"too many requests at once for one that costs {cost}; up to {most} are begun",
+                retry_after=1,
+            )
+        return self._rates.spend(spenders, cost) if spenders else []
+
+    def most_cost(self, most: int) -> int:
+        """What an operation may cost now: all, and in a crowd ever less, the dearest first."""
+        crowd = self._under_way[_ALL] / MOST
+        if crowd <= CROWDED:
+            return most
+        left = (1 - crowd) / (1 - CROWDED)
+        return max(round(most * left**2), CHEAPEST)

@@ -1,0 +1,64 @@
+"""Who may go on: places, and in a crowd only what is cheap."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+
+from gateway import admission
+from gateway.admission import Admission, OverloadedError, TooBusyError, TooManyAtOnceError
+from gateway.rate_limits import Rate, RateLimitedError, RateLimits, Spender
+from gateway.tests.test_gateway_rate_limits import Air, Clock
+
+EDDA = Spender("member", "edda", Rate(points=600, burst=100))
+
+
+@pytest.fixture
+def doors() -> Admission:
+    return Admission(RateLimits(Air(), now=Clock()))
+
+
+def crowd(doors: Admission, places: int) -> ExitStack:
+    """So many are under way."""
+    stack = ExitStack()
+    for _ in range(places):
+        stack.enter_context(doors.place())
+    return stack
+
+
+def test_places_are_limited_and_given_back(doors: Admission) -> None:
+    with crowd(doors, admission.MOST), pytest.raises(TooBusyError), doors.place():
+        pass
+    with doors.place():
+        pass
+    with ExitStack() as stack:
+        for _ in range(admission.MOST_OF_ONE):
+            stack.enter_context(doors.place("edda"))
+        with pytest.raises(TooManyAtOnceError) as refusal, doors.place("edda"):
+            pass
+        assert refusal.value.reason() == "TOO_BUSY"
+        with doors.place("selma"):
+            pass
+    with doors.place("edda"):
+        pass
+
+
+def test_in_a_crowd_the_dearest_are_refused_first(doors: Admission) -> None:
+    most = []
+    for tenth in range(11):
+        with crowd(doors, admission.MOST * tenth // 10):
+            most.append(doors.most_cost(1000))
+    assert most == [1000] * 6 + [640, 360, 160, 40, 10]
+
+
+def test_what_is_refused_for_the_crowd_takes_no_points(doors: Admission) -> None:
+    with crowd(doors, admission.MOST * 9 // 10):
+        with pytest.raises(OverloadedError, match="one that costs 90; up to 40 are begun"):
+            doors.admit(90, 1000, [EDDA])
+        (standing,) = doors.admit(40, 1000, [EDDA])
+        assert standing.remaining == 60
+        doors.admit(admission.CHEAPEST, 1000, [])
+    with pytest.raises(RateLimitedError):
+        doors.admit(61, 1000, [EDDA])
+    assert doors.admit(61, 1000, []) == []  # nobody's points
