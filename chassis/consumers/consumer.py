@@ -11,12 +11,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from nats.aio.msg import Msg
-from nats.js import JetStreamContext
-from nats.js.errors import NotFoundError
 
 from chassis import telemetry
 from chassis.batch import Conflict
 from chassis.consumers.decoding import is_outage, is_permanent, reason_of
+from chassis.consumers.fetching import FETCH_TIMEOUT, Fetching, give_back, nak
 from chassis.consumers.healing import Healer
 from chassis.consumers.hearing import Arrival, Hearing, Outcome, Result
 from chassis.consumers.inbox import NOWHERE, Inbox, Suspects
@@ -37,8 +36,6 @@ from guildhall.chassis.v1.event_log_pb2 import StoredEvent
 if TYPE_CHECKING:
     from chassis.consumers.healing import EventLog
 
-BATCH = 100
-FETCH_TIMEOUT = 5.0  # never more: a fetch under way while NATS restarts gets nothing
 GIVE_UP = 12  # deliveries, about eight minutes
 SUSPECT = 3  # deliveries without a word from us
 _MEASURE_EVERY = 10.0
@@ -78,12 +75,13 @@ class Consumer:
         fetch_timeout: float = FETCH_TIMEOUT,
     ) -> None:
         self.name = durable_name(service, subscription.producer)
-        self._service = service
         self._subscription = subscription
         self._bus = bus
         self._ping: Callable[[], Awaitable[object]] = lambda: database.command("ping")
         self._ack_wait = ack_wait
-        self._fetch_timeout = min(fetch_timeout, FETCH_TIMEOUT)
+        self._fetching = Fetching(
+            bus, service, subscription, ack_wait=ack_wait, timeout=fetch_timeout
+        )
         self.inbox = Inbox(database, self.name)
         self.letters = DeadLetters(database)
         self._suspects = Suspects(database, self.name)
@@ -97,7 +95,6 @@ class Consumer:
             consumer=self.name,
             committed=committed,
         )
-        self._pull: JetStreamContext.PullSubscription | None = None
         self._busy = asyncio.Lock()
         self._failures = 0  # outages in a row; the breaker is open while it is not 0
 
@@ -130,40 +127,18 @@ class Consumer:
         finally:
             measuring.cancel()
             await asyncio.gather(measuring, return_exceptions=True)
-            await self._leave()
-
-    async def _leave(self) -> None:
-        """Give back what was delivered and not looked at: others need not wait for it."""
-        if self._pull is not None and self._bus.connected:
-            with contextlib.suppress(*OUTAGES):
-                await self._give_back(await self._pull.fetch(BATCH, timeout=0.05), 0)
-            with contextlib.suppress(*OUTAGES):
-                await self._pull.unsubscribe()
+            await self._fetching.leave()
 
     async def _turn(self) -> None:
-        """Fetch once and deal with it. Errors of the bus are waited out here."""
+        """Fetch once and deal with it. Errors of the bus are waited out."""
         if self._failures:
             await self._wait_for_dependencies()
-        if not self._bus.connected:
-            await asyncio.sleep(0.1)
-            return
-        messages: Sequence[Msg] = ()
-        try:
-            if self._pull is None:
-                self._pull = await self._bind()
-            # One alone while something is doubtful: a batch would only be delivered in vain.
-            messages = await self._pull.fetch(
-                1 if self._failures else BATCH, timeout=self._fetch_timeout
-            )
-        except TimeoutError:
-            pass
-        except OUTAGES as error:
-            _log.warning("%s: fetch: %s", self.name, type(error).__name__)
-            await asyncio.sleep(0.3)
+        # One alone while something is doubtful: a batch would only be delivered in vain.
+        messages = await self._fetching.batch(one=bool(self._failures))
         if messages:
             await self._take_whole(messages)
-        else:
-            await self._look_after_durable()
+        if self._failures:
+            await self._fetching.give_back_ahead(0.2)
 
     async def _take_whole(self, messages: Sequence[Msg]) -> None:
         """A batch begun is finished, even when the service is told to stop."""
@@ -175,40 +150,13 @@ class Consumer:
                 await work
                 raise
 
-    async def _bind(self, start_time: datetime | None = None) -> JetStreamContext.PullSubscription:
-        return await self._bus.ensure_consumer(
-            self._service,
-            self._subscription.producer,
-            self.aggregate_types,
-            ack_wait=self._ack_wait,
-            start_time=start_time,
-        )
-
-    async def _look_after_durable(self) -> None:
-        """An empty fetch may mean that the stream was wiped and the durable with it."""
-        try:
-            await self._bus.js.consumer_info(stream_name(self._subscription.producer), self.name)
-        except NotFoundError:
-            _log.error("%s is gone: making it anew", self.name)
-            await self._rebind(None)
-        except OUTAGES:
-            pass
-
-    async def _rebind(self, start_time: datetime | None) -> None:
-        old, self._pull = self._pull, None
-        with contextlib.suppress(*OUTAGES):
-            if old is not None:
-                await old.unsubscribe()
-        if start_time is not None:
-            self._pull = await self._bind(start_time)
-
     async def rewind(self, start_time: datetime) -> None:
         """Hear again from a time on: after this service's database came back from a backup.
 
         The durable is made anew; what was heard already is a duplicate to the gate.
         """
         async with self._busy:
-            await self._rebind(start_time)
+            await self._fetching.begin_again(start_time)
 
     async def _wait_for_dependencies(self) -> None:
         """The open breaker: nothing is fetched, so no delivery is counted in vain."""
@@ -240,7 +188,7 @@ class Consumer:
             else:
                 _log.warning("%s: waiting: %s", self.name, reason_of(error))
             self._failures += 1
-            await self._give_back(messages, 0.2)
+            await give_back(messages, 0.2)
         else:
             self._failures = 0
         finally:
@@ -328,7 +276,7 @@ class Consumer:
             await self.letters.add(self.name, delivery.event, "PREDECESSOR_PARKED", count)
             await _ack(delivery.message)
         elif outcome.result is Result.BEHIND:
-            await _nak(delivery.message, min(0.2 * 2 ** min(count, 9), 10.0))
+            await nak(delivery.message, min(0.2 * 2 ** min(count, 9), 10.0))
         else:
             if error is None or outcome.culprit is None:
                 raise AssertionError("a failure has both")
@@ -345,7 +293,7 @@ class Consumer:
             if hopeless and outcome.culprit is delivery.event:
                 await _ack(delivery.message)
             else:
-                await _nak(delivery.message, min(0.2 * 2 ** min(count, 9), 60.0))
+                await nak(delivery.message, min(0.2 * 2 ** min(count, 9), 60.0))
 
     async def park(self, event: StoredEvent, reason: str, deliveries: int) -> None:
         """Put an event aside and stop its aggregate; everything else flows on."""
@@ -356,11 +304,6 @@ class Consumer:
         await self.letters.add(self.name, event, reason, deliveries)
         if not before.parked and not await self.inbox.park(event, before):
             raise Conflict  # it moves: the batch comes again
-
-    async def _give_back(self, messages: Iterable[Msg], delay: float) -> None:
-        for message in messages:
-            if not message.is_acked:
-                await _nak(message, delay)
 
     # -- figures
 
@@ -389,8 +332,3 @@ async def _ack(message: Msg) -> None:
     """Fire and forget: a lost one makes a duplicate, which the gate knows."""
     with contextlib.suppress(*OUTAGES):
         await message.ack()
-
-
-async def _nak(message: Msg, delay: float) -> None:
-    with contextlib.suppress(*OUTAGES):
-        await message.nak(delay=delay)

@@ -495,7 +495,7 @@ async def test_bug_that_stays_parks_after_a_dozen_deliveries(
     async def at_once(message: Any, delay: float) -> None:
         await message.nak(delay=0.01)
 
-    monkeypatch.setattr(module, "_nak", at_once)
+    monkeypatch.setattr(module, "nak", at_once)
 
     async def handler(event: DomainEvent[Any]) -> Iterable[Consequence]:
         raise KeyError(event.id)
