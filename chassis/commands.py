@@ -95,7 +95,7 @@ class Commands:
         self,
         database: Database,
         *,
-        lanes: int = 2,
+        lanes: int = 1,
         most: int = _MOST,
         committed: Callable[[], None] = lambda: None,
     ) -> None:
@@ -361,12 +361,17 @@ async def _pause(attempt: int) -> None:
     await asyncio.sleep(random.uniform(0.001, min(shortest * 2**attempt, longest)))  # noqa: S311
 
 
-def _scope(request: Message) -> tuple[str, str]:
-    request_id: str = request.request_id  # type: ignore[attr-defined]
+def check_request_id(request_id: str) -> str:
+    """Refuses with REQUEST_ID_INVALID."""
     if not _REQUEST_ID.fullmatch(request_id):
         raise RequestIdInvalidError(
             "request_id must be 8 to 128 visible ASCII characters", field="request_id"
         )
+    return request_id
+
+
+def _scope(request: Message) -> tuple[str, str]:
+    request_id = check_request_id(request.request_id)  # type: ignore[attr-defined]
     return getattr(request, "community_id", ""), request_id
 
 
