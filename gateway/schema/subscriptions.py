@@ -1,0 +1,76 @@
+"""Root fields of subscriptions in GraphQL: executed once to begin, and once for every change."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar
+
+import strawberry
+
+from gateway.context import Info
+from gateway.cursors import decode_id
+from gateway.loaders import filled
+from gateway.schema.forum import Reply, Topic
+from gateway.schema.moderation import Case
+from gateway.subscriptions.watches import QueueWatch, TopicWatch, Watch
+
+P = TypeVar("P")
+_CODES = "BAD_USER_INPUT, UNAVAILABLE, RESUME_NOT_POSSIBLE"
+
+
+@strawberry.type(description="A topic as it is now, and what is new about it.")
+class TopicChanged:
+    """gateway.subscriptions.watches.TopicChange."""
+
+    topic: Topic = strawberry.field(description="The topic.")
+    reply: Reply | None = strawberry.field(
+        description="The reply that was written, edited, accepted or restored; null where the "
+        "topic itself has changed, or a reply went out of one's sight."
+    )
+
+
+@strawberry.type(description="A case that was opened or decided, or needs no decision any more.")
+class ModerationQueueChanged:
+    """gateway.subscriptions.watches.QueueChange."""
+
+    case: Case | None = strawberry.field(
+        description="The case as it is now; null at the beginning, when the queue is to be read."
+    )
+
+
+@strawberry.type(
+    description="What one can be told of as it happens, over graphql-transport-ws or server-sent "
+    "events. Of several changes of one thing the last is told. extensions.eventId of each answer, "
+    "sent as extensions.lastEventId or Last-Event-ID, goes on behind it."
+)
+class Subscription:
+    """What is told."""
+
+    @strawberry.field(
+        description="A topic at once, and whenever what one can read of it or of its replies has "
+        f"changed; ends when one cannot read it any more. Codes: TOPIC_NOT_FOUND, {_CODES}."
+    )
+    async def topic_changed(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The topic's global id.")],
+    ) -> TopicChanged:
+        found = decode_id(id, "id", "Topic")
+        return await _told(info, TopicWatch(found.community_id, found.id))
+
+    @strawberry.field(
+        description="An answer without a case at once, and then every case that is opened, decided "
+        f"or moot. For moderators. Codes: COMMUNITY_NOT_FOUND, ROLE_REQUIRED, {_CODES}."
+    )
+    async def moderation_queue_changed(
+        self,
+        info: Info,
+        community_id: Annotated[strawberry.ID, strawberry.argument(description="Where.")],
+    ) -> ModerationQueueChanged:
+        return await _told(info, QueueWatch(decode_id(community_id, "communityId", "Community").id))
+
+
+async def _told(info: Info, watch: Watch) -> P:
+    """The row for which the document is executed, with all that is selected below it."""
+    moment = info.context.moment
+    assert moment is not None  # noqa: S101 - without one subscriptions are refused
+    return await filled(info, await moment.of(watch, info.context))

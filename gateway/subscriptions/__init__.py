@@ -1,0 +1,1 @@
+"""Subscriptions: what services say, told to whom it concerns over WebSocket and SSE."""

@@ -1,0 +1,137 @@
+"""What a client holds open: whose it is, asked again every second, and the subscriptions in it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from abc import ABC, abstractmethod
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from chassis import telemetry
+from chassis.errors import DomainError, PeerFailedError, UnavailableError
+from chassis.rpc_status import reason_of
+from gateway.context import Caller
+from gateway.subscriptions.credentials import Credential
+from gateway.subscriptions.subscriber import ConnectionEndedError
+
+if TYPE_CHECKING:
+    from gateway.subscriptions.subscriber import Subscriber
+    from gateway.subscriptions.subscriptions import Subscriptions
+
+CHECK_EVERY = 1.0  # seconds between two questions who somebody is
+CHECK_TIMEOUT = 1.0
+# Seconds without an answer to that question until nobody is believed any more. With what the answer
+# itself may be old (an actor one second, a session two) a revocation takes no more than five.
+UNCONFIRMED = 2.5
+
+
+class Close(IntEnum):
+    """Why a socket ends; the names stand in its reason, and in the last event of an SSE stream."""
+
+    NORMAL = 1000
+    GOING_AWAY = 1001  # this process ends: connect again
+    BAD_MESSAGE = 4400
+    UNAUTHENTICATED = 4401  # subscribe before connection_init was answered
+    FORBIDDEN = 4403  # the credential is none, or is none any more
+    INIT_TIMEOUT = 4408
+    SUBSCRIBER_EXISTS = 4409
+    SLOW_READER = 4414  # connect again, and resume
+    TOO_MANY = 4429  # messages, connections, or connection_inits
+    UNCONFIRMED = 4503  # the directory does not say who somebody is: connect again
+
+
+class Connection(ABC):
+    """A socket or a stream of one person."""
+
+    def __init__(self, shared: Subscriptions, credential: Credential, caller: Caller) -> None:
+        self.shared = shared
+        self.person_id = caller.actor.person_id
+        self._credential = credential
+        self._caller = caller
+        self._confirmed = time.monotonic()
+        self._asked = self._confirmed
+        self._under_way: dict[asyncio.Task[None], Subscriber] = {}
+        self.ended = False
+        self._closing: asyncio.Task[None] | None = None
+
+    async def caller(self) -> Caller:
+        """Whose it is, as of now; the walls of what is subscribed to are asked if rights changed.
+
+        Raises ConnectionEndedError where it is nobody's any more; refuses with UNAVAILABLE.
+        """
+        asked = time.monotonic()
+        try:
+            caller = await self._credential.caller(self.shared.parts)
+        except (UnavailableError, PeerFailedError):
+            raise
+        except DomainError as error:
+            self.end(Close.FORBIDDEN, reason_of(error))
+            raise ConnectionEndedError from None
+        if caller.actor.person_id != self.person_id:
+            self.end(Close.FORBIDDEN, "UNAUTHENTICATED")
+            raise ConnectionEndedError
+        self._confirmed = asked
+        if caller.actor != self._caller.actor:
+            self._caller = caller
+            for subscriber in tuple(self._under_way.values()):
+                subscriber.doubt()
+        return caller
+
+    def due(self, now: float) -> bool:
+        """Whether it is time to ask again; then it counts as asked."""
+        if self.ended or now - self._asked < CHECK_EVERY:
+            return False
+        self._asked = now
+        return True
+
+    async def check(self) -> None:
+        """Ask, and end where nobody has said for too long whose it is."""
+        with contextlib.suppress(ConnectionEndedError, DomainError, TimeoutError):
+            async with asyncio.timeout(CHECK_TIMEOUT):
+                await self.caller()
+        if time.monotonic() - self._confirmed > UNCONFIRMED:
+            self.end(Close.UNCONFIRMED, "UNAVAILABLE")
+
+    def begin(self, subscriber: Subscriber, last_event_id: str) -> asyncio.Task[None]:
+        """A subscription in a task of its own, which ends with the connection at the latest.
+
+        Refuses with TOO_BUSY.
+        """
+        self.shared.begin(self.person_id)
+        task = asyncio.create_task(subscriber.run(last_event_id))
+        self._under_way[task] = subscriber
+        telemetry.SUBSCRIPTIONS.inc()
+        task.add_done_callback(self._over)
+        return task
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        del self._under_way[task]
+        telemetry.SUBSCRIPTIONS.dec()
+        self.shared.over(self.person_id)
+
+    def cut(self) -> None:
+        """Its reader is slower than what is to be told."""
+        self.end(Close.SLOW_READER, "SLOW_READER")
+
+    def end(self, code: Close, reason: str) -> None:
+        """End it with all its subscriptions; does not wait."""
+        if not self.ended:
+            self.ended = True
+            telemetry.CONNECTIONS_ENDED.labels(code.name.lower()).inc()
+            for task in self._under_way:
+                task.cancel()
+            self._closing = self.shared.spawn(self._close(code, reason))
+
+    async def finish(self) -> None:
+        """End what is under way; if it is we who end it, the client was told when this returns."""
+        self.ended = True
+        tasks = list(self._under_way)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, *filter(None, (self._closing,)), return_exceptions=True)
+
+    @abstractmethod
+    async def _close(self, code: Close, reason: str) -> None:
+        """Tell the client, as its protocol does."""

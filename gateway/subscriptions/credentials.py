@@ -1,0 +1,75 @@
+"""What a connection was opened with: shown once, and asked again for as long as it lasts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import HTTPConnection
+
+from chassis.errors import PermissionDeniedError, UnauthenticatedError
+from gateway.context import Caller
+from gateway.endpoint.visitors import Parts, origin_portal, session_caller
+from gateway.portals.portal import Portal
+from gateway.web import cookie
+
+
+class CsrfRefusedError(PermissionDeniedError):
+    """A browser's session came with a request that another site's page has made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A bearer token, or the secret of a browser's session."""
+
+    token: str = ""
+    secret: str = ""
+
+    async def caller(self, parts: Parts) -> Caller:
+        """Who it is of, as of now. Refuses with UNAUTHENTICATED, UNAVAILABLE."""
+        if self.token:
+            identity = await parts.verifier.access_token(self.token)
+            return await parts.actors.caller(identity)
+        caller = await session_caller(parts, self.secret) if self.secret else None
+        if caller is None:
+            raise UnauthenticatedError("sign in first")
+        return caller
+
+    async def portal(self, parts: Parts, connection: HTTPConnection) -> Portal | None:
+        """The portal that asks: by the token's client, else by the page's origin."""
+        if self.token:
+            identity = await parts.verifier.access_token(self.token)
+            by_client = parts.known_portals.of_client(identity.issuer, identity.client_id)
+            if by_client is not None:
+                return by_client
+        return origin_portal(parts, connection)
+
+
+def credential_of(parts: Parts, connection: HTTPConnection, authorization: str = "") -> Credential:
+    """By bearer token, in a header or given otherwise; else by session, from allowed pages only.
+
+    Refuses with UNAUTHENTICATED, CSRF_REFUSED.
+    """
+    headers = connection.headers.getlist("authorization")
+    if authorization:
+        headers.append(authorization)
+    if headers:
+        scheme, _, token = headers[0].partition(" ")
+        if len(headers) > 1 or scheme.lower() != "bearer" or not token.strip():
+            raise UnauthenticatedError("only bearer tokens are accepted")
+        return Credential(token=token.strip())
+    secret = cookie(connection, parts.site.session_cookie)
+    if not secret:
+        raise UnauthenticatedError("sign in first")
+    if not may_connect(parts, connection):
+        raise CsrfRefusedError("the request comes from another site")
+    return Credential(secret=secret)
+
+
+def may_connect(parts: Parts, connection: HTTPConnection) -> bool:
+    """Whether a page may use its browser's session: one of our own, or one that a portal lists.
+
+    Neither a socket nor an EventSource can send a header of its own, so the origin must tell.
+    """
+    if origin_portal(parts, connection) is not None:
+        return True
+    return parts.site.from_our_pages(connection)

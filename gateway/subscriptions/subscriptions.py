@@ -1,0 +1,128 @@
+"""The subscriptions of one process: what they share, how many there may be, who is asked again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+
+from chassis.errors import TooBusyError
+from chassis.messaging import Bus
+from gateway.endpoint.visitors import Parts
+from gateway.subscriptions.connection import Close, Connection
+from gateway.subscriptions.event_ids import EventIds
+from gateway.subscriptions.feeds import Feeds
+
+MOST = 10_000  # subscriptions of this process
+MOST_OF_ONE = 20  # of one person
+MOST_CONNECTIONS = 6_000  # of this process, those that have not said whose they are included
+MOST_CONNECTIONS_OF_ONE = 20
+_TURNS = 32  # that are read or executed at once
+_CHECKS = 16  # questions to the directory at once
+_TICK = 0.25
+
+
+class Subscriptions:
+    """What all connections of this process share."""
+
+    init_timeout = 5.0  # seconds a socket has to say whose it is
+
+    def __init__(self, parts: Parts, bus: Bus) -> None:
+        self.parts = parts
+        self.feeds = Feeds(bus)
+        self.event_ids = EventIds(parts.cursor_key.derived("event ids"))
+        self.turns = asyncio.Semaphore(_TURNS)
+        self.closing = False
+        self._checks = asyncio.Semaphore(_CHECKS)
+        self._connections: set[Connection] = set()
+        self._places = 0  # taken by connections
+        self._of_one: Counter[str] = Counter()  # connections by person
+        self._subscriptions: Counter[str] = Counter()  # by person
+        self._under_way = 0  # of all persons
+        self._left = asyncio.Event()  # all connections have
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Hear, and ask whose connections are, until cancelled; then nothing is left."""
+        hearing = asyncio.create_task(self.feeds.run())
+        try:
+            while True:
+                await asyncio.sleep(_TICK)
+                now = time.monotonic()
+                for connection in [one for one in self._connections if one.due(now)]:
+                    self.spawn(self._check(connection))
+        finally:
+            hearing.cancel()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(hearing, *self._tasks, return_exceptions=True)
+
+    async def _check(self, connection: Connection) -> None:
+        async with self._checks:
+            await connection.check()
+
+    def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Do it beside everything else; it is ended with the process."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def close(self) -> None:
+        """End all connections, so that clients go to another process."""
+        self.closing = True
+        for connection in tuple(self._connections):
+            connection.end(Close.GOING_AWAY, "GOING_AWAY")
+        if self._connections:
+            self._left.clear()
+            await self._left.wait()
+
+    @contextmanager
+    def place(self) -> Iterator[bool]:
+        """A connection's place, before it is known whose it is; False: there is none."""
+        free = self._places < MOST_CONNECTIONS and not self.closing
+        self._places += free
+        try:
+            yield free
+        finally:
+            self._places -= free
+
+    @contextmanager
+    def opened(self, connection: Connection) -> Iterator[None]:
+        """A connection of a person. Refuses with TOO_BUSY."""
+        person_id = connection.person_id
+        if self._of_one[person_id] >= MOST_CONNECTIONS_OF_ONE:
+            raise TooBusyError(
+                f"connections exceed the limit of {MOST_CONNECTIONS_OF_ONE}", retry_after=1
+            )
+        self._connections.add(connection)
+        self._of_one[person_id] += 1
+        try:
+            yield
+        finally:
+            self._connections.discard(connection)
+            if not self._connections:
+                self._left.set()
+            _one_less(self._of_one, person_id)
+
+    def begin(self, person_id: str) -> None:
+        """One subscription more. Refuses with TOO_BUSY."""
+        if self._subscriptions[person_id] >= MOST_OF_ONE:
+            raise TooBusyError(f"subscriptions exceed the limit of {MOST_OF_ONE}", retry_after=1)
+        if self._under_way >= MOST:
+            raise TooBusyError("too many subscriptions at once", retry_after=1)
+        self._subscriptions[person_id] += 1
+        self._under_way += 1
+
+    def over(self, person_id: str) -> None:
+        """One subscription less."""
+        _one_less(self._subscriptions, person_id)
+        self._under_way -= 1
+
+
+def _one_less(counts: Counter[str], key: str) -> None:
+    counts[key] -= 1
+    if not counts[key]:
+        del counts[key]

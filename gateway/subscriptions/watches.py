@@ -1,0 +1,167 @@
+"""What a subscription is about: which domain events, and what of them the person may be told.
+
+Domain events carry ids only. Whoever is told anything has just read it as the person who is told:
+the owner's wall is asked for every event. Told is what the person can read and what has changed
+of it since; that something changed which one cannot read is not told either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, Protocol
+
+from chassis.ordered import Heard
+from gateway.context import Context
+from guildhall.forum.v1 import domain_events_pb2, forum_pb2
+from guildhall.moderation.v1 import moderation_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing to be told: the row of the subscription's field."""
+
+    row: Any
+    key: str = ""  # what it is about
+    seen: str = ""  # what the person has seen when it is told
+
+
+class Watch(Protocol):
+    """One subscription's subject; `seen` is what its person was last told."""
+
+    service: str
+    subject: str  # of the events it is about
+    walls: str  # of those that may have moved a wall; may be empty
+    seen: str
+
+    def key(self, event: Heard) -> str:
+        """What an event is about: of several about the same, the last is told."""
+
+    async def first(self, context: Context) -> Change:
+        """As it is now. Refuses where the person may not watch it."""
+
+    async def changes(self, context: Context, events: Mapping[str, Heard]) -> list[Change]:
+        """What the person may be told of these events, by key. Refuses as `first` does."""
+
+
+@dataclass(slots=True)
+class Moment:
+    """Why a subscription's document is executed: to begin, or for one change."""
+
+    begin: Callable[[Watch], None] | None = None
+    change: Change | None = field(default=None)
+
+    async def of(self, watch: Watch, context: Context) -> Any:
+        """The field's row; at the beginning it is listened before it is read."""
+        if self.change is None:
+            if self.begin is not None:
+                self.begin(watch)
+            self.change = await watch.first(context)
+        return self.change.row
+
+
+@dataclass(frozen=True, slots=True)
+class TopicChange:
+    """The source of TopicChanged."""
+
+    topic: forum_pb2.Topic
+    reply: forum_pb2.Reply | None = None
+
+
+@dataclass(slots=True)
+class TopicWatch:
+    """One topic and its replies."""
+
+    community_id: str
+    topic_id: str
+    seen: str = ""
+
+    service = "forum"
+
+    @property
+    def subject(self) -> str:
+        return f"evt.forum.{self.community_id}.topic.{self.topic_id}"
+
+    @property
+    def walls(self) -> str:
+        """A space's readers may be others now."""
+        return f"evt.forum.{self.community_id}.space"
+
+    def key(self, event: Heard) -> str:
+        """The reply's id; empty: the topic itself."""
+        if not event.name.startswith("Reply"):
+            return ""
+        message = domain_events_pb2.ReplyHidden()  # reply_id is field 1 of all of them
+        message.ParseFromString(event.data)
+        return message.reply_id
+
+    async def first(self, context: Context) -> Change:
+        topic = await self._topic(context)
+        return Change(TopicChange(topic), seen=_seen(topic))
+
+    async def changes(self, context: Context, events: Mapping[str, Heard]) -> list[Change]:
+        topic = await self._topic(context)
+        replies = await self._replies(context, [key for key in events if key])
+        seen, now, changes = self.seen, _seen(topic), []
+        for key in events:
+            if key in replies or now != seen:
+                seen = now
+                changes.append(Change(TopicChange(topic, replies.get(key)), key, now))
+        return changes
+
+    async def _topic(self, context: Context) -> forum_pb2.Topic:
+        request = forum_pb2.GetTopicRequest(community_id=self.community_id, topic_id=self.topic_id)
+        response = await context.call(context.services.forum.GetTopic, request)
+        return response.topic
+
+    async def _replies(self, context: Context, ids: list[str]) -> dict[str, forum_pb2.Reply]:
+        if not ids:
+            return {}
+        request = forum_pb2.BatchGetRepliesRequest(community_id=self.community_id, reply_ids=ids)
+        response = await context.call(context.services.forum.BatchGetReplies, request)
+        return {reply.id: reply for reply in response.replies}
+
+
+def _seen(topic: forum_pb2.Topic) -> str:
+    return sha256(topic.SerializeToString(deterministic=True)).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueChange:
+    """The source of ModerationQueueChanged."""
+
+    case: moderation_pb2.Case | None = None
+
+
+@dataclass(slots=True)
+class QueueWatch:
+    """All cases of one community."""
+
+    community_id: str
+    seen: str = ""
+
+    service = "moderation"
+    walls = ""
+
+    @property
+    def subject(self) -> str:
+        return f"evt.moderation.{self.community_id}.case"
+
+    def key(self, event: Heard) -> str:
+        """The case's id."""
+        return event.subject.split(".")[4]
+
+    async def first(self, context: Context) -> Change:
+        request = moderation_pb2.ListCasesRequest(community_id=self.community_id, page_size=1)
+        await context.call(context.services.moderation.ListCases, request)
+        return Change(QueueChange())
+
+    async def changes(self, context: Context, events: Mapping[str, Heard]) -> list[Change]:
+        changes = []
+        for key in events:
+            request = moderation_pb2.GetCaseRequest(community_id=self.community_id, case_id=key)
+            response = await context.find(context.services.moderation.GetCase, request)
+            if response is not None:
+                changes.append(Change(QueueChange(response.case), key))
+        return changes
