@@ -13,7 +13,8 @@ import httpx2
 import uvicorn
 import uvloop
 
-from chassis import mongo, telemetry
+from chassis import commands, mongo, outbox, telemetry
+from chassis.commands import Commands
 from chassis.messaging import Bus
 from chassis.rpc_client import Channels
 from chassis.tokens import TokenSigner
@@ -26,6 +27,9 @@ from gateway.endpoint import Parts
 from gateway.execution.operations import COMPILE_AT, Operations
 from gateway.issuers import Issuers, read_issuers
 from gateway.logins import Logins
+from gateway.portals.known import KnownPortals
+from gateway.portals.repository import PortalRepository
+from gateway.portals.use_cases import PortalUseCases
 from gateway.protocol import BoundedProtocol
 from gateway.schema import schema
 from gateway.sessions import Sessions
@@ -40,7 +44,8 @@ async def build(settings: GatewaySettings, stack: AsyncExitStack) -> Gateway:
     """Everything, connected; closed when the stack is left."""
     client = mongo.connect(settings.mongo_uri, app="gateway")
     stack.push_async_callback(client.close)
-    sessions = Sessions(mongo.database(client, settings.database_name))
+    database = mongo.database(client, settings.database_name)
+    sessions = Sessions(database)
     signer = TokenSigner.from_file("gateway", settings.signing_key_file)
     channels = Channels(signer, settings.address, for_people=True, retries=True)
     stack.push_async_callback(channels.close)
@@ -53,21 +58,29 @@ async def build(settings: GatewaySettings, stack: AsyncExitStack) -> Gateway:
     verifier = TokenVerifier(issuers)
     actors = Actors(services.directory, bus)
     site = Site(settings.public_url)
+    operations = Operations(
+        schema, compile_at=None if settings.execution == "stock" else COMPILE_AT
+    )
+    await sessions.prepare((*PortalRepository.indexes, *commands.INDEXES, *outbox.INDEXES))
+    running = Commands(database)
+    stack.push_async_callback(running.close)
+    repository = PortalRepository(database)
+    known_portals = KnownPortals(repository)
     parts = Parts(
         site=site,
         services=services,
-        operations=Operations(
-            schema, compile_at=None if settings.execution == "stock" else COMPILE_AT
-        ),
+        operations=operations,
         verifier=verifier,
         actors=actors,
         sessions=sessions,
         cursor_key=CursorKey.from_file(settings.cursor_key_file),
+        known_portals=known_portals,
+        portals=PortalUseCases(running, repository, known_portals, operations),
+        introspection=settings.introspection,
     )
-    await sessions.prepare()
     bus.start()
-    listening = asyncio.create_task(actors.run())
-    stack.callback(listening.cancel)
+    for task in (actors.run(), known_portals.run()):
+        stack.callback(asyncio.create_task(task).cancel)
     logins = Logins(parts.cursor_key.derived("logins"))
     signin = SignIn(site, issuers, verifier, actors, sessions, logins)
     return Gateway(parts, signin, channels.channel("directory"))

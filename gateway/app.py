@@ -10,6 +10,7 @@ from typing import Any
 
 from grpc import ChannelConnectivity, aio
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -17,6 +18,7 @@ from starlette.routing import Route
 from chassis.errors import DomainError
 from gateway.context import Caller
 from gateway.endpoint import GraphQLEndpoint, Parts, Receive, Scope, Send, session_caller
+from gateway.endpoint.replies import HTML, wanted
 from gateway.signin import SignIn
 from gateway.web import API_POLICY, cookie
 
@@ -59,7 +61,9 @@ class Gateway:
         if (status := _too_long(scope)) is not None:
             response = PlainTextResponse("too long", status)
             await response(scope, receive, self._with_headers(send))
-        elif scope["path"] == "/graphql" and scope["method"] == "POST":
+        elif scope["path"] == "/graphql" and scope["method"] == "OPTIONS":
+            await self._graphql.preflight(scope, receive, self._with_headers(send))
+        elif scope["path"] == "/graphql" and not _wants_page(scope):
             await self._graphql(scope, receive, self._with_headers(send))
         else:
             await self._pages(scope, receive, self._with_headers(send))
@@ -116,15 +120,9 @@ class Gateway:
         return Response(body, 200, headers, _TYPES[Path(name).suffix])
 
     async def _graphiql(self, request: Request) -> Response:
-        if "text/html" not in request.headers.get("accept", ""):
-            error = {
-                "message": "send operations by POST",
-                "extensions": {"code": "METHOD_NOT_ALLOWED"},
-            }
-            return JSONResponse({"errors": [error]}, 405, {"allow": "POST"})
         caller = await self._signed_in(request)
         if caller is None:
-            who = '<a href="/signin?return_to=/graphql">Sign in</a>'
+            who = '<a href="/signin?return_to=/graphql">Sign in</a> to see the schema'
         else:
             name = escape(caller.display_name)
             who = f'<span>Signed in as <b>{name}</b></span> <a href="/signout">Sign out</a>'
@@ -141,6 +139,13 @@ class Gateway:
             return await session_caller(self._parts, secret)
         except DomainError:
             return None
+
+
+def _wants_page(scope: Scope) -> bool:
+    """Whether a browser asks for GraphiQL."""
+    if scope["method"] not in ("GET", "HEAD"):
+        return False
+    return wanted(Headers(scope=scope).get("accept", ""), page=True) == HTML
 
 
 def _too_long(scope: Scope) -> int | None:

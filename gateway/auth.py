@@ -7,7 +7,7 @@ import json
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -23,6 +23,7 @@ MAX_LIFETIME = 86_400.0
 MAX_TOKEN = 8_192
 ID_TOKEN_AGE = 600.0
 _MAX_SUBJECT = 255
+_MAX_CLIENT = 200
 _MEMO_SIZE, _MEMO_SECONDS = 5_000, 60.0
 _HEADERS = {"alg", "typ", "kid", "x5t", "x5t#S256"}
 _ALGORITHMS = {"RS256": "RSA", "PS256": "RSA", "ES256": "EC", "EdDSA": "OKP", "Ed25519": "OKP"}
@@ -38,6 +39,7 @@ class Identity:
     subject: str
     email: str = ""
     name: str = ""
+    client_id: str = ""  # of an access token: which program it was given to
 
 
 class TokenRefusedError(UnauthenticatedError):
@@ -65,7 +67,7 @@ class TokenVerifier:
         issuer = self._issuers.by_issuer(claims["iss"])
         if issuer is None or issuer.audience not in _audience(claims):
             raise TokenRefusedError("the access token was refused")
-        identity = _identity(claims)
+        identity = replace(_identity(claims), client_id=_client(claims))
         if len(self._memo) >= _MEMO_SIZE:
             self._memo.clear()
         now = time.time()  # if the clock is set back, what it said before counts no more
@@ -209,6 +211,12 @@ def _identity(claims: Mapping[str, Any]) -> Identity:
         email=_display(claims, "email"),
         name=_display(claims, "name") or _display(claims, "preferred_username"),
     )
+
+
+def _client(claims: Mapping[str, Any]) -> str:
+    """The client of RFC 9068, or what older issuers call so; empty where none is named."""
+    client = claims.get("client_id", claims.get("azp"))
+    return client if isinstance(client, str) and len(client) <= _MAX_CLIENT else ""
 
 
 def _display(claims: Mapping[str, Any], name: str) -> str:

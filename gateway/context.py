@@ -22,6 +22,7 @@ from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 from guildhall.search.v1.search_pb2_grpc import SearchServiceStub
 
 if TYPE_CHECKING:
+    from gateway.portals.use_cases import PortalUseCases
     from gateway.sessions import Sessions
     from guildhall.chassis.v1.operations_pb2_grpc import OperationsServiceAsyncStub
     from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
@@ -75,6 +76,7 @@ class Context:
 
     services: Services
     cursor_key: CursorKey
+    portals: PortalUseCases
     caller: Caller | None = None
     sessions: Sessions | None = None
     rpc_budget: int = 30

@@ -71,12 +71,12 @@ class Sessions:
         self._logins = database.logins
         self._cache: dict[str, tuple[float, Session | None]] = {}
 
-    async def prepare(self, patience: float = 60.0) -> None:
-        """Make the indexes; waits for a MongoDB that starts."""
+    async def prepare(self, more: Sequence[Index] = (), *, patience: float = 60.0) -> None:
+        """Make the indexes, and more of the same database; waits for a MongoDB that starts."""
         until = time.monotonic() + patience
         while True:
             try:
-                return await ensure_indexes(self._database, self.indexes)
+                return await ensure_indexes(self._database, (*self.indexes, *more))
             except PyMongoError as error:
                 if time.monotonic() > until:
                     raise
@@ -101,7 +101,7 @@ class Sessions:
             "seen_time": now,
             "end_time": now + IDLE,
         }
-        with _store():
+        with patient("sessions"):
             await self._sessions.insert_one(row)
         return secret
 
@@ -111,7 +111,7 @@ class Sessions:
         cached = self._cache.get(key)
         if cached is not None and cached[0] > time.monotonic():
             return cached[1]
-        with _store():
+        with patient("sessions"):
             session = await self._load(key)
         if len(self._cache) >= _MOST:
             self._cache.clear()
@@ -134,13 +134,13 @@ class Sessions:
     async def revoke(self, secret: str) -> None:
         """End one session, if there is one."""
         key = hashed(secret)
-        with _store():
+        with patient("sessions"):
             await self._sessions.delete_one({"_id": key, "community_id": PLATFORM})
         self._cache.pop(key, None)
 
     async def revoke_all(self, person_id: str) -> int:
         """End all sessions of a person; how many there were."""
-        with _store():
+        with patient("sessions"):
             result = await self._sessions.delete_many(
                 {"community_id": PLATFORM, "person_id": person_id}
             )
@@ -153,7 +153,7 @@ class Sessions:
         Only who can sign in gets here, so nobody else fills the collection.
         """
         row = {"_id": id, "community_id": PLATFORM, "end_time": end_time}
-        with _store():
+        with patient("sessions"):
             try:
                 await self._logins.insert_one(row)
             except DuplicateKeyError:
@@ -162,13 +162,13 @@ class Sessions:
 
 
 @contextmanager
-def _store() -> Iterator[None]:
-    """A MongoDB that does not answer is a refusal, not a failure of ours."""
+def patient(what: str) -> Iterator[None]:
+    """Within two seconds: a MongoDB that does not answer is a refusal, not a failure of ours."""
     try:
         with pymongo.timeout(_PATIENCE):
             yield
     except PyMongoError:
-        raise UnavailableError("sessions cannot be read right now", retry_after=1) from None
+        raise UnavailableError(f"{what} cannot be read right now", retry_after=1) from None
 
 
 def _session(row: Mapping[str, Any]) -> Session:

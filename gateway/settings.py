@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+Introspection = Literal["nobody", "signed-in", "everybody"]
+
 
 class GatewaySettings(BaseSettings):
     """Read from the environment with the prefix GATEWAY_."""
@@ -26,6 +28,8 @@ class GatewaySettings(BaseSettings):
     otlp_endpoint: str = ""
     trace_ratio: float = 1.0
     execution: Literal["compiled", "stock"] = "compiled"  # stock: the library's, unchanged
+
+    introspection: Introspection = "signed-in"  # who is answered questions about the schema
 
     directory_address: str = ""
     forum_address: str = ""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from chassis.pagination import MAX_PAGE_SIZE, encode_page_token
 from gateway.context import Context
 from gateway.lists import folded, moment
 from gateway.pages import Arguments, Page, page_of
+from gateway.portals.repository import row_id
 from guildhall.chassis.v1 import operations_pb2
 from guildhall.directory.v1 import directory_pb2
+from guildhall.gateway.v1 import gateway_pb2
 from guildhall.moderation.v1 import moderation_pb2
 from guildhall.search.v1 import search_pb2
 
@@ -100,6 +103,35 @@ async def synonyms(context: Context, community: Any, _: Arguments) -> search_pb2
     """A community's synonyms, all of them."""
     request = search_pb2.GetSynonymsRequest(community_id=community.id)
     return (await context.call(context.services.search.GetSynonyms, request)).synonyms
+
+
+async def portals(context: Context, community: Any, arguments: Arguments) -> Page:
+    """A community's portals by name."""
+    return await page_of(
+        context,
+        arguments,
+        partial(context.portals.list_portals, context.actor),
+        gateway_pb2.ListPortalsRequest(community_id=community.id),
+        "portals",
+        lambda row: encode_page_token(row.name.casefold(), row.id),
+    )
+
+
+async def documents(context: Context, portal: Any, arguments: Arguments) -> Page:
+    """A portal's documents by id."""
+    return await page_of(
+        context,
+        arguments,
+        partial(context.portals.list_documents, context.actor),
+        gateway_pb2.ListDocumentsRequest(community_id=portal.community_id, portal_id=portal.id),
+        "documents",
+        lambda row: encode_page_token(row_id(row.portal_id, row.id)),
+    )
+
+
+async def broken_documents(context: Context, portal: Any, _: Arguments) -> Any:
+    """Those of a portal's that are not valid any more, all of them."""
+    return await context.portals.broken_documents(context.actor, portal.community_id, portal.id)
 
 
 async def dead_letters(context: Context, part: str, arguments: Arguments) -> Page:

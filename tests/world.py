@@ -88,6 +88,9 @@ def snapshot(place: Place) -> dict[str, Any]:
             for name, digest in hashes.items():
                 if name not in ("leases", "relay_leases", "clocks"):
                     taken[f"{service.name}.{name}"] = digest
+        hashes = client["gateway"].command("dbHash")["collections"]
+        for name in ("commands", "documents", "outbox", "portals"):  # sessions come and go
+            taken[f"gateway.{name}"] = hashes.get(name)
     for stream in _streams(place):
         taken[f"bus.{stream['name']}"] = stream["state"]["last_seq"]
     return taken
@@ -132,6 +135,8 @@ async def settle(system: System) -> World:
         _fill(world.aurora, "aurora", manager, engineer, both),
         _fill(world.borealis, "borealis", other, both, seller),
     )
+    for ids in (world.aurora, world.borealis):
+        await _make_portal(ids, operator)
     for ids, theirs in ((world.aurora, world.borealis), (world.borealis, world.aurora)):
         ids["Company.OTHER"] = theirs["Company.PARTNER"]
     await _use_request_id(world, manager, operator)
@@ -157,6 +162,19 @@ async def _fill(
     ids["Enrolment"], ids["Company"] = enrolments[-1]["id"], enrolments[-1]["company"]["id"]
     ids["Company.PARTNER"] = enrolments[0]["company"]["id"]
     ids["Company.VENDOR"] = community["vendor"]["id"]
+
+
+async def _make_portal(ids: dict[str, str], operator: Asker) -> None:
+    made = await operator.mutate(
+        "createPortal", "{ portal { id } }", communityId=ids["Community"], name="A portal"
+    )
+    ids["Portal"] = made["portal"]["id"]
+    await operator.mutate(
+        "registerDocuments",
+        "{ portal { id } }",
+        portalId=ids["Portal"],
+        documents=["query Once { viewer { isOperator } }"],
+    )
 
 
 async def _cases(manager: Asker, community: str) -> list[Any]:
@@ -204,5 +222,7 @@ async def _use_request_id(world: World, manager: Asker, operator: Asker) -> None
         (manager, "updateSynonyms", {"communityId": community, "sets": []}),
         (manager, "updateRule", {"ruleId": rule, "enabled": True}),
         (operator, "updateCompany", {"companyId": company, **told}),
+        (operator, "updatePortal", {"portalId": world.aurora["Portal"], "name": "Used once"}),
+        (manager, "updatePortal", {"portalId": world.aurora["Portal"], "name": "A portal"}),
     ):
         await asker.mutate(mutation, "{ __typename }", requestId=world.used, **input_)

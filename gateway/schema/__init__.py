@@ -19,6 +19,7 @@ from gateway.schema.imports import ImportMutation
 from gateway.schema.moderation import ModerationQuery
 from gateway.schema.moderation_mutations import ModerationMutation
 from gateway.schema.operations import OperationsMutation, OperationsQuery
+from gateway.schema.portals_mutations import PortalMutation
 from gateway.schema.scalars import SCALARS, attribute
 from gateway.schema.search import SearchMutation, SearchQuery
 from gateway.schema.viewer import ViewerMutation, ViewerQuery
@@ -49,6 +50,7 @@ class Mutation(
     CompanyMutation,
     PersonMutation,
     MemberMutation,
+    PortalMutation,
     OperationsMutation,
 ):
     """Writes."""

@@ -20,6 +20,7 @@ from guildhall.directory.v1 import directory_pb2
 if TYPE_CHECKING:
     from gateway.schema.administration import AuditEntry, Enrolment
     from gateway.schema.moderation import Case, Rule
+    from gateway.schema.portals import Portal
     from gateway.schema.search import Synonyms
 
 _LazyCase = Annotated["Case", strawberry.lazy("gateway.schema.moderation")]
@@ -27,6 +28,7 @@ _LazyRule = Annotated["Rule", strawberry.lazy("gateway.schema.moderation")]
 _LazyEnrolment = Annotated["Enrolment", strawberry.lazy("gateway.schema.administration")]
 _LazyAuditEntry = Annotated["AuditEntry", strawberry.lazy("gateway.schema.administration")]
 _LazySynonyms = Annotated["Synonyms", strawberry.lazy("gateway.schema.search")]
+_LazyPortal = Annotated["Portal", strawberry.lazy("gateway.schema.portals")]
 CaseStateArgument = Annotated[
     CaseState | None, strawberry.argument(description="In this state; by default OPEN.")
 ]
@@ -108,6 +110,12 @@ class CommunityForStaff:
     audit_entries: Connection[_LazyAuditEntry] | None = paged(
         staff_lists.audit_entries,
         "What was done to people and companies, newest first. For managers and "
+        "operators. Codes: BAD_USER_INPUT, ROLE_REQUIRED.",
+    )
+
+    portals: Connection[_LazyPortal] | None = paged(
+        staff_lists.portals,
+        "The vendor's websites and scripts that use the API, by name. For managers and "
         "operators. Codes: BAD_USER_INPUT, ROLE_REQUIRED.",
     )
 

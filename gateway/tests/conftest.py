@@ -17,6 +17,7 @@ import pytest_asyncio
 from joserfc import jwt
 from joserfc.jwk import Key, RSAKey
 
+from chassis.commands import Commands
 from chassis.mongo import Database
 from chassis.rpc_client import Channels
 from chassis.testing import *  # noqa: F403
@@ -31,6 +32,9 @@ from gateway.endpoint import Parts
 from gateway.execution.operations import Operations
 from gateway.issuers import Issuer, Issuers
 from gateway.logins import Logins
+from gateway.portals.known import KnownPortals
+from gateway.portals.repository import PortalRepository
+from gateway.portals.use_cases import PortalUseCases
 from gateway.schema import schema
 from gateway.sessions import Sessions
 from gateway.signin import SignIn
@@ -207,6 +211,7 @@ def forum() -> ForumStandIn:
 @pytest_asyncio.fixture
 async def house(
     database: Database,
+    commands: Commands,
     loopback: Loopback,
     issuer: IssuerStandIn,
     issuers: Issuers,
@@ -224,19 +229,25 @@ async def house(
         retries=True,
     )
     sessions = Sessions(database)
-    await sessions.prepare()
+    await sessions.prepare(PortalRepository.indexes)
     services = Services(channels)
     site = Site("http://127.0.0.1:8080")
     verifier = TokenVerifier(issuers)
     actors = Actors(services.directory, BusStandIn())
+    operations = Operations(schema, compile_at=None if STOCK else 1)
+    repository = PortalRepository(database)
+    known_portals = KnownPortals(repository)
+    await known_portals.refresh()
     parts = Parts(
         site=site,
         services=services,
-        operations=Operations(schema, compile_at=None if STOCK else 1),
+        operations=operations,
         verifier=verifier,
         actors=actors,
         sessions=sessions,
         cursor_key=CursorKey(b"k" * 32),
+        known_portals=known_portals,
+        portals=PortalUseCases(commands, repository, known_portals, operations),
     )
     logins = Logins(parts.cursor_key.derived("logins"))
     signin = SignIn(site, issuers, verifier, actors, sessions, logins)

@@ -162,7 +162,10 @@ REFUSED: dict[str, Callable[[], Attack]] = {
     "another protocol": lambda: Attack([b"SSH-2.0-attacker\r\n"]),
     "TLS": lambda: Attack([b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\xaa" * 500]),
     "noise": lambda: Attack([bytes(range(256)) * 100]),
-    "queries in a GET": lambda: Attack([head(method="GET", path="/graphql?query=%7Ba%7D")]),
+    "mutations in a GET": lambda: Attack([
+        head(method="GET", path="/graphql?query=mutation%7B__typename%7D")]),
+    "a GET that asks nothing": lambda: Attack([head(method="GET", path="/graphql?query=")]),
+    "a GET with broken escapes": lambda: Attack([head(method="GET", path="/graphql?query=%ff")]),
     "two bearers": lambda: Attack([request(QUERY, *["Authorization: Bearer a"] * 2)]),
     "a token of 10 kB": lambda: Attack([request(QUERY, "Authorization: Bearer " + "a." * 5_000)]),
     "a token of dots": lambda: Attack([request(QUERY, "Authorization: Bearer " + "." * 5_000)]),

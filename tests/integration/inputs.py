@@ -42,6 +42,8 @@ UNKNOWN = uuid.UUID(int=0x51).hex
 LEGAL: dict[str, Any] = {
     "slug": "bad-input", "body": "What is to be known about grace?", "email": "grace@example.org",
     "website": "https://example.org", "issuer": "https://id.example.org", "tags": ["grace"],
+    "origins": ["https://portal.example.org"], "documents": ["{ __typename }"],
+    "documentIds": [f"sha256:{'0' * 64}"],
     "phrases": ["grace", "patience"], "audienceNames": ["GOLD"], "outcome": "REJECT",
     "first": 5, "last": 5,
     "expectedVersion": 1, "service": "SEARCH", "consumer": "search--forum", "sort": "NEWEST",

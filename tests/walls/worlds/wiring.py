@@ -15,6 +15,7 @@ from joserfc.jwk import RSAKey
 from nats.js.errors import NotFoundError
 
 from chassis import consumers, dead_letters, outbox
+from chassis.commands import Commands
 from chassis.consumers import Consumer
 from chassis.event_log import EventLogServicer
 from chassis.messaging import Bus, StreamLimits, stream_name
@@ -28,8 +29,11 @@ from gateway.auth import TokenVerifier
 from gateway.context import Services
 from gateway.cursors import CursorKey
 from gateway.endpoint import GraphQLEndpoint, Parts
-from gateway.issuers import Issuer, Issuers
 from gateway.execution.operations import Operations
+from gateway.issuers import Issuer, Issuers
+from gateway.portals.known import KnownPortals
+from gateway.portals.repository import PortalRepository
+from gateway.portals.use_cases import PortalUseCases
 from gateway.schema import schema
 from gateway.sessions import Sessions
 from gateway.web import Site
@@ -164,20 +168,28 @@ async def open_gate(house: House, loopback: Loopback) -> AsyncIterator[Gate]:
         call_timeout=PATIENCE,
     )
     services = Services(channels)
+    database = house.databases["directory"]
+    operations = Operations(schema, compile_at=1)
+    commands, repository = Commands(database), PortalRepository(database)
+    known_portals = KnownPortals(repository)
+    await known_portals.refresh()
     async with httpx2.AsyncClient(transport=httpx2.MockTransport(provider)) as providers:
         trusted = Issuer("worlds", "Worlds", ISSUER, "guildhall", "secret", _AUDIENCE)
         endpoint = GraphQLEndpoint(
             Parts(
                 site=Site("http://127.0.0.1:8080"),
                 services=services,
-                operations=Operations(schema, compile_at=1),
+                operations=operations,
                 verifier=TokenVerifier(Issuers([trusted], providers)),
                 actors=Actors(services.directory, _SilentBus()),
-                sessions=Sessions(house.databases["directory"]),
+                sessions=Sessions(database),
                 cursor_key=CursorKey(b"w" * 32),
+                known_portals=known_portals,
+                portals=PortalUseCases(commands, repository, known_portals, operations),
             )
         )
         transport = httpx2.ASGITransport(app=endpoint)
         async with httpx2.AsyncClient(transport=transport, base_url="http://gate") as http:
             yield Gate(http)
+    await commands.close()
     await channels.close()

@@ -1,0 +1,191 @@
+"""/graphql as a raw ASGI application: read, verify, look up, admit, execute, answer."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from opentelemetry.trace import Span, SpanKind
+from starlette.requests import HTTPConnection
+
+from chassis import telemetry
+from chassis.actors import current_actor
+from chassis.errors import DomainError, PeerFailedError
+from gateway import errors
+from gateway.context import Caller, Context
+from gateway.endpoint.documents import document_of
+from gateway.endpoint.introspection import check_introspection
+from gateway.endpoint.replies import GRAPHQL_JSON, Reply, Send, send_reply, wanted
+from gateway.endpoint.requests import (
+    Asked,
+    HttpError,
+    Receive,
+    Scope,
+    asked_by_address,
+    asked_by_body,
+)
+from gateway.endpoint.visitors import (
+    Parts,
+    caller_of,
+    preflight,
+    session_caller,
+    shared_with,
+    visitor_of,
+)
+from gateway.execution.operations import Operation, Refused
+from gateway.portals.portal import Portal
+
+__all__ = ["GraphQLEndpoint", "Parts", "Receive", "Scope", "Send", "session_caller"]
+
+MAX_IN_FLIGHT = 200
+MAX_IN_FLIGHT_OF_ONE = 8
+_METHODS = ("GET", "HEAD", "POST")
+_NOBODY = ""
+_STATUS = {
+    "UNAUTHENTICATED": 401,
+    "PERMISSION_DENIED": 403,
+    "FAILED_PRECONDITION": 403,
+    "NOT_FOUND": 403,
+    "UNAVAILABLE": 503,
+    "RESOURCE_EXHAUSTED": 429,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is to be executed, for whom or not at all."""
+
+    asked: Asked
+    text: str
+    found: Operation | Refused
+    portal: Portal | None
+
+
+class GraphQLEndpoint:
+    """Answers GET and POST of /graphql, whatever is sent; and whether a page may ask."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._in_flight: Counter[str] = Counter()  # by person; by nobody as well
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        begun = time.perf_counter()
+        connection = HTTPConnection(scope)
+        name = f"{scope['method'] if scope['method'] in _METHODS else '_OTHER'} /graphql"
+        trace_parent = connection.headers.get(telemetry.TRACE_PARENT, "")
+        with telemetry.span(name, kind=SpanKind.SERVER, trace_parent=trace_parent) as span:
+            trace_id = _trace_id(span)
+            reply = await self._reply(connection, receive, span, trace_id)
+            span.set_attribute("http.response.status_code", reply.status)
+            kind = wanted(connection.headers.get("accept", ""))
+            shared = shared_with(self._parts, connection)
+            await send_reply(send, reply, kind, trace_id, shared)
+        seconds = time.perf_counter() - begun
+        telemetry.HTTP_SECONDS.labels("/graphql", str(reply.status)).observe(seconds)
+
+    async def preflight(self, scope: Scope, _: Receive, send: Send) -> None:
+        """Whether a page of another origin may ask."""
+        headers = preflight(self._parts, HTTPConnection(scope))
+        status = 204 if headers else 405
+        headers = headers or ((b"allow", b"GET, POST"), (b"content-length", b"0"))
+        await send({"type": "http.response.start", "status": status, "headers": list(headers)})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _reply(
+        self, connection: HTTPConnection, receive: Receive, span: Span, trace_id: str
+    ) -> Reply:
+        try:
+            asked = await self._asked(connection, receive)
+            # Not before: who sends a body slowly takes nobody's place.
+            with self._one_of(_NOBODY, MAX_IN_FLIGHT, 503, "too many requests at once"):
+                visitor = await visitor_of(self._parts, connection)
+                text = await document_of(self._parts, asked, visitor.portal)
+                found = self._parts.operations.look_up(text)
+                if isinstance(found, Operation):
+                    _check_method(connection, found)
+                work = _Work(asked, text, found, visitor.portal)
+                caller = await caller_of(self._parts, visitor)
+                if caller is None:
+                    return await self._answer(connection, work, None, span, trace_id)
+                too_many = "too many requests of one person at once"
+                with self._one_of(caller.actor.person_id, MAX_IN_FLIGHT_OF_ONE, 429, too_many):
+                    return await self._answer(connection, work, caller, span, trace_id)
+        except HttpError as error:
+            return Reply(error.status, {"errors": [error.error]}, error.allow)
+        except PeerFailedError as error:
+            return Reply(500, {"errors": [errors.masked(error, trace_id)]})
+        except DomainError as error:
+            refused = {"message": str(error), "extensions": errors.refusal(error)}
+            return Reply(_STATUS.get(error.status, 400), {"errors": [refused]})
+        except Exception as error:
+            return Reply(500, {"errors": [errors.masked(error, trace_id)]})
+
+    @contextmanager
+    def _one_of(self, key: str, most: int, status: int, message: str) -> Iterator[None]:
+        if self._in_flight[key] >= most:
+            raise HttpError(status, "TOO_BUSY", message, retryAfter=1)
+        self._in_flight[key] += 1
+        try:
+            yield
+        finally:
+            self._in_flight[key] -= 1
+            if not self._in_flight[key]:
+                del self._in_flight[key]
+
+    async def _asked(self, connection: HTTPConnection, receive: Receive) -> Asked:
+        method = connection.scope["method"]
+        if method == "GET":
+            return asked_by_address(connection)
+        if method == "POST":
+            return await asked_by_body(connection, receive)
+        raise HttpError(405, "METHOD_NOT_ALLOWED", "send operations by POST, queries by GET too")
+
+    async def _answer(
+        self,
+        connection: HTTPConnection,
+        work: _Work,
+        caller: Caller | None,
+        span: Span,
+        trace_id: str,
+    ) -> Reply:
+        parts, found = self._parts, work.found
+        if isinstance(found, Operation):
+            if span.is_recording():
+                span.set_attribute("graphql.operation.type", found.kind)
+                span.set_attribute("graphql.operation.name", found.name[:100])
+            self._admit(found, work, caller)
+        context = Context(
+            services=parts.services,
+            cursor_key=parts.cursor_key,
+            portals=parts.portals,
+            caller=caller,
+            sessions=parts.sessions,
+            rpc_budget=parts.operations.limits.rpcs,
+        )
+        if caller is not None:
+            current_actor.set(caller.actor)
+        answer = await parts.operations.answer(
+            found, work.asked.variables, work.asked.operation_name, context, trace_id
+        )
+        strict = wanted(connection.headers.get("accept", "")) == GRAPHQL_JSON
+        return Reply(400 if strict and not answer.executed else 200, answer.body)
+
+    def _admit(self, operation: Operation, work: _Work, caller: Caller | None) -> None:
+        """The last word before execution: who asks for what, at what price, by which portal."""
+        check_introspection(self._parts.introspection, operation, work.text, caller, work.portal)
+
+
+def _check_method(connection: HTTPConnection, operation: Operation) -> None:
+    if connection.scope["method"] == "GET" and operation.kind != "query":
+        problem = f"a {operation.kind} is sent by POST"
+        raise HttpError(405, "METHOD_NOT_ALLOWED", problem, allow=b"POST")
+
+
+def _trace_id(span: Span) -> str:
+    context = span.get_span_context()
+    return f"{context.trace_id:032x}" if context.is_valid else f"{random.getrandbits(128):032x}"
