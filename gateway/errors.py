@@ -22,6 +22,14 @@ _log = logging.getLogger(__name__)
 
 PARSE_FAILED, VALIDATION_FAILED = "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"
 BAD_USER_INPUT, INTERNAL, UNAUTHENTICATED = "BAD_USER_INPUT", "INTERNAL", "UNAUTHENTICATED"
+# Where the library's messages show a value that was sent: it may be anybody's name or address, and
+# clients log what they are told.
+_VALUES = (
+    (re.compile(r"[,;.] [Ff]ound: .*", re.DOTALL), "."),
+    (re.compile(r"(cannot represent [a-z0-9 -]*value): .*", re.DOTALL), r"\1."),
+    (re.compile(r"Value '.*' does not exist", re.DOTALL), "The value does not exist"),
+    (re.compile(r"(Unexpected|found) ((?:Block)?String|Int|Float) '.*'", re.DOTALL), r"\1 \2"),
+)
 _MAX_ERRORS = 50
 _MAX_MESSAGE = 500
 
@@ -68,13 +76,20 @@ def request_error(message: str, code: str, **extensions: Any) -> Json:
     return {"message": message[:_MAX_MESSAGE], "extensions": {"code": code, **extensions}}
 
 
+def without_values(message: str) -> str:
+    """A message of the library's that names types and fields, and shows nothing that was sent."""
+    for shown, instead in _VALUES:
+        message = shown.sub(instead, message)
+    return message
+
+
 def before_execution(errors: Iterable[GraphQLError], code: str) -> list[Json]:
-    """Errors of a document or its variables. The library's messages tell only what was sent."""
+    """Errors of a document or its variables."""
     return [_document_error(error, code) for error in list(errors)[:_MAX_ERRORS]]
 
 
 def _document_error(error: GraphQLError, code: str) -> Json:
-    formatted: Json = {"message": error.message[:_MAX_MESSAGE]}
+    formatted: Json = {"message": without_values(error.message)[:_MAX_MESSAGE]}
     if error.locations:
         formatted["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
     if isinstance(error, GraphQLSyntaxError):
@@ -89,7 +104,7 @@ def of_execution(errors: Iterable[GraphQLError], trace_id: str) -> list[Json]:
 
 
 def _field_error(error: GraphQLError, trace_id: str) -> Json:
-    formatted: Json = {"message": error.message[:_MAX_MESSAGE]}
+    formatted: Json = {"message": without_values(error.message)[:_MAX_MESSAGE]}
     if error.path:
         formatted["path"] = list(error.path)
     original = _origin(error)
