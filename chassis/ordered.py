@@ -49,8 +49,8 @@ class Heard:
 class OrderedConsumer:
     """Hears one service's domain events of some subjects until it is cancelled.
 
-    `heard` is called for each, in order; `begun_anew` where the stream was made anew or has lost
-    its end, so that numbers given before mean nothing any more.
+    `heard` is called for each, in order; `begun_anew` where the stream was made anew, has lost its
+    end, or what is next was dropped before it was heard: numbers given before mean nothing then.
     """
 
     def __init__(
@@ -120,7 +120,8 @@ class OrderedConsumer:
 
     def _recognise(self, info: api.StreamInfo) -> None:
         incarnation, last = str(info.created), info.state.last_seq
-        if incarnation == self.incarnation and last >= self.position:
+        kept = info.state.first_seq <= self.position + 1  # else some may have gone unheard
+        if incarnation == self.incarnation and last >= self.position and kept:
             return
         known, self.incarnation, self.position = self.incarnation, incarnation, last
         if known:

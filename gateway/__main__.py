@@ -7,7 +7,7 @@ import gc
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 
 import httpx2
 import uvicorn
@@ -24,6 +24,7 @@ from gateway.auth import TokenVerifier
 from gateway.context import Services
 from gateway.cursors import CursorKey
 from gateway.endpoint import Parts
+from gateway.endpoint.requests import MAX_BODY
 from gateway.execution.operations import COMPILE_AT, Operations
 from gateway.issuers import Issuers, read_issuers
 from gateway.logins import Logins
@@ -35,8 +36,11 @@ from gateway.schema import schema
 from gateway.sessions import Sessions
 from gateway.settings import GatewaySettings
 from gateway.signin import SignIn
+from gateway.subscriptions.protocol import BoundedSocket
+from gateway.subscriptions.subscriptions import Subscriptions
 from gateway.web import Site
 
+LEAVE = 2.0  # seconds until subscriptions are left to uvicorn, which closes their connections
 GRACE = 25  # seconds requests under way get when the gateway stops
 
 
@@ -79,15 +83,25 @@ async def build(settings: GatewaySettings, stack: AsyncExitStack) -> Gateway:
         introspection=settings.introspection,
     )
     bus.start()
-    for task in (actors.run(), known_portals.run()):
-        stack.callback(asyncio.create_task(task).cancel)
+    subscriptions = Subscriptions(parts, bus)
+    for task in (actors.run(), known_portals.run(), subscriptions.run()):
+        stack.push_async_callback(_end, asyncio.create_task(task))
     logins = Logins(parts.cursor_key.derived("logins"))
     signin = SignIn(site, issuers, verifier, actors, sessions, logins)
-    return Gateway(parts, signin, channels.channel("directory"))
+    return Gateway(parts, signin, channels.channel("directory"), subscriptions)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 class _Server(uvicorn.Server):
     """Leaves signals to us: uvicorn's own way ends the process before anything is closed."""
+
+    def __init__(self, config: uvicorn.Config, subscriptions: Subscriptions) -> None:
+        super().__init__(config)
+        self._subscriptions = subscriptions
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -97,6 +111,13 @@ class _Server(uvicorn.Server):
         yield
 
     def _stop(self) -> None:
+        """Requests under way go on; subscriptions would for ever, and are to go elsewhere first."""
+        self._subscriptions.spawn(self._drain())
+
+    async def _drain(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE):
+                await self._subscriptions.close()
         self.should_exit = True
 
 
@@ -111,12 +132,15 @@ async def main() -> None:
     )
     host, _, port = settings.listen.rpartition(":")
     async with AsyncExitStack() as stack:
+        gateway = await build(settings, stack)
         config = uvicorn.Config(
-            await build(settings, stack),
+            gateway,
             host=host,
             port=int(port),
             http=BoundedProtocol,
-            ws="none",
+            ws=BoundedSocket,
+            ws_max_size=MAX_BODY,
+            ws_per_message_deflate=False,  # a compressor for every socket is most of its memory
             lifespan="off",
             access_log=False,
             log_config=None,
@@ -126,7 +150,7 @@ async def main() -> None:
         )
         gc.collect()
         gc.freeze()
-        await _Server(config).serve()
+        await _Server(config, gateway.subscriptions).serve()
     telemetry.stop()
 
 

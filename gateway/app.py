@@ -20,6 +20,9 @@ from gateway.context import Caller
 from gateway.endpoint import GraphQLEndpoint, Parts, Receive, Scope, Send, session_caller
 from gateway.endpoint.replies import HTML, wanted
 from gateway.signin import SignIn
+from gateway.subscriptions.sockets import serve_socket
+from gateway.subscriptions.streams import serve_stream, wants_stream
+from gateway.subscriptions.subscriptions import Subscriptions
 from gateway.web import API_POLICY, cookie
 
 MAX_HEADERS = 16_384
@@ -37,8 +40,15 @@ _GRAPHIQL_POLICY = (
 class Gateway:
     """Sends each request to its place and puts the common headers on each answer."""
 
-    def __init__(self, parts: Parts, signin: SignIn, directory: aio.Channel) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        signin: SignIn,
+        directory: aio.Channel,
+        subscriptions: Subscriptions,
+    ) -> None:
         self._parts = parts
+        self.subscriptions = subscriptions
         self._headers = parts.site.headers()
         self._graphql = GraphQLEndpoint(parts)
         self._directory = directory
@@ -55,14 +65,16 @@ class Gateway:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Only HTTP is spoken."""
-        if scope["type"] != "http":
-            return
-        if (status := _too_long(scope)) is not None:
+        """HTTP and WebSocket are spoken."""
+        if scope["type"] == "websocket":
+            await serve_socket(self.subscriptions, scope, receive, send)
+        elif (status := _too_long(scope)) is not None:
             response = PlainTextResponse("too long", status)
             await response(scope, receive, self._with_headers(send))
         elif scope["path"] == "/graphql" and scope["method"] == "OPTIONS":
             await self._graphql.preflight(scope, receive, self._with_headers(send))
+        elif _wants_stream(scope):
+            await serve_stream(self.subscriptions, scope, receive, self._with_headers(send))
         elif scope["path"] == "/graphql" and not _wants_page(scope):
             await self._graphql(scope, receive, self._with_headers(send))
         else:
@@ -139,6 +151,12 @@ class Gateway:
             return await session_caller(self._parts, secret)
         except DomainError:
             return None
+
+
+def _wants_stream(scope: Scope) -> bool:
+    if scope["path"] != "/graphql" or scope["method"] not in ("GET", "POST"):
+        return False
+    return wants_stream(Headers(scope=scope).get("accept", ""))
 
 
 def _wants_page(scope: Scope) -> bool:

@@ -24,6 +24,7 @@ from guildhall.search.v1.search_pb2_grpc import SearchServiceStub
 if TYPE_CHECKING:
     from gateway.portals.use_cases import PortalUseCases
     from gateway.sessions import Sessions
+    from gateway.subscriptions.watches import Moment
     from guildhall.chassis.v1.operations_pb2_grpc import OperationsServiceAsyncStub
     from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
     from guildhall.forum.v1.forum_pb2_grpc import ForumServiceAsyncStub
@@ -79,6 +80,7 @@ class Context:
     portals: PortalUseCases
     caller: Caller | None = None
     sessions: Sessions | None = None
+    moment: Moment | None = None  # of a subscription
     rpc_budget: int = 30
     rpcs: int = 0
     tables: Tables = field(default_factory=Tables)

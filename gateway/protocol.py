@@ -119,6 +119,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             self._stop_unread()
 
+    def _should_upgrade(self) -> bool:
+        """To WebSocket by GET only, and not beside a request that is still being answered."""
+        idle = self.cycle is None or self.cycle.response_complete
+        return idle and self.parser.get_method() == b"GET" and super()._should_upgrade()
+
     def _unsupported_upgrade_warning(self) -> None:
         """The answer is in HTTP/1.1; what is sent behind it is in no protocol of ours."""
         if self.cycle.response_complete:

@@ -15,10 +15,8 @@ from graphql import (
     DocumentNode,
     ExecutionResult,
     FieldNode,
-    GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
-    OperationType,
     parse,
 )
 from strawberry.execution.is_awaitable import optimized_is_awaitable
@@ -60,7 +58,7 @@ class Operation:
     """A document that may be executed."""
 
     document: DocumentNode
-    kind: str  # query or mutation
+    kind: str  # query, mutation or subscription
     name: str  # empty: anonymous
     measure: Measure
     constant: bool  # introspection only, without variables: the answer never changes
@@ -182,9 +180,6 @@ class Operations:
         measure = Measure(self._schema, document, self.limits)
         if over := measure.errors():
             return Refused(errors.before_execution(over, LIMIT_EXCEEDED))
-        if measure.operations[0].operation == OperationType.SUBSCRIPTION:
-            none = GraphQLError("Subscriptions are not served here.")
-            return Refused(errors.before_execution([none], errors.VALIDATION_FAILED))
         price = measure.price({})
         if not measure.paging_variables and (over := measure.price_errors(price)):
             return Refused(errors.before_execution(over, LIMIT_EXCEEDED), price)
@@ -229,6 +224,9 @@ class Operations:
         """Execute, or say why not. Never raises but for cancellation."""
         if isinstance(found, Refused):
             return self._refusal(found.errors, found.price)
+        if found.kind == "subscription" and context.moment is None:
+            error = "Subscribe over WebSocket, or with Accept: text/event-stream."
+            return self._refusal([errors.request_error(error, errors.VALIDATION_FAILED)])
         if operation_name and operation_name != found.name:
             error = f"There is no operation named {operation_name[:100]!r}."
             return self._refusal([errors.request_error(error, errors.BAD_USER_INPUT)])

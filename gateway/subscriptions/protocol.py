@@ -7,6 +7,7 @@ import contextlib
 import logging
 from typing import Any
 
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 from wsproto.events import CloseConnection
 from wsproto.utilities import LocalProtocolError
@@ -20,7 +21,8 @@ _log.setLevel(logging.WARNING)  # uvicorn tells every connection's address
 class BoundedSocket(WSProtocol):
     """Nothing waits in here without end: neither for a reader nor for the end of a message."""
 
-    unread_seconds = 10.0  # for a client to take what it was sent
+    # For a client to take what it was sent: what waits behind it was read by rights of that time.
+    unread_seconds = 3.0
     closed_seconds = 5.0  # for it to answer a close
 
     _unread: asyncio.TimerHandle | None = None
@@ -65,6 +67,8 @@ class BoundedSocket(WSProtocol):
         """As uvicorn's; a close does not wait for the reader, but stands behind what waits."""
         if message["type"] == "websocket.close" and self.handshake_complete:
             self._end(message.get("code", 1000), message.get("reason") or "")
+        elif self.close_sent:
+            raise ClientDisconnected
         else:
             await super().send(message)
 

@@ -33,6 +33,7 @@ from gateway.subscriptions.asking import (
 )
 from gateway.subscriptions.connection import Close, Connection
 from gateway.subscriptions.credentials import Credential, credential_of
+from gateway.subscriptions.protocol import BoundedSocket
 from gateway.subscriptions.subscriber import ConnectionEndedError, Subscriber
 from gateway.subscriptions.subscriptions import Subscriptions
 from gateway.web import API_POLICY
@@ -144,7 +145,13 @@ class _Stream(Connection):
         """A change, or how things are at the beginning."""
         if self.ended:
             raise ConnectionEndedError
-        await self._write(b"id: %b\nevent: next\ndata: %b\n\n" % (event_id.encode(), encoded(body)))
+        text = b"id: %b\nevent: next\ndata: %b\n\n" % (event_id.encode(), encoded(body))
+        try:
+            async with asyncio.timeout(BoundedSocket.unread_seconds):
+                await self._write(text)
+        except TimeoutError:
+            self.cut()
+            raise ConnectionEndedError from None
 
     async def failed(self, failures: list[Json]) -> None:
         """The last word: it ended, and there is nothing to come back for."""

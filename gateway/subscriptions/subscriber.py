@@ -35,6 +35,7 @@ MOST_PENDING = 64  # changes that wait for one subscription's reader
 AT_ONCE = 16  # of them are read at once
 PATIENCE = 30.0  # seconds the owner of what changed may be away until the subscription ends
 DOUBT = 2.0  # the same where it is to say whether a wall has moved
+FRESH = 1.0  # seconds that what was read may wait for the reader until it is read anew
 _RETRY = 0.25
 
 
@@ -213,7 +214,10 @@ class Subscriber:
             if doubtful:
                 await watch.first(self._context(caller))
             changes = await watch.changes(self._context(caller), events) if events else []
+        read = time.monotonic()
         for change in changes:
+            if time.monotonic() - read > FRESH:
+                return
             event = events[change.key]
             answer = await self._execute(Moment(change=change), caller, event.trace_parent)
             await self._next(answer, caller, event.seq, change.seen)

@@ -30,10 +30,19 @@ class Change:
 class Watch(Protocol):
     """One subscription's subject; `seen` is what its person was last told."""
 
-    service: str
-    subject: str  # of the events it is about
-    walls: str  # of those that may have moved a wall; may be empty
     seen: str
+
+    @property
+    def service(self) -> str:
+        """Whose domain events it is about."""
+
+    @property
+    def subject(self) -> str:
+        """Those below it."""
+
+    @property
+    def walls(self) -> str:
+        """Those below it may have moved a wall; empty: the directory's alone do."""
 
     def key(self, event: Heard) -> str:
         """What an event is about: of several about the same, the last is told."""
@@ -77,7 +86,9 @@ class TopicWatch:
     topic_id: str
     seen: str = ""
 
-    service = "forum"
+    @property
+    def service(self) -> str:
+        return "forum"
 
     @property
     def subject(self) -> str:
@@ -141,8 +152,13 @@ class QueueWatch:
     community_id: str
     seen: str = ""
 
-    service = "moderation"
-    walls = ""
+    @property
+    def service(self) -> str:
+        return "moderation"
+
+    @property
+    def walls(self) -> str:
+        return ""
 
     @property
     def subject(self) -> str:

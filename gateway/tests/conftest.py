@@ -18,6 +18,7 @@ from joserfc import jwt
 from joserfc.jwk import Key, RSAKey
 
 from chassis.commands import Commands
+from chassis.messaging import Bus
 from chassis.mongo import Database
 from chassis.rpc_client import Channels
 from chassis.testing import *  # noqa: F403
@@ -38,6 +39,7 @@ from gateway.portals.use_cases import PortalUseCases
 from gateway.schema import schema
 from gateway.sessions import Sessions
 from gateway.signin import SignIn
+from gateway.subscriptions.subscriptions import Subscriptions
 from gateway.tests.standins import DirectoryStandIn, ForumStandIn, add_directory, add_forum
 from gateway.web import Site
 
@@ -251,7 +253,8 @@ async def house(
     )
     logins = Logins(parts.cursor_key.derived("logins"))
     signin = SignIn(site, issuers, verifier, actors, sessions, logins)
-    gateway = Gateway(parts, signin, channels.channel("directory"))
+    subscriptions = Subscriptions(parts, Bus("nats://127.0.0.1:1", name="test"))  # never begun
+    gateway = Gateway(parts, signin, channels.channel("directory"), subscriptions)
     transport = httpx2.ASGITransport(app=gateway)
     async with httpx2.AsyncClient(transport=transport, base_url=site.public_url) as http:
         yield House(gateway, parts, directory, forum, issuer, loopback, http)
