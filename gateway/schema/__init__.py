@@ -22,6 +22,7 @@ from gateway.schema.operations import OperationsMutation, OperationsQuery
 from gateway.schema.portals_mutations import PortalMutation
 from gateway.schema.scalars import SCALARS, attribute
 from gateway.schema.search import SearchMutation, SearchQuery
+from gateway.schema.subscriptions import Subscription
 from gateway.schema.viewer import ViewerMutation, ViewerQuery
 
 
@@ -60,6 +61,7 @@ schema = call_directly(
     strawberry.Schema(
         query=Query,
         mutation=Mutation,
+        subscription=Subscription,
         config=StrawberryConfig(
             default_resolver=attribute,
             disable_field_suggestions=True,
