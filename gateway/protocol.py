@@ -121,7 +121,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _should_upgrade(self) -> bool:
         """To WebSocket by GET only, and not beside a request that is still being answered."""
-        idle = self.cycle is None or self.cycle.response_complete
+        cycle: RequestResponseCycle | None = self.cycle
+        idle = cycle is None or cycle.response_complete
         return idle and self.parser.get_method() == b"GET" and super()._should_upgrade()
 
     def _unsupported_upgrade_warning(self) -> None:

@@ -25,7 +25,6 @@ from gateway.endpoint.requests import (
 )
 from gateway.endpoint.visitors import shared_with
 from gateway.errors import Json
-from gateway.execution.operations import Operation
 from gateway.subscriptions.asking import (
     DocumentRefusedError,
     last_event_id,
@@ -82,15 +81,15 @@ async def _served(
     after = connection.headers.get("last-event-id") or last_event_id(asked.extensions)
     stream = _Stream(shared, credential, caller, receive, send)
     with shared.opened(stream):
-        operation: Operation | None = None
+        subscriber: Subscriber | None = None
         failures: Sequence[Json] = ()
         try:
             operation = await operation_of(shared.parts, asked, portal)
         except DocumentRefusedError as refused:
             failures = refused.failures
-        subscriber = operation and Subscriber(
-            stream, operation, asked.variables, asked.operation_name, stream
-        )
+        else:
+            name = asked.operation_name
+            subscriber = Subscriber(stream, operation, asked.variables, name, stream)
         await stream.serve(subscriber, failures, after, shared_with(shared.parts, connection))
 
 

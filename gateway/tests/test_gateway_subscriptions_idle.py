@@ -1,0 +1,63 @@
+"""What subscriptions cost that only wait."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from gateway.tests.conftest import House
+from gateway.tests.subscribing import replica
+
+ROOT = Path(__file__).parents[2]
+SUBSCRIPTIONS = 5_000
+PER_SOCKET = int(os.environ.get("GUILDHALL_PER_SOCKET", "20"))  # 1: the dearest way
+MOST = 200 << 20  # bytes
+
+
+@pytest.mark.timeout(300)
+async def test_five_thousand_that_wait_cost_little_memory(house: House, nats_url: str) -> None:
+    """Of 250 people, 20 on each one's socket; the services' stand-ins are measured with it."""
+    sockets = SUBSCRIPTIONS // PER_SOCKET
+    tokens = [house.issuer.access_token({"sub": f"idle{number}"}) for number in range(sockets)]
+    async with replica(house, nats_url) as told:
+        gc.collect()
+        process = psutil.Process()
+        before = process.memory_info().rss
+        clients = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "gateway.tests.idle_clients",
+            str(told.port),
+            str(PER_SOCKET),
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'protos/gen'}"},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert clients.stdin is not None
+        assert clients.stdout is not None
+        try:
+            clients.stdin.write("\n".join([*tokens, "", ""]).encode())
+            assert await clients.stdout.readline() == b"ready\n"
+            assert told.subscriptions._under_way == SUBSCRIPTIONS
+            gc.collect()
+            grown = process.memory_info().rss - before
+            spent, began = process.cpu_times(), time.monotonic()
+            await asyncio.sleep(float(os.environ.get("GUILDHALL_IDLE_SECONDS", "0")))
+            now, seconds = process.cpu_times(), time.monotonic() - began
+            cpu = now.user + now.system - spent.user - spent.system
+            sys.stdout.write(
+                f"{SUBSCRIPTIONS} subscriptions on {sockets} sockets: {grown / 2**20:.0f} MiB, "
+                f"{grown / SUBSCRIPTIONS / 1024:.1f} KiB each; CPU {cpu / seconds:.0%} of a core\n"
+            )
+            assert grown < MOST
+        finally:
+            clients.stdin.close()
+            await clients.wait()

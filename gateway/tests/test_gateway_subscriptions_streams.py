@@ -1,0 +1,196 @@
+"""Subscriptions by server-sent events: as an EventSource asks, and as a client of graphql-sse."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import httpx2
+import orjson
+import pytest
+import pytest_asyncio
+
+from chassis.errors import RoleRequiredError
+from gateway.auth import Identity
+from gateway.subscriptions.streams import wants_stream
+from gateway.subscriptions.subscriptions import MOST_OF_ONE
+from gateway.tests.conftest import ISSUER, House
+from gateway.tests.socket_client import PATIENCE, TOPIC, TOPIC_CHANGED, until, within
+from gateway.tests.subscribing import Replica, replica
+
+ACCEPT = {"accept": "text/event-stream"}
+
+
+@pytest_asyncio.fixture
+async def told(house: House, nats_url: str) -> AsyncIterator[Replica]:
+    async with replica(house, nats_url) as running:
+        yield running
+
+
+class Stream:
+    """An answer whose events are read one by one."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self.response = response
+        self._lines = response.aiter_lines()
+
+    async def event(self) -> dict[str, str]:
+        """The next one's fields; empty: the stream has ended."""
+        fields: dict[str, str] = {}
+        async with asyncio.timeout(PATIENCE):
+            async for line in self._lines:
+                name, _, value = line.partition(": ")
+                if line and name:
+                    fields[name.rstrip(":")] = value
+                elif "event" in fields:
+                    return fields
+        return {}
+
+    async def title(self) -> str:
+        event = await self.event()
+        data = orjson.loads(event["data"])
+        title: str = data["data"]["topicChanged"]["topic"]["title"]
+        return title
+
+    async def failure(self) -> str:
+        """The code with which it ends."""
+        event = await self.event()
+        assert event["event"] == "next"
+        assert await self.event() == {"event": "complete", "data": ""}
+        code: str = orjson.loads(event["data"])["errors"][0]["extensions"]["code"]
+        return code
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    told: Replica, given: Mapping[str, str] | None = None, *, post: bool = False
+) -> AsyncIterator[Stream]:
+    """By GET, as an EventSource does; with a token unless there is another header that tells."""
+    headers = dict(given or {})
+    if not {"cookie", "authorization"} & set(headers):
+        headers["authorization"] = f"Bearer {told.house.issuer.access_token()}"
+    variables = {"id": TOPIC}
+    asked: dict[str, Any] = {"query": TOPIC_CHANGED, "variables": variables}
+    url = f"http://127.0.0.1:{told.port}/graphql"
+    async with httpx2.AsyncClient(trust_env=False, timeout=PATIENCE) as http:
+        if post:
+            asking = http.stream("POST", url, json=asked, headers={**ACCEPT, **headers})
+        else:
+            params = {**asked, "variables": orjson.dumps(variables).decode()}
+            asking = http.stream("GET", url, params=params, headers={**ACCEPT, **headers})
+        async with asking as response:
+            yield Stream(response)
+
+
+@pytest.mark.parametrize("post", [False, True])
+async def test_a_stream_tells_at_once_and_of_changes(told: Replica, *, post: bool) -> None:
+    async with opened(told, post=post) as stream:
+        assert stream.response.status_code == 200
+        assert stream.response.headers["content-type"] == "text/event-stream; charset=utf-8"
+        assert stream.response.headers["cache-control"] == "no-store"
+        assert stream.response.headers["x-content-type-options"] == "nosniff"
+        first = await stream.event()
+        assert first["event"] == "next"
+        assert orjson.loads(first["data"])["extensions"]["eventId"] == first["id"]
+        assert 1_000 <= int(first["retry"]) < 4_000
+        await told.edit("Another title")
+        assert await stream.title() == "Another title"
+    await until(lambda: not told.subscriptions._connections)
+    assert not told.subscriptions.feeds["forum"]._listeners
+
+
+async def test_the_last_event_id_goes_on(told: Replica) -> None:
+    async with opened(told) as stream:
+        event_id = (await stream.event())["id"]
+    await told.edit("Missed")
+    async with opened(told, {"last-event-id": event_id}) as stream:
+        assert await stream.title() == "Missed"
+        await told.edit("Not missed")
+        assert await stream.title() == "Not missed"
+    async with opened(told, {"last-event-id": "nonsense"}) as stream:
+        assert await stream.failure() == "RESUME_NOT_POSSIBLE"
+
+
+async def test_a_stream_of_nobody_is_refused(told: Replica) -> None:
+    for headers, status, code in (
+        ({"authorization": "Basic x"}, 401, "UNAUTHENTICATED"),
+        ({"authorization": "Bearer x"}, 401, "UNAUTHENTICATED"),
+        ({"cookie": "a=b"}, 401, "UNAUTHENTICATED"),
+        ({"cookie": "session=unknown", "sec-fetch-site": "same-origin"}, 401, "UNAUTHENTICATED"),
+        ({"cookie": "session=x", "sec-fetch-site": "cross-site"}, 403, "CSRF_REFUSED"),
+        ({"cookie": "session=x", "origin": "https://evil.example"}, 403, "CSRF_REFUSED"),
+        ({"cookie": "session=x"}, 403, "CSRF_REFUSED"),
+    ):
+        async with opened(told, headers) as stream:
+            assert stream.response.status_code == status, headers
+            answer = orjson.loads(await stream.response.aread())
+            assert answer["errors"][0]["extensions"]["code"] == code
+            assert "data" not in answer
+    assert told.house.rpcs() == {}
+
+
+async def test_a_session_counts_in_streams_of_our_pages(told: Replica) -> None:
+    secret = await told.house.parts.sessions.create("p1", Identity(ISSUER.issuer, "s1"))
+    ours = {"cookie": f"session={secret}", "sec-fetch-site": "same-origin"}
+    async with opened(told, ours) as stream:
+        assert await stream.title() == "Topic 1"
+        await told.house.parts.sessions.revoke_all("p1")
+        assert await within(5, stream.failure()) == "UNAUTHENTICATED"
+        assert await stream.event() == {}
+
+
+async def test_what_cannot_be_subscribed_to_ends_the_stream(told: Replica) -> None:
+    url = f"http://127.0.0.1:{told.port}/graphql"
+    headers = {**ACCEPT, "authorization": f"Bearer {told.house.issuer.access_token()}"}
+    async with httpx2.AsyncClient(trust_env=False, timeout=PATIENCE, headers=headers) as http:
+        for query, code in (
+            ("{ viewer { isOperator } }", "GRAPHQL_VALIDATION_FAILED"),
+            ("subscription {", "GRAPHQL_PARSE_FAILED"),
+            ('subscription { topicChanged(id: "x") { topic { id } } }', "BAD_USER_INPUT"),
+        ):
+            async with http.stream("GET", url, params={"query": query}) as response:
+                assert await Stream(response).failure() == code
+        response = await http.get(url)
+        assert response.status_code == 400
+        assert response.json()["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
+        response = await http.post(url, content="x")
+        assert response.status_code == 415
+
+
+async def test_a_revoked_person_gets_nothing_more(told: Replica) -> None:
+    async with opened(told) as stream:
+        await stream.event()
+        told.house.directory.failures["ResolveActor"] = RoleRequiredError("deactivated")
+        assert await within(5, stream.failure()) == "ROLE_REQUIRED"
+        await told.edit("Not told")
+        assert await stream.event() == {}
+
+
+async def test_a_person_has_so_many_streams_and_no_more(told: Replica) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        streams = [await stack.enter_async_context(opened(told)) for _ in range(MOST_OF_ONE)]
+        for stream in streams:
+            await stream.event()
+        async with opened(told) as one_more:
+            assert one_more.response.status_code == 429
+            assert one_more.response.headers["retry-after"] == "1"
+
+
+async def test_a_process_that_ends_ends_its_streams(told: Replica) -> None:
+    async with opened(told) as stream:
+        event_id = (await stream.event())["id"]
+        await told.subscriptions.close()
+        assert await stream.event() == {}  # nothing that would keep an EventSource from coming back
+        assert event_id
+        async with opened(told) as refused:
+            assert refused.response.status_code == 503
+
+
+def test_who_names_streams_among_others_wants_an_answer() -> None:
+    assert wants_stream("text/event-stream")
+    assert wants_stream("Text/Event-Stream;q=0.9, application/json")
+    assert not wants_stream("application/json, text/event-stream")
+    assert not wants_stream("*/*")
+    assert not wants_stream("")

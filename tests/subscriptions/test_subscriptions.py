@@ -1,0 +1,370 @@
+"""Subscriptions of the running system: as clients by others hear them, and when they end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+
+from chassis.testing import free_port
+from devstack.environment import EngineUrls, gateway_environment
+from devstack.parts import CHECKOUT, MONGOD, NATS, SEARCH_ENGINE
+from devstack.processes import wait_until
+from gateway.cursors import decode_id, encode_id
+from gateway.tests.socket_client import ClosedError, Socket
+from tests.system import ENGINEER, MANAGER, OPERATOR, SELLER, Asker, System
+from tests.walls.graphql_documents import SUBSCRIPTIONS
+from tests.walls.revoking.scenes import HIDDEN, SESSIONS, Director, Scene
+from tests.walls.test_walls_revocation import frozen_bus
+
+CLIENTS = CHECKOUT / "tests/subscriptions"
+BOUND = 5.0  # seconds until a revoked person's subscription has ended
+TOPIC_CHANGED = """subscription Changed($id: ID!) {
+  topicChanged(id: $id) { topic { id title } reply { id body author { member { displayName } } } }
+}"""
+QUEUE_CHANGED = """subscription Queue($id: ID!) {
+  moderationQueueChanged(communityId: $id) { case { state post { ... on Topic { title } } } }
+}"""
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+by_others = pytest.mark.skipif(
+    not (CLIENTS / "node_modules/graphql-ws").exists() or not shutil.which("node"),
+    reason="needs node and `npm ci` in tests/subscriptions",
+)
+
+
+@dataclass
+class Replica:
+    """A second gateway of the running system, which can be killed."""
+
+    system: System
+    folder: Path
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        place = self.system.place
+        engines = EngineUrls(
+            f"mongodb://{place.address(MONGOD)}/?replicaSet=rs0",
+            f"nats://{place.address(NATS)}",
+            place.url(SEARCH_ENGINE),
+        )
+        environment = {
+            **os.environ,
+            **gateway_environment(place, engines),
+            "GATEWAY_LISTEN": f"127.0.0.1:{self.port}",
+            "GATEWAY_METRICS_LISTEN": "",
+        }
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "gateway"],
+                cwd=CHECKOUT,
+                env=environment,
+                stdout=log,
+                stderr=log,
+            )
+        assert wait_until(self._ready, 60)
+
+    def _ready(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, (self.folder / "log").read_text()[-1000:]
+        try:
+            return httpx2.get(f"{self.url}/readyz", timeout=2).status_code == 200
+        except httpx2.TransportError:
+            return False
+
+    def end(self, number: int) -> int:
+        """Sends a signal; the exit code."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+
+@pytest.fixture
+def second(running_system: System, tmp_path: Path) -> Iterator[Replica]:
+    replica = Replica(running_system, tmp_path)
+    replica.start()
+    yield replica
+    if replica.process is not None and replica.process.poll() is None:
+        replica.end(signal.SIGTERM)
+
+
+class Listener:
+    """A client by others."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def heard(self, kind: str) -> Any:
+        """The next thing of this kind; others are passed over unless they end it."""
+        assert self._process.stdout is not None
+        async with asyncio.timeout(60):
+            while line := await self._process.stdout.readline():
+                said = json.loads(line)
+                if kind in said:
+                    return said[kind]
+                assert "error" not in said, said
+        raise AssertionError("the client has ended")
+
+    async def reply(self) -> str:
+        """The reply of the next answer."""
+        answer = await self.heard("next")
+        assert "errors" not in answer, answer
+        reply = answer["data"]["topicChanged"]["reply"]
+        assert reply["author"]["member"]["displayName"]
+        body: str = reply["body"]
+        return body
+
+
+@contextlib.asynccontextmanager
+async def listening(
+    kind: str, *urls: str, headers: dict[str, str], id: str
+) -> AsyncIterator[Listener]:
+    """It has heard how things are."""
+    asked = {
+        "kind": kind,
+        "urls": [f"{url}/graphql" for url in urls],
+        "headers": headers,
+        "query": TOPIC_CHANGED,
+        "variables": {"id": id},
+    }
+    process = await asyncio.create_subprocess_exec(
+        "node",
+        "client.mjs",
+        json.dumps(asked),
+        cwd=CLIENTS,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=1 << 20,
+    )
+    try:
+        listener = Listener(process)
+        first = await listener.heard("next")
+        assert first["data"]["topicChanged"]["topic"]["id"] == id
+        yield listener
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        await process.wait()
+
+
+async def topic_of(asker: Asker) -> str:
+    """A new topic of aurora."""
+    data = await asker('{ community(slug: "aurora") { space(slug: "general") { id } } }')
+    made = await asker.mutate(
+        "createTopic",
+        "{ topic { id } }",
+        spaceId=data["community"]["space"]["id"],
+        kind="DISCUSSION",
+        title="Who hears what",
+        body="Of this topic.",
+    )
+    id_: str = made["topic"]["id"]
+    return id_
+
+
+async def say(asker: Asker, topic: str, *bodies: str) -> None:
+    for body in bodies:
+        await asker.mutate("createReply", "{ reply { id } }", topicId=topic, body=body)
+
+
+def headers_of(asker: Asker) -> dict[str, str]:
+    return {"Authorization": asker.http.headers["Authorization"]}
+
+
+@by_others
+async def test_clients_by_others_lose_and_double_nothing_when_a_gateway_dies(
+    system: System, second: Replica
+) -> None:
+    """One is killed: graphql-ws goes to the other, an EventSource waits until it is back."""
+    manager, engineer = await system.asker(MANAGER), await system.asker(ENGINEER)
+    topic, headers = await topic_of(manager), headers_of(engineer)
+    async with (
+        listening("graphql-ws", second.url, system.url, headers=headers, id=topic) as ws,
+        listening("eventsource", second.url, headers=headers, id=topic) as sse,
+    ):
+        await say(manager, topic, "one")
+        assert [await ws.reply(), await sse.reply()] == ["one", "one"]
+        await asyncio.to_thread(second.end, signal.SIGKILL)
+        await say(manager, topic, "two", "three")
+        assert [await ws.reply(), await ws.reply()] == ["two", "three"]
+        await asyncio.to_thread(second.start)
+        assert [await sse.reply(), await sse.reply()] == ["two", "three"]
+        await say(manager, topic, "four")
+        assert [await ws.reply(), await sse.reply()] == ["four", "four"]
+
+
+@by_others
+async def test_a_gateway_that_ends_sends_its_clients_elsewhere(
+    system: System, second: Replica
+) -> None:
+    manager = await system.asker(MANAGER)
+    browser = await system.browser(ENGINEER)
+    topic = await topic_of(manager)
+    cookie = "; ".join(f"{name}={value}" for name, value in browser.http.cookies.items())
+    page = {"Cookie": cookie, "Origin": system.url}
+    async with (
+        listening("graphql-ws", second.url, system.url, headers=page, id=topic) as ws,
+        listening("eventsource", second.url, headers=page, id=topic),
+    ):
+        began = time.monotonic()
+        assert await asyncio.to_thread(second.end, signal.SIGTERM) == 0
+        assert time.monotonic() - began < 20  # it does not wait for those who never end
+        assert await ws.heard("closed") == 1001
+        await say(manager, topic, "elsewhere")
+        assert await ws.reply() == "elsewhere"
+
+
+async def opened(
+    url: str, id: str, query: str = TOPIC_CHANGED, *, token: str = "", **headers: str
+) -> Socket:
+    """A socket that has subscribed, by a token or as its headers say."""
+    socket = await Socket.open(urlsplit(url).port or 80, headers)
+    await socket.send("connection_init", payload={"authorization": token} if token else {})
+    assert await socket.next() == {"type": "connection_ack"}
+    await socket.subscribe(query, of=id)
+    return socket
+
+
+OUTSIDE = {"topicChanged": TOPIC_CHANGED, "moderationQueueChanged": QUEUE_CHANGED}
+
+
+def test_every_subscription_is_asked_for_by_an_outsider() -> None:
+    assert OUTSIDE.keys() == SUBSCRIPTIONS.keys()
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+async def test_an_outsider_is_told_the_same_of_hidden_and_of_missing(
+    system: System, name: str
+) -> None:
+    manager, seller = await system.asker(MANAGER), await system.asker(SELLER)
+    topic = await topic_of(manager)
+    community = decode_id(topic, "id").community_id
+    hidden, missing = {
+        "topicChanged": (topic, encode_id("Topic", community, "nothing")),
+        "moderationQueueChanged": (
+            encode_id("Community", community, community),
+            encode_id("Community", "nothing", "nothing"),
+        ),
+    }[name]
+    token, said = seller.http.headers["Authorization"], []
+    for id_ in (hidden, missing):
+        async with await opened(system.url, id_, OUTSIDE[name], token=token) as socket:
+            said.append(await socket.next())
+            await say(manager, topic, f"said while {len(said)} listens")
+            await socket.send("ping")
+            assert await socket.next() == {"type": "pong"}
+    assert said[0] == said[1]
+    assert said[0]["type"] == "error"
+    code = said[0]["payload"][0]["extensions"]["code"]
+    assert code in ("TOPIC_NOT_FOUND", "COMMUNITY_NOT_FOUND", "ROLE_REQUIRED")
+
+
+async def test_moderators_hear_of_cases(system: System) -> None:
+    manager, engineer = await system.asker(MANAGER), await system.asker(ENGINEER)
+    data = await manager('{ community(slug: "aurora") { id space(slug: "general") { id } } }')
+    community, word = data["community"], f"w{time.monotonic_ns()}"
+    rule = {"kind": "HOLD", "patternKind": "WORD", "pattern": word}
+    await manager.mutate("createRule", "{ rule { id } }", communityId=community["id"], **rule)
+    token = manager.http.headers["Authorization"]
+    async with await opened(system.url, community["id"], QUEUE_CHANGED, token=token) as socket:
+        data, _ = await socket.told()
+        assert data == {"moderationQueueChanged": {"case": None}}
+        await engineer.mutate(
+            "createTopic",
+            "{ topic { id } }",
+            spaceId=community["space"]["id"],
+            kind="DISCUSSION",
+            title=f"About {word}",
+            body="It waits.",
+        )
+        data, _ = await socket.told()
+        case = {"state": "OPEN", "post": {"title": f"About {word}"}}
+        assert data == {"moderationQueueChanged": {"case": case}}
+
+
+LOSSES = (
+    "the membership", "the company's enrolment", "another tier", "the account", "the employer",
+    "a space's audience", HIDDEN, SESSIONS, "the enrolment's date", "the moderator's role",
+)  # fmt: skip
+# What is taken away at the directory: its owner is asked, whatever the bus says.
+BY_DIRECTORY = ("the membership", "another tier", "the account", SESSIONS, "the enrolment's date")
+
+
+async def sockets_of(scene: Scene, system: System) -> dict[str, Socket]:
+    """Of who loses it, each seen to hear."""
+    queue = scene.kind == "the moderator's role"
+    id_, query = (scene.community, QUEUE_CHANGED) if queue else (scene.topic, TOPIC_CHANGED)
+    browser = await scene.person.browser(system.url, system.url)
+    page = {"cookie": browser.http.headers["Cookie"], "origin": system.url}
+    sockets = {"session": await opened(system.url, id_, query, **page)}
+    if scene.kind != SESSIONS:
+        token = f"Bearer {scene.person.token()}"
+        sockets["token"] = await opened(system.url, id_, query, token=token)
+    for socket in sockets.values():
+        await socket.told()
+    return sockets
+
+
+async def ended(socket: Socket) -> float:
+    """When it was; it says nothing else before."""
+    try:
+        last = (await socket.next())["type"]
+    except ClosedError as closed:
+        last = closed.code
+    assert last in ("error", 4403), last
+    return time.monotonic()
+
+
+@pytest.mark.parametrize(
+    ("kinds", "meanwhile"),
+    [(LOSSES, contextlib.nullcontext), (BY_DIRECTORY, frozen_bus)],
+    ids=["", "while the bus hangs"],
+)
+async def test_a_revoked_person_hears_nothing_more(
+    system: System,
+    kinds: tuple[str, ...],
+    meanwhile: Callable[[System], contextlib.AbstractContextManager[None]],
+) -> None:
+    director, at_once = Director(system, await system.asker(OPERATOR)), asyncio.Semaphore(3)
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def prepared(kind: str) -> tuple[Scene, dict[str, Socket]]:
+            async with at_once:
+                scene = await director.scene(kind)
+                await director.cast(scene)
+                sockets = await sockets_of(scene, system)
+            for socket in sockets.values():
+                stack.push_async_callback(socket.aclose)
+            return scene, sockets
+
+        async def lose(scene: Scene, sockets: dict[str, Socket]) -> float:
+            assert scene.lost is not None
+            async with at_once:
+                await scene.lost()
+            lost = time.monotonic()
+            return max(await asyncio.gather(*map(ended, sockets.values()))) - lost
+
+        made = await asyncio.gather(*map(prepared, kinds))
+        with meanwhile(system):
+            took = await asyncio.gather(*(lose(*one) for one in made))
+        slowest = dict(zip(kinds, took, strict=True))
+        print({kind: round(seconds, 2) for kind, seconds in slowest.items()})
+        assert max(took) <= BOUND, slowest
