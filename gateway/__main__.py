@@ -19,6 +19,7 @@ from chassis.messaging import Bus
 from chassis.rpc_client import Channels
 from chassis.tokens import TokenSigner
 from gateway.actors import Actors
+from gateway.admission import Admission
 from gateway.app import Gateway
 from gateway.auth import TokenVerifier
 from gateway.context import Services
@@ -32,6 +33,7 @@ from gateway.portals.known import KnownPortals
 from gateway.portals.repository import PortalRepository
 from gateway.portals.use_cases import PortalUseCases
 from gateway.protocol import BoundedProtocol
+from gateway.rate_limits import Rate, RateLimits
 from gateway.schema import schema
 from gateway.sessions import Sessions
 from gateway.settings import GatewaySettings
@@ -70,6 +72,8 @@ async def build(settings: GatewaySettings, stack: AsyncExitStack) -> Gateway:
     stack.push_async_callback(running.close)
     repository = PortalRepository(database)
     known_portals = KnownPortals(repository)
+    rates = RateLimits(bus)
+    member = Rate.a_minute(settings.member_points) if settings.member_points else None
     parts = Parts(
         site=site,
         services=services,
@@ -80,11 +84,12 @@ async def build(settings: GatewaySettings, stack: AsyncExitStack) -> Gateway:
         cursor_key=CursorKey.from_file(settings.cursor_key_file),
         known_portals=known_portals,
         portals=PortalUseCases(running, repository, known_portals, operations),
+        admission=Admission(rates, member),
         introspection=settings.introspection,
     )
     bus.start()
     subscriptions = Subscriptions(parts, bus)
-    for task in (actors.run(), known_portals.run(), subscriptions.run()):
+    for task in (actors.run(), known_portals.run(), rates.run(), subscriptions.run()):
         stack.push_async_callback(_end, asyncio.create_task(task))
     logins = Logins(parts.cursor_key.derived("logins"))
     signin = SignIn(site, issuers, verifier, actors, sessions, logins)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from chassis import telemetry
 from chassis.errors import ResourceExhaustedError, UnavailableError
-from gateway.rate_limits import RateLimits, Spender, Standing
+from gateway.portals.portal import Portal
+from gateway.rate_limits import Rate, RateLimits, Spender, Standing
 
 MOST = 200  # under way in this process
 MOST_OF_ONE = 8  # of one person
@@ -37,8 +38,9 @@ class OverloadedError(UnavailableError):
 class Admission:
     """The places of this process, and the points of all."""
 
-    def __init__(self, rates: RateLimits) -> None:
+    def __init__(self, rates: RateLimits, member: Rate | None = None) -> None:
         self._rates = rates
+        self.member = member  # of every person; None: as many as they like
         self._under_way: Counter[str] = Counter()
 
     @contextmanager
@@ -56,8 +58,10 @@ class Admission:
             if not self._under_way[person_id]:
                 del self._under_way[person_id]
 
-    def admit(self, cost: int, most_cost: int, spenders: Sequence[Spender]) -> list[Standing]:
-        """Take the operation's points; nothing is given back.
+    def admit(
+        self, cost: int, most_cost: int, person_id: str, portal: Portal | None
+    ) -> list[Standing]:
+        """Take the operation's points of whoever asks, by whichever portal; none is given back.
 
         Refuses with OVERLOADED, RATE_LIMITED; then nothing was taken.
         """
@@ -67,7 +71,13 @@ class Admission:
                 f"too many requests at once for one that costs {cost}; up to {most} are begun",
                 retry_after=1,
             )
-        return self._rates.spend(spenders, cost) if spenders else []
+        spenders = []
+        if person_id and self.member is not None:
+            spenders.append(Spender("member", person_id, self.member))
+        if portal is not None:
+            rate = Rate.a_minute(portal.points_per_minute)
+            spenders.append(Spender("portal", portal.id, rate))
+        return self._rates.spend(spenders, cost)
 
     def most_cost(self, most: int) -> int:
         """What an operation may cost now: all, and in a crowd ever less, the dearest first."""

@@ -65,6 +65,11 @@ class Rate:
     points: int
     burst: int
 
+    @classmethod
+    def a_minute(cls, points: int) -> Rate:
+        """With what twelve seconds give at once."""
+        return cls(points, max(points // 5, 1))
+
     @property
     def a_second(self) -> float:
         """Points."""

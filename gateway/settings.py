@@ -27,6 +27,7 @@ class GatewaySettings(BaseSettings):
     issuers_file: Path  # JSON list: key, name, issuer, client_id, client_secret, audience
     otlp_endpoint: str = ""
     trace_ratio: float = 1.0
+    member_points: int = 30_000  # a minute, of one person; 0: as many as they like
     execution: Literal["compiled", "stock"] = "compiled"  # stock: the library's, unchanged
 
     introspection: Introspection = "signed-in"  # who is answered questions about the schema

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from opentelemetry.trace import Span, SpanKind
@@ -38,13 +35,12 @@ from gateway.endpoint.visitors import (
 )
 from gateway.execution.operations import Operation, Refused
 from gateway.portals.portal import Portal
+from gateway.rate_limits import Standing
+from gateway.rate_limits import headers as told
 
 __all__ = ["GraphQLEndpoint", "Parts", "Receive", "Scope", "Send", "session_caller"]
 
-MAX_IN_FLIGHT = 200
-MAX_IN_FLIGHT_OF_ONE = 8
 _METHODS = ("GET", "HEAD", "POST")
-_NOBODY = ""
 _STATUS = {
     "UNAUTHENTICATED": 401,
     "PERMISSION_DENIED": 403,
@@ -70,7 +66,6 @@ class GraphQLEndpoint:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._in_flight: Counter[str] = Counter()  # by person; by nobody as well
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -102,7 +97,7 @@ class GraphQLEndpoint:
         try:
             asked = await self._asked(connection, receive)
             # Not before: who sends a body slowly takes nobody's place.
-            with self._one_of(_NOBODY, MAX_IN_FLIGHT, 503, "too many requests at once"):
+            with self._parts.admission.place():
                 visitor = await visitor_of(self._parts, connection)
                 text = await document_of(self._parts, asked, visitor.portal)
                 found = self._parts.operations.look_up(text)
@@ -112,8 +107,7 @@ class GraphQLEndpoint:
                 caller = await caller_of(self._parts, visitor)
                 if caller is None:
                     return await self._answer(connection, work, None, span, trace_id)
-                too_many = "too many requests of one person at once"
-                with self._one_of(caller.actor.person_id, MAX_IN_FLIGHT_OF_ONE, 429, too_many):
+                with self._parts.admission.place(caller.actor.person_id):
                     return await self._answer(connection, work, caller, span, trace_id)
         except HttpError as error:
             return Reply(error.status, {"errors": [error.error]}, error.allow)
@@ -121,21 +115,10 @@ class GraphQLEndpoint:
             return Reply(500, {"errors": [errors.masked(error, trace_id)]})
         except DomainError as error:
             refused = {"message": str(error), "extensions": errors.refusal(error)}
-            return Reply(_STATUS.get(error.status, 400), {"errors": [refused]})
+            status = _STATUS.get(error.status, 400)
+            return Reply(status, {"errors": [refused]}, retry_after=error.retry_after)
         except Exception as error:
             return Reply(500, {"errors": [errors.masked(error, trace_id)]})
-
-    @contextmanager
-    def _one_of(self, key: str, most: int, status: int, message: str) -> Iterator[None]:
-        if self._in_flight[key] >= most:
-            raise HttpError(status, "TOO_BUSY", message, retryAfter=1)
-        self._in_flight[key] += 1
-        try:
-            yield
-        finally:
-            self._in_flight[key] -= 1
-            if not self._in_flight[key]:
-                del self._in_flight[key]
 
     async def _asked(self, connection: HTTPConnection, receive: Receive) -> Asked:
         method = connection.scope["method"]
@@ -154,11 +137,12 @@ class GraphQLEndpoint:
         trace_id: str,
     ) -> Reply:
         parts, found = self._parts, work.found
+        standings: list[Standing] = []
         if isinstance(found, Operation):
             if span.is_recording():
                 span.set_attribute("graphql.operation.type", found.kind)
                 span.set_attribute("graphql.operation.name", found.name[:100])
-            self._admit(found, work, caller)
+            standings = self._admit(found, work, caller)
         context = Context(
             services=parts.services,
             cursor_key=parts.cursor_key,
@@ -173,11 +157,18 @@ class GraphQLEndpoint:
             found, work.asked.variables, work.asked.operation_name, context, trace_id
         )
         strict = wanted(connection.headers.get("accept", "")) == GRAPHQL_JSON
-        return Reply(400 if strict and not answer.executed else 200, answer.body)
+        status = 400 if strict and not answer.executed else 200
+        return Reply(status, answer.body, headers=told(standings))
 
-    def _admit(self, operation: Operation, work: _Work, caller: Caller | None) -> None:
+    def _admit(self, operation: Operation, work: _Work, caller: Caller | None) -> list[Standing]:
         """The last word before execution: who asks for what, at what price, by which portal."""
-        check_introspection(self._parts.introspection, operation, work.text, caller, work.portal)
+        parts = self._parts
+        check_introspection(parts.introspection, operation, work.text, caller, work.portal)
+        cost, most = operation.price(work.asked.variables).cost, parts.operations.limits.cost
+        if cost > most:
+            return []  # it is refused without a point
+        person_id = caller.actor.person_id if caller is not None else ""
+        return parts.admission.admit(cost, most, person_id, work.portal)
 
 
 def _check_method(connection: HTTPConnection, operation: Operation) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ class Reply:
     status: int
     body: Json
     allow: bytes = b""  # of 405
+    retry_after: float = 1.0  # seconds, of 429 and 503
+    headers: Headers = ()
 
 
 @lru_cache(maxsize=256)
@@ -87,6 +90,7 @@ async def send_reply(
         (b"content-security-policy", API_POLICY.encode()),
         (b"vary", b"Accept, Authorization, Cookie, Origin"),
         (b"x-trace-id", trace_id.encode()),
+        *reply.headers,
         *more,
     ]
     if reply.status == 401:
@@ -96,6 +100,6 @@ async def send_reply(
     if reply.status == 408:
         headers.append((b"connection", b"close"))
     if reply.status in (429, 503):
-        headers.append((b"retry-after", b"1"))
+        headers.append((b"retry-after", str(max(math.ceil(reply.retry_after), 1)).encode()))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -55,7 +55,11 @@ class Asked:
 async def asked_by_body(connection: HTTPConnection, receive: Receive) -> Asked:
     """By POST."""
     _check_headers(connection)
-    body = await _body(receive)
+    return parsed(await _body(receive))
+
+
+def parsed(body: bytes) -> Asked:
+    """What a body asks, if it is JSON and an object."""
     try:
         given = orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 from chassis.errors import UnavailableError
 from gateway import errors
 from gateway.actors import Actors
+from gateway.admission import Admission
 from gateway.auth import Identity, TokenVerifier
 from gateway.context import Caller, Services
 from gateway.cursors import CursorKey
@@ -41,6 +42,7 @@ class Parts:
     cursor_key: CursorKey
     known_portals: KnownPortals
     portals: PortalUseCases
+    admission: Admission
     introspection: Introspection = "signed-in"
 
 

@@ -25,6 +25,7 @@ from chassis.testing import *  # noqa: F403
 from chassis.testing import Loopback
 from chassis.tokens import TokenSigner
 from gateway.actors import Actors
+from gateway.admission import Admission
 from gateway.app import Gateway
 from gateway.auth import TokenVerifier
 from gateway.context import Services
@@ -36,6 +37,7 @@ from gateway.logins import Logins
 from gateway.portals.known import KnownPortals
 from gateway.portals.repository import PortalRepository
 from gateway.portals.use_cases import PortalUseCases
+from gateway.rate_limits import RateLimits
 from gateway.schema import schema
 from gateway.sessions import Sessions
 from gateway.signin import SignIn
@@ -240,6 +242,7 @@ async def house(
     repository = PortalRepository(database)
     known_portals = KnownPortals(repository)
     await known_portals.refresh()
+    silent = Bus("nats://127.0.0.1:1", name="test")  # never begun
     parts = Parts(
         site=site,
         services=services,
@@ -250,10 +253,11 @@ async def house(
         cursor_key=CursorKey(b"k" * 32),
         known_portals=known_portals,
         portals=PortalUseCases(commands, repository, known_portals, operations),
+        admission=Admission(RateLimits(silent)),
     )
     logins = Logins(parts.cursor_key.derived("logins"))
     signin = SignIn(site, issuers, verifier, actors, sessions, logins)
-    subscriptions = Subscriptions(parts, Bus("nats://127.0.0.1:1", name="test"))  # never begun
+    subscriptions = Subscriptions(parts, silent)
     gateway = Gateway(parts, signin, channels.channel("directory"), subscriptions)
     transport = httpx2.ASGITransport(app=gateway)
     async with httpx2.AsyncClient(transport=transport, base_url=site.public_url) as http:

@@ -8,10 +8,8 @@ import pytest
 
 from gateway import admission
 from gateway.admission import Admission, OverloadedError, TooBusyError, TooManyAtOnceError
-from gateway.rate_limits import Rate, RateLimitedError, RateLimits, Spender
+from gateway.rate_limits import Rate, RateLimitedError, RateLimits
 from gateway.tests.test_gateway_rate_limits import Air, Clock
-
-EDDA = Spender("member", "edda", Rate(points=600, burst=100))
 
 
 @pytest.fixture
@@ -53,12 +51,13 @@ def test_in_a_crowd_the_dearest_are_refused_first(doors: Admission) -> None:
 
 
 def test_what_is_refused_for_the_crowd_takes_no_points(doors: Admission) -> None:
+    doors.member = Rate(points=600, burst=100)
     with crowd(doors, admission.MOST * 9 // 10):
         with pytest.raises(OverloadedError, match="one that costs 90; up to 40 are begun"):
-            doors.admit(90, 1000, [EDDA])
-        (standing,) = doors.admit(40, 1000, [EDDA])
+            doors.admit(90, 1000, "edda", None)
+        (standing,) = doors.admit(40, 1000, "edda", None)
         assert standing.remaining == 60
-        doors.admit(admission.CHEAPEST, 1000, [])
+        doors.admit(admission.CHEAPEST, 1000, "", None)
     with pytest.raises(RateLimitedError):
-        doors.admit(61, 1000, [EDDA])
-    assert doors.admit(61, 1000, []) == []  # nobody's points
+        doors.admit(61, 1000, "edda", None)
+    assert doors.admit(61, 1000, "", None) == []  # nobody's points

@@ -10,7 +10,9 @@ import httpx2
 import orjson
 import pytest
 
-from gateway.endpoint import MAX_IN_FLIGHT, MAX_IN_FLIGHT_OF_ONE, MAX_RESPONSE
+from gateway.admission import MOST, MOST_OF_ONE
+from gateway.endpoint.replies import MAX_RESPONSE
+from gateway.rate_limits import Rate
 from gateway.tests.conftest import House
 from gateway.tests.standins import topic
 from guildhall.forum.v1 import forum_pb2
@@ -54,15 +56,15 @@ def code(response: httpx2.Response) -> str:
 
 async def test_a_person_has_eight_requests_at_once(house: House) -> None:
     held = Held(house)
-    asking = [asyncio.create_task(house.post(TOPIC)) for _ in range(MAX_IN_FLIGHT_OF_ONE)]
-    await held.under_way(MAX_IN_FLIGHT_OF_ONE)
+    asking = [asyncio.create_task(house.post(TOPIC)) for _ in range(MOST_OF_ONE)]
+    await held.under_way(MOST_OF_ONE)
     ninth = await house.post(TOPIC)
     assert (ninth.status_code, code(ninth)) == (429, "TOO_BUSY")
     assert ninth.headers["retry-after"] == "1"
-    assert held.count == MAX_IN_FLIGHT_OF_ONE
+    assert held.count == MOST_OF_ONE
     # Neither somebody else nor nobody is held up by it.
     other = asyncio.create_task(house.post(TOPIC, token=as_person(house, 1)))
-    await held.under_way(MAX_IN_FLIGHT_OF_ONE + 1)
+    await held.under_way(MOST_OF_ONE + 1)
     assert (await house.post("{ viewer { isOperator } }", token=None)).status_code == 200
     held.let_go()
     for response in await asyncio.gather(other, *asking):
@@ -72,13 +74,13 @@ async def test_a_person_has_eight_requests_at_once(house: House) -> None:
 
 async def test_a_replica_has_two_hundred_requests_at_once(house: House) -> None:
     held = Held(house)
-    tokens = [as_person(house, n) for n in range(MAX_IN_FLIGHT // MAX_IN_FLIGHT_OF_ONE)]
+    tokens = [as_person(house, n) for n in range(MOST // MOST_OF_ONE)]
     asking = [
         asyncio.create_task(house.post(TOPIC, token=token))
         for token in tokens
-        for _ in range(MAX_IN_FLIGHT_OF_ONE)
+        for _ in range(MOST_OF_ONE)
     ]
-    await held.under_way(MAX_IN_FLIGHT)
+    await held.under_way(MOST)
     for token in ("", None):
         further = await house.post(TOPIC, token=token)
         assert (further.status_code, code(further)) == (503, "TOO_BUSY")
@@ -100,13 +102,54 @@ async def test_who_sends_slowly_takes_nobodys_place(house: House) -> None:
     headers = {"content-type": "application/json"}
     asking = [
         asyncio.create_task(house.http.post("/graphql", content=slowly(), headers=headers))
-        for _ in range(MAX_IN_FLIGHT + 1)
+        for _ in range(MOST + 1)
     ]
     for _ in asking:
         await opened.acquire()
     assert (await house.post(TOPIC)).status_code == 200
     go_on.set()
     assert {response.status_code for response in await asyncio.gather(*asking)} == {200}
+
+
+async def test_points_are_told_and_refused_before_anything_is_asked(house: House) -> None:
+    house.parts.admission.member = Rate(points=60, burst=3)
+    headers = [(await house.post(TOPIC)).headers for _ in range(3)]
+    assert [one["ratelimit"] for one in headers] == [
+        '"member";r=2;t=1',
+        '"member";r=1;t=2',
+        '"member";r=0;t=3',
+    ]
+    assert headers[0]["ratelimit-policy"] == '"member";q=60;w=60'
+    before = house.rpcs()
+    refused = await house.post(TOPIC)
+    assert (refused.status_code, code(refused)) == (429, "RATE_LIMITED")
+    assert refused.headers["retry-after"] == "1"
+    assert refused.json()["errors"][0]["extensions"]["retryAfter"] > 0
+    assert house.rpcs() == before
+    other = await house.post(TOPIC, token=as_person(house, 1))
+    assert other.status_code == 200
+    assert other.headers["ratelimit"] == '"member";r=2;t=1'
+    nobody = await house.post("{ viewer { isOperator } }", token=None)
+    assert (nobody.status_code, "ratelimit" in nobody.headers) == (200, False)
+
+
+async def test_in_a_crowd_what_is_dear_is_refused_and_the_process_stays_ready(house: House) -> None:
+    held = Held(house)
+    tokens = [as_person(house, n) for n in range(MOST // MOST_OF_ONE)]
+    callers = [token for token in tokens for _ in range(MOST_OF_ONE)][: MOST - 10]
+    asking = [asyncio.create_task(house.post(TOPIC, token=token)) for token in callers]
+    await held.under_way(MOST - 10)
+    dear = "query q { communities(first: 20) { edges { node { name } } } }"
+    before = house.rpcs()
+    refused = await house.post(dear)
+    assert (refused.status_code, code(refused)) == (503, "OVERLOADED")
+    assert refused.headers["retry-after"] == "1"
+    assert house.rpcs() == before
+    assert (await house.post("{ viewer { isOperator } }")).status_code == 200
+    assert (await house.http.get("/healthz")).status_code == 200
+    held.let_go()
+    assert {response.status_code for response in await asyncio.gather(*asking)} == {200}
+    assert (await house.post(dear)).status_code == 200
 
 
 @pytest.mark.parametrize(("size", "passes"), [(MAX_RESPONSE - 500, True), (MAX_RESPONSE, False)])

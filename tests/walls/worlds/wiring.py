@@ -25,6 +25,7 @@ from chassis.rpc_client import Channels
 from chassis.testing import PATIENCE, Loopback
 from chassis.tokens import TokenSigner
 from gateway.actors import Actors
+from gateway.admission import Admission
 from gateway.auth import TokenVerifier
 from gateway.context import Services
 from gateway.cursors import CursorKey
@@ -34,6 +35,7 @@ from gateway.issuers import Issuer, Issuers
 from gateway.portals.known import KnownPortals
 from gateway.portals.repository import PortalRepository
 from gateway.portals.use_cases import PortalUseCases
+from gateway.rate_limits import RateLimits
 from gateway.schema import schema
 from gateway.sessions import Sessions
 from gateway.web import Site
@@ -186,6 +188,7 @@ async def open_gate(house: House, loopback: Loopback) -> AsyncIterator[Gate]:
                 cursor_key=CursorKey(b"w" * 32),
                 known_portals=known_portals,
                 portals=PortalUseCases(commands, repository, known_portals, operations),
+                admission=Admission(RateLimits(Bus("nats://127.0.0.1:1", name="never begun"))),
             )
         )
         transport = httpx2.ASGITransport(app=endpoint)
