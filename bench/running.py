@@ -39,6 +39,7 @@ class Running(Stack):
 
     def __init__(self, data: Path) -> None:
         kind = os.environ.get("GUILDHALL_SEARCH_ENGINE") or "auto"
+        os.environ.setdefault("GATEWAY_MEMBER_POINTS", "0")  # one person asks for all
         # Issuers and people's identities hold the port, so a folder keeps the one it had.
         data.mkdir(parents=True, exist_ok=True)
         kept = data / "port"
