@@ -29,6 +29,7 @@ class Generation:
     start_time: datetime | None = None
     end_time: datetime | None = None
     retired: tuple[tuple[int, datetime], ...] = ()
+    request_id: str = ""  # that began the last rebuild; "" where none was given
 
 
 class Generations:
@@ -42,9 +43,14 @@ class Generations:
         row = await self._rows.find_one({"_id": _ID})
         return Generation() if row is None else _generation(row)
 
-    async def begin(self) -> Generation | None:
-        """Start a new generation; None where one is being made. From now on consumers fill both."""
+    async def begin(self, request_id: str = "") -> Generation | None:
+        """Start a new generation; None where one is being made. From now on consumers fill both.
+
+        What this request has begun already is told, and nothing is started.
+        """
         seen = await self.get()
+        if request_id and seen.request_id == request_id:
+            return seen
         if seen.building:
             return None
         building = max([seen.current, *(number for number, _ in seen.retired)]) + 1
@@ -57,6 +63,7 @@ class Generations:
             "progress": {},
             "start_time": datetime.now(UTC),
             "end_time": None,
+            "request_id": request_id,
         }
         try:
             row = await self._rows.find_one_and_update(
@@ -65,8 +72,9 @@ class Generations:
                 upsert=True,
                 return_document=ReturnDocument.AFTER,
             )
-        except DuplicateKeyError:
-            return None
+        except DuplicateKeyError:  # somebody was faster: perhaps the same request
+            seen = await self.get()
+            return seen if request_id and seen.request_id == request_id else None
         return _generation(row or {})
 
     async def progress(self, building: int) -> dict[str, str]:
@@ -123,4 +131,5 @@ def _generation(row: dict[str, Any]) -> Generation:
         start_time=row["start_time"],
         end_time=row["end_time"],
         retired=tuple((old["number"], old["at"]) for old in row.get("retired", ())),
+        request_id=row.get("request_id", ""),
     )

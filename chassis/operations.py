@@ -10,6 +10,7 @@ from grpc import aio
 
 from chassis import rebuild as rebuilds
 from chassis.actors import Actor, require_actor
+from chassis.commands import check_request_id
 from chassis.consumers import Consumer, recovery
 from chassis.dead_letters import DeadLetter, DeadLetters
 from chassis.errors import FieldInvalidError, NotFoundError
@@ -84,7 +85,8 @@ class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
         self, request: operations_pb2.RebuildRequest, context: Context
     ) -> operations_pb2.RebuildResponse:
         _operator()
-        begun = await self._projections().request()
+        request_id = check_request_id(request.request_id)
+        begun = await self._projections().request(request_id)
         return operations_pb2.RebuildResponse(rebuild=_status(begun))
 
     async def GetRebuild(

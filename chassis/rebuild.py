@@ -75,9 +75,12 @@ class Rebuild:
         self._poll = poll
         self._awake = asyncio.Event()
 
-    async def request(self) -> Generation:
-        """Begin one; whichever replica holds the lease does it. Refuses with REBUILD_RUNNING."""
-        begun = await self._generations.begin()
+    async def request(self, request_id: str = "") -> Generation:
+        """Begin one; whichever replica holds the lease does it. Refuses with REBUILD_RUNNING.
+
+        The same request id again begins none and tells of the one it began, while that is the last.
+        """
+        begun = await self._generations.begin(request_id)
         if begun is None:
             raise RebuildRunningError
         self._awake.set()

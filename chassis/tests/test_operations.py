@@ -18,6 +18,7 @@ from chassis.errors import (
     FieldInvalidError,
     PageTokenInvalidError,
     ReasonRequiredError,
+    RequestIdInvalidError,
     RoleRequiredError,
 )
 from chassis.generations import Generations
@@ -155,7 +156,7 @@ async def test_reconcile_hears_what_is_missing(desk: Desk) -> None:
 
 async def test_service_without_projections_has_nothing_to_rebuild(desk: Desk) -> None:
     for call in (
-        desk.stub().Rebuild(operations.RebuildRequest()),
+        desk.stub().Rebuild(operations.RebuildRequest(request_id="rebuild-1")),
         desk.stub().GetRebuild(operations.GetRebuildRequest()),
     ):
         with pytest.raises(RemoteRefusalError) as refused:
@@ -184,13 +185,20 @@ async def test_rebuild_is_begun_once_and_told_of(stage: Stage, loopback: Loopbac
     stub = loopback.client(operations_pb2_grpc.OperationsServiceStub, stage.hears, operator)
     before = (await stub.GetRebuild(operations.GetRebuildRequest())).rebuild
     assert (before.state, before.generation) == (operations.REBUILD_STATE_UNSPECIFIED, 1)
-    begun = (await stub.Rebuild(operations.RebuildRequest())).rebuild
+    for request_id in ("", "short", "with a blank"):
+        with pytest.raises(RequestIdInvalidError):
+            await stub.Rebuild(operations.RebuildRequest(request_id=request_id))
+    assert (await stub.GetRebuild(operations.GetRebuildRequest())).rebuild == before
+    request = operations.RebuildRequest(request_id="rebuild-1")
+    begun = (await stub.Rebuild(request)).rebuild
     assert (begun.state, begun.generation) == (operations.REBUILD_STATE_RUNNING, 2)
     assert begun.HasField("start_time")
+    assert (await stub.Rebuild(request)).rebuild == begun
     with pytest.raises(RemoteRefusalError) as refused:
-        await stub.Rebuild(operations.RebuildRequest())
+        await stub.Rebuild(operations.RebuildRequest(request_id="rebuild-2"))
     assert reason_of(refused.value) == "REBUILD_RUNNING"
     await Generations(stage.ours).fail(2, "SEARCH_UNAVAILABLE")
+    assert (await stub.Rebuild(request)).rebuild.state == operations.REBUILD_STATE_FAILED
     failed = (await stub.GetRebuild(operations.GetRebuildRequest())).rebuild
     assert (failed.state, failed.error) == (
         operations.REBUILD_STATE_FAILED,

@@ -186,6 +186,19 @@ async def test_only_one_rebuild_at_a_time(stage: Stage) -> None:
     assert shelf.calls == ["prepare 2", "switch 2"]
 
 
+async def test_a_request_sent_again_and_again_begins_one_rebuild(stage: Stage) -> None:
+    await stage.say("t1")
+    shelf = Shelf(stage)
+    replicas = [rebuild(stage, shelf) for _ in range(3)]
+    begun = await asyncio.gather(*(replica.request("rebuild-1") for replica in replicas))
+    assert {one.building for one in begun} == {2}
+    stage.beside(replicas[0].run())
+    await eventually(lambda: state(stage), DONE)
+    assert (await replicas[1].request("rebuild-1")).state == DONE
+    assert (await pointer(stage)).current == 2
+    assert (await replicas[1].request("rebuild-2")).building == 3
+
+
 async def test_failed_rebuild_leaves_readers_where_they_are(stage: Stage) -> None:
     await stage.say("t1")
     shelf = Shelf(stage, fails=FaultyError())

@@ -362,7 +362,11 @@ async def test_identities_are_linked_and_unlinked(town: Town) -> None:
     ):
         fields = {"person_id": wrong[0], "identity_link": wrong[1]}
         assert await town.refused(OPERATOR, "LinkIdentity", **fields) == refusal
-    unlinked = await town.call(OPERATOR, "UnlinkIdentity", person_id="ann", identity_link=link())
+    stale = {"person_id": "ann", "expected_version": linked.person.version - 1}
+    for rpc in ("LinkIdentity", "UnlinkIdentity"):
+        assert await town.refused(OPERATOR, rpc, **stale, identity_link=link()) == STALE
+    seen = {"person_id": "ann", "expected_version": linked.person.version}
+    unlinked = await town.call(OPERATOR, "UnlinkIdentity", **seen, identity_link=link())
     assert unlinked.person.identity_links == [link(issuer_of("Kestrel"), "Ann")]
     changed = events.IdentityLinksChanged(person_id=town.ann.person_id)
     assert (await town.said()).count(changed) == 2
@@ -410,6 +414,7 @@ async def test_deactivate_and_reactivate_person(town: Town) -> None:
         ({"person_id": "ann", "reason": " "}, ("REASON_REQUIRED", "reason")),
         ({"person_id": "ann", "reason": "x" * 1001}, ("TEXT_INVALID", "reason")),
         ({"person_id": "nobody", "reason": "x"}, ("PERSON_NOT_FOUND", "person_id")),
+        ({"person_id": "ann", "reason": "x", "expected_version": 99}, STALE),
     ):
         assert await town.refused(OPERATOR, "DeactivatePerson", **fields) == refusal
     gone = await town.call(OPERATOR, "DeactivatePerson", person_id="ann", reason="left us")
@@ -431,7 +436,10 @@ async def test_deactivate_and_reactivate_person(town: Town) -> None:
     )
     move = {"person_id": "ann", "company_id": "lumen"}
     assert (await town.refused(OPERATOR, "MovePerson", **move))[0] == "PERSON_DEACTIVATED"
-    back = await town.call(OPERATOR, "ReactivatePerson", person_id="ann")
+    again = {"person_id": "ann", "expected_version": gone.person.version - 1}
+    assert await town.refused(OPERATOR, "ReactivatePerson", **again) == STALE
+    again["expected_version"] = gone.person.version
+    back = await town.call(OPERATOR, "ReactivatePerson", **again)
     assert back.person.state == pb.PERSON_STATE_ACTIVE
     assert events.PersonReactivated(**ids) in await town.said()
     for person, refusal in (
@@ -830,6 +838,7 @@ async def test_remove_member(town: Town) -> None:
         ({}, ("REASON_REQUIRED", "reason")),
         ({"reason": "x", "person_id": "lea"}, ("MEMBER_NOT_FOUND", "person_id")),
         ({"reason": "x", "person_id": "nobody"}, ("MEMBER_NOT_FOUND", "person_id")),
+        ({"reason": "x", "expected_version": 99}, STALE),
     ):
         assert await town.refused(town.max, "RemoveMember", **{**fields, **bad}) == refusal
     removed = (await town.call(town.max, "RemoveMember", **fields, reason="spam")).member

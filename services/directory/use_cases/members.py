@@ -118,8 +118,10 @@ class MemberUseCases:
             if leaving and not _belongs(seen.state, community_id):
                 raise CommunityNotFoundError(field="community_id")
             person = _existing(seen.state)
+            membership = person.get_membership(community_id)
+            check_version(membership.version, request.expected_version)
             after = person.leave(community_id, seen.now.time)
-            if MANAGER in person.get_membership(community_id).roles:
+            if MANAGER in membership.roles:
                 _check_dispensable(dispensable)
             return change_person(
                 seen,

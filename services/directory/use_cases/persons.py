@@ -190,6 +190,7 @@ class PersonUseCases:
 
         def decide(seen: Seen[Person]) -> Decision[Person, pb.LinkIdentityResponse]:
             person = _existing(seen.state)
+            check_version(seen.seq, request.expected_version)
             return change_person(
                 seen,
                 person.link(link),
@@ -211,6 +212,7 @@ class PersonUseCases:
 
         def decide(seen: Seen[Person]) -> Decision[Person, pb.UnlinkIdentityResponse]:
             person = _existing(seen.state)
+            check_version(seen.seq, request.expected_version)
             return change_person(
                 seen,
                 person.unlink(link),
@@ -266,6 +268,7 @@ class PersonUseCases:
 
         def decide(seen: Seen[Person]) -> Decision[Person, pb.DeactivatePersonResponse]:
             person = _existing(seen.state)
+            check_version(seen.seq, request.expected_version)
             return change_person(
                 seen,
                 person.deactivate(),
@@ -286,6 +289,7 @@ class PersonUseCases:
 
         def decide(seen: Seen[Person]) -> Decision[Person, pb.ReactivatePersonResponse]:
             person = _existing(seen.state)
+            check_version(seen.seq, request.expected_version)
             return change_person(
                 seen,
                 person.reactivate(),

@@ -683,7 +683,12 @@ async def test_hide_restore_and_remove_reply(world: World) -> None:
     await refused(
         world, world.act("RestoreReply", MODERATING, reply, reason="x"), "REPLY_STATE_INVALID"
     )
-    hidden = (await world.act("HideReply", MODERATING, reply, reason="rude")).reply
+    for rpc in ("HideReply", "RestoreReply", "RemoveReply"):
+        call = world.act(rpc, MODERATING, reply, reason="rude", expected_version=2)
+        await refused(world, call, VersionStaleError, "expected_version")
+    hidden = (
+        await world.act("HideReply", MODERATING, reply, reason="rude", expected_version=1)
+    ).reply
     assert (hidden.state, hidden.state_reason, hidden.version) == (4, "rude", 2)
     seen = await world.see(ASKER, topic)
     assert (seen.reply_count, seen.activity_time, seen.HasField("last_reply_author")) == (
@@ -731,7 +736,9 @@ async def test_accept_replace_and_unaccept(world: World) -> None:
     call = world.act("AcceptReply", ASKER, pb.Reply(id="none", topic_id=topic.id))
     await refused(world, call, "REPLY_NOT_FOUND", "reply_id")
     await refused(world, world.act("UnacceptReply", ASKER, topic), "NOTHING_ACCEPTED")
-    answer = await world.act("AcceptReply", ASKER, one)
+    stale = (VersionStaleError, "expected_version")
+    await refused(world, world.act("AcceptReply", ASKER, one, expected_version=2), *stale)
+    answer = await world.act("AcceptReply", ASKER, one, expected_version=1)
     assert (answer.topic.accepted_reply_id, answer.reply.accepted, answer.reply.version) == (
         one.id,
         True,
@@ -748,7 +755,10 @@ async def test_accept_replace_and_unaccept(world: World) -> None:
     ]
     call = world.act("UnacceptReply", HELPER, topic)
     await refused(world, call, RoleRequiredError)
-    after = (await world.act("UnacceptReply", ASKER, topic)).topic
+    version = (await world.see(ASKER, topic)).version
+    call = world.act("UnacceptReply", ASKER, topic, expected_version=version - 1)
+    await refused(world, call, *stale)
+    after = (await world.act("UnacceptReply", ASKER, topic, expected_version=version)).topic
     assert after.accepted_reply_id == ""
     assert [r.accepted for r in await world.replies(ASKER, topic)] == [False, False]
     assert await world.topics(ASKER, unanswered=True) == [topic.id]

@@ -6,7 +6,7 @@ from google.protobuf.message import Message
 
 from chassis.actors import Actor
 from chassis.decisions import Seen
-from chassis.errors import VersionStaleError
+from chassis.errors import VersionStaleError, check_version
 from guildhall.forum.v1.forum_pb2 import (
     AcceptReplyRequest,
     AcceptReplyResponse,
@@ -41,6 +41,7 @@ class AnswerUseCases(UseCases):
         def change(seen: Seen[Topic], topic: Topic) -> Outcome:
             topic.check_answer_changes(member)
             reply = visible_reply(seen.part(ref), topic, member)
+            check_version(reply.version, request.expected_version)
             if topic.accepted_reply_id == reply.id:
                 return Outcome(topic, reply=reply)
             if topic.accepted_reply_id not in ("", former_id):
@@ -79,6 +80,7 @@ class AnswerUseCases(UseCases):
         ref = self._repository.reply_ref(request.community_id, accepted_id)
 
         def change(seen: Seen[Topic], topic: Topic) -> Outcome:
+            check_version(topic.version, request.expected_version)
             topic.check_answer_changes(member)
             if not topic.accepted_reply_id:
                 raise NothingAcceptedError

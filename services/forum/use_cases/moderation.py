@@ -214,6 +214,7 @@ class ModerationUseCases(UseCases):
 
         def checked(seen: Seen[Topic], topic: Topic) -> Outcome:
             reply = visible_reply(seen.part(ref), topic, member)
+            check_version(reply.version, request.expected_version)
             topic.check_not_removed()
             outcome = change(seen, topic, reply)
             if action in _AUTHORS_OWN and member.wrote(reply.author):

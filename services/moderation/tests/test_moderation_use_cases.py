@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 
@@ -63,8 +64,9 @@ async def put_case(database: Database, repository: ModerationRepository, **field
     return case
 
 
-def decide_request(outcome: str = "APPROVE", **fields: str) -> moderation_pb2.DecideCaseRequest:
-    values = {"request_id": request_id(), "community_id": "c1", "case_id": "k1"} | fields
+def decide_request(outcome: str = "APPROVE", **fields: Any) -> moderation_pb2.DecideCaseRequest:
+    values: dict[str, Any] = {"request_id": request_id(), "community_id": "c1", "case_id": "k1"}
+    values |= fields
     return moderation_pb2.DecideCaseRequest(
         outcome=moderation_pb2.Outcome.Value(f"OUTCOME_{outcome}"), **values
     )
@@ -75,8 +77,9 @@ def update_request(rule_id: str, **fields: object) -> moderation_pb2.UpdateRuleR
     return moderation_pb2.UpdateRuleRequest(**values)  # type: ignore[arg-type]
 
 
-def delete_request(rule_id: str, **fields: str) -> moderation_pb2.DeleteRuleRequest:
-    values = {"request_id": request_id(), "community_id": "c1", "rule_id": rule_id} | fields
+def delete_request(rule_id: str, **fields: Any) -> moderation_pb2.DeleteRuleRequest:
+    values: dict[str, Any] = {"request_id": request_id(), "community_id": "c1"}
+    values |= {"rule_id": rule_id, **fields}
     return moderation_pb2.DeleteRuleRequest(**values)
 
 
@@ -256,7 +259,13 @@ async def test_delete_rule_takes_it_away(
     database: Database, repository: ModerationRepository, use_cases: ModerationUseCases
 ) -> None:
     rule = (await use_cases.create_rule(MODERATOR_OF_C1, rule_request())).rule
-    request = delete_request(rule.id)
+    before = await stored(database)
+    with pytest.raises(VersionStaleError):
+        await use_cases.delete_rule(
+            MODERATOR_OF_C1, delete_request(rule.id, expected_version=rule.version + 1)
+        )
+    assert await stored(database) == before
+    request = delete_request(rule.id, expected_version=rule.version)
     for _ in range(2):
         response = await use_cases.delete_rule(MODERATOR_OF_C1, request)
         assert response == moderation_pb2.DeleteRuleResponse()
@@ -340,6 +349,12 @@ async def test_of_20_decisions_at_once_one_counts(
         (MODERATOR_OF_C1, decide_request(reason="x" * 1001), TextInvalidError, "reason"),
         (MODERATOR_OF_C1, decide_request(reason="a\x00"), TextInvalidError, "reason"),
         (person_actor("p1", "c1", roles=["MODERATOR"]), decide_request(), OwnPostError, ""),
+        (
+            MODERATOR_OF_C1,
+            decide_request(expected_version=99),
+            VersionStaleError,
+            "expected_version",
+        ),
     ],
 )
 async def test_decide_case_refuses_and_stores_nothing(

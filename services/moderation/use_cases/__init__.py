@@ -86,6 +86,7 @@ class ModerationUseCases:
         def decide(seen: Seen[Policy]) -> Decision[Policy, DeleteRuleResponse]:
             policy = seen.state or Policy()
             rule = policy.rule(request.rule_id)
+            check_version(seen.seq, request.expected_version)
             return Decision(
                 policy.remove(rule.id),
                 lambda version: DeleteRuleResponse(),
@@ -102,9 +103,9 @@ class ModerationUseCases:
         approve = approves(request.outcome)
 
         def decide(seen: Seen[Case]) -> Decision[Case, DecideCaseResponse]:
-            case = existing(seen.state).decide(
-                actor.person_id, approve, request.reason, seen.now.time
-            )
+            before = existing(seen.state)
+            check_version(seen.seq, request.expected_version)
+            case = before.decide(actor.person_id, approve, request.reason, seen.now.time)
             record = self._repository.audit(
                 seen.now,
                 community_id,
