@@ -282,7 +282,7 @@ class _PriceWalk:
         extra: int = metadata.get(COST, 0)
         kind = get_named_type(definition.type)
         if not is_composite_type(kind):
-            return Price(extra, 0)
+            return Price(once=extra) if metadata.get(ONCE) else Price(extra, 0)
         below = self.price(node.selection_set, kind)
         wrapper = kind.name.endswith(_WRAPPERS)
         times, counted = self._times(node, definition), 0 if wrapper else 1

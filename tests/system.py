@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urljoin
 
 import httpx2
+from graphql import build_schema
 
 from devstack.openid.people import PASSWORD
 from devstack.parts import CHECKOUT, OPENID, Place
@@ -28,6 +31,27 @@ ENGINEER, BOTH = "engineer@kestrel.example", "both@kestrel.example"
 SELLER, NEWCOMER = "seller@lumen.example", "newcomer@kestrel.example"
 MANAGER, OPERATOR = "manager@aurora.example", "operator@guildhall.example"
 BOREALIS_MANAGER = "manager@borealis.example"
+
+
+# What a mutation need not list, as it may be said of anything.
+OF_ANYTHING = {
+    "UNAUTHENTICATED", "LIMIT_EXCEEDED", "RPC_BUDGET_EXCEEDED", "TOO_BUSY", "OPERATION_TIMEOUT",
+    "OUTCOME_UNKNOWN", "INTERNAL",
+}  # fmt: skip
+
+
+@cache
+def mutation_codes() -> dict[str, set[str]]:
+    """What each mutation says that it may refuse with; whoever asks here is told nothing else."""
+    mutation = build_schema(
+        (CHECKOUT / "gateway/schema.graphql").read_text(), assume_valid_sdl=True
+    ).mutation_type
+    listed = re.compile(r"Codes: ([A-Z_, ]+)\.")
+    return {
+        name: set(found[1].split(", "))
+        for name, field in (mutation.fields if mutation else {}).items()
+        if (found := listed.search(field.description or ""))
+    }
 
 
 class RefusedError(AssertionError):
@@ -60,6 +84,10 @@ class Asker:
         response = await self.http.post("/graphql", json={"query": text, "variables": variables})
         self.trace_id = response.headers.get("x-trace-id", "")
         answer: dict[str, Any] = response.json()
+        for error in answer.get("errors", ()):
+            field_, *below = error.get("path") or ("",)
+            if not below and field_ in mutation_codes():
+                assert error["extensions"]["code"] in mutation_codes()[field_] | OF_ANYTHING, error
         return answer
 
     async def mutate(self, field_: str, selection: str, **input_: Any) -> dict[str, Any]:

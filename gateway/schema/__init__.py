@@ -20,6 +20,7 @@ from gateway.schema.moderation import ModerationQuery
 from gateway.schema.moderation_mutations import ModerationMutation
 from gateway.schema.operations import OperationsMutation, OperationsQuery
 from gateway.schema.portals_mutations import PortalMutation
+from gateway.schema.refusals import Refusal
 from gateway.schema.scalars import SCALARS, attribute
 from gateway.schema.search import SearchMutation, SearchQuery
 from gateway.schema.subscriptions import Subscription
@@ -62,6 +63,7 @@ schema = call_directly(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
+        types=[Refusal],
         config=StrawberryConfig(
             default_resolver=attribute,
             disable_field_suggestions=True,

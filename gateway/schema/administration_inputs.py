@@ -8,7 +8,7 @@ import strawberry
 
 from gateway.schema.administration import Enrolment
 from gateway.schema.directory import Community, Company, Member, Person
-from gateway.schema.scalars import CompanyKind, DateTime, Role, TrustLevel
+from gateway.schema.scalars import URL, CompanyKind, DateTime, Role, TrustLevel
 from gateway.schema.writes import expected_version, request_id
 
 
@@ -26,11 +26,13 @@ class _PersonWrite(_Write):
     person_id: strawberry.ID = strawberry.field(
         description="The person, by the global id of the person or of a membership."
     )
+    expected_version: int | None = expected_version()
 
 
 @strawberry.input
 class _MemberWrite(_Write):
     member_id: strawberry.ID = strawberry.field(description="The member.")
+    expected_version: int | None = expected_version()
 
 
 @strawberry.type
@@ -73,7 +75,7 @@ class CreateCompanyInput(_Write):
     kind: CompanyKind = strawberry.field(description="What it is to the platform.")
     name: str = strawberry.field(description="Its name, unique on the platform.")
     description: str = strawberry.field(default="", description="About it, in plain text.")
-    website: str = strawberry.field(default="", description="Its website.")
+    website: URL = strawberry.field(default=URL(""), description="Its website.")
     issuer: str = strawberry.field(
         default="", description="The issuer of its people's identities; one company's only."
     )
@@ -91,7 +93,7 @@ class UpdateCompanyInput(_Write):
     company_id: strawberry.ID = strawberry.field(description="The company.")
     name: str | None = _optional("Its new name.")
     description: str | None = _optional("Its new description.")
-    website: str | None = _optional("Its new website.")
+    website: URL | None = _optional("Its new website.")
     issuer: str | None = _optional("The issuer of its people from now on.")
     expected_version: int | None = expected_version()
 
@@ -193,7 +195,6 @@ class UpdatePersonInput(_PersonWrite):
 
     display_name: str | None = _optional("The new name.")
     email: str | None = _optional("The new address; for operators.")
-    expected_version: int | None = expected_version()
 
 
 @strawberry.type(description="The changed person.")
@@ -230,7 +231,6 @@ class MovePersonInput(_PersonWrite):
     """Of movePerson."""
 
     company_id: strawberry.ID = strawberry.field(description="The new employer.")
-    expected_version: int | None = expected_version()
 
 
 @strawberry.type(description="The person with the new employer.")
@@ -285,7 +285,6 @@ class UpdateMemberInput(_MemberWrite):
 
     roles: list[Role] | None = _optional("The new roles, in place of all.")
     trust_level: TrustLevel | None = _optional("The new trust level.")
-    expected_version: int | None = expected_version()
 
 
 @strawberry.type(description="The changed member.")

@@ -21,7 +21,11 @@ _MANAGER = ("COMMUNITY_NOT_FOUND", *_OPERATOR)
 
 def _person(input: Any) -> dict[str, Any]:
     """The fields that every write to a person has."""
-    return {"request_id": input.request_id, "person_id": person_of(input.person_id, "personId")}
+    return {
+        "request_id": input.request_id,
+        "person_id": person_of(input.person_id, "personId"),
+        "expected_version": version(input),
+    }
 
 
 def _member(input: Any) -> dict[str, Any]:
@@ -31,6 +35,7 @@ def _member(input: Any) -> dict[str, Any]:
         "request_id": input.request_id,
         "community_id": member.community_id,
         "person_id": member.id,
+        "expected_version": version(input),
     }
 
 
@@ -224,14 +229,13 @@ class PersonMutation:
             **_person(input),
             display_name=input.display_name,
             email=input.email,
-            expected_version=version(input),
         )
         return await write(info, info.context.services.directory.UpdatePerson, request)
 
     @strawberry.mutation(
         description=codes(
             "Let a person sign in by one more identity. For operators.", "PERSON_NOT_FOUND",
-            "IDENTITY_TAKEN", *_OPERATOR,
+            "IDENTITY_TAKEN", "VERSION_STALE", *_OPERATOR,
         )
     )  # fmt: skip
     async def link_identity(
@@ -243,7 +247,7 @@ class PersonMutation:
     @strawberry.mutation(
         description=codes(
             "Take an identity from a person for good. For operators.", "PERSON_NOT_FOUND",
-            "IDENTITY_NOT_FOUND", *_OPERATOR,
+            "IDENTITY_NOT_FOUND", "VERSION_STALE", *_OPERATOR,
         )
     )  # fmt: skip
     async def unlink_identity(
@@ -267,14 +271,14 @@ class PersonMutation:
         request = pb.MovePersonRequest(
             **_person(input),
             company_id=_company(input.company_id, "companyId"),
-            expected_version=version(input),
         )
         return await write(info, info.context.services.directory.MovePerson, request)
 
     @strawberry.mutation(
         description=codes(
             "Let a person neither sign in nor act; what they wrote stays. For operators.",
-            "PERSON_NOT_FOUND", "PERSON_DEACTIVATED", "REASON_REQUIRED", *_OPERATOR,
+            "PERSON_NOT_FOUND", "PERSON_DEACTIVATED", "REASON_REQUIRED", "VERSION_STALE",
+            *_OPERATOR,
         )
     )  # fmt: skip
     async def deactivate_person(
@@ -286,7 +290,7 @@ class PersonMutation:
     @strawberry.mutation(
         description=codes(
             "Let a deactivated person act again, with the memberships of before. For operators.",
-            "PERSON_NOT_FOUND", "PERSON_ACTIVE", *_OPERATOR,
+            "PERSON_NOT_FOUND", "PERSON_ACTIVE", "VERSION_STALE", *_OPERATOR,
         )
     )  # fmt: skip
     async def reactivate_person(
@@ -311,7 +315,8 @@ class MemberMutation:
         self, info: Info, input: Annotated[a.CreateMemberInput, _What]
     ) -> a.CreateMemberPayload:
         request = pb.CreateMemberRequest(
-            **_person(input),
+            request_id=input.request_id,
+            person_id=person_of(input.person_id, "personId"),
             community_id=_community(input.community_id),
             roles=_roles(input.roles),
             trust_level=number(input.trust_level),
@@ -333,7 +338,6 @@ class MemberMutation:
             roles=_roles(input.roles),
             update_roles=input.roles is not None,
             trust_level=number(input.trust_level),
-            expected_version=version(input),
         )
         method = info.context.services.directory.UpdateMember
         return await _write_member(info, method, request)  # type: ignore[no-any-return]
@@ -341,7 +345,8 @@ class MemberMutation:
     @strawberry.mutation(
         description=codes(
             "End a membership. For managers and operators, and for the member.",
-            "MEMBER_NOT_FOUND", "MEMBER_FORMER", "LAST_MANAGER", "REASON_REQUIRED", *_MANAGER,
+            "MEMBER_NOT_FOUND", "MEMBER_FORMER", "LAST_MANAGER", "REASON_REQUIRED", "VERSION_STALE",
+            *_MANAGER,
         )
     )  # fmt: skip
     async def remove_member(

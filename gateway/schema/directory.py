@@ -14,6 +14,7 @@ from gateway.loaders import Listing, Reference, fetched_by, filled, read
 from gateway.schema.fields import COMMUNITY, COMPANY, fetched, paged
 from gateway.schema.relay import After, Before, CommunityNode, Connection, First, Last
 from gateway.schema.scalars import (
+    URL,
     CompanyKind,
     DateTime,
     MemberState,
@@ -69,7 +70,7 @@ class Company(CompanyForStaff, CommunityNode):
         return strawberry.ID(encode_id("Company", PLATFORM, self.id))
 
     @strawberry.field(description="Its website.")
-    def website(self) -> str | None:
+    def website(self) -> URL | None:
         return unset_is_null(self, "website")
 
 
@@ -163,7 +164,8 @@ class Community(CommunityForStaff, CommunityNode):
         return read(info, self)
 
     topics: Connection[_LazyTopic] | None = paged(
-        lists.community_topics, "Topics of all spaces one can read, newest activity first."
+        lists.community_topics,
+        "Topics of all spaces one can read, newest activity first. Codes: BAD_USER_INPUT.",
     )
 
 
@@ -205,7 +207,7 @@ class DirectoryQuery:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Connection[Community]:
+    ) -> Connection[Community] | None:
         page = await lists.communities(
             info.context, None, {"first": first, "after": after, "last": last, "before": before}
         )

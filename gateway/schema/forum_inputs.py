@@ -29,6 +29,7 @@ class _TopicWrite(_Write):
 @strawberry.input
 class _ReplyWrite(_Write):
     reply_id: strawberry.ID = strawberry.field(description="The reply.")
+    expected_version: int | None = expected_version()
 
 
 @strawberry.type
@@ -212,7 +213,6 @@ class UpdateReplyInput(_ReplyWrite):
     """Of updateReply."""
 
     body: Markdown = strawberry.field(description="Its new text.")
-    expected_version: int | None = expected_version()
 
 
 @strawberry.type(description="The edited reply.")
@@ -270,10 +270,8 @@ class AcceptReplyPayload:
 
 
 @strawberry.input(description="Which question has no answer after all.")
-class UnacceptReplyInput(_Write):
+class UnacceptReplyInput(_TopicWrite):
     """Of unacceptReply."""
-
-    topic_id: strawberry.ID = strawberry.field(description="The question.")
 
 
 @strawberry.type(description="The question without an accepted reply.")

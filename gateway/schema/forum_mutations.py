@@ -14,7 +14,7 @@ from guildhall.forum.v1 import forum_pb2
 
 _What = strawberry.argument(description="What to do.")
 _TOPIC = ("TOPIC_NOT_FOUND", "TOPIC_STATE_INVALID", "VERSION_STALE")
-_REPLY = ("REPLY_NOT_FOUND", "REPLY_STATE_INVALID", "TOPIC_STATE_INVALID")
+_REPLY = ("REPLY_NOT_FOUND", "REPLY_STATE_INVALID", "TOPIC_STATE_INVALID", "VERSION_STALE")
 _SCREENED = ("CONTENT_BLOCKED", "POSTING_TOO_FAST", "TEXT_INVALID")
 _MODERATOR = "ROLE_REQUIRED"
 
@@ -38,6 +38,7 @@ def _reply(input: Any) -> dict[str, Any]:
         "community_id": reply.community_id,
         "topic_id": reply.topic_id,
         "reply_id": reply.id,
+        "expected_version": version(input),
     }
 
 
@@ -243,15 +244,13 @@ class ReplyMutation:
     @strawberry.mutation(
         description=codes(
             "Edit a reply; the former text becomes a revision. For the author and moderators.",
-            *_REPLY, "VERSION_STALE", _MODERATOR, *_SCREENED,
+            *_REPLY, _MODERATOR, *_SCREENED,
         )
     )  # fmt: skip
     async def update_reply(
         self, info: Info, input: Annotated[f.UpdateReplyInput, _What]
     ) -> f.UpdateReplyPayload:
-        request = forum_pb2.UpdateReplyRequest(
-            **_reply(input), body=input.body, expected_version=version(input)
-        )
+        request = forum_pb2.UpdateReplyRequest(**_reply(input), body=input.body)
         return await write(info, info.context.services.forum.UpdateReply, request)
 
     @strawberry.mutation(
@@ -292,8 +291,7 @@ class ReplyMutation:
     @strawberry.mutation(
         description=codes(
             "Accept a reply as the answer of a question, in place of another. For the author of "
-            "the question and moderators.", *_REPLY, "NOT_A_QUESTION", "VERSION_STALE",
-            _MODERATOR,
+            "the question and moderators.", *_REPLY, "NOT_A_QUESTION", _MODERATOR,
         )
     )  # fmt: skip
     async def accept_reply(
@@ -311,8 +309,5 @@ class ReplyMutation:
     async def unaccept_reply(
         self, info: Info, input: Annotated[f.UnacceptReplyInput, _What]
     ) -> f.UnacceptReplyPayload:
-        topic = decode_id(input.topic_id, "topicId", "Topic")
-        request = forum_pb2.UnacceptReplyRequest(
-            request_id=input.request_id, community_id=topic.community_id, topic_id=topic.id
-        )
+        request = forum_pb2.UnacceptReplyRequest(**_topic(input))
         return await write(info, info.context.services.forum.UnacceptReply, request)

@@ -67,7 +67,7 @@ class ForumQuery:
                 description="In these states; by default what is public, and one's own that waits."
             ),
         ] = None,
-    ) -> Connection[Topic]:
+    ) -> Connection[Topic] | None:
         community = decode_id(community_id, "communityId", "Community").id
         request = forum_pb2.ListTopicsRequest(
             community_id=community,

@@ -73,6 +73,7 @@ class DeleteRuleInput:
 
     request_id: str = request_id()
     rule_id: strawberry.ID = strawberry.field(description="The rule.")
+    expected_version: int | None = expected_version()
 
 
 @strawberry.type(description="The rule that is no more.")
@@ -92,6 +93,7 @@ class DecideCaseInput:
     reason: str = strawberry.field(
         default="", description="Why; the author sees it, and REJECT must say."
     )
+    expected_version: int | None = expected_version()
 
 
 @strawberry.type(description="The decided case; its post follows within the second.")
@@ -148,14 +150,19 @@ class ModerationMutation:
         return await write(info, info.context.services.moderation.UpdateRule, request)
 
     @strawberry.mutation(
-        description=codes("Delete a rule. For moderators.", "RULE_NOT_FOUND", *_MODERATOR)
+        description=codes(
+            "Delete a rule. For moderators.", "RULE_NOT_FOUND", "VERSION_STALE", *_MODERATOR
+        )
     )
     async def delete_rule(
         self, info: Info, input: Annotated[DeleteRuleInput, _What]
     ) -> DeleteRulePayload:
         rule = decode_id(input.rule_id, "ruleId", "Rule")
         request = moderation_pb2.DeleteRuleRequest(
-            request_id=input.request_id, community_id=rule.community_id, rule_id=rule.id
+            request_id=input.request_id,
+            community_id=rule.community_id,
+            rule_id=rule.id,
+            expected_version=version(input),
         )
         await write(info, info.context.services.moderation.DeleteRule, request)
         return DeleteRulePayload(rule_id=input.rule_id)
@@ -164,7 +171,7 @@ class ModerationMutation:
         description=codes(
             "Approve or reject what waits; nobody decides on their own post. For moderators.",
             "CASE_NOT_FOUND", "CASE_DECIDED", "OWN_POST", "REASON_REQUIRED", "TEXT_INVALID",
-            *_MODERATOR,
+            "VERSION_STALE", *_MODERATOR,
         )
     )  # fmt: skip
     async def decide_case(
@@ -177,5 +184,6 @@ class ModerationMutation:
             case_id=case.id,
             outcome=number(input.outcome),
             reason=input.reason,
+            expected_version=version(input),
         )
         return await write(info, info.context.services.moderation.DecideCase, request)

@@ -13,7 +13,7 @@ from gateway.loaders import filled
 from gateway.schema.relay import After, Before, Connection, First, Last
 from gateway.schema.scalars import DateTime, unset_is_null
 from gateway.schema.staff_scalars import RebuildState, ServiceName
-from gateway.schema.writes import write
+from gateway.schema.writes import request_id, write
 from guildhall.chassis.v1 import operations_pb2
 
 _What = strawberry.argument(description="What to do.")
@@ -93,6 +93,7 @@ class DiscardDeadLetterPayload:
 class RebuildProjectionsInput:
     """Of rebuildProjections."""
 
+    request_id: str = request_id()
     service: ServiceName = strawberry.field(description="Whose.")
 
 
@@ -139,7 +140,7 @@ class OperationsQuery:
 
 @strawberry.type
 class OperationsMutation:
-    """Nothing here has a requestId: each says what happens when it is sent again."""
+    """Dead letters take no requestId: they create nothing, and say what a second time does."""
 
     @strawberry.mutation(
         description="Apply the dead letters about one thing in order; stops at the first that "
@@ -172,11 +173,13 @@ class OperationsMutation:
 
     @strawberry.mutation(
         description="Build a service's projections anew from what was said, beside those in use, "
-        "then switch; one at a time. For operators. "
-        "Codes: REBUILD_RUNNING, NOTHING_TO_REBUILD, ROLE_REQUIRED, UNAVAILABLE."
+        "then switch; one at a time. Sent again it tells of the rebuild that it began. For "
+        "operators. Codes: REBUILD_RUNNING, NOTHING_TO_REBUILD, ROLE_REQUIRED, REQUEST_ID_INVALID, "
+        "BAD_USER_INPUT, UNAVAILABLE."
     )
     async def rebuild_projections(
         self, info: Info, input: Annotated[RebuildProjectionsInput, _What]
     ) -> RebuildProjectionsPayload:
         service = info.context.services.operations[input.service.value]
-        return await write(info, service.Rebuild, operations_pb2.RebuildRequest())
+        request = operations_pb2.RebuildRequest(request_id=input.request_id)
+        return await write(info, service.Rebuild, request)

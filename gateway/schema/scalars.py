@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, NewType, TypeVar, cast
@@ -17,10 +18,13 @@ from guildhall.forum.v1 import forum_pb2
 DateTime = NewType("DateTime", Timestamp)
 Markdown = NewType("Markdown", str)
 Html = NewType("Html", str)
+URL = NewType("URL", str)
 T = TypeVar("T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a page has many times: half the work
 _MAX_TIME_LENGTH = 40
+_MAX_URL_LENGTH = 2048
+_URL = re.compile(r"https?://[^\s/?#]+([/?#]\S*)?", re.ASCII)
 _PLAIN = {str, int, bool}
 
 
@@ -55,6 +59,13 @@ def _read_text(value: Any) -> str:
     return value
 
 
+def _read_url(value: Any) -> str:
+    text = _read_text(value)
+    if text and not (len(text) <= _MAX_URL_LENGTH and _URL.fullmatch(text)):
+        raise ValueError("must be an address as https://example.org/path")
+    return text
+
+
 SCALARS: dict[object, ScalarDefinition] = {
     DateTime: strawberry.scalar(
         name="DateTime",
@@ -74,6 +85,13 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="HTML that was cleaned and may be shown as it is.",
         serialize=str,
         parse_value=_read_text,
+    ),
+    URL: strawberry.scalar(
+        name="URL",
+        description='An absolute address, https or http. In inputs "" stands for none.',
+        specified_by_url="https://datatracker.ietf.org/doc/html/rfc3986",
+        serialize=str,
+        parse_value=_read_url,
     ),
 }
 

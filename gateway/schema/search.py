@@ -94,7 +94,8 @@ class SearchConnection:
     )
     page_info: PageInfo = strawberry.field(description="Where the page is.")
     total_count: int | None = strawberry.field(
-        description="How many there are in all, of what one can read; counted up to 10,000."
+        metadata={"guildhall_cost": 5, "guildhall_once": True},
+        description="How many there are in all, of what one can read; counted up to 10,000.",
     )
     facets: list[SearchFacet] | None = strawberry.field(
         metadata={"guildhall_once": True},

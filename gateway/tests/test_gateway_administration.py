@@ -26,9 +26,19 @@ LINKED = pb.IdentityLink(issuer="https://id.kestrel.test", subject="s9")
 # mutation: input without requestId, the RPC's request without request_id, selection, answer
 WRITES: dict[str, tuple[dict[str, Any], Message, str, Any]] = {
     "createCompany": (
-        {"kind": "VENDOR", "name": "Aurora", "description": "d", "website": "w", "issuer": "i"},
+        {
+            "kind": "VENDOR",
+            "name": "Aurora",
+            "description": "d",
+            "website": "https://w.test",
+            "issuer": "i",
+        },
         pb.CreateCompanyRequest(
-            kind=pb.COMPANY_KIND_VENDOR, name="Aurora", description="d", website="w", issuer="i"
+            kind=pb.COMPANY_KIND_VENDOR,
+            name="Aurora",
+            description="d",
+            website="https://w.test",
+            issuer="i",
         ),
         "company { id name issuer }",
         {
@@ -224,6 +234,27 @@ async def test_refused_write_tells_why_and_names_the_field(house: House, name: s
     answer = await write(house, name, given, selection)
     extensions = {"code": "VERSION_STALE", "field": "expectedVersion"}
     assert answer["errors"][0]["extensions"] == extensions
+
+
+@pytest.mark.parametrize(
+    "website",
+    [
+        "w",
+        " https://w.test",
+        "ftp://w.test",
+        "//w.test",
+        "https://",
+        "https:///x",
+        "https://w.test/a b",
+        "javascript:1",
+        f"https://w.test/{'x' * 2048}",
+    ],
+)
+async def test_what_is_no_address_is_refused_before_any_call(house: House, website: str) -> None:
+    given = {"companyId": CO1, "website": website}
+    answer = await write(house, "updateCompany", given, "company { id }")
+    assert answer["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT", "field": "website"}
+    assert house.rpcs() == {}
 
 
 @pytest.mark.parametrize("name", WRITES)

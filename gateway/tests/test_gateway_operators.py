@@ -100,7 +100,7 @@ async def test_projections_are_rebuilt_and_watched(
     answer = await house.ask(
         "mutation m($input: RebuildProjectionsInput!) { rebuildProjections(input: $input) "
         f"{{ rebuild {{ {fields} }} }} }}",
-        {"input": {"service": "SEARCH"}},
+        {"input": {"requestId": "rebuild-1", "service": "SEARCH"}},
     )
     assert answer["data"] == {"rebuildProjections": {"rebuild": rebuild}}
     answer = await house.ask(f"query q {{ rebuild(service: SEARCH) {{ {fields} }} }}")

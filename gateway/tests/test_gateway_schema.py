@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from graphql import build_schema, is_introspection_type, is_object_type
 
 from chassis.errors import UnavailableError
 from gateway.cursors import encode_id, encode_reply_id
@@ -15,9 +14,6 @@ from gateway.tests.conftest import House
 
 COMMUNITY = encode_id("Community", "c1", "c1")
 SPACE = encode_id("Space", "c1", "sp1")
-
-# Operators' RPCs have no request_id: sent again they do no harm, or say that it is done.
-REPEATABLE = {"replayDeadLetters", "discardDeadLetter", "rebuildProjections"}
 
 LIST = """query List($community: ID!, $first: Int!, $after: String) {
   topics(communityId: $community, first: $first, after: $after) {
@@ -35,47 +31,6 @@ LIST = """query List($community: ID!, $first: Int!, $after: String) {
 def test_printed_schema_is_current() -> None:
     printed = Path(__file__).parent.parent.joinpath("schema.graphql").read_text()
     assert printed == schema.as_str() + "\n", "run: python -m gateway.schema"
-
-
-def test_everything_in_the_schema_is_described() -> None:
-    built = build_schema(schema.as_str())
-    missing = [
-        f"{kind.name}.{name}"
-        for kind in built.type_map.values()
-        if is_object_type(kind) and not is_introspection_type(kind)
-        for name, field in kind.fields.items()
-        if not field.description
-    ] + [
-        kind.name
-        for kind in built.type_map.values()
-        if not is_introspection_type(kind)
-        and not kind.description
-        and kind.name not in ("ID", "Int", "String", "Boolean", "Float")
-    ]
-    assert missing == []
-
-
-PAGING = {"first": "Int", "after": "String", "last": "Int", "before": "String"}
-
-
-def test_conventions_hold_for_every_connection_and_mutation() -> None:
-    built = build_schema(schema.as_str())
-    for kind in built.type_map.values():
-        if not is_object_type(kind) or is_introspection_type(kind):
-            continue
-        for name, field in kind.fields.items():
-            if str(field.type).strip("!").endswith("Connection"):
-                paging = {arg: str(field.args[arg].type) for arg in PAGING}
-                assert paging == PAGING, f"{kind.name}.{name}"
-    assert built.mutation_type is not None
-    for name, field in built.mutation_type.fields.items():
-        assert str(field.type) == f"{name[0].upper()}{name[1:]}Payload!"
-        assert "Codes: " in (field.description or ""), name
-        if name != "signOutEverywhere":
-            argument: Any = field.args["input"].type
-            assert str(argument) == f"{name[0].upper()}{name[1:]}Input!"
-            if name not in REPEATABLE:
-                assert str(argument.of_type.fields["requestId"].type) == "String!"
 
 
 async def test_list_of_topics_costs_one_rpc_per_service_and_kind(house: House) -> None:
@@ -191,6 +146,23 @@ async def test_a_service_that_is_down_nulls_its_own_fields_only(house: House) ->
     assert codes == {"UNAVAILABLE", "INTERNAL"}
     assert answer["errors"][0]["path"][:4] == ["topics", "edges", 0, "node"]
     assert "secret-marker" not in str(answer)
+
+
+@pytest.mark.parametrize(
+    ("rpc", "page"),
+    [("ListTopics", f'topics(communityId: "{COMMUNITY}", '), ("ListCommunities", "communities(")],
+)
+async def test_a_page_whose_service_is_away_nulls_no_other_page(
+    house: House, rpc: str, page: str
+) -> None:
+    for stand_in in (house.forum, house.directory):
+        stand_in.failures[rpc] = UnavailableError("down")
+    text = f"query q {{ viewer {{ isOperator }} page: {page}first: 1) {{ edges {{ cursor }} }} }}"
+    answer = await house.ask(text)
+    assert answer["data"] == {"viewer": {"isOperator": False}, "page": None}
+    assert answer["errors"] == [
+        {"message": "down", "path": ["page"], "extensions": {"code": "UNAVAILABLE"}}
+    ]
 
 
 async def test_a_whole_service_that_is_away_nulls_its_own_fields(house: House) -> None:

@@ -331,6 +331,17 @@ async def test_a_search_service_that_is_away_is_the_same_outage(
     assert error["extensions"] == {"code": "SEARCH_UNAVAILABLE", "retryAfter": 1.0}
 
 
+async def test_a_total_costs_once_a_page(search: SearchStandIn, house: House) -> None:
+    for size in (1, 50):
+        plain = f"query q {{ search(first: {size}) {{ edges {{ cursor }} }} }}"
+        counted = plain.replace("edges", "totalCount edges")
+        without, with_ = (
+            (await house.ask(query))["extensions"]["cost"]["requested"]
+            for query in (plain, counted)
+        )
+        assert with_ == without + 5
+
+
 async def test_facets_cost_once_a_page(search: SearchStandIn, house: House) -> None:
     plain = "query q { search(first: 50) { edges { node { ... on Topic { title } } } } }"
     facets = plain.replace("edges", "facets { name values { value count } } edges")

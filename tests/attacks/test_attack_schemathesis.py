@@ -68,6 +68,7 @@ IDS = st.deferred(lambda: st.sampled_from([id_ for ids in POOL.values() for id_ 
 schemathesis.graphql.scalar("DateTime", st.sampled_from(TIMES).map(nodes.String))
 schemathesis.graphql.scalar("Markdown", (TEXTS | st.text(max_size=20)).map(nodes.String))
 schemathesis.graphql.scalar("Html", TEXTS.map(nodes.String))
+schemathesis.graphql.scalar("URL", (st.just("https://a.example/b") | TEXTS).map(nodes.String))
 schemathesis.graphql.scalar("ID", (IDS | TEXTS).map(nodes.String))
 OPERATIONS = schemathesis.graphql.from_path(CHECKOUT / "gateway/schema.graphql")
 
