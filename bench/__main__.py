@@ -16,7 +16,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import commands, events, mixed, profiles, topics, whole
+from bench import commands, events, gateway, mixed, profiles, rate, whole
 from bench.contents import Contents, Filling
 from bench.engines import own_mongod, own_nats
 from bench.report import TITLES, write
@@ -25,7 +25,7 @@ from devstack.parts import CHECKOUT
 from devstack.processes import ProcessError
 
 FEW = 2_000
-_OF_SYSTEMS = ("topics", "whole", "profiles", "mixed")
+_OF_SYSTEMS = ("gateway", "rate", "whole", "profiles", "mixed")
 
 
 class Bench:
@@ -59,7 +59,7 @@ class Bench:
         if not whole_parts:
             return
         try:
-            if {"topics", "whole"} & set(whole_parts):
+            if {"gateway", "rate", "whole"} & set(whole_parts):
                 self._start(FEW)
             if {"whole", "profiles", "mixed"} & set(whole_parts):
                 self._start(self._many)
@@ -76,8 +76,10 @@ class Bench:
         few, many = self._systems.get(FEW), self._systems.get(self._many)
         for part in parts:
             with self._part(part) as lines:
-                if part == "topics" and few:
-                    lines += topics.report(await topics.measure(few, filled[FEW]))
+                if part == "gateway" and few:
+                    lines += gateway.report(await gateway.measure(few, filled[FEW]))
+                elif part == "rate" and few:
+                    lines += rate.report(await rate.measure(few, filled[FEW]))
                 elif part == "whole" and few and many:
                     systems = [(FEW, few, filled[FEW]), (self._many, many, filled[self._many])]
                     lines += whole.report(await whole.measure(systems))

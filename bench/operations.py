@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator
 
 from bench.asking import body
-from bench.contents import Contents, query, words
+from bench.contents import Contents, query, word, words
 from gateway.cursors import encode_id
 
 # What a front end's list shows. Two RPCs: the page from the forum, its people from the directory.
@@ -60,9 +60,33 @@ SEARCH = """query Search($query: String!) {
     pageInfo { hasNextPage endCursor }
   }
 }"""
+# What a portal's first page shows at once: who one is, where, and what is new; of three services.
+HOME = """query Home($community: ID!) {
+  viewer {
+    person { id displayName }
+    memberships { roles trustLevel community { id name } company { name } }
+  }
+  communities(first: 10) { edges { node { id slug name } } }
+  topics(communityId: $community, first: 10) {
+    edges { node {
+      id title kind tags replyCount activityTime
+      author { member { displayName } persona { displayName } }
+    } }
+  }
+  search(first: 5, kinds: [TOPIC], unanswered: true, sort: NEWEST) {
+    totalCount
+    edges { node { ... on Topic { id title createTime replyCount } } }
+  }
+}"""
 REPLY = """mutation Reply($input: CreateReplyInput!) {
   createReply(input: $input) { reply { id state bodyHtml createTime } }
 }"""
+COMPARED = {
+    "list": "list of 20 topics",
+    "topic": "topic page of 20 posts",
+    "search": "search of 10 hits",
+    "home": "home query over three services",
+}
 NAMES = {
     "category": "category page of 20 topics",
     "topic": "topic page of 20 posts",
@@ -77,6 +101,19 @@ def list_variables(contents: Contents) -> dict[str, str]:
     return {
         "community": encode_id("Community", "platform", community_id),
         "space": encode_id("Space", community_id, contents.space_id),
+    }
+
+
+def compared(contents: Contents) -> dict[str, list[bytes]]:
+    """The different requests of each operation that the gateway and its floor answer."""
+    community_id = contents.community_id
+    community = encode_id("Community", "platform", community_id)
+    topics = [encode_id("Topic", community_id, one) for one in contents.topic_ids]
+    return {
+        "list": [body(LIST, **list_variables(contents))],
+        "topic": [body(TOPIC, id=one) for one in topics],
+        "search": [body(SEARCH, query=f"{word(rank)} {word(rank + 20)}") for rank in range(8, 28)],
+        "home": [body(HOME, community=community)],
     }
 
 

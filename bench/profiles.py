@@ -8,6 +8,7 @@ from bench.asking import repeat
 from bench.contents import MANAGER, Contents
 from bench.measuring import Spent
 from bench.operations import NAMES, bodies
+from bench.profiled import Samples
 from bench.running import Running
 
 OPERATIONS = 400
@@ -19,7 +20,6 @@ SAMPLED = {
     "reply": ("gateway", "forum", "search"),
 }
 _MOST = 8  # functions of a process
-Samples = dict[str, list[tuple[str, int]]]
 
 
 @dataclass

@@ -14,13 +14,14 @@ PAGE = CHECKOUT / "docs" / "figures.md"
 _HEAD = """\
 # Figures
 
-Written by `make bench`; a part alone by `make bench ONLY=topics`. Ratios are of sides that ran in
+Written by `make bench`; a part alone by `make bench ONLY=gateway`. Ratios are of sides that ran in
 turn on the same machine, so that a slow minute hits both; CPU is that of the named processes with
 their children, from `/proc`, and does not count who asks. What each section says was measured when
 and where its first line says.
 """
 TITLES = {
-    "topics": "A list of 20 topics",
+    "gateway": "The gateway beside others",
+    "rate": "At 70 % of the most",
     "commands": "Commands that share a transaction",
     "events": "From commit to effect",
     "whole": "The whole system",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import sys
 import time
 import urllib.request
@@ -16,6 +15,7 @@ from typing import Any
 
 from bench.asking import Line
 from bench.measuring import Programs
+from bench.profiled import Samples, sampled, sampling
 from chassis.rpc_client import Channels
 from chassis.tokens import TokenSigner
 from devstack.console import Silence
@@ -39,7 +39,6 @@ class Running(Stack):
 
     def __init__(self, data: Path) -> None:
         kind = os.environ.get("GUILDHALL_SEARCH_ENGINE") or "auto"
-        os.environ.setdefault("GATEWAY_MEMBER_POINTS", "0")  # one person asks for all
         # Issuers and people's identities hold the port, so a folder keeps the one it had.
         data.mkdir(parents=True, exist_ok=True)
         kept = data / "port"
@@ -50,12 +49,13 @@ class Running(Stack):
     def _python(self, name: str, port: int, module: str, environment: dict[str, str]) -> Program:
         program = super()._python(name, port, module, environment)
         if program.process is not None and name != "openid":
-            file = str(self._samples(name))
+            file = str(self.samples(name))
             command = [sys.executable, "-m", "bench.profiled", file, module]
             program.process = replace(program.process, command=command)
         return program
 
-    def _samples(self, name: str) -> Path:
+    def samples(self, name: str) -> Path:
+        """Where a program says what it was seen doing."""
         return self.place.data / f"samples-{name}.json"
 
     @property
@@ -72,16 +72,11 @@ class Running(Stack):
     def sample(self, *names: str) -> None:
         """Begin to sample these."""
         for name in names:
-            self._samples(name).unlink(missing_ok=True)
-            os.kill(self.watched.pids[name], signal.SIGUSR1)
+            sampling(self.watched.pids[name], self.samples(name))
 
-    async def sampled(self, name: str) -> dict[str, list[tuple[str, int]]]:
+    async def sampled(self, name: str) -> Samples:
         """End it; what was seen."""
-        os.kill(self.watched.pids[name], signal.SIGUSR2)
-        while not self._samples(name).exists():  # noqa: ASYNC110 - another process writes it
-            await asyncio.sleep(0.02)
-        seen: dict[str, list[tuple[str, int]]] = json.loads(self._samples(name).read_text())
-        return seen
+        return await sampled(self.watched.pids[name], self.samples(name))
 
     def lines(self, email: str, count: int) -> list[Line]:
         """Connections to the gateway as one of the demo's people."""
