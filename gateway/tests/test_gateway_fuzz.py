@@ -35,7 +35,6 @@ from joserfc import jws
 from chassis.errors import UnauthenticatedError
 from chassis.pagination import decode_page_token, encode_page_token
 from chassis.testing_fuzz import damaged, fuzzed
-from gateway import endpoint
 from gateway.auth import TokenVerifier
 from gateway.cursors import (
     CursorKey,
@@ -45,6 +44,7 @@ from gateway.cursors import (
     encode_id,
     encode_reply_id,
 )
+from gateway.endpoint.requests import HttpError, parsed
 from gateway.errors import BadUserInputError, refusal
 from gateway.execution.operations import Operation, Operations, Refused
 from gateway.issuers import Issuers
@@ -201,8 +201,8 @@ async def test_any_text_is_no_bearer_token(issuers: Issuers, token: str) -> None
 @fuzzed(150)
 def test_a_body_is_a_request_or_refused(body: bytes) -> None:
     try:
-        asked = endpoint._parse(body)
-    except endpoint._HttpError as error:
+        asked = parsed(body)
+    except HttpError as error:
         assert error.status == 400  # noqa: PT017
         assert error.error["extensions"]["code"] == "BAD_REQUEST"  # noqa: PT017
         return

@@ -89,7 +89,7 @@ async def test_a_portal_from_its_making_to_a_breaking_schema(
 
     assert await until(held, bool) == "DOCUMENT_NOT_TRUSTED"
     status, answer = await ask(engineer, origin, documentId=look)
-    assert (status, answer["data"]) == (200, {"community": {"name": "Aurora"}})
+    assert (status, answer["data"]) == (200, {"community": {"name": "Aurora Partners"}})
     by_get = await engineer.http.get(
         "/graphql", params={"documentId": me}, headers={"Origin": origin}
     )
