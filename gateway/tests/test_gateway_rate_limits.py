@@ -181,7 +181,7 @@ async def test_over_real_nats(nats_url: str) -> None:
             stack.push_async_callback(bus.close)
             limits = RateLimits(bus)
             task = asyncio.create_task(limits.run())
-            stack.push_async_callback(asyncio.gather, task, return_exceptions=True)
+            stack.push_async_callback(asyncio.wait, [task])
             stack.callback(task.cancel)
             replicas.append(limits)
         here, there = replicas
