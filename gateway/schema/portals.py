@@ -72,7 +72,7 @@ class BrokenDocument:
 
     @strawberry.field(description="Its operation's name; null where it has none.")
     def name(self) -> str | None:
-        return self.document.name or None  # type: ignore[attr-defined,no-any-return]
+        return self.document.name or None  # type: ignore[attr-defined]
 
 
 @strawberry.type(

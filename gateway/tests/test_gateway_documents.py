@@ -15,9 +15,9 @@ from graphql import build_schema
 
 from chassis.testing import outbox, stored
 from gateway.execution.operations import Operation, Operations
+from gateway.portals import portal as portal_module
 from gateway.portals.__main__ import check
 from gateway.portals.breaking import problems
-from gateway.portals.portal import MOST_DOCUMENTS
 from gateway.tests.conftest import OTHER, House
 from gateway.tests.portals_made import (
     CLIENT,
@@ -158,7 +158,9 @@ async def test_what_is_refused_is_told_why_and_nothing_of_its_batch_is_stored(
     assert await everything(home) == before
 
 
-async def test_batches_are_bounded_and_so_is_a_portal(home: House) -> None:
+async def test_batches_are_bounded_and_so_is_a_portal(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     portal = await make_portal(home)
     before = await everything(home)
     for documents in ([], [DOCUMENT] * 101):
@@ -172,9 +174,8 @@ async def test_batches_are_bounded_and_so_is_a_portal(home: House) -> None:
         )
         assert refusal(answer)[0] in ("FIELD_INVALID", "LIMIT_EXCEEDED")
     assert await everything(home) == before
-    for begin in range(0, MOST_DOCUMENTS, 100):
-        texts = [f"query q{n} {{ __typename }}" for n in range(begin, begin + 100)]
-        await register(home, portal, *texts)
+    monkeypatch.setattr(portal_module, "MOST_DOCUMENTS", 3)
+    await register(home, portal, TOPIC, OUT, PAGE)
     before = await everything(home)
     answer = await mutate(
         home,
@@ -192,7 +193,9 @@ async def test_batches_are_bounded_and_so_is_a_portal(home: House) -> None:
 async def test_a_registered_document_is_executed_by_its_id(home: House, get: bool) -> None:
     portal = await make_portal(home)
     await register(home, portal, TOPIC, OUT)
-    asked = {"documentId": hashed(TOPIC), "variables": {"id": TOPIC_ID}, "operationName": "Look"}
+    variables = {"id": TOPIC_ID}
+    asked: dict[str, Any] = {"documentId": hashed(TOPIC), "variables": variables}
+    asked["operationName"] = "Look"
     for mode in ("OPEN", "TRUSTED"):
         await trust(home, portal, mode)
         response = await execute(home, get=get, **asked)
@@ -210,8 +213,8 @@ async def test_an_id_counts_in_its_own_portal_only(home: House) -> None:
     await register(home, portal, TOPIC)
     clients = [{"issuer": OTHER.issuer, "clientId": CLIENT}]
     await make_portal(home, name="Other", clients=clients, origins=["https://other.test"])
-    asked = {"documentId": hashed(TOPIC), "variables": {"id": TOPIC_ID}}
-    unknown = {"documentId": hashed(DOCUMENT)}
+    asked: dict[str, Any] = {"documentId": hashed(TOPIC), "variables": {"id": TOPIC_ID}}
+    unknown: dict[str, Any] = {"documentId": hashed(DOCUMENT)}
     headers = {"authorization": f"Bearer {token(home, 's1')}"}
     elsewhere = {**headers, "origin": "https://other.test"}
     before = home.rpcs()

@@ -109,7 +109,12 @@ async def test_queries_are_answered_by_get_as_by_post(house: House) -> None:
 
 
 async def test_null_and_empty_parameters_are_as_if_left_out(house: House) -> None:
-    for more in ({"variables": "null"}, {"extensions": "null"}, {"operationName": ""}):
+    empty: list[dict[str, Any]] = [
+        {"variables": "null"},
+        {"extensions": "null"},
+        {"operationName": ""},
+    ]
+    for more in empty:
         response = await get(house, query="{ __typename }", **more)
         assert response.json()["data"] == {"__typename": "Query"}, more
 
