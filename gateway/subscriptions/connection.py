@@ -9,7 +9,8 @@ from abc import ABC, abstractmethod
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from chassis import telemetry
+from chassis import rpc_client, telemetry
+from chassis.actors import current_actor
 from chassis.errors import DomainError, PeerFailedError, UnavailableError
 from chassis.rpc_status import reason_of
 from gateway.context import Caller
@@ -61,6 +62,9 @@ class Connection(ABC):
 
         Raises ConnectionEndedError where it is nobody's any more; refuses with UNAVAILABLE.
         """
+        # The gateway asks for itself, and not within what is left of an earlier event's time.
+        current_actor.set(None)
+        rpc_client.deadline.set(None)
         asked = time.monotonic()
         try:
             caller = await self._credential.caller(self.shared.parts)

@@ -79,6 +79,13 @@ async def test_every_event_is_read_as_the_person(told: Replica) -> None:
         assert [await one.title(), await two.title()] == ["Read by both"] * 2
         assert calls["GetTopic"] == before + 2
         assert {actor.person_id for actor in told.house.forum.actors if actor} == {"p1"}
+        await told.edit("Read again")
+        assert [await one.title(), await two.title()] == ["Read again"] * 2
+        # Who somebody is the gateway asks for itself.
+        assert told.house.directory.calls["ResolveActor"] > 2
+        asking = zip(told.house.directory.requests, told.house.directory.actors, strict=True)
+        lookups = [actor for request, actor in asking if "Resolve" in type(request).__name__]
+        assert {actor.person_id for actor in lookups if actor} <= {""}
 
 
 async def test_of_others_topics_nothing_is_told(told: Replica) -> None:
