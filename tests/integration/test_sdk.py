@@ -1,0 +1,169 @@
+"""The clients of sdk/, generated from the schema as it is: well typed, and they work."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devstack.parts import CHECKOUT, OPENID
+from devstack.token import access_token
+from tests.system import ENGINEER, SELLER, System
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
+
+SDK = CHECKOUT / "sdk"
+PYTHON, MODULES = SDK / "python/.venv/bin/python", SDK / "typescript/node_modules"
+TOPICS = """query Topics($community: ID!) { topics(communityId: $community, first: 6) {
+  edges { node { id title bodyHtml author { company { name } } } } } }"""
+
+
+def run(*command: str, folder: Path, **environment: str) -> str:
+    """A program to its end, without what ours have in their environment."""
+    kept = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**kept, **environment},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def python() -> Path:
+    """The Python client, just generated."""
+    if not PYTHON.exists():
+        pytest.skip("sdk/python/.venv is missing: sdk/setup.sh")
+    run(str(PYTHON.parent / "ariadne-codegen"), folder=SDK / "python")
+    return PYTHON
+
+
+@pytest.fixture(scope="module")
+def typescript() -> Path:
+    """The TypeScript example, just generated and compiled, which checks its types."""
+    if not MODULES.exists() or shutil.which("node") is None:
+        pytest.skip("sdk/typescript/node_modules is missing: sdk/setup.sh")
+    run("node", "generate.mjs", folder=SDK / "typescript")
+    run("node", "node_modules/typescript/bin/tsc", folder=SDK / "typescript")
+    return SDK / "typescript/built/example.js"
+
+
+async def _environment(system: System, email: str) -> dict[str, str]:
+    token = await asyncio.to_thread(access_token, email, system.place.url(OPENID))
+    return {"GUILDHALL_URL": system.url, "GUILDHALL_TOKEN": token}
+
+
+async def _community(system: System) -> str:
+    asker = await system.asker(ENGINEER)
+    answer = await asker("{ viewer { memberships { community { id } } } }")
+    found: str = answer["viewer"]["memberships"][0]["community"]["id"]
+    return found
+
+
+async def _topics(system: System) -> list[dict[str, Any]]:
+    asker = await system.asker(ENGINEER)
+    page = (await asker(TOPICS, community=await _community(system)))["topics"]
+    return [edge["node"] for edge in page["edges"]]
+
+
+async def _works(system: System, *command: str) -> None:
+    """An example tells what anybody would see, and has done once what it sent twice."""
+    before = await _topics(system)
+    environment = await _environment(system, ENGINEER)
+    told = await asyncio.to_thread(run, *command, folder=CHECKOUT, **environment)
+    steps = [json.loads(line) for line in told.splitlines()]
+    assert steps[0] == {"step": "viewer", "name": "Edda Engineer", "community": "aurora"}
+    pages = [step["titles"] for step in steps if step["step"] == "page"]
+    assert [title for page in pages for title in page] == [topic["title"] for topic in before]
+    asked, refused = steps[-2:]
+    assert asked["id"] == asked["again"]
+    assert refused == {"step": "refused", "code": "TEXT_INVALID", "field": "title"}
+    after = await _topics(system)
+    assert after[0]["id"] == asked["id"]
+    assert [topic["id"] for topic in after[1:]] == [topic["id"] for topic in before[:5]]
+
+
+async def test_the_python_example_reads_asks_once_and_is_refused(
+    system: System, python: Path
+) -> None:
+    await _works(system, str(python), str(SDK / "python/example.py"))
+
+
+async def test_the_typescript_example_reads_asks_once_and_is_refused(
+    system: System, typescript: Path
+) -> None:
+    await _works(system, "node", str(typescript))
+
+
+async def test_the_page_shows_what_its_person_may_read(system: System, python: Path) -> None:
+    page = str(SDK / "python/page.py")
+    topics = await _topics(system)
+    for email, may in ((ENGINEER, True), (SELLER, False)):
+        environment = await _environment(system, email)
+        html = await asyncio.to_thread(run, str(python), page, folder=CHECKOUT, **environment)
+        assert html.startswith("<!doctype html>")
+        assert [escape(topic["title"]) in html for topic in topics] == [may] * len(topics)
+        assert (topics[0]["bodyHtml"] in html) == may
+
+
+def test_the_python_example_is_typed_throughout(python: Path) -> None:
+    """By the checker of the house, against what was generated."""
+    run(
+        sys.executable, "-m", "mypy", "--strict", "--config-file=", "--follow-imports=silent",
+        "--cache-dir", str(python.parent.parent / "mypy"), "--python-executable", str(python),
+        "example.py", "page.py", folder=SDK / "python",
+    )  # fmt: skip
+
+
+PROGRAM = """
+import asyncio, json, os, sys
+from asking import RefusedError, asked, client_of
+
+async def main():
+    async with client_of(os.environ["GUILDHALL_URL"], os.environ["GUILDHALL_TOKEN"]) as client:
+        async def ask():
+            return client.get_data(await client.execute(sys.argv[1]))
+        try:
+            print(json.dumps(await asked(ask)))
+        except RefusedError as refused:
+            print(json.dumps([refused.code.value, refused.field]))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        # of a page, what could be answered
+        (
+            '{ community(slug: "aurora") { slug moderationCases(first: 1) { totalCount } } }',
+            {"community": {"slug": "aurora", "moderationCases": None}},
+        ),
+        ("{ communities(first: 500) { totalCount } }", ["BAD_USER_INPUT", "first"]),
+        ("{ nobody }", ["GRAPHQL_VALIDATION_FAILED", None]),
+    ],
+)
+async def test_what_fails_is_told_as_a_refusal_whatever_fails(
+    system: System, python: Path, query: str, told: object
+) -> None:
+    environment = await _environment(system, ENGINEER)
+    command = (str(python), "-c", PROGRAM, query)
+    answer = await asyncio.to_thread(run, *command, folder=SDK / "python", **environment)
+    assert json.loads(answer) == told
+    nobody = {**environment, "GUILDHALL_TOKEN": "nobody"}
+    answer = await asyncio.to_thread(run, *command, folder=SDK / "python", **nobody)
+    assert json.loads(answer) == ["UNAUTHENTICATED", None]
