@@ -16,21 +16,30 @@ MOST_LINES = 400
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "manager", "core", "misc"}
 
 
-def tracked(*suffixes: str) -> list[Path]:
-    """Files git knows or would add, so that an unadded one is held to the rules too."""
-    listed = subprocess.run(
+def _listed() -> list[str]:
+    """What git knows or would add, so that an unadded file is held to the rules too."""
+    return subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
         check=True,
         capture_output=True,
         text=True,
     ).stdout.splitlines()
-    paths = (ROOT / line for line in listed)
+
+
+def tracked(*suffixes: str) -> list[Path]:
+    """The files of this checkout that end so."""
+    paths = (ROOT / line for line in _listed())
     return [path for path in paths if path.suffix in suffixes and path.exists()]
 
 
 PYTHON = tracked(".py")
 SERVICES = sorted({path.parts[-2] for path in PYTHON if path.match("services/*/__init__.py")})
+# The top of the checkout is a closed list: a new room has a decision in docs/adr.
+ROOMS = {
+    ".ci", "bench", "chassis", "devstack", "docs", "gateway", "protos", "requirements", "sdk",
+    "services", "tests",
+}  # fmt: skip
 PARTS = ("chassis", "gateway", "devstack", *(f"services/{name}" for name in SERVICES))
 
 
@@ -51,6 +60,10 @@ def test_module_is_short_and_says_what_it_is(path: Path) -> None:
 @pytest.mark.parametrize("path", PYTHON, ids=name)
 def test_no_room_is_a_cupboard(path: Path) -> None:
     assert not FORBIDDEN_NAMES & {part.removesuffix(".py") for part in path.relative_to(ROOT).parts}
+
+
+def test_rooms_are_a_closed_list() -> None:
+    assert {line.partition("/")[0] for line in _listed() if "/" in line} == ROOMS
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -74,6 +87,12 @@ def test_lock_names_no_address(path: Path) -> None:
     text = path.read_text()
     for forbidden in ("://", "--index", "--find-links", "--extra-index"):
         assert forbidden not in text
+
+
+def test_locks_of_npm_name_no_registry() -> None:
+    locks = [path for path in tracked(".json") if path.name == "package-lock.json"]
+    assert len(locks) > 1
+    assert [name(path) for path in locks if '"resolved"' in path.read_text()] == []
 
 
 def _pins(path: Path) -> set[str]:
