@@ -1,4 +1,4 @@
-"""What a client holds open: whose it is, asked again every second, and the subscriptions in it."""
+"""What a client holds open: whose it is, asked again and again, and the subscriptions in it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from gateway.subscriptions.subscriber import Subscriber
     from gateway.subscriptions.subscriptions import Subscriptions
 
-CHECK_EVERY = 1.0  # seconds between two questions who somebody is
+# Seconds between two questions who somebody is, and without an answer until nobody is believed
+# any more. With what an answer itself may be old (an actor one second, a session two) a revocation
+# takes no more than five.
+CHECK_EVERY, UNCONFIRMED = 2.0, 2.9
 CHECK_TIMEOUT = 1.0
-# Seconds without an answer to that question until nobody is believed any more. With what the answer
-# itself may be old (an actor one second, a session two) a revocation takes no more than five.
-UNCONFIRMED = 2.5
 
 
 class Close(IntEnum):

@@ -17,7 +17,9 @@ from gateway.subscriptions.feeds import Feeds
 
 MOST = 10_000  # subscriptions of this process
 MOST_OF_ONE = 20  # of one person
-MOST_CONNECTIONS = 6_000  # of this process, those that have not said whose they are included
+# Of this process, those that have not said whose they are included: each person costs a question to
+# the directory every two seconds, so this many are a third of a core.
+MOST_CONNECTIONS = 1_000
 MOST_CONNECTIONS_OF_ONE = 20
 _TURNS = 32  # that are read or executed at once
 _CHECKS = 16  # questions to the directory at once
