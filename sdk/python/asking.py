@@ -56,7 +56,7 @@ def client_of(url: str, token: str) -> Asker:
     return Asker(url=f"{url}/graphql", headers={"Authorization": f"Bearer {token}"})
 
 
-async def asked(ask: Callable[[], Awaitable[T]], *, attempts: int = 4, longest: float = 10) -> T:
+async def asked(ask: Callable[[], Awaitable[T]], *, attempts: int = 4, longest: float = 20) -> T:
     """What the operation answers; what passes is waited for. A mutation keeps its requestId."""
     for attempt in range(attempts):
         try:

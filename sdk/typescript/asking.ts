@@ -44,7 +44,7 @@ export class Client {
       if (data && !errors?.some(({ path = [] }) => path.length < 2)) return data;
       const refused = new RefusedError(errors?.[0] ?? { message: "no data" });
       const wait = Math.max(refused.retryAfter, 0.1 * 2 ** attempt);
-      if (!PASSING.has(refused.code) || wait > 10 || attempt === attempts) throw refused;
+      if (!PASSING.has(refused.code) || wait > 20 || attempt === attempts) throw refused;
       await new Promise((resolve) => setTimeout(resolve, wait * 1000));
     }
   }
