@@ -7,10 +7,10 @@ what the gateway takes more than this is the price of GraphQL.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import orjson
+from graphql import parse
 
 from bench.floor import showing
 from bench.floor.batches import Batches, Found, by_community, ids_of, together
@@ -22,14 +22,15 @@ from gateway.auth import TokenVerifier
 from gateway.context import Caller, Services
 from gateway.cursors import CursorKey, decode_id, encode_id
 from gateway.endpoint import Receive, Scope, Send
+from gateway.limits import Limits, Measure
 from gateway.lists import moment
 from gateway.pages import name_of
+from gateway.schema import schema
 from gateway.schema.scalars import Role
 from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1 import forum_pb2
 from guildhall.search.v1 import search_pb2
 
-_Answer: TypeAlias = "Callable[[dict[str, str], Caller], Awaitable[dict[str, Any]]]"
 _HEADERS = [(b"content-type", b"application/json; charset=utf-8"), (b"cache-control", b"no-store")]
 
 
@@ -44,12 +45,13 @@ class Floor:
         self._verifier = verifier
         self._actors = actors
         self._key = key
-        self._operations: dict[str, tuple[_Answer, int]] = {  # and what the gateway says it costs
-            LIST: (self._list, 105),
-            TOPIC: (self._topic_page, 112),
-            SEARCH: (self._search, 70),
-            HOME: (self._home, 107),
+        answers = {
+            LIST: self._list,
+            TOPIC: self._topic_page,
+            SEARCH: self._search,
+            HOME: self._home,
         }
+        self._operations = {text: (answer, _extensions(text)) for text, answer in answers.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request; whatever is wrong with it raises."""
@@ -64,9 +66,8 @@ class Floor:
         caller = await self._actors.caller(identity)
         current_actor.set(caller.actor)
         asked = orjson.loads(body)
-        operation, cost = self._operations[asked["query"]]
+        operation, extensions = self._operations[asked["query"]]
         data = await operation(asked["variables"], caller)
-        extensions = {"cost": {"requested": cost, "maximum": 1000}}
         answer = orjson.dumps({"data": data, "extensions": extensions})
         length = (b"content-length", str(len(answer)).encode())
         await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, length]})
@@ -262,3 +263,10 @@ class Floor:
             "hasNextPage": bool(next_page_token),
             "endCursor": self._key.sign(scope, end) if end else None,
         }
+
+
+def _extensions(document: str) -> dict[str, Any]:
+    """What the gateway says of a document's cost, found once."""
+    limits = Limits()
+    measure = Measure(schema._schema, parse(document), limits)  # noqa: SLF001
+    return {"cost": {"requested": measure.price({}).cost, "maximum": limits.cost}}
