@@ -19,7 +19,7 @@ from graphql import print_schema
 from bench.asking import Line, repeat
 from bench.contents import READER
 from bench.measuring import Programs, Spent
-from bench.running import Running
+from bench.running import PLENTY, Running
 from devstack.environment import EngineUrls, gateway_environment
 from devstack.parts import CHECKOUT, MONGOD, NATS, OPENID, SEARCH_ENGINE
 from devstack.processes import Process, ProcessError, free_port, wait_until
@@ -84,6 +84,7 @@ def beside(running: Running, name: str) -> Iterator[Side]:
     )
     environment = {
         **gateway_environment(place, urls),
+        **PLENTY,
         "BESIDE_LISTEN": f"127.0.0.1:{port}",
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
         "GATEWAY_METRICS_LISTEN": "",
