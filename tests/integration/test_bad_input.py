@@ -41,8 +41,9 @@ WITH_INPUT = [name for name, field in MUTATIONS.items() if field.args]
 # What may be answered to anything, whatever it is.
 GENERAL = {"BAD_USER_INPUT", "UNAUTHENTICATED", "LIMIT_EXCEEDED"}
 AT_ONCE = 8
-# The ids of what is imported make it repeatable: its request ids are not remembered.
-NOT_REMEMBERED = {"importPosts"}
+# The ids of what is imported make it repeatable: its request ids are not remembered. A rebuild
+# remembers the one that began it, and there is nothing else to give beside it.
+NOT_REMEMBERED = {"importPosts", "rebuildProjections"}
 
 
 class Asking:
