@@ -335,11 +335,11 @@ async def test_a_total_costs_once_a_page(search: SearchStandIn, house: House) ->
     for size in (1, 50):
         plain = f"query q {{ search(first: {size}) {{ edges {{ cursor }} }} }}"
         counted = plain.replace("edges", "totalCount edges")
-        without, with_ = (
+        costs = [
             (await house.ask(query))["extensions"]["cost"]["requested"]
             for query in (plain, counted)
-        )
-        assert with_ == without + 5
+        ]
+        assert costs[1] == costs[0] + 5
 
 
 async def test_facets_cost_once_a_page(search: SearchStandIn, house: House) -> None:
