@@ -63,6 +63,14 @@ class PortalRepository:
             raise PortalNotFoundError(field="portal_id")
         return _portal(row)
 
+    async def list_portals_by_id(
+        self, community_id: str, portal_ids: Sequence[str]
+    ) -> list[Portal]:
+        """Those that there are: one query."""
+        query = {"community_id": community_id, "_id": {"$in": list(portal_ids)}}
+        with patient("portals"):
+            return [_portal(row) async for row in self._portals.find(query)]
+
     async def list_portals(self, community_id: str, paging: Paging) -> tuple[list[Portal], str]:
         """A community's by name, and the next page's token."""
         query = {"community_id": community_id, **paging.beyond(_BY_NAME)}

@@ -233,6 +233,15 @@ class PortalUseCases:
         portal = await self._repository.get_portal(community_id, portal_id)
         return portal_to_proto(portal, portal.version)
 
+    async def get_portals(
+        self, actor: Actor, community_id: str, portal_ids: Sequence[str]
+    ) -> list[pb.Portal]:
+        """Those of them that there are. Refuses with PORTAL_NOT_FOUND, to others than owners."""
+        for portal_id in portal_ids:
+            self._owned(actor, community_id, portal_id)
+        portals = await self._repository.list_portals_by_id(community_id, portal_ids)
+        return [portal_to_proto(portal, portal.version) for portal in portals]
+
     async def list_portals(
         self, actor: Actor, request: pb.ListPortalsRequest
     ) -> pb.ListPortalsResponse:

@@ -293,6 +293,16 @@ class ModerationStandIn(_StandIn, ModerationServiceServicer):
                 return moderation_pb2.GetCaseResponse(case=found)
         raise CaseNotFoundError(field="case_id")
 
+    async def BatchGetCases(self, request: Any, _context: Any) -> Any:
+        self.called("BatchGetCases", request)
+        return moderation_pb2.BatchGetCasesResponse(
+            cases=[
+                found
+                for found in self.cases
+                if found.community_id == request.community_id and found.id in request.case_ids
+            ]
+        )
+
     async def DecideCase(self, request: Any, _context: Any) -> Any:
         self.called("DecideCase", request)
         decided = case(

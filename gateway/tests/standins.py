@@ -108,15 +108,13 @@ class DirectoryStandIn(_StandIn, DirectoryServiceServicer):
 
     async def GetPerson(self, request: Any, _context: Any) -> Any:
         self.called("GetPerson", request)
-        person = directory_pb2.Person(
-            id=request.person_id,
-            display_name="Edda Engineer",
-            email="engineer@kestrel.example",
-            state=directory_pb2.PERSON_STATE_ACTIVE,
-            create_time=time(0),
-            version=3,
+        return directory_pb2.GetPersonResponse(person=person(request.person_id))
+
+    async def BatchGetPersons(self, request: Any, _context: Any) -> Any:
+        self.called("BatchGetPersons", request)
+        return directory_pb2.BatchGetPersonsResponse(
+            persons=[person(key) for key in request.person_ids if key == "p1"]
         )
-        return directory_pb2.GetPersonResponse(person=person)
 
     async def GetCommunity(self, request: Any, _context: Any) -> Any:
         self.called("GetCommunity", request)
@@ -148,6 +146,17 @@ class DirectoryStandIn(_StandIn, DirectoryServiceServicer):
         return directory_pb2.BatchGetCompaniesResponse(
             companies=[company(key) for key in request.company_ids if key.startswith("co")]
         )
+
+
+def person(id: str) -> directory_pb2.Person:
+    return directory_pb2.Person(
+        id=id,
+        display_name="Edda Engineer",
+        email="engineer@kestrel.example",
+        state=directory_pb2.PERSON_STATE_ACTIVE,
+        create_time=time(0),
+        version=3,
+    )
 
 
 def community() -> directory_pb2.Community:

@@ -45,6 +45,18 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         person, version = await self._repository.get_person(request.person_id)
         return pb.GetPersonResponse(person=converters.person_to_proto(person, version))
 
+    async def BatchGetPersons(
+        self, request: pb.BatchGetPersonsRequest, context: Context
+    ) -> pb.BatchGetPersonsResponse:
+        actor = require_person()
+        ids = check_batch(list(request.person_ids), "person_ids")
+        if not actor.operator:
+            ids = [person_id for person_id in ids if person_id == actor.person_id]
+        found = await self._repository.list_persons_by_id(ids)
+        return pb.BatchGetPersonsResponse(
+            persons=[converters.person_to_proto(*person) for person in found]
+        )
+
     async def CreatePerson(
         self, request: pb.CreatePersonRequest, context: Context
     ) -> pb.CreatePersonResponse:

@@ -89,6 +89,14 @@ class ModerationRepository:
             raise CaseNotFoundError(field="case_id")
         return _case(document), document["seq"]
 
+    async def list_cases_by_id(
+        self, community_id: str, case_ids: list[str]
+    ) -> list[tuple[Case, int]]:
+        """Those that there are, with their versions: one query."""
+        wanted = {"community_id": community_id, "_id": {"$in": case_ids}}
+        rows = self._database[_CASES].find(wanted)
+        return [(_case(document), document["seq"]) async for document in rows]
+
     async def list_cases(
         self, community_id: str, state: CaseState, paging: Paging
     ) -> tuple[list[tuple[Case, int]], str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from chassis.actors import MODERATOR, require_actor, require_person
-from chassis.pagination import Paging, encode_page_token
+from chassis.pagination import Paging, check_batch, encode_page_token
 from chassis.rpc_server import Context
 from guildhall.moderation.v1 import moderation_pb2, moderation_pb2_grpc
 from services.moderation.converters import (
@@ -83,6 +83,15 @@ class ModerationServicer(moderation_pb2_grpc.ModerationServiceServicer):
         require_person().require_role(request.community_id, MODERATOR)
         case, version = await self._repository.get_case(request.community_id, request.case_id)
         return moderation_pb2.GetCaseResponse(case=case_to_proto(case, version))
+
+    async def BatchGetCases(
+        self, request: moderation_pb2.BatchGetCasesRequest, context: Context
+    ) -> moderation_pb2.BatchGetCasesResponse:
+        require_person().require_role(request.community_id, MODERATOR)
+        ids = check_batch(list(request.case_ids), "case_ids")
+        cases = await self._repository.list_cases_by_id(request.community_id, ids)
+        protos = [case_to_proto(case, version) for case, version in cases]
+        return moderation_pb2.BatchGetCasesResponse(cases=protos)
 
     async def DecideCase(
         self, request: moderation_pb2.DecideCaseRequest, context: Context

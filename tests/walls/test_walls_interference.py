@@ -150,7 +150,8 @@ _READS = {
     for _, method in RPCS
     if method.name.startswith(("Get", "BatchGet", "List", "Search"))
     and any(is_id(field) for field in method.input_type.fields)
-    and method.name not in ("GetPerson", "ListHeads", "GetRebuild")  # one's own; for services
+    # one's own; for services
+    and method.name not in ("GetPerson", "BatchGetPersons", "ListHeads", "GetRebuild")
 }
 
 

@@ -113,6 +113,13 @@ class DirectoryRepository:
             raise PersonNotFoundError(field="person_id")
         return documents.load_person(found), found["seq"]
 
+    async def list_persons_by_id(self, person_ids: Sequence[str]) -> list[tuple[Person, int]]:
+        """Those that there are: one query."""
+        wanted = {"_id": {"$in": list(person_ids)}, "community_id": PLATFORM}
+        return [
+            (documents.load_person(row), row["seq"]) async for row in self._persons.find(wanted)
+        ]
+
     async def find_person(self, person_id: str) -> Person | None:
         """By id."""
         found = await self._persons.find_one({"_id": person_id, "community_id": PLATFORM})

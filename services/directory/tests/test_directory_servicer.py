@@ -285,6 +285,20 @@ async def test_person_is_seen_by_itself_and_operator_only(town: Town) -> None:
     assert await town.refused(GATEWAY, "GetPerson", person_id="ann") == ("ROLE_REQUIRED", "")
 
 
+async def test_batch_of_persons_is_oneself_and_for_operators_all(town: Town) -> None:
+    ids = ["ben", "ann", "nobody", "ann"]
+    own = (await town.call(town.ann, "GetPerson", person_id="ann")).person
+    assert list((await town.call(town.ann, "BatchGetPersons", person_ids=ids)).persons) == [own]
+    for actor in (town.max, town.lea):
+        assert not (await town.call(actor, "BatchGetPersons", person_ids=ids)).persons
+    found = (await town.call(OPERATOR, "BatchGetPersons", person_ids=ids)).persons
+    assert sorted(person.display_name for person in found) == ["Ann", "Ben"]
+    many = {"person_ids": ["x"] * 101}
+    refusal = ("FIELD_INVALID", "person_ids")
+    assert await town.refused(town.ann, "BatchGetPersons", **many) == refusal
+    assert await town.refused(GATEWAY, "BatchGetPersons", person_ids=ids) == ("ROLE_REQUIRED", "")
+
+
 async def test_create_person_by_hand(town: Town) -> None:
     fields = {
         "display_name": " Kim  Lee ",

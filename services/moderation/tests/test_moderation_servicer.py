@@ -145,6 +145,11 @@ async def test_cases_are_listed_read_and_decided(
     assert await stub.GetCase(
         moderation_pb2.GetCaseRequest(community_id="c1", case_id=case.id)
     ) == moderation_pb2.GetCaseResponse(case=case)
+    ids = [cases["t1"].id, "none", case.id, case.id]
+    batch = moderation_pb2.BatchGetCasesRequest(community_id="c1", case_ids=ids)
+    found = (await stub.BatchGetCases(batch)).cases
+    assert {one.id: one for one in found} == {one.id: one for one in (cases["t1"], case)}
+    assert len(found) == 2
     decided = await stub.DecideCase(
         moderation_pb2.DecideCaseRequest(
             request_id=request_id(),
@@ -166,6 +171,7 @@ READS = [
     ("ListRules", moderation_pb2.ListRulesRequest(community_id="c1")),
     ("ListCases", moderation_pb2.ListCasesRequest(community_id="c1")),
     ("GetCase", moderation_pb2.GetCaseRequest(community_id="c1", case_id="k1")),
+    ("BatchGetCases", moderation_pb2.BatchGetCasesRequest(community_id="c1", case_ids=["k1"])),
 ]
 WRITES = [
     ("CreateRule", rule_request()),
@@ -233,6 +239,10 @@ async def test_anothers_case_answers_as_none(
     assert refusals == [("CASE_NOT_FOUND", "Case not found", "case_id")] * 2
     other = await outsider.ListCases(moderation_pb2.ListCasesRequest(community_id="c2"))
     assert other == moderation_pb2.ListCasesResponse()
+    batch = moderation_pb2.BatchGetCasesRequest(
+        community_id="c2", case_ids=[listed.cases[0].id, "none"]
+    )
+    assert await outsider.BatchGetCases(batch) == moderation_pb2.BatchGetCasesResponse()
 
 
 @pytest.mark.parametrize(
