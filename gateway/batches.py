@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 from chassis.decisions import PLATFORM
 from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1 import forum_pb2
+from guildhall.gateway.v1 import gateway_pb2
+from guildhall.moderation.v1 import moderation_pb2
 
 if TYPE_CHECKING:
     from gateway.context import Context
+
+_MAX_COMMUNITIES = 20  # that a company is looked for in
 
 
 async def members(
@@ -22,6 +26,16 @@ async def members(
     return {member.person_id: member for member in response.members}
 
 
+async def persons(
+    context: Context, community_id: str, ids: list[str]
+) -> Mapping[str, directory_pb2.Person]:
+    """People see only themselves, operators all; they belong to no community."""
+    del community_id
+    request = directory_pb2.BatchGetPersonsRequest(person_ids=ids)
+    response = await context.call(context.services.directory.BatchGetPersons, request)
+    return {person.id: person for person in response.persons}
+
+
 async def companies(
     context: Context, community_id: str, ids: list[str]
 ) -> Mapping[str, directory_pb2.Company]:
@@ -29,6 +43,18 @@ async def companies(
     request = directory_pb2.BatchGetCompaniesRequest(community_id=community_id, company_ids=ids)
     response = await context.call(context.services.directory.BatchGetCompanies, request)
     return {company.id: company for company in response.companies}
+
+
+async def own_companies(
+    context: Context, community_id: str, ids: list[str]
+) -> Mapping[str, directory_pb2.Company]:
+    """Companies are seen within a community, so one's own are asked in turn."""
+    del community_id
+    found: dict[str, directory_pb2.Company] = {}
+    for own in list(context.actor.memberships)[:_MAX_COMMUNITIES]:
+        if missing := [company_id for company_id in ids if company_id not in found]:
+            found |= await companies(context, own, missing)
+    return found
 
 
 async def communities(
@@ -66,6 +92,23 @@ async def replies(
     request = forum_pb2.BatchGetRepliesRequest(community_id=community_id, reply_ids=ids)
     response = await context.call(context.services.forum.BatchGetReplies, request)
     return {reply.id: reply for reply in response.replies}
+
+
+async def cases(
+    context: Context, community_id: str, ids: list[str]
+) -> Mapping[str, moderation_pb2.Case]:
+    """Cases of a community whose moderator the person is."""
+    request = moderation_pb2.BatchGetCasesRequest(community_id=community_id, case_ids=ids)
+    response = await context.call(context.services.moderation.BatchGetCases, request)
+    return {case.id: case for case in response.cases}
+
+
+async def portals(
+    context: Context, community_id: str, ids: list[str]
+) -> Mapping[str, gateway_pb2.Portal]:
+    """Portals of a community that the person manages: the gateway's own, so there is no call."""
+    found = await context.portals.get_portals(context.actor, community_id, ids)
+    return {portal.id: portal for portal in found}
 
 
 def community_key(community_id: str) -> tuple[str, str] | None:

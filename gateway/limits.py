@@ -37,6 +37,7 @@ from graphql import (
 LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
 COST = "guildhall_cost"  # in a schema field's metadata: what it costs beside its objects
 ONCE = "guildhall_once"  # in the same: it belongs to a page as a whole, not to each row
+SIZED_BY = "guildhall_sized_by"  # in the same: the argument whose list has an item an object
 MAX_JSON_DEPTH = 32
 _MOST = 10**9  # sums are cut here, as fragments can double them many times
 _MAX_ERRORS = 10  # of what is written; more tell nobody more
@@ -293,7 +294,12 @@ class _PriceWalk:
         return Price(once=max(price.cost, price.nodes)) if metadata.get(ONCE) else price
 
     def _times(self, node: FieldNode, definition: GraphQLField) -> int:
+        sized_by = _metadata(definition).get(SIZED_BY)
         sizes = [
+            self._length(argument.value)
+            for argument in node.arguments or ()
+            if argument.name.value == sized_by
+        ] or [
             self._size(argument.value)
             for argument in node.arguments or ()
             if argument.name.value in ("first", "last")
@@ -305,6 +311,17 @@ class _PriceWalk:
         if is_list_type(inner) and not get_named_type(inner).name.endswith("Edge"):
             return _UNPAGED
         return 1
+
+    def _length(self, value: Node | None) -> int:
+        """How many a list has; what is no list is taken for a list of one."""
+        if isinstance(value, VariableNode):
+            name = value.name.value
+            self.variables_used.add(name)
+            if name in self._variables:
+                given = self._variables[name]
+                return max(len(given), 1) if type(given) is list else 1
+            value = self._defaults.get(name)
+        return max(len(value.values), 1) if isinstance(value, ListValueNode) else 1
 
     def _size(self, value: Node | None) -> int:
         """What first or last says; 0 where it says nothing."""

@@ -18,7 +18,7 @@ from gateway.schema.relay import After, Before, CommunityNode, Connection, First
 from gateway.schema.scalars import DateTime, unset_is_null
 from gateway.schema.staff import CaseStateArgument, community_of
 from gateway.schema.staff_scalars import CaseCause, CaseState, PatternKind, RuleKind
-from gateway.schema.viewer import NODES
+from gateway.schema.viewer import NODES, found_by
 from guildhall.moderation.v1 import moderation_pb2
 
 Post = Annotated[
@@ -126,7 +126,7 @@ async def _case(context: Context, found: GlobalId) -> moderation_pb2.Case | None
     return response.case if response is not None else None
 
 
-NODES["Case"] = _case
+NODES["Case"] = found_by("Case", batches.cases)
 
 
 @strawberry.type

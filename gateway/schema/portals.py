@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any
 
 import strawberry
 
-from chassis.errors import DomainError
-from gateway import staff_lists
-from gateway.context import Context, is_not_found
-from gateway.cursors import GlobalId, encode_id
+from gateway import batches, staff_lists
+from gateway.cursors import encode_id
 from gateway.loaders import Listing
 from gateway.schema.directory import Community
 from gateway.schema.fields import COMMUNITY, fetched, paged
 from gateway.schema.relay import CommunityNode, Connection
 from gateway.schema.scalars import DateTime, unset_is_null
-from gateway.schema.viewer import NODES
+from gateway.schema.viewer import NODES, found_by
 from guildhall.gateway.v1 import gateway_pb2
 
 
@@ -122,13 +119,4 @@ class Portal(CommunityNode):
     )
 
 
-async def _portal(context: Context, found: GlobalId) -> Any:
-    try:
-        return await context.portals.get_portal(context.actor, found.community_id, found.id)
-    except DomainError as error:
-        if is_not_found(error):
-            return None
-        raise
-
-
-NODES["Portal"] = _portal
+NODES["Portal"] = found_by("Portal", batches.portals)

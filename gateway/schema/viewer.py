@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import strawberry
 
 from chassis.actors import Actor
+from chassis.decisions import PLATFORM
 from chassis.errors import DomainError
 from gateway import batches
 from gateway.context import Context, Info, is_not_found
 from gateway.cursors import GlobalId, decode_id, decode_reply_id
-from gateway.loaders import Embedded, Listing, fill, filled
+from gateway.errors import BadUserInputError
+from gateway.limits import SIZED_BY
+from gateway.loaders import (
+    FAILURES,
+    Batch,
+    Choice,
+    Embedded,
+    Key,
+    Listing,
+    Reference,
+    fetch_choice,
+    fill,
+    fill_each,
+    filled,
+)
 from gateway.schema.directory import Community, Company, Person
 from gateway.schema.fields import COMMUNITY, COMPANY, fetched
 from gateway.schema.relay import CommunityNode
 from gateway.schema.scalars import Role, TrustLevel
 from guildhall.directory.v1 import directory_pb2
-
-_MAX_COMMUNITIES = 20  # that an object of no community is looked for in
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,53 +105,65 @@ class SignOutEverywherePayload:
     revoked: int = strawberry.field(description="How many browser sessions ended.")
 
 
-async def _member(context: Context, found: GlobalId) -> Any:
-    return (await batches.members(context, found.community_id, [found.id])).get(found.id)
+def _within(found: GlobalId) -> Key:
+    return found.community_id, found.id
 
 
-async def _community(context: Context, found: GlobalId) -> Any:
-    return (await batches.communities(context, found.community_id, [found.id])).get(found.id)
+def _anywhere(found: GlobalId) -> Key:
+    return PLATFORM, found.id
 
 
-async def _space(context: Context, found: GlobalId) -> Any:
-    return (await batches.spaces(context, found.community_id, [found.id])).get(found.id)
+def _reply(found: GlobalId) -> Key:
+    return found.community_id, found.id.partition(".")[2]
 
 
-async def _topic(context: Context, found: GlobalId) -> Any:
-    return (await batches.topics(context, found.community_id, [found.id])).get(found.id)
+def found_by(kind: str, batch: Batch, key: Callable[[GlobalId], Key] = _within) -> Reference:
+    """How objects of a kind are found again by their global ids."""
+    return Reference(batch, lambda found: key(found) if found.kind == kind else None)
 
 
-async def _company(context: Context, found: GlobalId) -> Any:
-    """Companies are seen within a community, so one's own are asked in turn."""
-    for community_id in list(context.actor.memberships)[:_MAX_COMMUNITIES]:
-        rows = await batches.companies(context, community_id, [found.id])
-        if found.id in rows:
-            return rows[found.id]
-    return None
-
-
-async def _person_node(context: Context, found: GlobalId) -> Any:
-    request = directory_pb2.GetPersonRequest(person_id=found.id)
-    response = await context.find(context.services.directory.GetPerson, request)
-    return response.person if response is not None else None
-
-
-async def _node(context: Context, found: GlobalId, id: str) -> Any:
-    if found.kind != "Reply":
-        return await NODES[found.kind](context, found)
-    reply = decode_reply_id(id, "id")
-    return (await batches.replies(context, reply.community_id, [reply.id])).get(reply.id)
-
-
-NODES: dict[str, Callable[[Context, GlobalId], Awaitable[Any]]] = {
-    "Community": _community,
-    "Company": _company,
-    "Member": _member,
-    "Person": _person_node,
-    "Space": _space,
-    "Topic": _topic,
+NODES: dict[str, Reference] = {
+    "Community": found_by("Community", batches.communities, _anywhere),
+    "Company": found_by("Company", batches.own_companies, _anywhere),
+    "Member": found_by("Member", batches.members),
+    "Person": found_by("Person", batches.persons, _anywhere),
+    "Reply": found_by("Reply", batches.replies, _reply),
+    "Space": found_by("Space", batches.spaces),
+    "Topic": found_by("Topic", batches.topics),
 }
 """How an object is found again, by its kind; further schema modules add theirs."""
+_OBJECT = Choice(NODES)
+
+
+def node_id(text: object, field: str, *kinds: str) -> GlobalId | BadUserInputError:
+    """The object behind an id of one of these kinds, or of any; the refusal where it is no id."""
+    given = text if isinstance(text, str) else ""
+    try:
+        found = decode_id(given, field, *(kinds or NODES))
+        if found.kind == "Reply":
+            decode_reply_id(given, field)
+    except BadUserInputError as error:
+        return error
+    return found
+
+
+async def find_nodes(context: Context, asked: Sequence[GlobalId | DomainError]) -> list[Any]:
+    """The rows of these ids in their places: one call for those of one kind and community.
+
+    None stands for what there is not, or what one cannot see; a refusal or failure for itself.
+    Refuses with UNAUTHENTICATED.
+    """
+    _ = context.actor  # nobody is told that once, not for each
+    ids = [one for one in asked if isinstance(one, GlobalId)]
+    await fetch_choice(context, _OBJECT, ids)
+    return [_row(context, one) if isinstance(one, GlobalId) else one for one in asked]
+
+
+def _row(context: Context, found: GlobalId) -> Any:
+    try:
+        return _OBJECT.find(context.tables, found)
+    except FAILURES as error:
+        return None if isinstance(error, DomainError) and is_not_found(error) else error
 
 
 @strawberry.type
@@ -160,16 +186,32 @@ class ViewerQuery:
         info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")],
     ) -> CommunityNode | None:
-        found = decode_id(id, "id", *NODES, "Reply")
-        try:
-            row = await _node(info.context, found, id)
-        except DomainError as error:
-            if not is_not_found(error):
-                raise
-            return None
-        if row is not None:
+        found = node_id(id, "id")
+        (row,) = await find_nodes(info.context, [found])
+        if isinstance(row, Exception):
+            raise row
+        if isinstance(found, GlobalId):
             await fill(info, [row], found.kind)
         return row  # type: ignore[no-any-return]
+
+    @strawberry.field(
+        metadata={SIZED_BY: "ids"},
+        description="Objects by their global ids, in the order of these; null where there is none "
+        "that one can see, with an error where it is no id. At most 100. Codes: BAD_USER_INPUT.",
+    )
+    async def community_nodes(
+        self,
+        info: Info,
+        ids: Annotated[list[strawberry.ID], strawberry.argument(description="Their global ids.")],
+    ) -> list[CommunityNode | None] | None:
+        asked = [node_id(text, f"ids.{place}") for place, text in enumerate(ids)]
+        rows = await find_nodes(info.context, asked)
+        found: dict[str, list[Any]] = defaultdict(list)
+        for one, row in zip(asked, rows, strict=True):
+            if isinstance(one, GlobalId) and not isinstance(row, Exception):
+                found[one.kind].append(row)
+        await fill_each(info, found)
+        return rows
 
 
 @strawberry.type

@@ -40,7 +40,7 @@ from devstack.parts import CHECKOUT, OPENID
 from devstack.token import access_token
 from gateway.cursors import decode_id, encode_id
 from tests.attacks.wire import leaks
-from tests.integration.inputs import SCHEMA, UNKNOWN, codes, kind_of
+from tests.integration.inputs import OF_ANY_KIND, SCHEMA, UNKNOWN, codes, kind_of
 from tests.integration.test_bad_input import GENERAL
 from tests.system import ENGINEER, MANAGER, OPERATOR, System
 from tests.world import World, quiet
@@ -137,7 +137,7 @@ class _Deeper(Visitor):
 
     def __init__(self, root: str, number: int) -> None:
         super().__init__()
-        self._root = "topic" if root == "communityNode" else root
+        self._root = "topic" if root in OF_ANY_KIND else root
         self._number = number
 
     def enter_field(self, node: FieldNode, *_: Any) -> FieldNode | None:

@@ -82,12 +82,13 @@ def codes(description: str | None) -> set[str]:
     return set(found[1].split(", ")) if found else set()
 
 
+OF_ANY_KIND = ("communityNode", "communityNodes")
 NODES = [type_.name for type_ in SCHEMA.get_possible_types(SCHEMA.type_map["CommunityNode"])]  # type: ignore[arg-type]
 
 
 def kind_of(name: str, owner: str = "") -> str:
     """The kind of thing an id field names; "" where it is none that has global ids."""
-    last = owner if name == "id" else re.sub(r"Ids?$", "", name)
+    last = owner if name in ("id", "ids") else re.sub(r"Ids?$", "", name)
     last = re.sub(r"^.*(?=[A-Z])", "", last)
     kind = last[:1].upper() + last[1:]
     return {"Author": "Person", "Letter": ""}.get(kind, kind)
@@ -101,7 +102,7 @@ class Inputs:
         self.name = name
         self.field = field
         self._state = STATES.get(name, "")
-        self._owner = "topic" if name == "communityNode" else name
+        self._owner = "topic" if name in OF_ANY_KIND else name
 
     def legal(self) -> dict[str, Any]:
         """All that must be given, and it is good."""
@@ -221,7 +222,7 @@ class Inputs:
         for text in ("", " ", "nobody", "x\x00y", "Ω", "=" * 300, "x" * LONG, UNKNOWN):
             yield f"no id {text[:8]!r}", text
         kind = kind_of(name, self._owner)
-        if not kind or self.name == "communityNode":
+        if not kind or self.name in OF_ANY_KIND:
             return
         good = decode_id(self._id(name), name)
         related = {"Person": ("Member",), "Member": ("Person",)}.get(kind, ())
@@ -238,7 +239,7 @@ class Inputs:
         """
         for at, name in self.ids():
             kinds = [kind_of(name, self._owner)]
-            if self.name == "communityNode":
+            if self.name in OF_ANY_KIND:
                 kinds = NODES
             for kind in kinds:
                 for pair in self._hidden(kind):

@@ -9,7 +9,7 @@ from typing import Any
 from graphql import GraphQLField, GraphQLObjectType, get_named_type
 
 from gateway.cursors import decode_id, encode_id
-from tests.integration.inputs import At, Inputs, kind_of
+from tests.integration.inputs import OF_ANY_KIND, At, Inputs, kind_of
 from tests.walls.graphql_documents import (
     MUTATIONS,
     NODES,
@@ -70,7 +70,7 @@ class _Root:
 
     def _ids(self, at: At, last: str, loot: Loot, *, whole: bool) -> Iterator[Pair]:
         kinds = [kind_of(last, self._name) or "Letter"]
-        if self._name == "communityNode":
+        if self._name in OF_ANY_KIND:
             kinds = [type_.name for type_ in NODES]
         many = last.endswith("s") and last != "id"
         for kind in kinds:
