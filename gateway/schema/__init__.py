@@ -13,6 +13,7 @@ from gateway.schema.administration_mutations import (
     PersonMutation,
 )
 from gateway.schema.directory import DirectoryQuery
+from gateway.schema.federation import Subgraph, nodes
 from gateway.schema.forum_mutations import ReplyMutation, SpaceMutation, TopicMutation
 from gateway.schema.forum_queries import ForumQuery
 from gateway.schema.imports import ImportMutation
@@ -58,16 +59,16 @@ class Mutation(
     """Writes."""
 
 
-schema = call_directly(
-    strawberry.Schema(
-        query=Query,
-        mutation=Mutation,
-        subscription=Subscription,
-        types=[Refusal],
-        config=StrawberryConfig(
-            default_resolver=attribute,
-            disable_field_suggestions=True,
-            scalar_map=SCALARS,
-        ),
-    )
+schema = Subgraph(
+    query=Query,
+    mutation=Mutation,
+    subscription=Subscription,
+    entities=nodes(),
+    types=[Refusal],
+    config=StrawberryConfig(
+        default_resolver=attribute,
+        disable_field_suggestions=True,
+        scalar_map=SCALARS,
+    ),
 )
+call_directly(schema)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 import strawberry
 from google.protobuf.message import Message
+from strawberry.federation.schema_directives import Shareable
 
 T = TypeVar("T")
 First = Annotated[
@@ -44,7 +45,10 @@ class CommunityNode:
         return isinstance(row, cls.message)
 
 
-@strawberry.type(description="Where a page is in its list.")
+@strawberry.type(
+    description="Where a page is in its list.",
+    directives=[Shareable()],  # other subgraphs have Relay's as well
+)
 class PageInfo:
     """Relay's."""
 
