@@ -233,7 +233,7 @@ async def house(
         retries=True,
     )
     sessions = Sessions(database)
-    await sessions.prepare(PortalRepository.indexes)
+    await sessions.prepare()
     services = Services(channels)
     site = Site("http://127.0.0.1:8080")
     verifier = TokenVerifier(issuers)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from chassis.actors import Actor, Membership
 from gateway.cursors import encode_id
+from gateway.portals.repository import PortalRepository
 from gateway.tests.conftest import ISSUER, House
 from guildhall.directory.v1 import directory_pb2 as pb
 
@@ -20,8 +20,9 @@ DOCUMENT = "query Me { viewer { isOperator } }"
 OPERATOR, MANAGER, OTHER_MANAGER = "s2", "s3", "s4"
 
 
-def people(house: House) -> None:
-    """Make them known to the directory."""
+async def people(house: House) -> None:
+    """Make them known to the directory, and room for portals, which few tests need."""
+    await house.parts.sessions.prepare(PortalRepository.indexes)
     directory = house.directory
     directory.known |= {"s2": "p2", "s3": "p3", "s4": "p4"}
     directory.operators.add("p2")
@@ -87,9 +88,3 @@ async def register(house: House, portal: dict[str, Any], *texts: str) -> list[st
 def token(house: House, who: str, client: str | None = None) -> str:
     """An access token of a person, given to a client."""
     return house.issuer.access_token({"sub": who, "client_id": client})
-
-
-def member(*roles: str, community_id: str = "c1", operator: bool = False) -> Actor:
-    """A person of one community."""
-    membership = Membership("co9", frozenset({"MEMBER", *roles}))
-    return Actor(person_id="p9", operator=operator, memberships={community_id: membership})

@@ -47,7 +47,7 @@ DOCUMENTS = """query d($id: ID!, $n: Int!) { communityNode(id: $id) { ... on Por
 
 @pytest_asyncio.fixture
 async def home(house: House) -> AsyncIterator[House]:
-    people(house)
+    await people(house)
     yield house
 
 

@@ -45,7 +45,7 @@ LIST = f"""query l($id: ID!, $n: Int!, $after: String) {{ community(id: $id) {{
 
 @pytest_asyncio.fixture
 async def home(house: House) -> AsyncIterator[House]:
-    people(house)
+    await people(house)
     yield house
 
 
