@@ -301,11 +301,11 @@ async def test_moderators_hear_of_cases(system: System) -> None:
 
 
 LOSSES = (
-    "the membership", "the company's enrolment", "another tier", "the account", "the employer",
-    "a space's audience", HIDDEN, SESSIONS, "the enrolment's date", "the moderator's role",
+    "the membership", "another tier", "the account", "a space's audience", HIDDEN, SESSIONS,
+    "the enrolment's date", "the moderator's role",
 )  # fmt: skip
 # What is taken away at the directory: its owner is asked, whatever the bus says.
-BY_DIRECTORY = ("the membership", "another tier", "the account", SESSIONS, "the enrolment's date")
+BY_DIRECTORY = ("the membership", "the account", SESSIONS, "the enrolment's date")
 
 
 async def sockets_of(scene: Scene, system: System) -> dict[str, Socket]:
