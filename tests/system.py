@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from urllib.parse import urljoin
 
 import httpx2
-from graphql import build_schema
+from graphql import GraphQLEnumType, GraphQLObjectType, GraphQLSchema, build_schema
 
 from devstack.openid.people import PASSWORD
 from devstack.parts import CHECKOUT, OPENID, Place
@@ -41,17 +41,34 @@ OF_ANYTHING = {
 
 
 @cache
+def schema() -> GraphQLSchema:
+    """What the gateway says it is."""
+    return build_schema((CHECKOUT / "gateway/schema.graphql").read_text(), assume_valid_sdl=True)
+
+
+@cache
 def mutation_codes() -> dict[str, set[str]]:
-    """What each mutation says that it may refuse with; whoever asks here is told nothing else."""
-    mutation = build_schema(
-        (CHECKOUT / "gateway/schema.graphql").read_text(), assume_valid_sdl=True
-    ).mutation_type
+    """What each mutation says that it may refuse with."""
+    mutation = schema().mutation_type
     listed = re.compile(r"Codes: ([A-Z_, ]+)\.")
     return {
         name: set(found[1].split(", "))
         for name, field in (mutation.fields if mutation else {}).items()
         if (found := listed.search(field.description or ""))
     }
+
+
+def check_error(error: dict[str, Any]) -> None:
+    """Every error that anybody is told has the form of Refusal and a code that is listed."""
+    refusal, codes = schema().type_map["Refusal"], schema().type_map["RefusalCode"]
+    assert isinstance(refusal, GraphQLObjectType)
+    assert isinstance(codes, GraphQLEnumType)
+    extensions = error["extensions"]
+    assert extensions.keys() <= refusal.fields.keys(), error
+    assert extensions["code"] in codes.values, error
+    field_, *below = error.get("path") or ("",)
+    if not below and field_ in mutation_codes():
+        assert extensions["code"] in mutation_codes()[field_] | OF_ANYTHING, error
 
 
 class RefusedError(AssertionError):
@@ -85,9 +102,7 @@ class Asker:
         self.trace_id = response.headers.get("x-trace-id", "")
         answer: dict[str, Any] = response.json()
         for error in answer.get("errors", ()):
-            field_, *below = error.get("path") or ("",)
-            if not below and field_ in mutation_codes():
-                assert error["extensions"]["code"] in mutation_codes()[field_] | OF_ANYTHING, error
+            check_error(error)
         return answer
 
     async def mutate(self, field_: str, selection: str, **input_: Any) -> dict[str, Any]:

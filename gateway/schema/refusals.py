@@ -287,9 +287,11 @@ class Refusal:
     )
     limit: str | None = strawberry.field(description="Of LIMIT_EXCEEDED: which limit.")
     maximum: int | None = strawberry.field(
-        description="Of LIMIT_EXCEEDED: the most that is allowed."
+        description="Of LIMIT_EXCEEDED and REQUEST_TOO_LARGE: the most that is allowed."
     )
-    actual: int | None = strawberry.field(description="Of LIMIT_EXCEEDED: how much it was.")
+    actual: int | None = strawberry.field(
+        description="Of LIMIT_EXCEEDED: how much it was, where all was counted."
+    )
     trace_id: str | None = strawberry.field(
         description="Of INTERNAL: what finds the failure in the logs."
     )

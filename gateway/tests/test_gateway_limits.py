@@ -211,7 +211,6 @@ def test_too_many_tokens_are_refused_before_the_rest_is_read() -> None:
         "code": "LIMIT_EXCEEDED",
         "limit": "tokens",
         "maximum": 1000,
-        "actual": "(more than 1000)",
     }
 
 
@@ -229,7 +228,6 @@ def test_fragments_beside_each_other_are_compared_as_far_as_the_limit_goes() -> 
         "code": "LIMIT_EXCEEDED",
         "limit": "comparisons of fields",
         "maximum": 4_000,
-        "actual": "(more than 4000)",
     }
 
 
