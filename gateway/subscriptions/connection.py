@@ -14,6 +14,7 @@ from chassis.actors import current_actor
 from chassis.errors import DomainError, PeerFailedError, UnavailableError
 from chassis.rpc_status import reason_of
 from gateway.context import Caller
+from gateway.portals.portal import Portal
 from gateway.subscriptions.credentials import Credential
 from gateway.subscriptions.subscriber import ConnectionEndedError
 
@@ -46,8 +47,15 @@ class Close(IntEnum):
 class Connection(ABC):
     """A socket or a stream of one person."""
 
-    def __init__(self, shared: Subscriptions, credential: Credential, caller: Caller) -> None:
+    def __init__(
+        self,
+        shared: Subscriptions,
+        credential: Credential,
+        caller: Caller,
+        portal: Portal | None,
+    ) -> None:
         self.shared = shared
+        self.portal = portal
         self.person_id = caller.actor.person_id
         self._credential = credential
         self._caller = caller
@@ -82,6 +90,11 @@ class Connection(ABC):
             for subscriber in tuple(self._under_way.values()):
                 subscriber.doubt()
         return caller
+
+    def admit(self, cost: int) -> None:
+        """Take an answer's points, as a request's. Refuses with RATE_LIMITED, OVERLOADED."""
+        most = self.shared.parts.operations.limits.cost
+        self.shared.parts.admission.admit(cost, most, self.person_id, self.portal)
 
     def due(self, now: float) -> bool:
         """Whether it is time to ask again; then it counts as asked."""

@@ -177,8 +177,7 @@ class _Socket(Connection):
         portal: Portal | None,
         send: Send,
     ) -> None:
-        super().__init__(shared, credential, caller)
-        self._portal = portal
+        super().__init__(shared, credential, caller, portal)
         self._send = send
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._turn = asyncio.Lock()  # one writes, so that what waits for the reader is one message
@@ -226,7 +225,7 @@ class _Socket(Connection):
         sink = _Sink(self, id)
         try:
             asked = asked_of(payload)
-            operation = await operation_of(self.shared.parts, asked, self._portal)
+            operation = await operation_of(self.shared.parts, asked, self.portal)
             subscriber = Subscriber(self, operation, asked.variables, asked.operation_name, sink)
             task = self.begin(subscriber, last_event_id(asked.extensions))
         except DocumentRefusedError as refused:

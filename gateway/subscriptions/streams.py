@@ -25,6 +25,7 @@ from gateway.endpoint.requests import (
 )
 from gateway.endpoint.visitors import shared_with
 from gateway.errors import Json
+from gateway.portals.portal import Portal
 from gateway.subscriptions.asking import (
     DocumentRefusedError,
     last_event_id,
@@ -79,7 +80,7 @@ async def _served(
     caller = await credential.caller(shared.parts)
     portal = await credential.portal(shared.parts, connection)
     after = connection.headers.get("last-event-id") or last_event_id(asked.extensions)
-    stream = _Stream(shared, credential, caller, receive, send)
+    stream = _Stream(shared, credential, caller, portal, receive, send)
     with shared.opened(stream):
         subscriber: Subscriber | None = None
         failures: Sequence[Json] = ()
@@ -101,10 +102,11 @@ class _Stream(Connection):
         shared: Subscriptions,
         credential: Credential,
         caller: Caller,
+        portal: Portal | None,
         receive: Receive,
         send: Send,
     ) -> None:
-        super().__init__(shared, credential, caller)
+        super().__init__(shared, credential, caller, portal)
         self._receive = receive
         self._send = send
         self._turn = asyncio.Lock()

@@ -16,7 +16,7 @@ from chassis.errors import (
     DomainError,
     FailedPreconditionError,
     PeerFailedError,
-    TooBusyError,
+    ResourceExhaustedError,
     UnavailableError,
 )
 from chassis.ordered import Heard
@@ -145,6 +145,7 @@ class Subscriber:
     async def _begin(self, last_event_id: str) -> None:
         """Told is how things are; where it goes on, what was missed takes that place."""
         caller = await self._connection.caller()
+        self._admit()
         moment = Moment(self._listen)
         answer = await self._execute(moment, caller)
         change = moment.change
@@ -186,7 +187,7 @@ class Subscriber:
     # -- changes
 
     async def _tell(self) -> None:
-        """All that waits; a service that does not answer is asked again for a while."""
+        """All that waits; who does not answer is asked again for a while, and points come back."""
         since = time.monotonic()
         while self._pending or self._doubtful or self._anew:
             if self._anew:
@@ -194,7 +195,7 @@ class Subscriber:
             doubtful, self._doubtful = self._doubtful, False
             try:
                 await self._tell_some(doubtful=doubtful)
-            except (UnavailableError, TooBusyError):
+            except (UnavailableError, ResourceExhaustedError):
                 self._doubtful |= doubtful
                 patience = DOUBT if self._doubtful else PATIENCE
                 if time.monotonic() - since > patience:
@@ -219,6 +220,7 @@ class Subscriber:
             if time.monotonic() - read > FRESH:
                 return
             event = events[change.key]
+            self._admit()
             answer = await self._execute(Moment(change=change), caller, event.trace_parent)
             await self._next(answer, caller, event.seq, change.seen)
             watch.seen = change.seen
@@ -239,6 +241,11 @@ class Subscriber:
         await self._sink.next(body, sealed)
 
     # -- execution
+
+    def _admit(self) -> None:
+        cost = self._operation.price(self._variables).cost
+        if cost <= self._shared.parts.operations.limits.cost:  # else it is refused without a point
+            self._connection.admit(cost)
 
     async def _execute(self, moment: Moment, caller: Caller, trace_parent: str = "") -> Answer:
         current_actor.set(caller.actor)

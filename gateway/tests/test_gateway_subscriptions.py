@@ -12,6 +12,7 @@ import pytest_asyncio
 from chassis.errors import RoleRequiredError, UnavailableError
 from chassis.testing import Loopback
 from gateway.cursors import encode_id, encode_reply_id
+from gateway.rate_limits import Rate
 from gateway.subscriptions.connection import UNCONFIRMED, Close
 from gateway.tests.conftest import House
 from gateway.tests.socket_client import QUEUE_CHANGED, TOPIC, TOPIC_CHANGED, Socket, until, within
@@ -310,6 +311,27 @@ async def test_limits_of_operations_are_those_of_subscriptions(told: Replica) ->
             assert failures[0]["extensions"]["code"] == code, (text, failures)
     assert told.house.rpcs() == {}
     assert not told.subscriptions.feeds["forum"]._listeners
+
+
+async def test_each_answer_costs_points(told: Replica) -> None:
+    """Without points a beginning is refused, and a change waits."""
+    admission = told.house.parts.admission
+    async with await told.socket() as socket:
+        await socket.subscribe()
+        await socket.told()
+        admission.member = Rate(points=1, burst=1)  # an answer costs more than comes back here
+        await socket.subscribe(id="2")
+        await socket.told()
+        await socket.send("complete", id="2")
+        await socket.subscribe(id="3")
+        (failure,) = await socket.refused()
+        assert failure["extensions"]["code"] == "RATE_LIMITED"
+        before = told.house.forum.calls["GetTopic"]
+        await told.edit("Not yet")
+        await until(lambda: told.house.forum.calls["GetTopic"] > before)
+        await told.edit("Now")
+        admission.member = None
+        assert await socket.title() == "Now"
 
 
 async def test_each_ended_subscription_leaves_nothing_behind(told: Replica) -> None:
