@@ -33,7 +33,6 @@ from gateway.subscriptions.asking import (
 )
 from gateway.subscriptions.connection import Close, Connection
 from gateway.subscriptions.credentials import Credential, credential_of
-from gateway.subscriptions.protocol import BoundedSocket
 from gateway.subscriptions.subscriber import ConnectionEndedError, Subscriber
 from gateway.subscriptions.subscriptions import Subscriptions
 from gateway.web import API_POLICY
@@ -148,7 +147,7 @@ class _Stream(Connection):
             raise ConnectionEndedError
         text = b"id: %b\nevent: next\ndata: %b\n\n" % (event_id.encode(), encoded(body))
         try:
-            async with asyncio.timeout(BoundedSocket.unread_seconds):
+            async with asyncio.timeout(self.shared.unread_seconds):
                 await self._write(text)
         except TimeoutError:
             self.cut()

@@ -14,6 +14,7 @@ from gateway.endpoint.visitors import Parts
 from gateway.subscriptions.connection import Close, Connection
 from gateway.subscriptions.event_ids import EventIds
 from gateway.subscriptions.feeds import Feeds
+from gateway.subscriptions.protocol import BoundedSocket
 
 MOST = 10_000  # subscriptions of this process
 MOST_OF_ONE = 20  # of one person
@@ -30,6 +31,7 @@ class Subscriptions:
     """What all connections of this process share."""
 
     init_timeout = 5.0  # seconds a socket has to say whose it is
+    unread_seconds = BoundedSocket.unread_seconds
 
     def __init__(self, parts: Parts, bus: Bus) -> None:
         self.parts = parts

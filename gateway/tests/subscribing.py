@@ -33,6 +33,12 @@ class QuickSocket(BoundedSocket):
     closed_seconds = 20.0  # while it is looked at what stands behind what was not taken
 
 
+class QuickProtocol(BoundedProtocol):
+    """Likewise."""
+
+    answer_seconds = 1.5
+
+
 @dataclass
 class Replica:
     """One gateway that serves subscriptions; the House's own in all else."""
@@ -125,7 +131,7 @@ async def served(gateway: Gateway) -> AsyncIterator[int]:
     config.load()
     loop = asyncio.get_running_loop()
     listening = await loop.create_server(
-        lambda: BoundedProtocol(config, state, {}, loop), "127.0.0.1", 0
+        lambda: QuickProtocol(config, state, {}, loop), "127.0.0.1", 0
     )
     try:
         yield listening.sockets[0].getsockname()[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -166,6 +167,40 @@ async def test_a_revoked_person_gets_nothing_more(told: Replica) -> None:
         assert await within(5, stream.failure()) == "ROLE_REQUIRED"
         await told.edit("Not told")
         assert await stream.event() == {}
+
+
+async def test_who_does_not_read_is_cut(told: Replica) -> None:
+    """What was read for it waits no longer than its rights are believed."""
+    told.subscriptions.unread_seconds = 0.3
+    told.house.forum.topics[-1].body = "x" * 900_000
+    query = "subscription ($id: ID!) { topicChanged(id: $id) { topic { body } } }"
+    target = httpx2.QueryParams({"query": query, "variables": orjson.dumps({"id": TOPIC}).decode()})
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    raw.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", told.port))
+    reader, writer = await asyncio.open_connection(sock=raw, limit=4_096)
+    token = told.house.issuer.access_token()
+    writer.write(
+        f"GET /graphql?{target} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n"
+        f"Authorization: Bearer {token}\r\n\r\n".encode()
+    )
+    await until(lambda: told.subscriptions._connections)
+    (stream,) = told.subscriptions._connections
+    await until(lambda: told.house.forum.calls["GetTopic"])
+    number = 0
+    while not stream.ended:
+        number += 1
+        await told.edit(f"Title {number}")
+        assert number < 500
+        await asyncio.sleep(0.02)
+    await until(lambda: not told.subscriptions._connections)
+    with contextlib.suppress(ConnectionError):
+        while await within(PATIENCE, reader.read(1 << 16)):
+            pass
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 async def test_a_person_has_so_many_streams_and_no_more(told: Replica) -> None:
