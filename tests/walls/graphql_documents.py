@@ -31,8 +31,13 @@ MUTATIONS = {**SCHEMA.mutation_type.fields} if SCHEMA.mutation_type else {}
 QUERIES = {**SCHEMA.query_type.fields} if SCHEMA.query_type else {}
 SUBSCRIPTIONS = {**SCHEMA.subscription_type.fields} if SCHEMA.subscription_type else {}
 NODES = SCHEMA.get_possible_types(cast(GraphQLInterfaceType, SCHEMA.type_map["CommunityNode"]))
-# What is told over sockets, not answered: tests/subscriptions has outsiders ask for all of it.
-_TOLD = {"Subscription", *(get_named_type(field.type).name for field in SUBSCRIPTIONS.values())}
+# What is told over sockets, not answered: tests/subscriptions has outsiders ask for all of it. And
+# what no field answers.
+_TOLD = {
+    "Refusal",
+    "Subscription",
+    *(get_named_type(field.type).name for field in SUBSCRIPTIONS.values()),
+}
 _WRAPPERS = ("Connection", "Edge", "PageInfo")
 _WORDS = ("", "question", '"A question"', "A question with an answer about grace")
 
