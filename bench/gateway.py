@@ -162,7 +162,7 @@ def report(found: Found) -> list[str]:
 
 def _others(found: Found) -> list[str]:
     ours, router = found.gateway(_LIST), found.side(ROUTER)
-    stock = found.side(STOCK)
+    floor, stock = found.side(FLOOR), found.side(STOCK)
     return [
         "The same list as Strawberry is mostly shipped, over the same services with the same "
         "tokens, and the same data in the answer:",
@@ -170,6 +170,7 @@ def _others(found: Found) -> list[str]:
         "| list of 20 topics | CPU a request, ms | **times the gateway's** | goal |",
         "| --- | --- | --- | --- |",
         f"| gateway | {_middle(ours)} | 1 | |",
+        f"| floor | {_middle(floor)} | {ratio(floor, ours):.1f} | |",
         f"| gateway, `GATEWAY_EXECUTION=stock` | {_middle(stock)} | {ratio(stock, ours):.1f} | |",
         f"| {_ROUTER} | {_middle(router)} | **{ratio(router, ours):.1f}** | >= {ROUTER_GOAL:g} |",
     ]
