@@ -12,7 +12,7 @@ PROTO_FILES := $(shell find protos/guildhall -name '*.proto')
 export PYTHONPATH := .:protos/gen
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run bench chaos differential fuzz worlds test check format lint types imports layout isolate lock protos sdl setup token import rotate clean
+.PHONY: help run bench chaos differential documents documents-check fuzz worlds test check format lint types imports layout isolate lock protos sdl setup token import rotate clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,13 @@ token: ## print an access token: make token PERSON=engineer@kestrel.example
 
 import: ## import a Stack Exchange dump: make import FILE=Posts.xml SPACE=aurora/general
 	@$(BIN)/python -m devstack.importer "$(FILE)" "$(SPACE)"
+
+documents: ## register a portal's documents: make documents PORTAL=id FILES="queries/*.graphql"
+	@$(BIN)/python -m devstack.documents "$(PORTAL)" $(FILES)
+
+documents-check: setup ## which registered documents a schema would break: make documents-check SCHEMA=gateway/schema.graphql
+	@GATEWAY_MONGO_URI="$${GATEWAY_MONGO_URI:-mongodb://127.0.0.1:$$(( $${GUILDHALL_PORT:-8080} + 2 ))/?replicaSet=rs0}" \
+	  $(BIN)/python -m gateway.portals "$(SCHEMA)"
 
 chaos: setup ## kill everything in turn and count: make chaos COMMANDS=20000 SEED=7
 	$(BIN)/python -m tests.chaos
