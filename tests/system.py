@@ -43,7 +43,7 @@ OF_ANYTHING = {
 @cache
 def schema() -> GraphQLSchema:
     """What the gateway says it is."""
-    return build_schema((CHECKOUT / "gateway/schema.graphql").read_text(), assume_valid_sdl=True)
+    return build_schema((CHECKOUT / "gateway/schema.graphql").read_text())
 
 
 @cache

@@ -51,11 +51,6 @@ class Change:
     excuse: str = ""
 
 
-def parsed(sdl: str) -> GraphQLSchema:
-    """A printed schema, whatever directives of federation it uses."""
-    return build_schema(sdl, assume_valid_sdl=True)
-
-
 def changes(
     released: GraphQLSchema, current: GraphQLSchema, changelog: str, today: date
 ) -> list[Change]:
@@ -103,7 +98,9 @@ def of_this_checkout() -> list[Change]:
     released = (GATEWAY / "released.graphql").read_text()
     current = (GATEWAY / "schema.graphql").read_text()
     changelog = (GATEWAY.parent / "CHANGELOG.md").read_text()
-    return changes(parsed(released), parsed(current), changelog, datetime.now(UTC).date())
+    return changes(
+        build_schema(released), build_schema(current), changelog, datetime.now(UTC).date()
+    )
 
 
 def told(found: list[Change]) -> Iterator[str]:

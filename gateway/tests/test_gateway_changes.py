@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from graphql import build_schema
 
-from gateway.schema.changes import Change, changes, of_this_checkout, parsed, told
+from gateway.schema.changes import Change, changes, of_this_checkout, told
 
 TODAY = date(2027, 6, 30)
 OLD = """
@@ -33,7 +34,9 @@ def _changes(*replaced: tuple[str, str], changelog: str = "") -> list[Change]:
     for before, after in replaced:
         assert before in new
         new = new.replace(before, after)
-    return changes(parsed(OLD), parsed(new), f"# C\n\n## Unreleased\n\n{changelog}\n", TODAY)
+    return changes(
+        build_schema(OLD), build_schema(new), f"# C\n\n## Unreleased\n\n{changelog}\n", TODAY
+    )
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,7 @@ async function generate(filename, plugins) {
       enumsAsTypes: true,
       useTypeImports: true,
       strictScalars: true,
-      // _Any is of federation, and no operation of a portal has one.
-      scalars: { DateTime: "string", Html: "string", Markdown: "string", URL: "string", _Any: "unknown" },
+      scalars: { DateTime: "string", Html: "string", Markdown: "string", URL: "string" },
     },
     plugins: Object.keys(plugins).map((name) => ({ [name]: {} })),
     pluginMap: plugins,
