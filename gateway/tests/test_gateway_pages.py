@@ -227,6 +227,9 @@ CONNECTIONS = {
     f"{_PAGE} }} }}",
 }
 
+# Its own lists, which no service answers: test_gateway_portals and test_gateway_documents.
+OF_THE_GATEWAY = {"Community.portals", "Portal.documents"}
+
 
 def test_every_connection_of_the_schema_is_walked() -> None:
     connections = [
@@ -235,6 +238,7 @@ def test_every_connection_of_the_schema_is_walked() -> None:
         if is_object_type(kind)
         for name, field in kind.fields.items()
         if get_named_type(field.type).name.endswith("Connection")
+        and f"{kind.name}.{name}" not in OF_THE_GATEWAY
     ]
     assert len(connections) == len(CONNECTIONS), connections
 
