@@ -178,7 +178,7 @@ class _Compiler:
                 entries.append(f"{selected.name!r}: {kind.name!r}")
                 continue
             value = f"v{place}"
-            found, again = self._found(selected, selected.definition, value)
+            found, again = self._found(selected, selected.definition, value, message)
             lines.append(found)
             shown = self._shown(value, again or value, selected.definition.type, selected.nodes)
             entries.append(f"{selected.name!r}: {shown}")
@@ -195,7 +195,9 @@ class _Compiler:
         resolve, of = self._name("r", kind.resolve_type), self._name("a", kind)
         return [_CHECK, f"return {self._name('n', functions)}[{resolve}(v, i, {of})](v, i)"]
 
-    def _found(self, selected: Selected, definition: GraphQLField, to: str) -> tuple[str, str]:
+    def _found(
+        self, selected: Selected, definition: GraphQLField, to: str, message: type | None
+    ) -> tuple[str, str]:
         """Lines that assign what the field's resolver would give for the row v.
 
         They may be short of it where the value is a leaf that needs change; then there is an
@@ -209,7 +211,7 @@ class _Compiler:
         if definition.args:
             raise _CannotCompileError
         if ours.base_resolver is None:
-            return self._attribute(ours, definition, to)
+            return self._attribute(ours, definition, to, message)
         if ours.is_async or ours.base_resolver.info_parameter is not None:
             raise _CannotCompileError
         return f"{to} = {self._name('m', ours.base_resolver.wrapped_func)}(v)", ""
@@ -225,7 +227,7 @@ class _Compiler:
         return f"{self._name('e', fetch.find)}(i.context.tables, v{node})"
 
     def _attribute(
-        self, ours: StrawberryField, definition: GraphQLField, to: str
+        self, ours: StrawberryField, definition: GraphQLField, to: str, message: type | None
     ) -> tuple[str, str]:
         full = f"{self._name('g', ours.default_resolver)}(v, {ours.python_name!r})"
         inner = _nullable(definition.type)
@@ -234,6 +236,8 @@ class _Compiler:
             return f"{to} = {full}", ""
         if is_list_type(inner):  # no list is a message
             return f"{to} = {plain}", ""
+        if message is not None and _has_presence(message, ours.python_name):
+            return f"{to} = {plain} if v.HasField({ours.python_name!r}) else None", ""
         if isinstance(inner, GraphQLEnumType) or (is_leaf_type(inner) and inner.name in _UNCHANGED):
             return f"{to} = {plain}", full
         return f"{to} = {full}", ""
@@ -253,6 +257,12 @@ def message_of(kind: GraphQLObjectType) -> type | None:
     definition = kind.extensions.get("strawberry-definition")
     message: type | None = getattr(getattr(definition, "origin", None), "message", None)
     return message
+
+
+def _has_presence(message: Any, name: str) -> bool:
+    """Whether the message has a message of this name, which may not be there."""
+    field = message.DESCRIPTOR.fields_by_name.get(name)
+    return field is not None and field.message_type is not None and not field.is_repeated
 
 
 def _nullable(kind: GraphQLOutputType) -> Any:
