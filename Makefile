@@ -48,7 +48,7 @@ fuzz: setup ## look for inputs that break a promise: make fuzz SECONDS=600 ONLY=
 differential: setup ## compiled execution against the library's: make differential CASES=20000
 	DIFFERENTIAL=$(CASES) $(BIN)/pytest -q -s -n0 --timeout 0 gateway/tests/test_gateway_execution.py
 
-bench: setup ## measure against floors and write docs/figures.md: make bench ONLY="topics whole"
+bench: setup ## measure against floors and write docs/figures.md: make bench ONLY="gateway whole"
 	$(BIN)/python -m bench $(ONLY)
 
 rotate: ## give a demo issuer a new signing key: make rotate ISSUER=kestrel
