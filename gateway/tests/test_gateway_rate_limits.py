@@ -187,7 +187,7 @@ async def test_over_real_nats(nats_url: str) -> None:
         here, there = replicas
 
         async def known() -> list[int]:
-            return [len(one._heard) for one in replicas]  # noqa: SLF001
+            return [len(one._heard) for one in replicas]
 
         await until(known, lambda each: each == [2, 2])
         slow = Spender("member", "slow", Rate(points=60, burst=1000))
