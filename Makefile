@@ -12,7 +12,7 @@ PROTO_FILES := $(shell find protos/guildhall -name '*.proto')
 export PYTHONPATH := .:protos/gen
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run bench chaos differential documents documents-check fuzz worlds test check format lint types imports layout isolate lock protos sdl setup token import rotate clean
+.PHONY: help run bench chaos differential documents documents-check fuzz worlds test check format lint types imports layout isolate lock protos release sdl setup token import rotate clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,10 +56,12 @@ rotate: ## give a demo issuer a new signing key: make rotate ISSUER=kestrel
 
 check: lint types imports isolate test ## what CI asks of every change
 
-lint: setup ## ruff and buf
+lint: setup protos ## ruff, buf, and what changes break
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	cd protos && ../$(BIN)/buf lint && ../$(BIN)/buf format --diff --exit-code
+	cd protos && ../$(BIN)/buf breaking --against released.binpb.gz
+	$(BIN)/python -m gateway.schema.changes
 
 format: setup ## rewrite in our style
 	$(BIN)/ruff format .
@@ -80,6 +82,10 @@ layout: setup ## rooms, lengths, docstrings, locks
 
 sdl: setup ## print the GraphQL schema into gateway/schema.graphql
 	$(BIN)/python -m gateway.schema
+
+release: setup ## what the next changes are held to: the schema and the protos as they are now
+	cp gateway/schema.graphql gateway/released.graphql
+	cd protos && ../$(BIN)/buf build --exclude-source-info -o released.binpb.gz
 
 setup: .venv/.installed protos/gen/.generated
 
@@ -110,3 +116,4 @@ lock: ## fix all versions: dev.txt first, then each part's lock from it
 
 clean: ## remove what was generated and installed; keeps .data
 	rm -rf .venv protos/gen .mypy_cache .ruff_cache .pytest_cache
+	rm -rf sdk/python/.venv sdk/python/guildhall_client sdk/typescript/{generated,built}

@@ -16,8 +16,10 @@ from gateway.execution.operations import Operation
 from gateway.portals.portal import Portal
 from gateway.settings import Introspection
 
-_FIELDS = ("__schema", "__type")
-_NAMED = re.compile(r"__(schema|type)\b")  # in a name, a text or a comment: names have no escapes
+_FIELDS = ("__schema", "__type", "_service")  # the last is what routers of Federation ask
+_NAMED = re.compile(
+    r"(__schema|__type|_service)\b"
+)  # in a name, a text or a comment: names have no escapes
 
 
 class _Looking(NodeVisitor):

@@ -255,8 +255,8 @@ _LISTS: dict[type, bool] = {}
 def message_of(kind: GraphQLObjectType) -> type | None:
     """The message that all rows of a type are, where they are."""
     definition = kind.extensions.get("strawberry-definition")
-    message: type | None = getattr(getattr(definition, "origin", None), "message", None)
-    return message
+    message = getattr(getattr(definition, "origin", None), "message", None)
+    return message if isinstance(message, type) else None  # a field may have that name too
 
 
 def _has_presence(message: Any, name: str) -> bool:

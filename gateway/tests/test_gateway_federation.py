@@ -102,11 +102,13 @@ def test_portals_see_nothing_of_what_is_for_routers() -> None:
     assert "@" not in "".join(line for line in schema.as_str().split("\n") if "type " in line)
 
 
-async def test_routers_are_told_the_sdl_whoever_asks(house: House) -> None:
-    for token in ("", None):
-        answer = await house.ask("{ _service { sdl } }", token=token)
-        assert answer["data"] == {"_service": {"sdl": schema.sdl}}
-        assert answer["extensions"]["cost"]["requested"] == 101
+async def test_routers_are_told_the_sdl_as_introspection_is_answered(house: House) -> None:
+    answer = await house.ask("{ _service { sdl } }")
+    assert answer["data"] == {"_service": {"sdl": schema.sdl}}
+    assert answer["extensions"]["cost"]["requested"] == 101
+    refused = await house.ask("{ _service { sdl } }", token=None)
+    assert refused["errors"][0]["extensions"]["code"] == "INTROSPECTION_REFUSED"
+    assert "data" not in refused
 
 
 async def test_entities_of_all_kinds_are_found_in_their_places(house: House) -> None:

@@ -251,6 +251,7 @@ class Products:
                 known_portals=nobodys,
                 portals=nobodys,
                 admission=Admission(RateLimits(Bus("nats://127.0.0.1:1", name="products"))),
+                introspection="everybody",
             )
         )
 

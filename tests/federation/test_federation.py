@@ -17,7 +17,8 @@ import httpx2
 import pytest
 
 from chassis.testing import free_port
-from devstack.parts import CHECKOUT
+from devstack.parts import CHECKOUT, OPENID
+from devstack.token import access_token
 from gateway.cursors import decode_id, encode_id
 from tests.system import BOREALIS_MANAGER, ENGINEER, System
 from tests.world import World
@@ -99,9 +100,10 @@ def _answers(url: str) -> bool:
         return False
 
 
-def sdl_of(url: str) -> str:
-    """As a router asks for it: nobody is signed in."""
-    answer = httpx2.post(url, json={"query": SDL}).json()
+def sdl_of(url: str, token: str) -> str:
+    """As a router asks for it."""
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = httpx2.post(url, json={"query": SDL}, headers=headers).json()
     sdl: str = answer["data"]["_service"]["sdl"]
     return sdl
 
@@ -130,8 +132,9 @@ def composed(
     """The folder with both subgraphs' SDL, and what Apollo's and Hive's composition made of it."""
     folder = tmp_path_factory.mktemp("composed")
     urls = {"guildhall": f"{running_system.url}/graphql", "deals": deals}
+    token = access_token(ENGINEER, running_system.place.url(OPENID))
     for name, url in urls.items():
-        (folder / f"{name}.graphql").write_text(sdl_of(url))
+        (folder / f"{name}.graphql").write_text(sdl_of(url, token))
     ran = subprocess.run(
         ["node", "compose.mjs", *(f"{n}={u}={folder / f'{n}.graphql'}" for n, u in urls.items())],
         cwd=HERE,
