@@ -510,6 +510,33 @@ async def test_bug_that_stays_parks_after_a_dozen_deliveries(
     assert await stage.ours.suspects.count_documents({}) == 0
 
 
+async def test_whoever_is_always_faster_parks_no_event(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from chassis.consumers import consumer as module
+
+    async def at_once(message: Any, delay: float) -> None:
+        await message.nak(delay=0.01)
+
+    monkeypatch.setattr(module, "nak", at_once)
+    bus = await stage.bus()
+    stage.relay(bus)
+    consumer = await run(stage, bus)
+    tries, hear = 0, consumer.hearing.hear
+
+    async def too_late(arrivals: Sequence[Arrival], **options: Any) -> list[Outcome]:
+        nonlocal tries
+        tries += 1
+        if tries <= 4 * module.GIVE_UP:
+            raise Conflict
+        return await hear(arrivals, **options)
+
+    consumer.hearing.hear = too_late  # type: ignore[method-assign]
+    await stage.say("t1")
+    await eventually(lambda: stage.heard("t1"), [1], within=30)
+    assert await letters(stage) == []
+
+
 async def test_effect_that_fails_only_when_stored_is_pinned_down(stage: Stage) -> None:
     async def handler(event: DomainEvent[Any]) -> Iterable[Consequence]:
         if event.aggregate_id == "bad":  # twice the same _id
