@@ -252,7 +252,7 @@ def test_queries_made_from_the_schema(client: Client) -> None:
     ask()
     assert sum(client.seen.values()) > 40
     if client.email is not None:
-        assert client.seen["OK"] > 2, client.seen
+        assert client.seen["OK"], client.seen
 
 
 def test_mutations_made_from_the_schema(client: Client) -> None:
@@ -273,4 +273,4 @@ def test_mutations_made_from_the_schema(client: Client) -> None:
     asyncio.run(quiet(system.place))
     assert sum(client.seen.values()) > 40
     if client.email is MANAGER:
-        assert client.seen["OK"] > 2, client.seen
+        assert client.seen["OK"], client.seen

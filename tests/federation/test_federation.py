@@ -197,7 +197,8 @@ def router(
     """A router of somebody else before our gateway and the deals."""
     if request.param == "apollo":
         ours = f"guildhall={running_system.url}/graphql"
-        with program("router.mjs", ours, f"deals={deals}") as url:
+        token = access_token(ENGINEER, running_system.place.url(OPENID))
+        with program("router.mjs", ours, f"deals={deals}", AUTHORIZATION=f"Bearer {token}") as url:
             yield url
         return
     folder, made = composed

@@ -71,7 +71,7 @@ async def write(noted: Noted, planted: Planted, space: str, community: str) -> N
         "title": f"A {planted.word('title')} of mine",
         "body": body,
     }
-    while (made := await noted(CREATE, input=input_))["createTopic"] is None:
+    while (made := await noted(CREATE, input=input_)) is None:
         refusal = noted.errors[-1]["extensions"]  # another test wrote as this person just now
         assert refusal["code"] == "POSTING_TOO_FAST", refusal
         await asyncio.sleep(refusal["retryAfter"])
