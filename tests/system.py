@@ -72,13 +72,14 @@ def check_error(error: dict[str, Any]) -> None:
 
 
 class RefusedError(AssertionError):
-    """An operation got errors; `code` and `field` are of the first."""
+    """An operation got errors; `code`, `field` and `retry_after` are of the first."""
 
     def __init__(self, answer: dict[str, Any]) -> None:
         super().__init__(json.dumps(answer.get("errors"))[:1000])
         extensions = answer["errors"][0].get("extensions", {})
         self.code = extensions.get("code")
         self.field = extensions.get("field")
+        self.retry_after: float | None = extensions.get("retryAfter")
 
 
 @dataclass
