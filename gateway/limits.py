@@ -42,7 +42,7 @@ MAX_JSON_DEPTH = 32
 _MOST = 10**9  # sums are cut here, as fragments can double them many times
 _MAX_ERRORS = 10  # of what is written; more tell nobody more
 _UNPAGED = 10  # objects that a list without first or last is taken to have
-_INTROSPECTION = 100
+INTROSPECTION = 100  # what the whole schema costs
 _MUTATION = 10
 _INLINE = "... on"  # how inline fragments are counted
 _WRAPPERS = ("Connection", "Edge", "PageInfo", "Payload")
@@ -274,7 +274,7 @@ class _PriceWalk:
     def _field(self, node: FieldNode, parent: GraphQLNamedType | None) -> Price:
         name = node.name.value
         if name in ("__schema", "__type"):
-            return Price(_INTROSPECTION, 0)
+            return Price(INTROSPECTION, 0)
         if not (is_object_type(parent) or is_interface_type(parent)):
             return Price()
         definition = parent.fields.get(name)

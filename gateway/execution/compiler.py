@@ -22,10 +22,10 @@ from graphql import (
     GraphQLOutputType,
     GraphQLResolveInfo,
     Undefined,
+    get_nullable_type,
     is_abstract_type,
     is_leaf_type,
     is_list_type,
-    is_non_null_type,
     is_object_type,
 )
 from strawberry.types.field import StrawberryField
@@ -101,7 +101,7 @@ class _Compiler:
         return self._made[key]
 
     def _value(self, kind: GraphQLOutputType, nodes: Sequence[FieldNode]) -> str:
-        inner = _nullable(kind)
+        inner = get_nullable_type(kind)
         nulled = "return None" if inner is kind else "raise Wrong"
         if is_list_type(inner):
             body = self._list(inner, nodes)
@@ -154,7 +154,7 @@ class _Compiler:
         `again` is the value where they do.
         """
         call = f"{self.value(kind, nodes)}({again}, i)"
-        inner = _nullable(kind)
+        inner = get_nullable_type(kind)
         if isinstance(inner, GraphQLEnumType):
             known = self._known(inner)
             return f"({known}[{value}] if type({value}) is int and {value} in {known} else {call})"
@@ -230,7 +230,7 @@ class _Compiler:
         self, ours: StrawberryField, definition: GraphQLField, to: str, message: type | None
     ) -> tuple[str, str]:
         full = f"{self._name('g', ours.default_resolver)}(v, {ours.python_name!r})"
-        inner = _nullable(definition.type)
+        inner = get_nullable_type(definition.type)
         plain = f"v.{ours.python_name}"
         if ours.default_resolver is not attribute:
             return f"{to} = {full}", ""
@@ -263,10 +263,6 @@ def _has_presence(message: Any, name: str) -> bool:
     """Whether the message has a message of this name, which may not be there."""
     field = message.DESCRIPTOR.fields_by_name.get(name)
     return field is not None and field.message_type is not None and not field.is_repeated
-
-
-def _nullable(kind: GraphQLOutputType) -> Any:
-    return kind.of_type if is_non_null_type(kind) else kind
 
 
 def _plain(value: Any) -> bool:

@@ -16,7 +16,6 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     Node,
-    OperationDefinitionNode,
     SelectionNode,
     VariableNode,
     Visitor,
@@ -134,12 +133,3 @@ def deciding_variables(document: DocumentNode) -> tuple[str, ...]:
 
     visit(cast("Node", document), Deciding())
     return tuple(found)
-
-
-def operation_of(document: DocumentNode) -> OperationDefinitionNode:
-    """The one operation of a document that was looked up."""
-    return next(
-        definition
-        for definition in document.definitions
-        if isinstance(definition, OperationDefinitionNode)
-    )

@@ -34,14 +34,13 @@ from strawberry.printer import print_schema
 
 from gateway.context import Context, Info
 from gateway.errors import BadUserInputError
-from gateway.limits import COST, SIZED_BY
+from gateway.limits import COST, INTROSPECTION, SIZED_BY
 from gateway.loaders import fill_each
 from gateway.schema.relay import CommunityNode
 from gateway.schema.viewer import find_nodes, node_id
 
 VERSION: Final = "2.3"  # more than we need, and what every composition takes
 _DIRECTIVES = {"key", "shareable"}  # what we say of our types to routers
-_INTROSPECTION = 100  # what the SDL costs
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +135,7 @@ def _with_entities(query: type, entities: Mapping[type, Find]) -> type:
 
         @strawberry.field(
             name="_service",
-            metadata={COST: _INTROSPECTION},
+            metadata={COST: INTROSPECTION},
             description="For routers: the schema to compose.",
         )
         def federation_service(self, info: Info) -> _Service:
