@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from chassis import telemetry
-from chassis.errors import ResourceExhaustedError, UnavailableError
+from chassis.errors import TooBusyError, UnavailableError
 from gateway.portals.portal import Portal
 from gateway.rate_limits import Rate, RateLimits, Spender, Standing
 
@@ -18,16 +18,12 @@ CHEAPEST = 10  # what costs no more is never refused for the crowd
 _ALL = ""
 
 
-class TooBusyError(UnavailableError):
+class NoPlaceError(UnavailableError):
     """Every place is taken."""
-
-
-class TooManyAtOnceError(ResourceExhaustedError):
-    """One person has taken all places there are for one."""
 
     @classmethod
     def reason(cls) -> str:
-        """The same to clients: come back in a moment."""
+        """To clients as for one person's places: come back in a moment."""
         return TooBusyError.reason()
 
 
@@ -47,9 +43,9 @@ class Admission:
     def place(self, person_id: str = _ALL) -> Iterator[None]:
         """One of all places, or of a person's own. Refuses with TOO_BUSY."""
         if person_id == _ALL and self._under_way[_ALL] >= MOST:
-            raise TooBusyError("too many requests at once", retry_after=1)
+            raise NoPlaceError("too many requests at once", retry_after=1)
         if person_id != _ALL and self._under_way[person_id] >= MOST_OF_ONE:
-            raise TooManyAtOnceError("too many requests of one person at once", retry_after=1)
+            raise TooBusyError("too many requests of one person at once", retry_after=1)
         self._under_way[person_id] += 1
         try:
             yield

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 
-from chassis.errors import UnavailableError
-from gateway import errors
+from chassis.errors import UnauthenticatedError, UnavailableError
 from gateway.actors import Actors
 from gateway.admission import Admission
 from gateway.auth import Identity, TokenVerifier
@@ -63,21 +63,31 @@ def origin_portal(parts: Parts, connection: HTTPConnection) -> Portal | None:
     return parts.known_portals.of_origin(origins[0])
 
 
+def portal_of(parts: Parts, identity: Identity, by_origin: Portal | None) -> Portal | None:
+    """The portal of a token's client, wherever a browser says it is; without one its origin's."""
+    return parts.known_portals.of_client(identity.issuer, identity.client_id) or by_origin
+
+
+def bearer_token(authorizations: Sequence[str]) -> str | None:
+    """The token that is sent; None where none is. Refuses with UNAUTHENTICATED what is no one's."""
+    if not authorizations:
+        return None
+    scheme, _, token = authorizations[0].partition(" ")
+    if scheme.lower() != "bearer" or len(authorizations) > 1:
+        raise UnauthenticatedError("only bearer tokens are accepted")
+    return token.strip()
+
+
 async def visitor_of(parts: Parts, connection: HTTPConnection) -> Visitor:
     """By bearer token or session; nobody where neither is sent.
 
-    A token's client tells the portal, wherever a browser says it is; without one its origin does.
     Refuses with UNAUTHENTICATED, CSRF_REFUSED, UNAVAILABLE.
     """
     portal = origin_portal(parts, connection)
-    header = connection.headers.get("authorization")
-    if header is not None:
-        scheme, _, token = header.partition(" ")
-        if scheme.lower() != "bearer" or len(connection.headers.getlist("authorization")) > 1:
-            raise HttpError(401, errors.UNAUTHENTICATED, "only bearer tokens are accepted")
-        identity = await parts.verifier.access_token(token.strip())
-        by_client = parts.known_portals.of_client(identity.issuer, identity.client_id)
-        return Visitor(by_client or portal, identity=identity)
+    token = bearer_token(connection.headers.getlist("authorization"))
+    if token is not None:
+        identity = await parts.verifier.access_token(token)
+        return Visitor(portal_of(parts, identity, portal), identity=identity)
     secret = cookie(connection, parts.site.session_cookie)
     if not secret:
         return Visitor(portal)
@@ -94,12 +104,17 @@ async def caller_of(parts: Parts, visitor: Visitor) -> Caller | None:
     return None
 
 
+def may_use_session(parts: Parts, connection: HTTPConnection, portal: Portal | None) -> bool:
+    """Whether a page may use its browser's session: one of our own, or one that a portal lists."""
+    return portal is not None or parts.site.from_our_pages(connection)
+
+
 def _check_forgery(parts: Parts, connection: HTTPConnection, portal: Portal | None) -> None:
     """A session counts only in requests of our own pages and of origins that a portal lists."""
     if connection.headers.get(CSRF_HEADER) != CSRF_VALUE:
         problem = "with a session, send the header X-Requested-With: guildhall"
         raise HttpError(403, "CSRF_REFUSED", problem)
-    if portal is None and not parts.site.from_our_pages(connection):
+    if not may_use_session(parts, connection, portal):
         raise HttpError(403, "CSRF_REFUSED", "the request comes from another site")
 
 

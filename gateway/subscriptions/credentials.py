@@ -8,7 +8,14 @@ from starlette.requests import HTTPConnection
 
 from chassis.errors import PermissionDeniedError, UnauthenticatedError
 from gateway.context import Caller
-from gateway.endpoint.visitors import Parts, origin_portal, session_caller
+from gateway.endpoint.visitors import (
+    Parts,
+    bearer_token,
+    may_use_session,
+    origin_portal,
+    portal_of,
+    session_caller,
+)
 from gateway.portals.portal import Portal
 from gateway.web import cookie
 
@@ -38,9 +45,7 @@ class Credential:
         """The portal that asks: by the token's client, else by the page's origin."""
         if self.token:
             identity = await parts.verifier.access_token(self.token)
-            by_client = parts.known_portals.of_client(identity.issuer, identity.client_id)
-            if by_client is not None:
-                return by_client
+            return portal_of(parts, identity, origin_portal(parts, connection))
         return origin_portal(parts, connection)
 
 
@@ -52,24 +57,15 @@ def credential_of(parts: Parts, connection: HTTPConnection, authorization: str =
     headers = connection.headers.getlist("authorization")
     if authorization:
         headers.append(authorization)
-    if headers:
-        scheme, _, token = headers[0].partition(" ")
-        if len(headers) > 1 or scheme.lower() != "bearer" or not token.strip():
-            raise UnauthenticatedError("only bearer tokens are accepted")
-        return Credential(token=token.strip())
+    token = bearer_token(headers)
+    if token == "":
+        raise UnauthenticatedError("only bearer tokens are accepted")
+    if token is not None:
+        return Credential(token=token)
     secret = cookie(connection, parts.site.session_cookie)
     if not secret:
         raise UnauthenticatedError("sign in first")
-    if not may_connect(parts, connection):
+    # Neither a socket nor an EventSource can send a header of its own, so the origin must tell.
+    if not may_use_session(parts, connection, origin_portal(parts, connection)):
         raise CsrfRefusedError("the request comes from another site")
     return Credential(secret=secret)
-
-
-def may_connect(parts: Parts, connection: HTTPConnection) -> bool:
-    """Whether a page may use its browser's session: one of our own, or one that a portal lists.
-
-    Neither a socket nor an EventSource can send a header of its own, so the origin must tell.
-    """
-    if origin_portal(parts, connection) is not None:
-        return True
-    return parts.site.from_our_pages(connection)
