@@ -21,7 +21,7 @@ PARTS = {
     "limits: places, points": ("gateway/admission", "gateway/rate_limits", "nats/"),
     "spans and metrics": ("opentelemetry/", "prometheus_client/", "chassis/telemetry"),
     "operation: cache, price, root fields": ("gateway/execution/", "gateway/limits", "graphql/",
-                                             "strawberry/", "gateway/schema/forum_queries"),
+                                             "strawberry/", "gateway/schema/forum/queries"),
     "what to fetch, tables, pages": ("gateway/loaders", "gateway/batches", "gateway/pages",
                                      "gateway/lists", "gateway/context", "chassis/pagination"),
     "the answer's objects": ("<operation>", "gateway/schema/", "gateway/cursors", "bench/floor"),

@@ -115,7 +115,8 @@ def test_devstack_runs_every_service() -> None:
 
 
 def _rpcs(service: str) -> list[str]:
-    text = (ROOT / f"protos/guildhall/{service}/v1/{service}.proto").read_text()
+    protos = (ROOT / f"protos/guildhall/{service}/v1").glob("*.proto")
+    text = "\n".join(path.read_text() for path in protos)
     return re.findall(r"^\s*rpc (\w+)\(", text, re.M)
 
 

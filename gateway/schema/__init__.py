@@ -14,8 +14,8 @@ from gateway.schema.administration_mutations import (
 )
 from gateway.schema.directory import DirectoryQuery
 from gateway.schema.federation import Subgraph, nodes
-from gateway.schema.forum_mutations import ReplyMutation, SpaceMutation, TopicMutation
-from gateway.schema.forum_queries import ForumQuery
+from gateway.schema.forum.mutations import ReplyMutation, SpaceMutation, TopicMutation
+from gateway.schema.forum.queries import ForumQuery
 from gateway.schema.imports import ImportMutation
 from gateway.schema.moderation import ModerationQuery
 from gateway.schema.moderation_mutations import ModerationMutation

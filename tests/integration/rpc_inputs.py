@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor, ServiceDescriptor
@@ -15,19 +18,27 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway.cursors import decode_id, decode_reply_id
 from guildhall.chassis.v1 import event_log_pb2, operations_pb2
-from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1 import forum_pb2
 from guildhall.moderation.v1 import moderation_pb2
-from guildhall.search.v1 import search_pb2
 from tests.integration.inputs import FORBIDDEN, LEGAL, STATES, UNKNOWN, is_emptiable
 from tests.system import ENGINEER
 from tests.world import World, identity
 
 LONG = 70_000  # characters: over every limit, under the message's
-OFFERED = {
-    "directory": directory_pb2, "forum": forum_pb2,
-    "moderation": moderation_pb2, "search": search_pb2,
-}  # fmt: skip
+
+
+def _modules(service: str) -> list[ModuleType]:
+    """What is generated of all protos of a service."""
+    package = importlib.import_module(f"guildhall.{service}.v1")
+    names = [one.name for one in pkgutil.iter_modules(package.__path__)]
+    return [
+        importlib.import_module(f"{package.__name__}.{name}")
+        for name in names
+        if name.endswith("_pb2")
+    ]
+
+
+OFFERED = {service: _modules(service) for service in ("directory", "forum", "moderation", "search")}
 # Companies and persons belong to no community: writes may name them anywhere.
 OF_NO_COMMUNITY = {"company_id", "person_id", "vendor_company_id"}
 OF_ALL = (event_log_pb2, operations_pb2)
@@ -64,7 +75,7 @@ class BadRequest:
 
 def methods(service: str) -> Iterator[MethodDescriptor]:
     """Every RPC that a service answers."""
-    for module in (OFFERED[service], *OF_ALL):
+    for module in (*OFFERED[service], *OF_ALL):
         offered: dict[str, ServiceDescriptor] = module.DESCRIPTOR.services_by_name
         for one in offered.values():
             yield from one.methods

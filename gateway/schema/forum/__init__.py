@@ -1,4 +1,4 @@
-"""Spaces, topics and replies in GraphQL; their mutations are in forum_mutations."""
+"""Spaces, topics and replies in GraphQL."""
 
 from __future__ import annotations
 

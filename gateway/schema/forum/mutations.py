@@ -8,7 +8,7 @@ import strawberry
 
 from gateway.context import Info
 from gateway.cursors import decode_id, decode_reply_id
-from gateway.schema import forum_inputs as f
+from gateway.schema.forum import inputs as f
 from gateway.schema.writes import codes, number, version, write
 from guildhall.forum.v1 import forum_pb2
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
-from chassis.actors import Actor, require_actor, require_person
+from chassis.actors import require_actor, require_person
 from chassis.pagination import Paging, check_batch
 from chassis.rpc_server import Context
 from guildhall.forum.v1 import forum_pb2 as pb
@@ -19,13 +18,11 @@ from services.forum.converters.messages import (
     topic_to_proto,
 )
 from services.forum.domain.members import Member
-from services.forum.domain.records import Revision
 from services.forum.domain.replies import Reply
 from services.forum.domain.topics import Topic
 from services.forum.repository import ForumRepository, TopicFilter
+from services.forum.servicer.reading import fitting, keyring_of
 from services.forum.use_cases import ForumUseCases
-
-_MOST_CHARACTERS = 800_000  # of texts in a page: below what a gRPC message may hold, in any script
 
 
 class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
@@ -146,7 +143,7 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
     async def BatchGetSpaces(
         self, request: pb.BatchGetSpacesRequest, context: Context
     ) -> pb.BatchGetSpacesResponse:
-        keyring = _keyring(require_actor(), request.community_id)
+        keyring = keyring_of(require_actor(), request.community_id)
         ids = check_batch(list(request.space_ids), "space_ids")
         found = await self._repository.find_spaces(request.community_id, ids, keyring)
         spaces = {
@@ -178,7 +175,7 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         self, request: pb.BatchGetTopicsRequest, context: Context
     ) -> pb.BatchGetTopicsResponse:
         actor = require_actor()
-        keyring = _keyring(actor, request.community_id)
+        keyring = keyring_of(actor, request.community_id)
         ids = check_batch(list(request.topic_ids), "topic_ids")
         found = await self._repository.find_topics(request.community_id, ids, keyring)
         service = bool(actor.service)
@@ -201,7 +198,7 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
             request.community_id, member.keyring, wanted, paging
         )
         topics, token = paging.page(
-            found, lambda last: (last.activity_time, last.id), most=_fitting(found, paging.size)
+            found, lambda last: (last.activity_time, last.id), most=fitting(found, paging.size)
         )
         return pb.ListTopicsResponse(
             topics=[topic_to_proto(topic, topic.version) for topic in topics],
@@ -212,7 +209,7 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         self, request: pb.BatchGetRepliesRequest, context: Context
     ) -> pb.BatchGetRepliesResponse:
         actor = require_actor()
-        keyring = _keyring(actor, request.community_id)
+        keyring = keyring_of(actor, request.community_id)
         ids = check_batch(list(request.reply_ids), "reply_ids")
         found = await self._repository.find_replies(request.community_id, ids, keyring)
         service = bool(actor.service)
@@ -223,12 +220,12 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         self, request: pb.ListRepliesRequest, context: Context
     ) -> pb.ListRepliesResponse:
         actor = require_actor()
-        keyring = _keyring(actor, request.community_id)
+        keyring = keyring_of(actor, request.community_id)
         paging = Paging.of(request, datetime, str)
         topic = await self._repository.get_topic(request.community_id, request.topic_id, keyring)
         found = await self._repository.list_replies(topic, keyring, paging)
         replies, token = paging.page(
-            found, lambda last: (last.create_time, last.id), most=_fitting(found, paging.size)
+            found, lambda last: (last.create_time, last.id), most=fitting(found, paging.size)
         )
         service = bool(actor.service)
         return pb.ListRepliesResponse(
@@ -249,7 +246,7 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
             post = await self._repository.get_reply(topic, request.reply_id, member.keyring)
         found = await self._repository.list_revisions(post, member.keyring, paging)
         revisions, token = paging.page(
-            found, lambda last: (last.replace_time, last.id), most=_fitting(found, paging.size)
+            found, lambda last: (last.replace_time, last.id), most=fitting(found, paging.size)
         )
         return pb.ListRevisionsResponse(
             revisions=[revision_to_proto(one) for one in revisions], next_page_token=token
@@ -270,18 +267,3 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
             moderation_entries=[moderation_entry_to_proto(one) for one in entries],
             next_page_token=token,
         )
-
-
-def _keyring(actor: Actor, community_id: str) -> tuple[str, ...] | None:
-    """A person's keys there; None: a service reads, which tests walls for its own readers."""
-    return None if actor.service else Member.of(actor, community_id).keyring
-
-
-def _fitting(found: Sequence[Topic | Reply | Revision], size: int) -> int:
-    """How many of them fit into one message, at least one."""
-    characters = 0
-    for count, post in enumerate(found[:size]):
-        characters += post.characters
-        if count and characters > _MOST_CHARACTERS:
-            return count
-    return size
