@@ -1,101 +1,26 @@
-"""Topics: questions and discussions, their way from one state to another, and their answer."""
+"""A topic: its text, its way, its replies' count, and its answer."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 
-from chassis.errors import FailedPreconditionError, NotFoundError
 from services.forum.domain.members import Author, Member, keys_of_withheld, opens
 from services.forum.domain.replies import AUTHOR_MAY_REMOVE, Reply, ReplyStateInvalidError
 from services.forum.domain.spaces import space_key
 from services.forum.domain.texts import FIRST_SUBMISSION, Submission, Text
+from services.forum.domain.topics.kinds import NotAQuestionError, NothingAcceptedError, TopicKind
+from services.forum.domain.topics.states import (
+    OPEN_TO_READERS,
+    TOPIC_TRANSITIONS,
+    CloseReason,
+    TopicState,
+    TopicStateInvalidError,
+    TopicStep,
+)
 
 _LATEST_KEPT = 5
-
-
-class TopicNotFoundError(NotFoundError):
-    """There is no such topic, or the caller cannot see it."""
-
-
-class TopicStateInvalidError(FailedPreconditionError):
-    """In its state this cannot be done with the topic."""
-
-
-class NotAQuestionError(FailedPreconditionError):
-    """Only questions have an accepted answer."""
-
-
-class NothingAcceptedError(FailedPreconditionError):
-    """The question has no accepted answer."""
-
-
-class TopicKind(StrEnum):
-    """What is asked of the readers."""
-
-    QUESTION = "QUESTION"
-    DISCUSSION = "DISCUSSION"
-
-
-class TopicState(StrEnum):
-    """Where a topic is on its way."""
-
-    DRAFT = "DRAFT"
-    PENDING_REVIEW = "PENDING_REVIEW"
-    PUBLISHED = "PUBLISHED"
-    REJECTED = "REJECTED"
-    CLOSED = "CLOSED"
-    HIDDEN = "HIDDEN"
-    REMOVED = "REMOVED"
-    ARCHIVED = "ARCHIVED"
-
-
-class CloseReason(StrEnum):
-    """Why there are no more replies."""
-
-    DUPLICATE = "DUPLICATE"
-    OFF_TOPIC = "OFF_TOPIC"
-    NOT_CLEAR = "NOT_CLEAR"
-    RESOLVED = "RESOLVED"
-    OTHER = "OTHER"
-
-
-class TopicStep(StrEnum):
-    """What moves a topic on."""
-
-    PUBLISH = "publish"
-    HOLD = "hold"
-    APPROVE = "approve"
-    REJECT = "reject"
-    CLOSE = "close"
-    REOPEN = "reopen"
-    HIDE = "hide"
-    RESTORE = "restore"
-    REMOVE = "remove"
-    ARCHIVE = "archive"
-
-
-OPEN_TO_READERS = frozenset({TopicState.PUBLISHED, TopicState.CLOSED, TopicState.ARCHIVED})
-
-TOPIC_TRANSITIONS: Mapping[tuple[TopicState, TopicStep], TopicState] = {
-    (TopicState.DRAFT, TopicStep.PUBLISH): TopicState.PUBLISHED,
-    (TopicState.DRAFT, TopicStep.HOLD): TopicState.PENDING_REVIEW,
-    (TopicState.PENDING_REVIEW, TopicStep.APPROVE): TopicState.PUBLISHED,
-    (TopicState.PENDING_REVIEW, TopicStep.REJECT): TopicState.REJECTED,
-    (TopicState.PUBLISHED, TopicStep.CLOSE): TopicState.CLOSED,
-    (TopicState.CLOSED, TopicStep.REOPEN): TopicState.PUBLISHED,
-    (TopicState.PUBLISHED, TopicStep.HIDE): TopicState.HIDDEN,
-    (TopicState.CLOSED, TopicStep.HIDE): TopicState.HIDDEN,
-    (TopicState.HIDDEN, TopicStep.RESTORE): TopicState.PUBLISHED,
-    (TopicState.PUBLISHED, TopicStep.ARCHIVE): TopicState.ARCHIVED,
-    **{
-        (state, TopicStep.REMOVE): TopicState.REMOVED
-        for state in TopicState
-        if state is not TopicState.REMOVED
-    },
-}
 _EDITABLE = frozenset(
     {TopicState.DRAFT, TopicState.PENDING_REVIEW, TopicState.PUBLISHED, TopicState.CLOSED}
 )

@@ -8,27 +8,16 @@ from dataclasses import dataclass
 from chassis.decisions import Aggregates, Document
 from chassis.mongo import Index
 from chassis.pagination import Paging
-from services.forum.domain.posting import PostingTooFastError
 from services.forum.domain.spaces import Space, space_key
 from services.forum.domain.topics import (
     OPEN_TO_READERS,
-    CloseReason,
-    LatestReply,
     Topic,
-    TopicKind,
     TopicNotFoundError,
     TopicState,
 )
-from services.forum.repository.documents import (
-    author,
-    author_document,
-    read_page,
-    submission,
-    submission_document,
-    text,
-    text_document,
-)
+from services.forum.repository.documents import read_page
 from services.forum.repository.spaces import SpaceCollection
+from services.forum.repository.topics.documents import load_topic, tag_key
 
 _NEWEST = [("activity_time", -1), ("_id", -1)]
 # The last fields only answer filters from the index itself, without fetching what does not match.
@@ -141,7 +130,7 @@ class TopicCollection(SpaceCollection):
             query["author_id"] = wanted.author_id
             field, index = "read_keys", "topic_author_page"
         if field == "tag_keys":
-            keys = [_tag_key(wanted.tag, key) for key in keys]
+            keys = [tag_key(wanted.tag, key) for key in keys]
         rows = await read_page(self._database.topics, query, (field, keys), _NEWEST, paging, index)
         return [load_topic(row) for row in rows]
 
@@ -168,89 +157,3 @@ def _states_and_keys(
     if states - OPEN_TO_READERS:
         keys.extend(key for key in keyring if key.startswith(owners))
     return states, keys
-
-
-def _tag_key(tag: str, key: str) -> str:
-    # Tags hold no blank. Tags and keys in one field, as an index takes one array only.
-    return f"{tag} {key}"
-
-
-def load_topic(document: Document) -> Topic:
-    """Back from dump_topic."""
-    close_reason = document.get("close_reason")
-    return Topic(
-        id=document["_id"],
-        community_id=document["community_id"],
-        space_id=document["space_id"],
-        kind=TopicKind(document["kind"]),
-        state=TopicState(document["state"]),
-        title=document["title"],
-        body=text(document["body"]),
-        tags=tuple(document["tags"]),
-        author=author(document["author"]),
-        create_time=document["create_time"],
-        activity_time=document["activity_time"],
-        score=document["score"],
-        reply_count=document["reply_count"],
-        latest=tuple(
-            LatestReply(one["id"], author(one["author"]), one["time"]) for one in document["latest"]
-        ),
-        accepted_reply_id=document["accepted_reply_id"],
-        awaited_reply_id=document["awaited_reply_id"],
-        edit_time=document.get("edit_time"),
-        close_reason=CloseReason(close_reason) if close_reason else None,
-        state_reason=document["state_reason"],
-        submission=submission(document["submission"]),
-        case_id=document["case_id"],
-        version=document["version"]
-        if "version" in document
-        else document["seq"],  # formerly they were the same
-    )
-
-
-def dump_topic(topic: Topic) -> Document:
-    """As it is stored, with what only the indexes need."""
-    document: Document = {
-        "space_id": topic.space_id,
-        "kind": topic.kind.value,
-        "state": topic.state.value,
-        "title": topic.title,
-        "body": text_document(topic.body),
-        "tags": list(topic.tags),
-        "author": author_document(topic.author),
-        "create_time": topic.create_time,
-        "activity_time": topic.activity_time,
-        "score": topic.score,
-        "reply_count": topic.reply_count,
-        "latest": [
-            {"id": one.id, "author": author_document(one.author), "time": one.time}
-            for one in topic.latest
-        ],
-        "accepted_reply_id": topic.accepted_reply_id,
-        "awaited_reply_id": topic.awaited_reply_id,
-        "state_reason": topic.state_reason,
-        "submission": submission_document(topic.submission),
-        "case_id": topic.case_id,
-        "version": topic.version,
-        "read_keys": list(topic.read_keys),
-        "tag_keys": [_tag_key(tag, key) for tag in topic.tags for key in topic.read_keys],
-    }
-    if topic.author.person_id:
-        document["author_id"] = topic.author.person_id
-    if topic.edit_time is not None:
-        document["edit_time"] = topic.edit_time
-    if topic.close_reason is not None:
-        document["close_reason"] = topic.close_reason.value
-    if topic.unanswered:
-        document["unanswered"] = True
-    return document
-
-
-TOPICS: Aggregates[Topic] = Aggregates(
-    "topic",
-    "topics",
-    load_topic,
-    dump_topic,
-    # Two posts of one person, decided at once.
-    {"posting_number": PostingTooFastError},
-)

@@ -1,0 +1,76 @@
+"""Who wrote something, in GraphQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import strawberry
+
+from gateway import batches
+from gateway.loaders import Key, Reference
+from gateway.schema.directory import Company, Member
+from gateway.schema.fields import fetched
+from guildhall.forum.v1 import forum_pb2
+
+
+@strawberry.type(description="An author of another system, known only from an import.")
+class Persona:
+    """forum.Persona."""
+
+    source: str = strawberry.field(description="The other system.")
+    external_id: str = strawberry.field(description="The author's id there.")
+    display_name: str = strawberry.field(description="The author's name there.")
+
+
+class AuthorRow:
+    """An author in a community: the source of Author. A page has many."""
+
+    __slots__ = ("_author", "community_id")
+
+    def __init__(self, community_id: str, author: forum_pb2.Author) -> None:
+        self.community_id = community_id
+        self._author = author
+
+    @property
+    def person_id(self) -> str:
+        """Empty where it was imported."""
+        return self._author.person_id
+
+    @property
+    def company_id(self) -> str:
+        """Empty likewise."""
+        return self._author.company_id
+
+    @property
+    def persona(self) -> forum_pb2.Persona | None:
+        """Where it was imported."""
+        return self._author.persona if self._author.HasField("persona") else None
+
+
+def author_of(row: Any) -> AuthorRow | None:
+    """Of a topic or reply."""
+    return AuthorRow(row.community_id, row.author) if row.HasField("author") else None
+
+
+def key_of(row: Any, id: str) -> Key | None:
+    """Where the batch finds it; None where there is no id."""
+    return (row.community_id, id) if id else None
+
+
+@strawberry.type(description="Who wrote something: a member for a company, or a persona.")
+class Author:
+    """forum.Author."""
+
+    persona: Persona | None = strawberry.field(
+        description="The imported author; null where a member wrote it."
+    )
+
+    member: Member | None = fetched(
+        Reference(batches.members, lambda row: key_of(row, row.person_id)),
+        "The member, who may have left since; null where it was imported.",
+    )
+
+    company: Company | None = fetched(
+        Reference(batches.companies, lambda row: key_of(row, row.company_id)),
+        "The company it was written for, whoever the member acts for now.",
+    )

@@ -1,0 +1,59 @@
+"""What inputs and payloads of the forum have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import strawberry
+
+from gateway.schema.forum import Reply, Space, Topic
+from gateway.schema.writes import expected_version, request_id
+
+
+def optional(description: str) -> Any:
+    """A field that may be left out."""
+    return strawberry.field(default=None, description=description)
+
+
+@strawberry.input
+class Write:
+    """Every write."""
+
+    request_id: str = request_id()
+
+
+@strawberry.input
+class TopicWrite(Write):
+    """A write to a topic."""
+
+    topic_id: strawberry.ID = strawberry.field(description="The topic.")
+    expected_version: int | None = expected_version()
+
+
+@strawberry.input
+class ReplyWrite(Write):
+    """A write to a reply."""
+
+    reply_id: strawberry.ID = strawberry.field(description="The reply.")
+    expected_version: int | None = expected_version()
+
+
+@strawberry.type
+class SpacePayload:
+    """The space."""
+
+    space: Space = strawberry.field(description="The space as it is now.")
+
+
+@strawberry.type
+class TopicPayload:
+    """The topic."""
+
+    topic: Topic = strawberry.field(description="The topic as it is now.")
+
+
+@strawberry.type
+class ReplyPayload:
+    """The reply."""
+
+    reply: Reply = strawberry.field(description="The reply as it is now.")

@@ -1,0 +1,99 @@
+"""Inputs and payloads of what is done with replies."""
+
+from __future__ import annotations
+
+import strawberry
+
+from gateway.schema.forum import Reply, Topic
+from gateway.schema.forum.inputs.base import (
+    ReplyPayload,
+    ReplyWrite,
+    TopicPayload,
+    TopicWrite,
+    Write,
+)
+from gateway.schema.scalars import Markdown
+
+
+@strawberry.input(description="A new reply.")
+class CreateReplyInput(Write):
+    """Of createReply."""
+
+    topic_id: strawberry.ID = strawberry.field(description="The topic it replies to.")
+    body: Markdown = strawberry.field(description="Its text.")
+
+
+@strawberry.type(description="The new reply; its state tells whether it waits for review.")
+class CreateReplyPayload(ReplyPayload):
+    """Of createReply."""
+
+
+@strawberry.input(description="The new text of a reply.")
+class UpdateReplyInput(ReplyWrite):
+    """Of updateReply."""
+
+    body: Markdown = strawberry.field(description="Its new text.")
+
+
+@strawberry.type(description="The edited reply.")
+class UpdateReplyPayload(ReplyPayload):
+    """Of updateReply."""
+
+
+@strawberry.input(description="Which reply to hide, and why.")
+class HideReplyInput(ReplyWrite):
+    """Of hideReply."""
+
+    reason: str = strawberry.field(description="Why; the author sees it.")
+
+
+@strawberry.type(description="The hidden reply.")
+class HideReplyPayload(ReplyPayload):
+    """Of hideReply."""
+
+
+@strawberry.input(description="Which reply to bring back.")
+class RestoreReplyInput(ReplyWrite):
+    """Of restoreReply."""
+
+    reason: str = strawberry.field(default="", description="Why.")
+
+
+@strawberry.type(description="The visible reply.")
+class RestoreReplyPayload(ReplyPayload):
+    """Of restoreReply."""
+
+
+@strawberry.input(description="Which reply to remove, and why.")
+class RemoveReplyInput(ReplyWrite):
+    """Of removeReply."""
+
+    reason: str = strawberry.field(default="", description="Why; moderators must say.")
+
+
+@strawberry.type(description="The removed reply.")
+class RemoveReplyPayload(ReplyPayload):
+    """Of removeReply."""
+
+
+@strawberry.input(description="Which reply answers its question.")
+class AcceptReplyInput(ReplyWrite):
+    """Of acceptReply."""
+
+
+@strawberry.type(description="The answer and its question.")
+class AcceptReplyPayload:
+    """Of acceptReply."""
+
+    topic: Topic = strawberry.field(description="The question as it is now.")
+    reply: Reply = strawberry.field(description="The answer as it is now.")
+
+
+@strawberry.input(description="Which question has no answer after all.")
+class UnacceptReplyInput(TopicWrite):
+    """Of unacceptReply."""
+
+
+@strawberry.type(description="The question without an accepted reply.")
+class UnacceptReplyPayload(TopicPayload):
+    """Of unacceptReply."""

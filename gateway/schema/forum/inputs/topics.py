@@ -1,0 +1,118 @@
+"""Inputs and payloads of what is done with topics."""
+
+from __future__ import annotations
+
+import strawberry
+
+from gateway.schema.forum.inputs.base import TopicPayload, TopicWrite, Write, optional
+from gateway.schema.scalars import CloseReason, Markdown, TopicKind
+
+
+@strawberry.input(description="A new question or discussion.")
+class CreateTopicInput(Write):
+    """Of createTopic."""
+
+    space_id: strawberry.ID = strawberry.field(description="The space it goes to.")
+    kind: TopicKind = strawberry.field(description="What it is for.")
+    title: str = strawberry.field(description="Its title, plain text on one line.")
+    body: Markdown = strawberry.field(description="Its text.")
+    tags: list[str] | None = optional("Its tags.")
+    draft: bool = strawberry.field(default=False, description="Keep it to oneself for now.")
+
+
+@strawberry.type(description="The new topic; its state tells whether it waits for review.")
+class CreateTopicPayload(TopicPayload):
+    """Of createTopic."""
+
+
+@strawberry.input(description="Which draft to submit.")
+class PublishTopicInput(TopicWrite):
+    """Of publishTopic."""
+
+
+@strawberry.type(description="The submitted topic.")
+class PublishTopicPayload(TopicPayload):
+    """Of publishTopic."""
+
+
+@strawberry.input(description="What changes; what is left out stays.")
+class UpdateTopicInput(TopicWrite):
+    """Of updateTopic."""
+
+    title: str | None = optional("Its new title.")
+    body: Markdown | None = optional("Its new text.")
+    tags: list[str] | None = optional("Its new tags, in place of all.")
+
+
+@strawberry.type(description="The edited topic.")
+class UpdateTopicPayload(TopicPayload):
+    """Of updateTopic."""
+
+
+@strawberry.input(description="Which topic to close, and why.")
+class CloseTopicInput(TopicWrite):
+    """Of closeTopic."""
+
+    close_reason: CloseReason = strawberry.field(description="Why.")
+    reason: str = strawberry.field(default="", description="More about it.")
+
+
+@strawberry.type(description="The closed topic.")
+class CloseTopicPayload(TopicPayload):
+    """Of closeTopic."""
+
+
+@strawberry.input(description="Which topic to open again.")
+class ReopenTopicInput(TopicWrite):
+    """Of reopenTopic."""
+
+
+@strawberry.type(description="The open topic.")
+class ReopenTopicPayload(TopicPayload):
+    """Of reopenTopic."""
+
+
+@strawberry.input(description="Which topic to hide, and why.")
+class HideTopicInput(TopicWrite):
+    """Of hideTopic."""
+
+    reason: str = strawberry.field(description="Why; the author sees it.")
+
+
+@strawberry.type(description="The hidden topic.")
+class HideTopicPayload(TopicPayload):
+    """Of hideTopic."""
+
+
+@strawberry.input(description="Which topic to bring back.")
+class RestoreTopicInput(TopicWrite):
+    """Of restoreTopic."""
+
+    reason: str = strawberry.field(default="", description="Why.")
+
+
+@strawberry.type(description="The visible topic.")
+class RestoreTopicPayload(TopicPayload):
+    """Of restoreTopic."""
+
+
+@strawberry.input(description="Which topic to remove, and why.")
+class RemoveTopicInput(TopicWrite):
+    """Of removeTopic."""
+
+    reason: str = strawberry.field(default="", description="Why; moderators must say.")
+
+
+@strawberry.type(description="The removed topic.")
+class RemoveTopicPayload(TopicPayload):
+    """Of removeTopic."""
+
+
+@strawberry.input(description="Which topic becomes read-only.")
+class ArchiveTopicInput(TopicWrite):
+    """Of archiveTopic."""
+
+
+@strawberry.type(description="The archived topic.")
+class ArchiveTopicPayload(TopicPayload):
+    """Of archiveTopic."""

@@ -1,0 +1,39 @@
+"""What the forum's mutations have in common: the fields of every write, and what it may refuse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import strawberry
+
+from gateway.cursors import decode_id, decode_reply_id
+from gateway.schema.writes import version
+
+What = strawberry.argument(description="What to do.")
+TOPIC = ("TOPIC_NOT_FOUND", "TOPIC_STATE_INVALID", "VERSION_STALE")
+REPLY = ("REPLY_NOT_FOUND", "REPLY_STATE_INVALID", "TOPIC_STATE_INVALID", "VERSION_STALE")
+SCREENED = ("CONTENT_BLOCKED", "POSTING_TOO_FAST", "TEXT_INVALID")
+MODERATOR = "ROLE_REQUIRED"
+
+
+def of_topic(input: Any) -> dict[str, Any]:
+    """The fields that every write to a topic has."""
+    topic = decode_id(input.topic_id, "topicId", "Topic")
+    return {
+        "request_id": input.request_id,
+        "community_id": topic.community_id,
+        "topic_id": topic.id,
+        "expected_version": version(input),
+    }
+
+
+def of_reply(input: Any) -> dict[str, Any]:
+    """The fields that every write to a reply has."""
+    reply = decode_reply_id(input.reply_id, "replyId")
+    return {
+        "request_id": input.request_id,
+        "community_id": reply.community_id,
+        "topic_id": reply.topic_id,
+        "reply_id": reply.id,
+        "expected_version": version(input),
+    }

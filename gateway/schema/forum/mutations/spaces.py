@@ -1,0 +1,70 @@
+"""What managers can do with spaces, in GraphQL."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import strawberry
+
+from gateway.context import Info
+from gateway.cursors import decode_id
+from gateway.schema.forum.inputs import spaces as f
+from gateway.schema.forum.mutations.base import MODERATOR, What
+from gateway.schema.writes import codes, number, version, write
+from guildhall.forum.v1 import forum_pb2
+
+
+@strawberry.type
+class SpaceMutation:
+    """Spaces."""
+
+    @strawberry.mutation(
+        description=codes(
+            "Add a space. For managers.", "SPACE_SLUG_TAKEN", MODERATOR, "TEXT_INVALID",
+            "FIELD_INVALID", "COMMUNITY_NOT_FOUND",
+        )
+    )  # fmt: skip
+    async def create_space(
+        self, info: Info, input: Annotated[f.CreateSpaceInput, What]
+    ) -> f.CreateSpacePayload:
+        request = forum_pb2.CreateSpaceRequest(
+            request_id=input.request_id,
+            community_id=decode_id(input.community_id, "communityId", "Community").id,
+            slug=input.slug,
+            name=input.name,
+            description=input.description,
+            mode=number(input.mode),
+            audience=number(input.audience),
+            audience_names=_audience_names(input),
+        )
+        return await write(info, info.context.services.forum.CreateSpace, request)
+
+    @strawberry.mutation(
+        description=codes(
+            "Change a space. For managers. A narrower audience holds at once.", "SPACE_NOT_FOUND",
+            MODERATOR, "TEXT_INVALID", "FIELD_INVALID", "VERSION_STALE",
+        )
+    )  # fmt: skip
+    async def update_space(
+        self, info: Info, input: Annotated[f.UpdateSpaceInput, What]
+    ) -> f.UpdateSpacePayload:
+        space = decode_id(input.space_id, "spaceId", "Space")
+        request = forum_pb2.UpdateSpaceRequest(
+            request_id=input.request_id,
+            community_id=space.community_id,
+            space_id=space.id,
+            name=input.name,
+            description=input.description,
+            mode=number(input.mode),
+            audience=number(input.audience),
+            audience_names=_audience_names(input),
+            expected_version=version(input),
+        )
+        return await write(info, info.context.services.forum.UpdateSpace, request)
+
+
+def _audience_names(input: Any) -> list[str] | None:
+    if input.audience is None or input.audience.value != forum_pb2.AUDIENCE_COMPANIES:
+        return input.audience_names  # type: ignore[no-any-return]
+    names = input.audience_names or ()
+    return [decode_id(name, "audienceNames", "Company").id for name in names]

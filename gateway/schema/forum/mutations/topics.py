@@ -1,0 +1,135 @@
+"""What people can do with topics, in GraphQL."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+
+from gateway.context import Info
+from gateway.cursors import decode_id
+from gateway.schema.forum.inputs import topics as f
+from gateway.schema.forum.mutations.base import MODERATOR, SCREENED, TOPIC, What, of_topic
+from gateway.schema.writes import codes, number, write
+from guildhall.forum.v1 import forum_pb2
+
+
+@strawberry.type
+class TopicMutation:
+    """Topics."""
+
+    @strawberry.mutation(
+        description=codes(
+            "Ask or start a discussion. The text is screened: it may come back in PENDING_REVIEW, "
+            "or with words replaced.", "SPACE_NOT_FOUND", "TAGS_INVALID", *SCREENED,
+        )
+    )  # fmt: skip
+    async def create_topic(
+        self, info: Info, input: Annotated[f.CreateTopicInput, What]
+    ) -> f.CreateTopicPayload:
+        space = decode_id(input.space_id, "spaceId", "Space")
+        request = forum_pb2.CreateTopicRequest(
+            request_id=input.request_id,
+            community_id=space.community_id,
+            space_id=space.id,
+            kind=number(input.kind),
+            title=input.title,
+            body=input.body,
+            tags=input.tags,
+            draft=input.draft,
+        )
+        return await write(info, info.context.services.forum.CreateTopic, request)
+
+    @strawberry.mutation(
+        description=codes("Submit one's draft, as createTopic.", *TOPIC, *SCREENED)
+    )
+    async def publish_topic(
+        self, info: Info, input: Annotated[f.PublishTopicInput, What]
+    ) -> f.PublishTopicPayload:
+        request = forum_pb2.PublishTopicRequest(**of_topic(input))
+        return await write(info, info.context.services.forum.PublishTopic, request)
+
+    @strawberry.mutation(
+        description=codes(
+            "Edit title, text or tags; the former text becomes a revision. For the author and "
+            "moderators.", *TOPIC, *SCREENED, "TAGS_INVALID", MODERATOR,
+        )
+    )  # fmt: skip
+    async def update_topic(
+        self, info: Info, input: Annotated[f.UpdateTopicInput, What]
+    ) -> f.UpdateTopicPayload:
+        request = forum_pb2.UpdateTopicRequest(
+            **of_topic(input),
+            title=input.title,
+            body=input.body,
+            tags=input.tags,
+            update_tags=input.tags is not None,
+        )
+        return await write(info, info.context.services.forum.UpdateTopic, request)
+
+    @strawberry.mutation(
+        description=codes(
+            "Take no more replies. For the author of a question and moderators.", *TOPIC,
+            MODERATOR, "TEXT_INVALID",
+        )
+    )  # fmt: skip
+    async def close_topic(
+        self, info: Info, input: Annotated[f.CloseTopicInput, What]
+    ) -> f.CloseTopicPayload:
+        request = forum_pb2.CloseTopicRequest(
+            **of_topic(input), close_reason=number(input.close_reason), reason=input.reason
+        )
+        return await write(info, info.context.services.forum.CloseTopic, request)
+
+    @strawberry.mutation(
+        description=codes("Open a closed topic again. For moderators.", *TOPIC, MODERATOR)
+    )
+    async def reopen_topic(
+        self, info: Info, input: Annotated[f.ReopenTopicInput, What]
+    ) -> f.ReopenTopicPayload:
+        request = forum_pb2.ReopenTopicRequest(**of_topic(input))
+        return await write(info, info.context.services.forum.ReopenTopic, request)
+
+    @strawberry.mutation(
+        description=codes(
+            "Put a topic out of sight of all but its author and moderators. For moderators.",
+            *TOPIC, MODERATOR, "REASON_REQUIRED", "TEXT_INVALID",
+        )
+    )  # fmt: skip
+    async def hide_topic(
+        self, info: Info, input: Annotated[f.HideTopicInput, What]
+    ) -> f.HideTopicPayload:
+        request = forum_pb2.HideTopicRequest(**of_topic(input), reason=input.reason)
+        return await write(info, info.context.services.forum.HideTopic, request)
+
+    @strawberry.mutation(
+        description=codes(
+            "Bring a hidden topic back. For moderators.", *TOPIC, MODERATOR, "TEXT_INVALID"
+        )
+    )
+    async def restore_topic(
+        self, info: Info, input: Annotated[f.RestoreTopicInput, What]
+    ) -> f.RestoreTopicPayload:
+        request = forum_pb2.RestoreTopicRequest(**of_topic(input), reason=input.reason)
+        return await write(info, info.context.services.forum.RestoreTopic, request)
+
+    @strawberry.mutation(
+        description=codes(
+            "Remove a topic for good. For moderators, or its author within an hour while there "
+            "are no replies.", *TOPIC, MODERATOR, "REASON_REQUIRED", "TEXT_INVALID",
+        )
+    )  # fmt: skip
+    async def remove_topic(
+        self, info: Info, input: Annotated[f.RemoveTopicInput, What]
+    ) -> f.RemoveTopicPayload:
+        request = forum_pb2.RemoveTopicRequest(**of_topic(input), reason=input.reason)
+        return await write(info, info.context.services.forum.RemoveTopic, request)
+
+    @strawberry.mutation(
+        description=codes("Make a topic read-only. For moderators.", *TOPIC, MODERATOR)
+    )
+    async def archive_topic(
+        self, info: Info, input: Annotated[f.ArchiveTopicInput, What]
+    ) -> f.ArchiveTopicPayload:
+        request = forum_pb2.ArchiveTopicRequest(**of_topic(input))
+        return await write(info, info.context.services.forum.ArchiveTopic, request)

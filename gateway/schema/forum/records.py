@@ -1,0 +1,31 @@
+"""What is kept beside topics and replies, in GraphQL."""
+
+from __future__ import annotations
+
+import strawberry
+
+from gateway.schema.scalars import DateTime, Markdown
+
+
+@strawberry.type(description="A former text of a topic or reply.")
+class Revision:
+    """forum.Revision."""
+
+    title: str = strawberry.field(description="The former title, of topics.")
+    body: Markdown = strawberry.field(description="The former text.")
+    tags: list[str] = strawberry.field(description="The former tags, of topics.")
+    replace_time: DateTime = strawberry.field(description="When it was replaced.")
+
+
+@strawberry.type(description="What somebody did to a topic or one of its replies, and why.")
+class ModerationEntry:
+    """forum.ModerationEntry."""
+
+    action: str = strawberry.field(description="What was done, as the mutation is called.")
+    reason: str = strawberry.field(description="Why; may be empty.")
+    actor: str = strawberry.field(description="Who: a person's id, or service:<name>.")
+    time: DateTime = strawberry.field(description="When.")
+
+    @strawberry.field(description="Whether it was done to a reply rather than to the topic.")
+    def on_reply(self) -> bool:
+        return bool(self.reply_id)  # type: ignore[attr-defined]

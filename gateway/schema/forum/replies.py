@@ -1,0 +1,50 @@
+"""Replies in GraphQL."""
+
+from __future__ import annotations
+
+import strawberry
+
+from gateway import batches, lists
+from gateway.cursors import encode_reply_id
+from gateway.loaders import Embedded, Reference
+from gateway.schema.fields import fetched, paged
+from gateway.schema.forum.authors import Author, author_of, key_of
+from gateway.schema.forum.records import Revision
+from gateway.schema.forum.topics import Topic
+from gateway.schema.relay import CommunityNode, Connection
+from gateway.schema.scalars import DateTime, Html, Markdown, ReplyState, unset_is_null
+from guildhall.forum.v1 import forum_pb2
+
+
+@strawberry.type(description="A reply to a topic.")
+class Reply(CommunityNode):
+    """forum.Reply."""
+
+    message = forum_pb2.Reply
+
+    state: ReplyState = strawberry.field(description="Where it is in its life.")
+    body: Markdown = strawberry.field(description="Its text as written.")
+    body_html: Html = strawberry.field(description="Its text to be shown.")
+    score: int = strawberry.field(description="Its score.")
+    accepted: bool = strawberry.field(description="Whether it is the answer of its question.")
+    create_time: DateTime = strawberry.field(description="When it was written.")
+    edit_time: DateTime | None = strawberry.field(description="When it was last edited.")
+    version: int = strawberry.field(description="For expectedVersion.")
+
+    @strawberry.field(description="The global id, opaque.")
+    def id(self) -> strawberry.ID:
+        return strawberry.ID(encode_reply_id(self.community_id, self.topic_id, self.id))  # type: ignore[attr-defined]
+
+    @strawberry.field(description="What was said when it was hidden, rejected or removed.")
+    def state_reason(self) -> str | None:
+        return unset_is_null(self, "state_reason")
+
+    author: Author | None = fetched(Embedded(author_of), "Who wrote it.")
+
+    topic: Topic | None = fetched(
+        Reference(batches.topics, lambda row: key_of(row, row.topic_id)), "The topic it replies to."
+    )
+
+    revisions: Connection[Revision] | None = paged(
+        lists.reply_revisions, "Its former texts, newest first. Codes: BAD_USER_INPUT."
+    )

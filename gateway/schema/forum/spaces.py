@@ -1,0 +1,58 @@
+"""Spaces in GraphQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+
+from gateway import lists
+from gateway.cursors import encode_id
+from gateway.schema.directory import Community
+from gateway.schema.fields import COMMUNITY, fetched, paged
+from gateway.schema.relay import CommunityNode, Connection
+from gateway.schema.scalars import Audience, DateTime, SpaceMode
+from guildhall.forum.v1 import forum_pb2
+
+if TYPE_CHECKING:
+    from gateway.schema.forum.topics import Topic
+
+
+@strawberry.type(description="A place for topics, with its own readers.")
+class Space(CommunityNode):
+    """forum.Space."""
+
+    message = forum_pb2.Space
+
+    slug: str = strawberry.field(description="Its name in addresses, unique in the community.")
+    name: str = strawberry.field(description="Its name.")
+    description: str = strawberry.field(description="About it, in plain text.")
+    mode: SpaceMode = strawberry.field(description="Whether posts wait for review.")
+    audience: Audience = strawberry.field(description="Who may read it.")
+    create_time: DateTime = strawberry.field(description="When it was made.")
+    version: int = strawberry.field(description="For expectedVersion.")
+
+    @strawberry.field(description="The global id, opaque.")
+    def id(self) -> strawberry.ID:
+        return strawberry.ID(encode_id("Space", self.community_id, self.id))  # type: ignore[attr-defined]
+
+    @strawberry.field(description="Names of tiers, or ids of companies, as the audience says.")
+    def audience_names(self) -> list[str]:
+        return audience_names(self.audience, self.audience_names)  # type: ignore[arg-type]
+
+    community: Community | None = fetched(
+        COMMUNITY,
+        "The community it belongs to.",
+    )
+
+    topics: Connection[Annotated[Topic, strawberry.lazy("gateway.schema.forum")]] | None = paged(
+        lists.space_topics,
+        "Its topics, newest activity first. One call a space. Codes: BAD_USER_INPUT.",
+    )
+
+
+def audience_names(audience: int, names: list[str]) -> list[str]:
+    """As clients see them: companies by global id."""
+    if audience == forum_pb2.AUDIENCE_COMPANIES:
+        return [encode_id("Company", "platform", name) for name in names]
+    return list(names)

@@ -1,0 +1,106 @@
+"""Topics in GraphQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+
+from gateway import batches, lists
+from gateway.cursors import encode_id
+from gateway.loaders import Embedded, Reference
+from gateway.schema.directory import Community
+from gateway.schema.fields import COMMUNITY, fetched, paged
+from gateway.schema.forum.authors import Author, AuthorRow, author_of, key_of
+from gateway.schema.forum.records import ModerationEntry, Revision
+from gateway.schema.forum.spaces import Space
+from gateway.schema.relay import CommunityNode, Connection
+from gateway.schema.scalars import (
+    CloseReason,
+    DateTime,
+    Html,
+    Markdown,
+    TopicKind,
+    TopicState,
+    unset_is_null,
+)
+from guildhall.forum.v1 import forum_pb2
+
+if TYPE_CHECKING:
+    from gateway.schema.forum.replies import Reply
+
+
+def _last_reply_author(row: Any) -> AuthorRow | None:
+    if not row.HasField("last_reply_author"):
+        return None
+    return AuthorRow(row.community_id, row.last_reply_author)
+
+
+@strawberry.type(description="A question, or the beginning of a discussion.")
+class Topic(CommunityNode):
+    """forum.Topic."""
+
+    message = forum_pb2.Topic
+
+    kind: TopicKind = strawberry.field(description="What it is for.")
+    state: TopicState = strawberry.field(description="Where it is in its life.")
+    title: str = strawberry.field(description="Its title, plain text.")
+    slug: str = strawberry.field(description="Its title for addresses; not unique.")
+    body: Markdown = strawberry.field(description="Its text as written.")
+    body_html: Html = strawberry.field(description="Its text to be shown.")
+    tags: list[str] = strawberry.field(description="Its tags.")
+    score: int = strawberry.field(description="Its score.")
+    reply_count: int = strawberry.field(description="How many published replies it has.")
+    create_time: DateTime = strawberry.field(description="When it was written.")
+    edit_time: DateTime | None = strawberry.field(description="When it was last edited.")
+    activity_time: DateTime = strawberry.field(description="Its last reply, else its creation.")
+    version: int = strawberry.field(description="For expectedVersion; published replies count too.")
+
+    @strawberry.field(description="The global id, opaque.")
+    def id(self) -> strawberry.ID:
+        return strawberry.ID(encode_id("Topic", self.community_id, self.id))  # type: ignore[attr-defined]
+
+    @strawberry.field(description="Why it takes no more replies; null while it does.")
+    def close_reason(self) -> CloseReason | None:
+        return unset_is_null(self, "close_reason")
+
+    @strawberry.field(description="What was said when it was closed, hidden, rejected or removed.")
+    def state_reason(self) -> str | None:
+        return unset_is_null(self, "state_reason")
+
+    author: Author | None = fetched(Embedded(author_of), "Who wrote it.")
+
+    last_reply_author: Author | None = fetched(
+        Embedded(_last_reply_author),
+        "Who wrote the last published reply; null where there is none.",
+    )
+
+    space: Space | None = fetched(
+        Reference(batches.spaces, lambda row: key_of(row, row.space_id)), "The space it is in."
+    )
+
+    community: Community | None = fetched(
+        COMMUNITY,
+        "The community it belongs to.",
+    )
+
+    accepted_reply: Annotated[Reply, strawberry.lazy("gateway.schema.forum")] | None = fetched(
+        Reference(batches.replies, lambda row: key_of(row, row.accepted_reply_id)),
+        "The reply that answers the question; null where none was accepted.",
+    )
+
+    replies: Connection[Annotated[Reply, strawberry.lazy("gateway.schema.forum")]] | None = paged(
+        lists.replies,
+        "Its replies, oldest first. One call a topic: within a page of topics ask for "
+        "few topics, or get RPC_BUDGET_EXCEEDED. Codes: BAD_USER_INPUT.",
+    )
+
+    revisions: Connection[Revision] | None = paged(
+        lists.topic_revisions, "Its former texts, newest first. Codes: BAD_USER_INPUT."
+    )
+
+    moderation_entries: Connection[ModerationEntry] | None = paged(
+        lists.moderation_entries,
+        "What was done to it and its replies, newest first. For moderators. "
+        "Codes: BAD_USER_INPUT, ROLE_REQUIRED.",
+    )

@@ -1,0 +1,8 @@
+"""The collection of topics: what is stored, and how it is read."""
+
+from __future__ import annotations
+
+from services.forum.repository.topics.documents import TOPICS, dump_topic, load_topic
+from services.forum.repository.topics.reads import INDEXES, TopicCollection, TopicFilter
+
+__all__ = ["INDEXES", "TOPICS", "TopicCollection", "TopicFilter", "dump_topic", "load_topic"]

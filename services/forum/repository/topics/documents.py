@@ -1,0 +1,107 @@
+"""Topics as they are stored."""
+
+from __future__ import annotations
+
+from chassis.decisions import Aggregates, Document
+from services.forum.domain.posting import PostingTooFastError
+from services.forum.domain.topics import (
+    CloseReason,
+    LatestReply,
+    Topic,
+    TopicKind,
+    TopicState,
+)
+from services.forum.repository.documents import (
+    author,
+    author_document,
+    submission,
+    submission_document,
+    text,
+    text_document,
+)
+
+
+def tag_key(tag: str, key: str) -> str:
+    """Tags hold no blank. Tags and keys in one field, as an index takes one array only."""
+    return f"{tag} {key}"
+
+
+def load_topic(document: Document) -> Topic:
+    """Back from dump_topic."""
+    close_reason = document.get("close_reason")
+    return Topic(
+        id=document["_id"],
+        community_id=document["community_id"],
+        space_id=document["space_id"],
+        kind=TopicKind(document["kind"]),
+        state=TopicState(document["state"]),
+        title=document["title"],
+        body=text(document["body"]),
+        tags=tuple(document["tags"]),
+        author=author(document["author"]),
+        create_time=document["create_time"],
+        activity_time=document["activity_time"],
+        score=document["score"],
+        reply_count=document["reply_count"],
+        latest=tuple(
+            LatestReply(one["id"], author(one["author"]), one["time"]) for one in document["latest"]
+        ),
+        accepted_reply_id=document["accepted_reply_id"],
+        awaited_reply_id=document["awaited_reply_id"],
+        edit_time=document.get("edit_time"),
+        close_reason=CloseReason(close_reason) if close_reason else None,
+        state_reason=document["state_reason"],
+        submission=submission(document["submission"]),
+        case_id=document["case_id"],
+        version=document["version"]
+        if "version" in document
+        else document["seq"],  # formerly they were the same
+    )
+
+
+def dump_topic(topic: Topic) -> Document:
+    """As it is stored, with what only the indexes need."""
+    document: Document = {
+        "space_id": topic.space_id,
+        "kind": topic.kind.value,
+        "state": topic.state.value,
+        "title": topic.title,
+        "body": text_document(topic.body),
+        "tags": list(topic.tags),
+        "author": author_document(topic.author),
+        "create_time": topic.create_time,
+        "activity_time": topic.activity_time,
+        "score": topic.score,
+        "reply_count": topic.reply_count,
+        "latest": [
+            {"id": one.id, "author": author_document(one.author), "time": one.time}
+            for one in topic.latest
+        ],
+        "accepted_reply_id": topic.accepted_reply_id,
+        "awaited_reply_id": topic.awaited_reply_id,
+        "state_reason": topic.state_reason,
+        "submission": submission_document(topic.submission),
+        "case_id": topic.case_id,
+        "version": topic.version,
+        "read_keys": list(topic.read_keys),
+        "tag_keys": [tag_key(tag, key) for tag in topic.tags for key in topic.read_keys],
+    }
+    if topic.author.person_id:
+        document["author_id"] = topic.author.person_id
+    if topic.edit_time is not None:
+        document["edit_time"] = topic.edit_time
+    if topic.close_reason is not None:
+        document["close_reason"] = topic.close_reason.value
+    if topic.unanswered:
+        document["unanswered"] = True
+    return document
+
+
+TOPICS: Aggregates[Topic] = Aggregates(
+    "topic",
+    "topics",
+    load_topic,
+    dump_topic,
+    # Two posts of one person, decided at once.
+    {"posting_number": PostingTooFastError},
+)
