@@ -17,7 +17,7 @@ from services.directory.domain.audit import AuditEntry
 from services.directory.domain.community import Community
 from services.directory.domain.company import Company, CompanyKind
 from services.directory.domain.enrolment import Enrolment
-from services.directory.domain.member import Member, ResolvedActor
+from services.directory.domain.member import ActorMembership, Member, ResolvedActor
 from services.directory.domain.person import Person
 
 
@@ -102,18 +102,20 @@ def actor_to_proto(actor: ResolvedActor, version: int) -> pb.Actor:
         person_id=actor.person_id,
         display_name=actor.display_name,
         operator=actor.operator,
-        memberships=[
-            pb.Membership(
-                community_id=m.community_id,
-                company_id=m.company_id,
-                roles=_roles_to_proto(m.roles),
-                trust_level=pb.TrustLevel.ValueType(m.trust_level),
-                keyring=m.keyring,
-            )
-            for m in actor.memberships
-        ],
+        memberships=[membership_to_proto(m) for m in actor.memberships],
         version=version,
         expire_time=timestamp(actor.expire_time),
+    )
+
+
+def membership_to_proto(membership: ActorMembership) -> pb.Membership:
+    """With its keyring."""
+    return pb.Membership(
+        community_id=membership.community_id,
+        company_id=membership.company_id,
+        roles=_roles_to_proto(membership.roles),
+        trust_level=pb.TrustLevel.ValueType(membership.trust_level),
+        keyring=membership.keyring,
     )
 
 

@@ -252,6 +252,21 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
             members=[converters.member_to_proto(member) for member in found]
         )
 
+    async def BatchGetMemberships(
+        self, request: pb.BatchGetMembershipsRequest, context: Context
+    ) -> pb.BatchGetMembershipsResponse:
+        require_actor().require_service()
+        ids = check_batch(list(request.person_ids), "person_ids")
+        found = await self._repository.find_memberships(request.community_id, ids, _now())
+        return pb.BatchGetMembershipsResponse(
+            memberships=[
+                pb.PersonMembership(
+                    person_id=person_id, membership=converters.membership_to_proto(membership)
+                )
+                for person_id, membership in found.items()
+            ]
+        )
+
     async def ListMembers(
         self, request: pb.ListMembersRequest, context: Context
     ) -> pb.ListMembersResponse:

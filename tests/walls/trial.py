@@ -37,7 +37,8 @@ EXEMPT: dict[tuple[str, str, str], str] = {
 READ_BY_SERVICES = {
     "ReadAggregate", "ReadEvents", "ReadHeads", "ListHeads", "Screen", "GetCompany",
     "BatchGetCompanies", "ListCompanies", "GetCommunity", "BatchGetCommunities",
-    "ListCommunities", "GetMember", "BatchGetMembers", "ListMembers", "BatchGetSpaces",
+    "ListCommunities", "GetMember", "BatchGetMembers", "BatchGetMemberships", "ListMembers",
+    "BatchGetSpaces",
     "BatchGetTopics", "BatchGetReplies", "ListReplies",
 }  # fmt: skip
 

@@ -17,7 +17,13 @@ from services.directory.domain.audit import AuditEntry
 from services.directory.domain.community import Community
 from services.directory.domain.company import Company
 from services.directory.domain.enrolment import Enrolment, enrolment_id
-from services.directory.domain.member import Member, ResolvedActor, needed_enrolments, resolve
+from services.directory.domain.member import (
+    ActorMembership,
+    Member,
+    ResolvedActor,
+    needed_enrolments,
+    resolve,
+)
 from services.directory.domain.person import IdentityLink, Person
 from services.directory.domain.refusals import (
     CommunitySlugTakenError,
@@ -143,6 +149,23 @@ class DirectoryRepository:
             raise PersonNotFoundError(field="subject")
         person, version = found
         return resolve(person, await self._get_enrolments(needed_enrolments(person)), at), version
+
+    async def find_memberships(
+        self, community_id: str, person_ids: Sequence[str], at: datetime
+    ) -> dict[str, ActorMembership]:
+        """Those of the people who are in the community now, by person id: two queries."""
+        people = [p for p, _ in await self.list_persons_by_id(person_ids) if p.active]
+        needed: dict[str, str] = {}
+        for person in people:
+            needed |= needed_enrolments(person)
+        here = {id_: of for id_, of in needed.items() if of == community_id}
+        enrolments = await self._get_enrolments(here)
+        return {
+            person.id: membership
+            for person in people
+            for membership in resolve(person, enrolments, at).memberships
+            if membership.community_id == community_id
+        }
 
     async def _get_enrolments(self, communities: Mapping[str, str]) -> dict[str, Enrolment]:
         if not communities:

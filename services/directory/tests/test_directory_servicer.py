@@ -917,6 +917,26 @@ async def test_batch_of_members_holds_former_ones(town: Town) -> None:
     assert await town.refused(town.ann, "BatchGetMembers", **many) == refusal
 
 
+async def test_batch_of_memberships_tells_services_what_members_hold(town: Town) -> None:
+    forum = service_actor("forum")
+    ids = ["ann", "max", "lea", "nobody", "ann"]
+    asked = {"community_id": "aurora", "person_ids": ids}
+    found = await town.call(forum, "BatchGetMemberships", **asked)
+    held = {one.person_id: tuple(one.membership.keyring) for one in found.memberships}
+    assert held == {
+        actor.person_id: actor.memberships[town.aurora.id].keyring for actor in (town.ann, town.max)
+    }
+    await town.world.end_enrolment(town.enrolment)
+    await town.call(OPERATOR, "DeactivatePerson", person_id="max", reason="left")
+    assert not (await town.call(forum, "BatchGetMemberships", **asked)).memberships
+    for actor in (town.ann, town.max, OPERATOR):
+        refused = await town.refused(actor, "BatchGetMemberships", **asked)
+        assert refused == ("ROLE_REQUIRED", "")
+    many = {"community_id": "aurora", "person_ids": ["x"] * 101}
+    refusal = ("FIELD_INVALID", "person_ids")
+    assert await town.refused(forum, "BatchGetMemberships", **many) == refusal
+
+
 async def test_list_members(town: Town) -> None:
     async def names(**fields: Any) -> list[str]:
         page = await town.call(town.ann, "ListMembers", community_id="aurora", **fields)
