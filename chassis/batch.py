@@ -25,6 +25,7 @@ from chassis.decisions import (
     Decide,
     Document,
     Operation,
+    Other,
     Parts,
     Ref,
     Seen,
@@ -97,7 +98,7 @@ class Batch:
     async def load(self, refs: Iterable[Ref[Any]]) -> None:
         """Read aggregates and parts, those not read yet: one query a collection and community."""
         ids: dict[tuple[str, str], set[str]] = defaultdict(set)
-        for ref in refs:
+        for ref in (one for wanted in refs for one in (wanted, *wanted.others)):
             if ref.place not in self._roots:
                 self._roots[ref.place] = _Root(ref.aggregates, None, 0, 0)
                 ids[ref.place[:2]].add(ref.id)
@@ -130,30 +131,36 @@ class Batch:
         """Decide on the state its predecessors left. A DomainError leaves the batch as it was."""
         root = self._roots[ref.place]
         now = Moment(_now(), _new_id)
-        loaded = {part.place: self._parts[part.place].state for part in ref.parts}
-        decision = decide(Seen(root.state, root.seq, now, loaded))
+        refs = (ref, *ref.others)
+        loaded = {p.place: self._parts[p.place].state for one in refs for p in one.parts}
+        others = {other.place: self._roots[other.place].state for other in ref.others}
+        decision = decide(Seen(root.state, root.seq, now, loaded, others))
         seq = root.seq + len(decision.events)
         answer = decision.answer(seq)
         if not decision.events:
-            if decision.parts or decision.writes or decision.state != root.state:
+            changes = decision.parts or decision.writes or decision.others
+            if changes or decision.state != root.state:
                 raise AssertionError("a change says at least one domain event")
             return answer
-        rows = [
-            outbox.row(
-                event=event,
-                community_id=ref.community_id,
-                aggregate_type=ref.aggregates.kind,
-                aggregate_id=ref.id,
-                seq=root.seq + step,
-                actor=actor,
-                cause=cause,
-                trace_parent=trace_parent,
-                time=now.time,
+        for to in (Other(ref, decision.state, decision.events), *decision.others):
+            changed = self._roots[to.ref.place]
+            if not to.events:
+                raise AssertionError("a change says at least one domain event")
+            self._outbox.extend(
+                outbox.row(
+                    event=event,
+                    community_id=to.ref.community_id,
+                    aggregate_type=to.ref.aggregates.kind,
+                    aggregate_id=to.ref.id,
+                    seq=changed.seq + step,
+                    actor=actor,
+                    cause=cause,
+                    trace_parent=trace_parent,
+                    time=now.time,
+                )
+                for step, event in enumerate(to.events, 1)
             )
-            for step, event in enumerate(decision.events, 1)
-        ]
-        self._outbox.extend(rows)
-        root.state, root.seq = decision.state, seq
+            changed.state, changed.seq = to.state, changed.seq + len(to.events)
         for change in decision.parts:
             part = self._parts.setdefault(change.ref.place, _Part(change.ref.parts, None, False))
             part.state, part.seq = change.part, seq

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from google.protobuf.message import Message
-from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
+from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 
 from chassis.errors import DomainError
 from chassis.moment import Moment
 
 S = TypeVar("S")
+T = TypeVar("T")
 P = TypeVar("P")
 A = TypeVar("A", bound=Message)
 Document = dict[str, Any]
-Operation: TypeAlias = InsertOne[Document] | ReplaceOne[Document] | UpdateOne | DeleteOne
+Operation: TypeAlias = (
+    InsertOne[Document] | ReplaceOne[Document] | UpdateOne | UpdateMany | DeleteOne
+)
 
 # Generic dataclasses have no slots here: with them, Kind[T](...) fails in Python 3.11.
 
@@ -86,12 +89,16 @@ class Change:
 
 @dataclass(frozen=True)
 class Ref(Generic[S]):
-    """Where one aggregate is, and which of its parts the decision wants to see."""
+    """Where one aggregate is, and what beside it the decision wants to see.
+
+    `others` are further aggregates that the same decision may change.
+    """
 
     aggregates: Aggregates[S]
     community_id: str
     id: str
     parts: tuple[PartRef[Any], ...] = ()
+    others: tuple[Ref[Any], ...] = ()
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -100,7 +107,24 @@ class Ref(Generic[S]):
 
     def having(self, *parts: PartRef[Any]) -> Ref[S]:
         """The same aggregate, with these parts loaded for the decision."""
-        return Ref(self.aggregates, self.community_id, self.id, self.parts + parts)
+        return replace(self, parts=self.parts + parts)
+
+    def along(self, *others: Ref[Any]) -> Ref[S]:
+        """The same aggregate, with these others loaded for the decision, which may change them."""
+        return replace(self, others=self.others + others)
+
+    def put(self, state: S, events: Sequence[Message]) -> Other:
+        """This aggregate becomes that and says so; for Decision.others."""
+        return Other(self, state, events)
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A further aggregate, what it becomes, and what it says about it."""
+
+    ref: Ref[Any]
+    state: Any
+    events: Sequence[Message]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,19 +146,25 @@ class Seen(Generic[S]):
     seq: int  # 0: there is none
     now: Moment
     loaded: Mapping[tuple[str, str, str], Any]
+    others: Mapping[tuple[str, str, str], Any] = field(default_factory=dict)
 
     def part(self, ref: PartRef[P]) -> P | None:
         """A part that the target `having` named; None where there is none."""
         part: P | None = self.loaded[ref.place]
         return part
 
+    def other(self, ref: Ref[T]) -> T | None:
+        """An aggregate that goes `along` with the target; None where there is none."""
+        state: T | None = self.others[ref.place]
+        return state
+
 
 @dataclass(frozen=True)
 class Decision(Generic[S, A]):
     """What becomes of it all.
 
-    A change says at least one domain event; a decision without events must leave all as it is.
-    `answer` gets the aggregate's new seq.
+    A change says at least one domain event, of every aggregate that it changes; a decision without
+    events must leave all as it is. `answer` gets the aggregate's new seq.
     """
 
     state: S
@@ -142,6 +172,7 @@ class Decision(Generic[S, A]):
     events: Sequence[Message] = ()
     parts: Sequence[Change] = ()
     writes: Sequence[Write] = ()
+    others: Sequence[Other] = ()
 
 
 # Pure; may run twice. Raises DomainError to refuse.

@@ -446,3 +446,75 @@ def test_new_id_follows_from_who_asks_what() -> None:
     assert same == Commands.new_id(ACTOR, request)
     assert same != Commands.new_id(Actor(person_id="p2"), request)
     assert same != Commands.new_id(ACTOR, put("1", "request-2")[0])
+
+
+def pour(
+    request_id: str, out_of: str, into: str, *, item: str = "", silent: bool = False
+) -> tuple[
+    forum.CreateReplyRequest,
+    Ref[Box],
+    Callable[[Seen[Box]], Decision[Box, forum.CreateReplyResponse]],
+]:
+    """A command that takes one out of a box and puts it into another, which may be new."""
+    request = forum.CreateReplyRequest(
+        request_id=request_id, community_id="c1", topic_id=out_of, body=into
+    )
+    other = boxes.ref("c1", into).having(*([items.ref("c1", item)] if item else []))
+
+    def decide(seen: Seen[Box]) -> Decision[Box, forum.CreateReplyResponse]:
+        source, target = seen.state, seen.other(other) or Box(into)
+        if source is None or not source.count:
+            raise BoxLockedError
+        parts = []
+        if item:
+            held = seen.part(items.ref("c1", item))
+            assert held is not None
+            parts = [items.ref("c1", item).put(replace(held, text=into))]
+        heard = [] if silent else [said.TopicReopened(topic_id=into)]
+        return Decision(
+            replace(source, count=source.count - 1),
+            lambda seq: forum.CreateReplyResponse(reply=forum.Reply(version=seq)),
+            [said.TopicClosed(topic_id=out_of)],
+            parts=parts,
+            others=[other.put(replace(target, count=target.count + 1), heard)],
+        )
+
+    return request, boxes.ref("c1", out_of).along(other), decide
+
+
+async def test_one_command_changes_two_aggregates(commands: Commands, database: Database) -> None:
+    await commands.run(ACTOR, *put("hello", "request-1"))
+    answer = await commands.run(ACTOR, *pour("request-2", "b1", "b2", item="request-1"))
+    assert answer.reply.version == 2
+    everything = await stored(database)
+    assert [(b["_id"], b["count"], b["seq"]) for b in everything["boxes"]] == [
+        ("b1", 0, 2),
+        ("b2", 1, 1),
+    ]
+    assert [item["text"] for item in everything["items"]] == ["b2"]
+    rows = [(row["agg"], row["seq"], row["type"].split(".")[-1]) for row in everything["outbox"]]
+    assert rows[1:] == [("b1", 2, "TopicClosed"), ("b2", 1, "TopicReopened")]
+    assert await commands.run(ACTOR, *pour("request-2", "b1", "b2", item="request-1")) == answer
+    with pytest.raises(BoxLockedError):
+        await commands.run(ACTOR, *pour("request-3", "b1", "b2"))
+    with pytest.raises(AssertionError):
+        await commands.run(ACTOR, *pour("request-4", "b2", "b1", silent=True))
+    assert await stored(database) == everything
+
+
+async def test_commands_across_two_aggregates_lose_nothing(database: Database) -> None:
+    """Two replicas pour both ways while others put: nothing is counted twice or lost."""
+    here, there = Commands(database), Commands(database, lanes=2)
+    for number in range(8):
+        await here.run(ACTOR, *put("x", f"filling-{number}", box=f"b{1 + number % 2}"))
+    await asyncio.gather(
+        *(here.run(ACTOR, *pour(f"forward-{n}", "b1", "b2")) for n in range(4)),
+        *(there.run(ACTOR, *pour(f"backward-{n}", "b2", "b1")) for n in range(4)),
+        *(there.run(ACTOR, *put("y", f"addition-{n}", box="b1")) for n in range(4)),
+    )
+    await asyncio.gather(here.close(), there.close())
+    everything = await stored(database)
+    assert sum(box["count"] for box in everything["boxes"]) == 12
+    for box in everything["boxes"]:
+        seqs = sorted(row["seq"] for row in everything["outbox"] if row["agg"] == box["_id"])
+        assert seqs == list(range(1, box["seq"] + 1))
