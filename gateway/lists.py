@@ -121,11 +121,34 @@ async def space_topics(context: Context, space: Any, arguments: Arguments) -> Pa
 
 async def replies(context: Context, topic: Any, arguments: Arguments) -> Page:
     """A topic's replies, oldest first."""
+    request = forum_pb2.ListRepliesRequest(community_id=topic.community_id, topic_id=topic.id)
+    return await _replies(context, request, arguments)
+
+
+async def threads(context: Context, topic: Any, arguments: Arguments) -> Page:
+    """A topic's replies without a parent, oldest first."""
+    request = forum_pb2.ListRepliesRequest(
+        community_id=topic.community_id, topic_id=topic.id, threads=True
+    )
+    return await _replies(context, request, arguments)
+
+
+async def children(context: Context, reply: Any, arguments: Arguments) -> Page:
+    """The replies to a reply, oldest first."""
+    request = forum_pb2.ListRepliesRequest(
+        community_id=reply.community_id, topic_id=reply.topic_id, parent_reply_id=reply.id
+    )
+    return await _replies(context, request, arguments)
+
+
+async def _replies(
+    context: Context, request: forum_pb2.ListRepliesRequest, arguments: Arguments
+) -> Page:
     return await page_of(
         context,
         arguments,
         context.services.forum.ListReplies,
-        forum_pb2.ListRepliesRequest(community_id=topic.community_id, topic_id=topic.id),
+        request,
         "replies",
         lambda row: encode_page_token(moment(row.create_time), row.id),
     )

@@ -210,6 +210,10 @@ class RefusalCode(Enum):
     REPLY_STATE_INVALID = strawberry.enum_value(
         "REPLY_STATE_INVALID", description="In its state this cannot be done with the reply."
     )
+    PARENT_INVALID = strawberry.enum_value(
+        "PARENT_INVALID",
+        description="One replies to a topic, or to a published reply in it that has no parent.",
+    )
     NOT_A_QUESTION = strawberry.enum_value(
         "NOT_A_QUESTION", description="Only questions have an accepted answer."
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import strawberry
 
 from gateway import batches, lists
@@ -27,6 +29,7 @@ class Reply(CommunityNode):
     body_html: Html = strawberry.field(description="Its text to be shown.")
     score: int = strawberry.field(description="Its score.")
     accepted: bool = strawberry.field(description="Whether it is the answer of its question.")
+    child_count: int = strawberry.field(description="How many published replies it has itself.")
     create_time: DateTime = strawberry.field(description="When it was written.")
     edit_time: DateTime | None = strawberry.field(description="When it was last edited.")
     version: int = strawberry.field(description="For expectedVersion.")
@@ -43,6 +46,17 @@ class Reply(CommunityNode):
 
     topic: Topic | None = fetched(
         Reference(batches.topics, lambda row: key_of(row, row.topic_id)), "The topic it replies to."
+    )
+
+    parent: Annotated[Reply, strawberry.lazy("gateway.schema.forum")] | None = fetched(
+        Reference(batches.replies, lambda row: key_of(row, row.parent_reply_id)),
+        "The reply it replies to; null where it replies to the topic itself, or one cannot see it.",
+    )
+
+    children: Connection[Annotated[Reply, strawberry.lazy("gateway.schema.forum")]] | None = paged(
+        lists.children,
+        "The replies to it, oldest first: those have none. One call a reply: within a page of "
+        "replies ask for few, or get RPC_BUDGET_EXCEEDED. Codes: BAD_USER_INPUT.",
     )
 
     revisions: Connection[Revision] | None = paged(

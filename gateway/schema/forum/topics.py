@@ -95,6 +95,12 @@ class Topic(CommunityNode):
         "few topics, or get RPC_BUDGET_EXCEEDED. Codes: BAD_USER_INPUT.",
     )
 
+    threads: Connection[Annotated[Reply, strawberry.lazy("gateway.schema.forum")]] | None = paged(
+        lists.threads,
+        "Its replies that have no parent, oldest first; what replies to them is in their children. "
+        "One call a topic. Codes: BAD_USER_INPUT.",
+    )
+
     revisions: Connection[Revision] | None = paged(
         lists.topic_revisions, "Its former texts, newest first. Codes: BAD_USER_INPUT."
     )

@@ -49,6 +49,7 @@ def reply_submitted(reply: Reply) -> Message:
         topic_id=reply.topic_id,
         author_id=reply.author.person_id,
         submission=_submission(reply.submission),
+        parent_reply_id=reply.parent_reply_id,
     )
 
 

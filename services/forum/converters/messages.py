@@ -82,6 +82,8 @@ def reply_to_proto(reply: Reply, version: int, *, for_service: bool = False) -> 
         state_reason=reply.state_reason,
         version=version,
         space_id=reply.space_id,
+        parent_reply_id=reply.parent_reply_id,
+        child_count=reply.child_count,
     )
 
 

@@ -23,6 +23,10 @@ class ReplyStateInvalidError(FailedPreconditionError):
     """In its state this cannot be done with the reply."""
 
 
+class ParentInvalidError(FailedPreconditionError):
+    """One replies to the topic, or to a reply in it that one can read and that has no parent."""
+
+
 class ReplyState(StrEnum):
     """Where a reply is on its way."""
 
@@ -75,6 +79,8 @@ class Reply:
     submission: Submission = FIRST_SUBMISSION
     case_id: str = ""  # the moderation case that hid it
     version: int = 0
+    parent_reply_id: str = ""  # empty: it replies to the topic
+    child_count: int = 0  # published replies to it
 
     def next(self) -> Reply:
         """The same one version later."""
@@ -124,3 +130,10 @@ class Reply:
         member.require_author_or_moderator(self.author)
         if not member.moderator and now - self.create_time > AUTHOR_MAY_REMOVE:
             raise ReplyStateInvalidError("its author may remove a reply for an hour only")
+
+
+def check_parent(parent: Reply | None, topic_id: str) -> None:
+    """Threads are one level deep. Refuses with PARENT_INVALID."""
+    there = parent is not None and parent.topic_id == topic_id and parent.published
+    if not there or (parent is not None and parent.parent_reply_id):
+        raise ParentInvalidError(field="parent_reply_id")

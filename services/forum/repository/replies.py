@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from chassis.decisions import Document, PartRef, Parts
+from pymongo import UpdateOne
+
+from chassis.decisions import Document, PartRef, Parts, Write
 from chassis.mongo import Index
 from chassis.pagination import Paging
 from services.forum.domain.replies import Reply, ReplyNotFoundError, ReplyState
@@ -33,6 +35,18 @@ INDEXES: Sequence[Index] = (
             *_OLDEST,
         ],
         "reply_page",
+    ),
+    # A thread, or (no parent) the beginnings of all of a topic's threads.
+    Index(
+        "replies",
+        [
+            ("community_id", 1),
+            ("topic_id", 1),
+            ("parent_reply_id", 1),
+            ("read_keys", 1),
+            *_OLDEST,
+        ],
+        "reply_thread_page",
     ),
 )
 
@@ -89,21 +103,24 @@ class ReplyCollection(TopicCollection):
         topic: Topic,
         keyring: Sequence[str] | None,
         paging: Paging,
+        thread: str | None = None,
     ) -> list[Reply]:
-        """What the page needs of a topic one can see, oldest first; a place: (create_time, id)."""
+        """What the page needs of a topic one can see, oldest first; a place: (create_time, id).
+
+        `thread`: only replies to this reply; empty: only those to the topic itself.
+        """
         space, moderators = space_key(topic.space_id), f"moderators:{topic.community_id}"
         if keyring is None:
             keys = [space, moderators]  # every reply has one of these
         else:
             keys = [space, *(key for key in keyring if key.startswith(("person:", "moderators:")))]
         query: Document = {"community_id": topic.community_id, "topic_id": topic.id}
+        index = "reply_page"
+        if thread is not None:
+            query["parent_reply_id"] = thread or None
+            index = "reply_thread_page"
         rows = await read_page(
-            self._database.replies,
-            query,
-            ("read_keys", keys),
-            _OLDEST,
-            paging,
-            "reply_page",
+            self._database.replies, query, ("read_keys", keys), _OLDEST, paging, index
         )
         return [load_reply(row) for row in rows]
 
@@ -111,6 +128,15 @@ class ReplyCollection(TopicCollection):
         """Which of the ids are taken, whatever their state: for imports."""
         query = {"community_id": community_id, "_id": {"$in": list(ids)}}
         return {row["_id"] async for row in self._database.replies.find(query, {"_id": 1})}
+
+    @staticmethod
+    def count_child(child: Reply, step: int) -> Write:
+        """To be stored with a change of the child: its parent has one more or one less to show.
+
+        The topic's seq guards all its replies, so nobody can store the parent as it was before.
+        """
+        parent = {"_id": child.parent_reply_id, "community_id": child.community_id}
+        return Write("replies", UpdateOne(parent, {"$inc": {"child_count": step}}))
 
     @staticmethod
     def reply_ref(community_id: str, reply_id: str) -> PartRef[Reply]:
@@ -138,6 +164,8 @@ def load_reply(document: Document) -> Reply:
         version=document["version"]
         if "version" in document
         else document["seq"],  # formerly the topic's
+        parent_reply_id=document.get("parent_reply_id", ""),
+        child_count=document.get("child_count", 0),
     )
 
 
@@ -157,7 +185,10 @@ def dump_reply(reply: Reply) -> Document:
         "case_id": reply.case_id,
         "version": reply.version,
         "read_keys": list(reply.read_keys),
+        "child_count": reply.child_count,
     }
+    if reply.parent_reply_id:
+        document["parent_reply_id"] = reply.parent_reply_id
     if reply.edit_time is not None:
         document["edit_time"] = reply.edit_time
     return document

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from chassis.actors import require_actor, require_person
+from chassis.errors import FieldInvalidError
 from chassis.pagination import Paging, check_batch
 from chassis.rpc_server import Context
 from guildhall.forum.v1 import forum_pb2 as pb
@@ -223,7 +224,7 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         keyring = keyring_of(actor, request.community_id)
         paging = Paging.of(request, datetime, str)
         topic = await self._repository.get_topic(request.community_id, request.topic_id, keyring)
-        found = await self._repository.list_replies(topic, keyring, paging)
+        found = await self._repository.list_replies(topic, keyring, paging, _thread(request))
         replies, token = paging.page(
             found, lambda last: (last.create_time, last.id), most=fitting(found, paging.size)
         )
@@ -267,3 +268,10 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
             moderation_entries=[moderation_entry_to_proto(one) for one in entries],
             next_page_token=token,
         )
+
+
+def _thread(request: pb.ListRepliesRequest) -> str | None:
+    """Which thread is asked for. Refuses with FIELD_INVALID."""
+    if request.threads and request.parent_reply_id:
+        raise FieldInvalidError("threads have no parent", field="parent_reply_id")
+    return request.parent_reply_id or ("" if request.threads else None)

@@ -54,9 +54,18 @@ class Outcome:
                 if reply is not None
             ]
         topic = outcome.topic
-        return Decision(
-            topic, lambda _: answer(outcome, topic.version), self.events, parts, self.writes
-        )
+        writes = [*self.writes, *self._counted(seen)]
+        return Decision(topic, lambda _: answer(outcome, topic.version), self.events, parts, writes)
+
+    def _counted(self, seen: Seen[Topic]) -> list[Write]:
+        """What the reply's parent counts, where the reply came into sight or went out of it."""
+        reply = self.reply
+        if reply is None or not reply.parent_reply_id:
+            return []
+        ref = ForumRepository.reply_ref(reply.community_id, reply.id)
+        before: Reply | None = seen.loaded.get(ref.place)
+        step = int(reply.published) - int(before is not None and before.published)
+        return [ForumRepository.count_child(reply, step)] if step else []
 
     @property
     def changed_reply(self) -> Reply:

@@ -17,7 +17,7 @@ from services.forum.converters.messages import reply_to_proto
 from services.forum.domain.members import Member, keys_of_withheld
 from services.forum.domain.posting import Poster
 from services.forum.domain.records import Revision
-from services.forum.domain.replies import Reply, ReplyState
+from services.forum.domain.replies import Reply, ReplyState, check_parent
 from services.forum.domain.texts import check_reply_body
 from services.forum.domain.topics import Topic
 from services.forum.use_cases.base import UseCases, visible, visible_reply
@@ -28,7 +28,10 @@ class ReplyUseCases(UseCases):
     """Replies are parts of their topic: every change of one is a command on the topic."""
 
     async def create_reply(self, actor: Actor, request: CreateReplyRequest) -> CreateReplyResponse:
-        """Refuses with TOPIC_NOT_FOUND, TOPIC_STATE_INVALID, CONTENT_BLOCKED, POSTING_TOO_FAST."""
+        """Refuses with TOPIC_NOT_FOUND, TOPIC_STATE_INVALID, CONTENT_BLOCKED, POSTING_TOO_FAST.
+
+        And with PARENT_INVALID.
+        """
         member = Member.of(actor, request.community_id)
         source = check_reply_body(request.body)
         if (done := await self._done(actor, request, CreateReplyResponse)) is not None:
@@ -43,6 +46,8 @@ class ReplyUseCases(UseCases):
         poster = await self._poster(member, request.community_id)
         reply_id = self._commands.new_id(actor, request)
         ref = self._repository.reply_ref(request.community_id, reply_id)
+        parent = self._repository.reply_ref(request.community_id, request.parent_reply_id)
+        parents = (parent,) if request.parent_reply_id else ()
         held = screening.holds(member, space)
 
         def decide(seen: Seen[Topic]) -> Decision[Topic, CreateReplyResponse]:
@@ -50,6 +55,8 @@ class ReplyUseCases(UseCases):
             if (there := seen.part(ref)) is not None:  # asked again after 48 hours
                 return Outcome(topic, reply=there).decision(seen, _created)
             topic.check_open_to_replies()
+            for one in parents:
+                check_parent(seen.part(one), topic.id)
             reply = Reply(
                 id=reply_id,
                 community_id=request.community_id,
@@ -60,6 +67,7 @@ class ReplyUseCases(UseCases):
                 author=member.author,
                 create_time=seen.now.time,
                 submission=screening.submission(1),
+                parent_reply_id=request.parent_reply_id,
             )
             writes = self._posting(
                 poster,
@@ -75,7 +83,7 @@ class ReplyUseCases(UseCases):
             return outcome.decision(seen, _created)
 
         target = self._repository.topics.ref(request.community_id, request.topic_id)
-        return await self._commands.run(actor, request, target.having(ref), decide)
+        return await self._commands.run(actor, request, target.having(ref, *parents), decide)
 
     async def update_reply(self, actor: Actor, request: UpdateReplyRequest) -> UpdateReplyResponse:
         """Author or MODERATOR. Refuses with REPLY_NOT_FOUND, REPLY_STATE_INVALID."""

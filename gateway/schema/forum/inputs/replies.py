@@ -11,6 +11,7 @@ from gateway.schema.forum.inputs.base import (
     TopicPayload,
     TopicWrite,
     Write,
+    optional,
 )
 from gateway.schema.scalars import Markdown
 
@@ -21,6 +22,9 @@ class CreateReplyInput(Write):
 
     topic_id: strawberry.ID = strawberry.field(description="The topic it replies to.")
     body: Markdown = strawberry.field(description="Its text.")
+    parent_reply_id: strawberry.ID | None = optional(
+        "The reply of this topic that it replies to, which must have no parent itself."
+    )
 
 
 @strawberry.type(description="The new reply; its state tells whether it waits for review.")

@@ -7,7 +7,8 @@ from typing import Annotated
 import strawberry
 
 from gateway.context import Info
-from gateway.cursors import decode_id
+from gateway.cursors import GlobalId, decode_id, decode_reply_id
+from gateway.errors import BadUserInputError
 from gateway.schema.forum.inputs import replies as f
 from gateway.schema.forum.mutations.base import (
     MODERATOR,
@@ -29,7 +30,7 @@ class ReplyMutation:
     @strawberry.mutation(
         description=codes(
             "Reply to a topic. The text is screened as in createTopic.", "TOPIC_NOT_FOUND",
-            "TOPIC_STATE_INVALID", *SCREENED,
+            "TOPIC_STATE_INVALID", "PARENT_INVALID", *SCREENED,
         )
     )  # fmt: skip
     async def create_reply(
@@ -41,6 +42,7 @@ class ReplyMutation:
             community_id=topic.community_id,
             topic_id=topic.id,
             body=input.body,
+            parent_reply_id=_parent(input, topic),
         )
         return await write(info, info.context.services.forum.CreateReply, request)
 
@@ -114,3 +116,13 @@ class ReplyMutation:
     ) -> f.UnacceptReplyPayload:
         request = forum_pb2.UnacceptReplyRequest(**of_topic(input))
         return await write(info, info.context.services.forum.UnacceptReply, request)
+
+
+def _parent(input: f.CreateReplyInput, topic: GlobalId) -> str:
+    """The id of the reply that is replied to; one of another topic is none of this one's."""
+    if input.parent_reply_id is None:
+        return ""
+    parent = decode_reply_id(input.parent_reply_id, "parentReplyId")
+    if (parent.community_id, parent.topic_id) != (topic.community_id, topic.id):
+        raise BadUserInputError("parentReplyId is of another topic", field="parentReplyId")
+    return parent.id
