@@ -47,9 +47,9 @@ class _PagesAll(ForumRepository):
     """A page of replies without their own wall."""
 
     async def list_replies(
-        self, topic: Topic, keyring: Sequence[str] | None, paging: Paging
+        self, topic: Topic, keyring: Sequence[str] | None, paging: Paging, thread: str | None = None
     ) -> list[Reply]:
-        return await super().list_replies(topic, None, paging)
+        return await super().list_replies(topic, None, paging, thread)
 
 
 class TopicHiddenError(NotFoundError):
