@@ -26,7 +26,7 @@ test: setup ## all tests from nothing, on real engines
 token: ## print an access token: make token PERSON=engineer@kestrel.example
 	@$(BIN)/python -m devstack.token "$(PERSON)"
 
-import: ## import a Stack Exchange dump: make import FILE=Posts.xml SPACE=aurora/general
+import: ## import another community: make import FILE=Posts.xml SPACE=aurora/general
 	@$(BIN)/python -m devstack.importer "$(FILE)" "$(SPACE)"
 
 documents: ## register a portal's documents: make documents PORTAL=id FILES="queries/*.graphql"

@@ -1,1 +1,1 @@
-"""Imports a Stack Exchange dump into a space through Guildhall's own GraphQL API."""
+"""Imports another community into a space through Guildhall's own GraphQL API."""

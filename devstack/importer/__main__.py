@@ -14,8 +14,9 @@ from rich.console import Console
 
 from devstack.importer.batches import Spool
 from devstack.importer.client import Guildhall, ImportRefusedError
+from devstack.importer.formats import FORMATS
 from devstack.importer.progress import Stage
-from devstack.importer.reading import read
+from devstack.importer.reading import Reading, read
 from devstack.importer.sending import Sending, Sent
 
 _SPACE = re.compile(r"([a-z0-9][a-z0-9-]{0,62})/([a-z0-9][a-z0-9-]{0,62})")
@@ -25,9 +26,13 @@ _SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]{0,99}")
 def _arguments(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m devstack.importer",
-        description="Import a Stack Exchange Posts.xml into a space. Run twice, it imports once.",
+        description="Import another community's posts into a space. Run twice, it imports once.",
     )
-    parser.add_argument("file", type=Path, help="Posts.xml of a Stack Exchange data dump")
+    parser.add_argument(
+        "file",
+        type=Path,
+        help="Posts.xml of a Stack Exchange data dump, dump.sql of a Discourse backup, or a CSV",
+    )
     parser.add_argument("space", help="<community>/<space>, for example aurora/general")
     parser.add_argument(
         "--person",
@@ -42,15 +47,16 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--url", default=os.environ.get("GUILDHALL_URL") or "http://127.0.0.1:8080")
     parser.add_argument(
         "--source",
-        default="stackexchange",
-        help="names the site; the same for each newer dump of it, another for another site",
+        help="names the site; the same for each newer dump of it, another for another site; "
+        "by default the format's name",
     )
+    parser.add_argument("--format", choices=sorted(FORMATS), help="by default by its content")
     parser.add_argument("--check", action="store_true", help="only read and check the file")
     options = parser.parse_args(arguments)
     space = _SPACE.fullmatch(options.space)
     if not space:
         parser.error(f"SPACE is <community>/<space>, not {options.space!r}")
-    if not _SOURCE.fullmatch(options.source):
+    if options.source is not None and not _SOURCE.fullmatch(options.source):
         parser.error("--source takes 1 to 100 letters, digits and :._-")
     url = urlsplit(options.url)
     if url.scheme not in {"http", "https"} or not url.hostname:
@@ -100,14 +106,24 @@ async def _send(
         await guildhall.close()
 
 
-def _summary(options: argparse.Namespace, sent: Sent, skipped: int, seconds: float) -> str:
+def _summary(options: argparse.Namespace, sent: Sent, reading: Reading, seconds: float) -> str:
     created = sent.questions + sent.answers
     return (
         f"imported {sent.questions:,} questions and {sent.answers:,} answers ({created:,} posts) "
         f"into {options.community}/{options.space} in {seconds:.1f} s: "
         f"{sent.total / max(seconds, 0.001):,.0f} posts/s; "
-        f"already there: {sent.already_there:,}; skipped: {skipped:,}"
+        f"already there: {sent.already_there:,}{_left_out(reading)}"
     )
+
+
+def _left_out(reading: Reading) -> str:
+    """What did not come along, and why."""
+    kinds = [f"{count:,} {why}" for why, count in reading.skipped.most_common()]
+    text = f"; skipped: {reading.skipped.total():,}"
+    if kinds:
+        text += f" ({', '.join(kinds)})"
+    notes = [f"{count:,} {what}" for what, count in reading.notes.most_common()]
+    return f"{text}; {', '.join(notes)}" if notes else text
 
 
 def run(options: argparse.Namespace, console: Console, errors: Console) -> int:
@@ -115,18 +131,19 @@ def run(options: argparse.Namespace, console: Console, errors: Console) -> int:
     with Spool() as questions, Spool() as answers:
         size = options.file.stat().st_size if options.file.is_file() else 0
         with Stage("reading", size, console) as stage:
-            reading = read(options.file, questions, answers, stage.update)
+            reading = read(options.file, questions, answers, stage.update, options.format or "")
         if reading.problems:
             for line in reading.problems.lines():
                 errors.print(line, markup=False, highlight=False, soft_wrap=True)
             errors.print("nothing was imported", highlight=False)
             return 1
+        options.source = options.source or reading.site
         if options.check:
             seconds = time.monotonic() - started
             posts = questions.count + answers.count
             console.print(
                 f"{questions.count:,} questions and {answers.count:,} answers can be imported; "
-                f"skipped: {reading.skipped:,}; {posts / max(seconds, 0.001):,.0f} posts/s",
+                f"{posts / max(seconds, 0.001):,.0f} posts/s{_left_out(reading)}",
                 highlight=False,
                 soft_wrap=True,
             )
@@ -136,7 +153,7 @@ def run(options: argparse.Namespace, console: Console, errors: Console) -> int:
         except ImportRefusedError as refusal:
             errors.print(str(refusal), markup=False, highlight=False, soft_wrap=True)
             return 1
-    summary = _summary(options, sent, reading.skipped, time.monotonic() - started)
+    summary = _summary(options, sent, reading, time.monotonic() - started)
     console.print(summary, markup=False, highlight=False, soft_wrap=True)
     return 0
 

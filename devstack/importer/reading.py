@@ -1,18 +1,14 @@
 """The first pass: the whole file is read, checked and converted before anything is sent."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from devstack.importer.batches import EncodedPost, Spool
-from devstack.importer.dump import Row, UnreadableDumpError, open_dump, rows
-from devstack.importer.posts import (
-    MAX_POST_BYTES,
-    QUESTION,
-    PostReader,
-    Problem,
-    RowRefusedError,
-)
+from devstack.importer.dump import UnreadableDumpError, open_dump
+from devstack.importer.formats import FORMATS, recognised
+from devstack.importer.posts import ANSWER, MAX_POST_BYTES, Post, Problem
 
 SHOWN_PROBLEMS = 20
 
@@ -45,45 +41,48 @@ class Problems:
 @dataclass(frozen=True, slots=True)
 class Reading:
     problems: Problems
-    skipped: int
+    site: str = ""
+    skipped: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
 
 
 def read(
-    path: Path, questions: Spool, answers: Spool, on_progress: Callable[[int, int], None]
+    path: Path,
+    questions: Spool,
+    answers: Spool,
+    on_progress: Callable[[int, int], None],
+    format_name: str = "",
 ) -> Reading:
-    """Fills both spools. They are only worth sending if there are no problems."""
+    """Fills both spools. They are only worth sending if there are no problems.
+
+    Without a format's name it is recognised. `questions` takes whatever begins a topic.
+    """
     problems = Problems()
-    reader = PostReader()
+    reading = Reading(problems)
     try:
         with open_dump(path) as stream:
-            for number, row in enumerate(rows(stream), 1):
-                _read_row(row, reader, questions, answers, problems)
+            form = FORMATS[format_name or recognised(stream)]()
+            reading = Reading(problems, form.site, form.skipped, form.notes)
+            for number, found in enumerate(form.read(stream), 1):
+                if isinstance(found, Post):
+                    found = _spooled(found, questions, answers)
+                if found is not None:
+                    problems.add(found)
                 if number % 50 == 0:
                     on_progress(stream.tell(), number)
-        for problem in reader.finish():
-            problems.add(problem)
     except UnreadableDumpError as error:
         problems.unreadable = str(error)
     except OSError as error:
         problems.unreadable = f"{path} cannot be read to its end: {error.strerror or error}"
-    return Reading(problems, reader.skipped)
+    return reading
 
 
-def _read_row(
-    row: Row, reader: PostReader, questions: Spool, answers: Spool, problems: Problems
-) -> None:
-    try:
-        post = reader.read(row)
-        if post is None:
-            return
-        encoded = post.encoded()
-        if len(encoded) > MAX_POST_BYTES:
-            raise RowRefusedError(
-                f"the post takes {len(encoded):,} bytes of a request; at most {MAX_POST_BYTES:,}"
-            )
-    except RowRefusedError as refusal:
-        post_id = row.attributes.get("Id", "")
-        problems.add(Problem(row.line, ascii(post_id[:20])[1:-1] or None, str(refusal)))
-        return
-    spool = questions if post.kind == QUESTION else answers
-    spool.add(EncodedPost(post.line, str(post.id), encoded))
+def _spooled(post: Post, questions: Spool, answers: Spool) -> Problem | None:
+    """Keeps it, or says why it is too large."""
+    encoded = post.encoded()
+    if len(encoded) > MAX_POST_BYTES:
+        reason = f"the post takes {len(encoded):,} bytes of a request; at most {MAX_POST_BYTES:,}"
+        return Problem(post.line, post.id, reason)
+    spool = answers if post.kind == ANSWER else questions
+    spool.add(EncodedPost(post.line, post.id, encoded))
+    return None

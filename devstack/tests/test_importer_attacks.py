@@ -14,7 +14,8 @@ import pytest
 from chassis.texts import check_body
 from devstack.importer.batches import Spool
 from devstack.importer.characters import clean
-from devstack.importer.dump import UnreadableDumpError, rows
+from devstack.importer.dump import UnreadableDumpError
+from devstack.importer.formats.posts_xml import rows
 from devstack.importer.markdown import PostConverter, UnconvertibleBodyError
 from devstack.importer.reading import read
 

@@ -17,13 +17,15 @@ from hypothesis import strategies as st
 
 from devstack.importer.batches import Spool
 from devstack.importer.characters import clean
-from devstack.importer.dump import UnreadableDumpError, rows
+from devstack.importer.dump import UnreadableDumpError
+from devstack.importer.formats.posts_xml import rows
+from devstack.importer.formats.stack_exchange import PostReader
 from devstack.importer.markdown import (
     MAX_MARKDOWN_LENGTH,
     PostConverter,
     UnconvertibleBodyError,
 )
-from devstack.importer.posts import MAX_TAGS, PostReader, RowRefusedError
+from devstack.importer.posts import MAX_TAGS, RowRefusedError
 from devstack.importer.reading import read
 from devstack.tests.test_importer_markdown import RENDERER
 

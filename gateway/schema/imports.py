@@ -22,18 +22,22 @@ class PersonaInput:
     display_name: str = strawberry.field(description="The author's name there.")
 
 
-@strawberry.input(description="A question or answer of the other system.")
+@strawberry.input(description="A question, discussion or answer of the other system.")
 class ImportedPostInput:
     """Of importPosts."""
 
     external_id: str = strawberry.field(description="The post's id there.")
     kind: ImportedPostKind = strawberry.field(description="What it is.")
     question_external_id: str | None = strawberry.field(
-        default=None, description="Of answers: the question's id there."
+        default=None, description="Of answers: the question's or the discussion's id there."
     )
-    title: str | None = strawberry.field(default=None, description="Of questions: the title.")
+    title: str | None = strawberry.field(
+        default=None, description="Of questions and discussions: the title."
+    )
     body: Markdown = strawberry.field(description="The text.")
-    tags: list[str] | None = strawberry.field(default=None, description="Of questions: the tags.")
+    tags: list[str] | None = strawberry.field(
+        default=None, description="Of questions and discussions: the tags."
+    )
     score: int = strawberry.field(description="The score there.")
     create_time: DateTime = strawberry.field(description="When it was written.")
     edit_time: DateTime | None = strawberry.field(

@@ -25,6 +25,12 @@ from services.forum.domain.texts import (
     check_tags,
     check_title,
 )
+from services.forum.domain.topics import TopicKind
+
+_TOPIC_KINDS = {
+    forum_pb2.IMPORTED_POST_KIND_QUESTION: TopicKind.QUESTION,
+    forum_pb2.IMPORTED_POST_KIND_DISCUSSION: TopicKind.DISCUSSION,
+}
 
 
 def imported_posts(
@@ -71,9 +77,15 @@ class _Reading:
             return ImportedAnswer(
                 id_, body, post.score, author, create_time, edit_time, question_id
             )
-        if post.kind != forum_pb2.IMPORTED_POST_KIND_QUESTION:
-            raise FieldInvalidError(f"{at}.kind must be QUESTION or ANSWER", field=f"{at}.kind")
+        kind = _TOPIC_KINDS.get(post.kind)
+        if kind is None:
+            raise FieldInvalidError(
+                f"{at}.kind must be QUESTION, DISCUSSION or ANSWER", field=f"{at}.kind"
+            )
         accepted = post.accepted_answer_external_id
+        if accepted and kind is not TopicKind.QUESTION:
+            field = f"{at}.accepted_answer_external_id"
+            raise FieldInvalidError("only questions have an accepted answer", field=field)
         if post.HasField("close_time"):
             self._time(post.close_time, "close_time")
         return ImportedQuestion(
@@ -87,6 +99,7 @@ class _Reading:
             check_tags(post.tags, f"{at}.tags"),
             post.HasField("close_time"),
             self._id(accepted, "accepted_answer_external_id") if accepted else "",
+            kind,
         )
 
     def _id(self, external_id: str, name: str) -> str:

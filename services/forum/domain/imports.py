@@ -40,12 +40,13 @@ class ImportedPost:
 
 @dataclass(frozen=True, slots=True)
 class ImportedQuestion(ImportedPost):
-    """Becomes a topic."""
+    """Becomes a topic: a question, or a discussion, which has no accepted answer."""
 
     title: str
     tags: tuple[str, ...]
     closed: bool
     accepted_reply_id: str  # of an answer that may still have to come; empty: none
+    kind: TopicKind = TopicKind.QUESTION
 
     def topic(self, space: Space, body: Text) -> Topic:
         """As it is stored when it arrives."""
@@ -53,7 +54,7 @@ class ImportedQuestion(ImportedPost):
             id=self.id,
             community_id=space.community_id,
             space_id=space.id,
-            kind=TopicKind.QUESTION,
+            kind=self.kind,
             state=TopicState.CLOSED if self.closed else TopicState.PUBLISHED,
             title=self.title,
             body=body,

@@ -338,8 +338,8 @@ def post(kind: str, id: str, **more: Any) -> pb.ImportedPost:
         persona_external_id="7",
         persona_display_name="Jo",
     )
-    if kind == "QUESTION":
-        made.title = f"Question {id}"
+    if kind != "ANSWER":
+        made.title = f"{kind.capitalize()} {id}"
         made.tags.extend(["Beer"])
     made.create_time.FromJsonString(f"2014-01-{10 + len(id):02}T20:26:05.383Z")
     for name, value in more.items():
@@ -413,6 +413,24 @@ async def test_import_keeps_what_it_gets(world: World, space: pb.Space) -> None:
         topic_id=topic_id, space_id=space.id, submission=said.Submission(imported=True, number=1)
     )
     assert await world.topics(HELPER, author_id="7") == []
+
+
+async def test_import_of_a_discussion(world: World, space: pb.Space) -> None:
+    created = await bring(world, space, post("DISCUSSION", "d"), answer_to("d", "r1"))
+    assert created == (2, 0)
+    topic = await world.see(HELPER, pb.Topic(id=imported_id(space.id, "se", "d")))
+    assert (topic.kind, topic.title) == (pb.TOPIC_KIND_DISCUSSION, "Discussion d")
+    assert (topic.reply_count, topic.accepted_reply_id) == (1, "")
+
+
+async def test_import_of_a_discussion_with_an_answer_is_refused(
+    world: World, space: pb.Space
+) -> None:
+    before = await world.stored()
+    with pytest.raises(FieldInvalidError) as refusal:
+        await bring(world, space, post("DISCUSSION", "d", accepted_answer_external_id="r1"))
+    assert refusal.value.field == "posts.0.accepted_answer_external_id"
+    assert await world.stored() == before
 
 
 async def test_import_twice_is_once(world: World, space: pb.Space) -> None:

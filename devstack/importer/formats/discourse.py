@@ -1,0 +1,212 @@
+"""A Discourse backup's dump.sql: public topics and their replies, with tags and solutions."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from devstack.importer.characters import clean
+from devstack.importer.dump import UnreadableDumpError
+from devstack.importer.formats.discourse_markdown import converted
+from devstack.importer.formats.sql_copy import CopyRow, copied
+from devstack.importer.posts import (
+    ANSWER,
+    DISCUSSION,
+    MAX_TAG_LENGTH,
+    MAX_TAGS,
+    QUESTION,
+    Post,
+    Problem,
+    RowRefusedError,
+    check_body,
+    check_name,
+    check_score,
+    check_tags,
+    check_time,
+    check_title,
+)
+
+_AROUND = (
+    "categories", "users", "tags", "topics", "topic_tags", "topic_custom_fields",
+    "discourse_solved_solved_topics",
+)  # fmt: skip
+_REGULAR_POST = "1"
+_NO_TAG = re.compile(r"[^a-z0-9+#.-]+")
+
+
+@dataclass(slots=True)
+class _Topic:
+    title: str
+    category_id: str
+    closed_at: str | None
+    why_not: str  # why it is not imported; empty: it is
+    tags: list[str] = field(default_factory=list)
+    accepted: str | None = None
+
+
+class _Around:
+    """What stands around the posts, in whatever order its tables come."""
+
+    def __init__(self) -> None:
+        self.topics: dict[str, _Topic] = {}
+        self.names: dict[str, str] = {}
+        self._closed_off: set[str] = set()
+        self._tags: dict[str, str] = {}
+        self._tagged: list[tuple[str, str]] = []
+        self._accepted: dict[str, str] = {}
+
+    def take(self, row: CopyRow) -> None:
+        match row.table:
+            case "categories" if row.true("read_restricted"):
+                self._closed_off.add(row.text("id"))
+            case "users":
+                self.names[row.text("id")] = row.text("name") or row.text("username")
+            case "tags":
+                self._tags[row.text("id")] = row.text("name")
+            case "topic_tags":
+                self._tagged.append((row.text("topic_id"), row.text("tag_id")))
+            case "topics":
+                self.topics[row.text("id")] = _topic(row)
+            case "topic_custom_fields" if row["name"] == "accepted_answer_post_id":
+                self._accepted[row.text("topic_id")] = row.text("value")
+            case "discourse_solved_solved_topics":
+                self._accepted[row.text("topic_id")] = row.text("answer_post_id")
+
+    def join(self) -> None:
+        """After the last row."""
+        for topic in self.topics.values():
+            if topic.category_id in self._closed_off and not topic.why_not:
+                topic.why_not = "topics of categories that only groups may read"
+        for topic_id, tag_id in self._tagged:
+            if topic_id in self.topics and tag_id in self._tags:
+                self.topics[topic_id].tags.append(self._tags[tag_id])
+        for topic_id, post_id in self._accepted.items():
+            if topic_id in self.topics:
+                self.topics[topic_id].accepted = post_id
+
+
+class Discourse:
+    """dump.sql as a format of the importer; read twice, as posts stand before their topics.
+
+    What not everybody could read there stays there: personal messages, whispers, what was deleted
+    or hidden, and categories that only groups may read.
+    """
+
+    site = "discourse"
+
+    def __init__(self) -> None:
+        self.skipped: Counter[str] = Counter()
+        self.notes: Counter[str] = Counter()
+        self._topics: dict[str, _Topic] = {}
+        self._names: dict[str, str] = {}
+
+    @staticmethod
+    def recognises(head: bytes) -> bool:
+        """By its first bytes."""
+        return b"PostgreSQL database dump" in head or b"\nCOPY public." in head
+
+    def read(self, stream: BinaryIO) -> Iterator[Post | Problem | None]:
+        """As `Format.read`."""
+        self._read_around(stream)
+        stream.seek(0)
+        begun: set[str] = set()
+        orphans: dict[str, tuple[int, str]] = {}  # a topic's first reply before its beginning
+        for row in copied(stream, ("posts",)):
+            topic_id = row.text("topic_id")
+            try:
+                post = self._post(row)
+            except RowRefusedError as refusal:
+                begun.add(topic_id)  # its replies are not to blame
+                yield Problem(row.line, row["id"], str(refusal))
+                continue
+            if post is not None and post.kind != ANSWER:
+                begun.add(topic_id)
+            elif post is not None and topic_id not in begun:
+                orphans.setdefault(topic_id, (row.line, post.id))
+            yield post
+        for topic_id, (line, post_id) in orphans.items():
+            if topic_id not in begun:
+                reason = f"topic {topic_id} has no first post in the file that could be imported"
+                yield Problem(line, post_id, reason)
+        if not begun:
+            yield Problem(1, None, "the file has no topic that everybody could read")
+
+    def _read_around(self, stream: BinaryIO) -> None:
+        """All but the posts, which it is needed for."""
+        around = _Around()
+        for row in copied(stream, _AROUND):
+            around.take(row)
+        if not around.topics:
+            raise UnreadableDumpError(
+                "it has no rows of a table topics in COPY form: this is no dump.sql of Discourse"
+            )
+        around.join()
+        self._topics, self._names = around.topics, around.names
+
+    def _post(self, row: CopyRow) -> Post | None:
+        topic = self._topics.get(row.text("topic_id"))
+        why_not = _why_not(row) or ("posts of no topic" if topic is None else topic.why_not)
+        if topic is None or why_not:
+            self.skipped[why_not] += 1
+            return None
+        body, notes = converted(row.text("raw"))
+        self.notes.update(notes)
+        first = row["post_number"] == "1"
+        create_time = check_time(row.text("created_at"), "created_at")
+        edited = row["last_version_at"] if row["version"] not in (None, "1") else None
+        closed = topic.closed_at if first else None
+        user_id = row.text("user_id")
+        name = check_name(self._names.get(user_id, ""), "the author's name") or "Anonymous"
+        return Post(
+            line=row.line,
+            id=f"t{row.text('topic_id')}" if first else f"p{row.text('id')}",
+            kind=ANSWER if not first else QUESTION if topic.accepted else DISCUSSION,
+            question_id=None if first else f"t{row.text('topic_id')}",
+            title=check_title(topic.title) if first else None,
+            body=check_body(clean(body).strip()),
+            tags=self._tags(topic.tags) if first else (),
+            score=check_score(row["like_count"] or "0", "like_count"),
+            create_time=create_time,
+            edit_time=check_time(edited, "last_version_at") if edited else None,
+            close_time=check_time(closed, "updated_at") if closed else None,
+            accepted_answer_id=f"p{topic.accepted}" if first and topic.accepted else None,
+            persona_id=user_id or "nobody",
+            persona_name=name,
+        )
+
+    def _tags(self, names: list[str]) -> tuple[str, ...]:
+        """As the forum takes them: Discourse allows more letters, and staff more tags."""
+        tags = tuple(dict.fromkeys(_tag(name) for name in names))
+        if any(tag not in names for tag in tags):
+            self.notes["tags written otherwise"] += 1
+        if len(tags) > MAX_TAGS:
+            self.notes[f"topics with more than {MAX_TAGS} tags"] += 1
+        return check_tags(tags[:MAX_TAGS])
+
+
+def _topic(row: CopyRow) -> _Topic:
+    why_not = ""
+    if row["archetype"] not in (None, "regular"):
+        why_not = "personal messages"
+    elif row["deleted_at"] is not None:
+        why_not = "deleted topics"
+    elif not row.true("visible"):
+        why_not = "hidden topics"
+    done = row.true("closed") or row.true("archived")
+    closed_at = row["updated_at"] if done else None
+    return _Topic(row.text("title"), row.text("category_id"), closed_at, why_not)
+
+
+def _why_not(row: CopyRow) -> str:
+    if row["deleted_at"] is not None or row.true("user_deleted"):
+        return "deleted posts"
+    if row.true("hidden"):
+        return "hidden posts"
+    if row["post_type"] not in (None, _REGULAR_POST):
+        return "whispers and notices"
+    return ""
+
+
+def _tag(name: str) -> str:
+    return _NO_TAG.sub("-", clean(name).lower()).strip("-")[:MAX_TAG_LENGTH] or "tag"

@@ -1,0 +1,311 @@
+"""A Discourse backup: what of it is imported, what stays there, and how bad files are refused."""
+
+import json
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from devstack.importer.__main__ import main
+from devstack.importer.batches import Spool
+from devstack.importer.formats.discourse_markdown import converted
+from devstack.importer.reading import Reading, read
+
+TABLES = {
+    "categories": ("id", "name", "slug", "read_restricted"),
+    "discourse_solved_solved_topics": ("id", "topic_id", "answer_post_id"),
+    "posts": (
+        "id", "user_id", "topic_id", "post_number", "raw", "cooked", "created_at", "deleted_at",
+        "user_deleted", "hidden", "post_type", "like_count", "version", "last_version_at",
+    ),
+    "tags": ("id", "name"),
+    "topic_custom_fields": ("id", "topic_id", "name", "value"),
+    "topic_tags": ("id", "topic_id", "tag_id"),
+    "topics": (
+        "id", "title", "category_id", "archetype", "deleted_at", "visible", "closed", "archived",
+        "updated_at",
+    ),
+    "users": ("id", "username", "name"),
+}  # fmt: skip
+POST = {
+    "cooked": "<p>rendered</p>", "created_at": "2024-03-01 10:20:30.456", "deleted_at": None,
+    "user_deleted": "f", "hidden": "f", "post_type": "1", "like_count": "3", "version": "1",
+    "last_version_at": "2024-03-01 10:20:30.456",
+}  # fmt: skip
+TOPIC = {
+    "category_id": "1", "archetype": "regular", "deleted_at": None, "visible": "t", "closed": "f",
+    "archived": "f", "updated_at": "2024-04-01 00:00:00",
+}  # fmt: skip
+FORUM: dict[str, list[dict[str, str | None]]] = {
+    "categories": [
+        {"id": "1", "name": "General", "slug": "general", "read_restricted": "f"},
+        {"id": "2", "name": "Staff", "slug": "staff", "read_restricted": "t"},
+    ],
+    "posts": [
+        # A reply before its topic's first post, as the table's order is nobody's promise.
+        {
+            **POST, "id": "12", "user_id": "8", "topic_id": "1", "post_number": "2",
+            "raw": "Hold the button\nfor *five* seconds.\t\\o/",
+        },
+        {
+            **POST, "id": "11", "user_id": "7", "topic_id": "1", "post_number": "1",
+            "raw": "How do I pair it?", "version": "2", "last_version_at": "2024-03-02 00:00:00",
+        },
+        {**POST, "id": "21", "user_id": "8", "topic_id": "2", "post_number": "1", "raw": "News!"},
+        {
+            **POST, "id": "22", "user_id": None, "topic_id": "2", "post_number": "2", "raw": "Oh",
+        },
+    ],
+    "tags": [{"id": "1", "name": "pairing"}, {"id": "2", "name": "How_To Größe"}],
+    "topic_custom_fields": [
+        {"id": "1", "topic_id": "1", "name": "accepted_answer_post_id", "value": "12"}
+    ],
+    "topic_tags": [
+        {"id": "1", "topic_id": "1", "tag_id": "1"}, {"id": "2", "topic_id": "1", "tag_id": "2"}
+    ],
+    "topics": [
+        {**TOPIC, "id": "1", "title": "How do I pair it?", "closed": "t"},
+        {**TOPIC, "id": "2", "title": "What is new"},
+    ],
+    "users": [
+        {"id": "7", "username": "grace", "name": "Grace H."},
+        {"id": "8", "username": "linus", "name": None},
+    ],
+}  # fmt: skip
+_ESCAPES = {"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+
+
+def dump(tables: dict[str, list[dict[str, str | None]]]) -> str:
+    """As `pg_dump` writes it: tables by name, rows as COPY text."""
+    parts = ["--\n-- PostgreSQL database dump\n--\n\nSET statement_timeout = 0;\n"]
+    for table in sorted(tables):
+        columns = TABLES[table]
+        parts.append(f"COPY public.{table} ({', '.join(columns)}) FROM stdin;\n")
+        parts += [
+            "\t".join(_cell(row.get(name)) for name in columns) + "\n" for row in tables[table]
+        ]
+        parts.append("\\.\n\n\n")
+    return "".join(parts) + "--\n-- PostgreSQL database dump complete\n--\n"
+
+
+def _cell(value: str | None) -> str:
+    return "\\N" if value is None else "".join(_ESCAPES.get(letter, letter) for letter in value)
+
+
+def forum(**more: list[dict[str, str | None]]) -> dict[str, list[dict[str, str | None]]]:
+    return {**FORUM, **{table: [*FORUM.get(table, []), *rows] for table, rows in more.items()}}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "dump.sql"
+
+
+def read_all(path: Path) -> tuple[Reading, list[dict[str, object]]]:
+    with Spool() as questions, Spool() as answers:
+        reading = read(path, questions, answers, lambda done, posts: None)
+        return reading, [json.loads(post.json) for post in [*questions, *answers]]
+
+
+def test_topics_become_questions_and_discussions(file: Path) -> None:
+    file.write_text(dump(FORUM))
+    reading, posts = read_all(file)
+    assert not reading.problems
+    assert reading.site == "discourse"
+    assert posts == [
+        {
+            "externalId": "t1",
+            "kind": "QUESTION",
+            "title": "How do I pair it?",
+            "body": "How do I pair it?",
+            "tags": ["pairing", "how-to-gr-e"],
+            "score": 3,
+            "createTime": "2024-03-01T10:20:30.456Z",
+            "editTime": "2024-03-02T00:00:00.000Z",
+            "closeTime": "2024-04-01T00:00:00.000Z",
+            "acceptedAnswerExternalId": "p12",
+            "persona": {"externalId": "7", "displayName": "Grace H."},
+        },
+        {
+            "externalId": "t2",
+            "kind": "DISCUSSION",
+            "title": "What is new",
+            "body": "News!",
+            "tags": [],
+            "score": 3,
+            "createTime": "2024-03-01T10:20:30.456Z",
+            "persona": {"externalId": "8", "displayName": "linus"},
+        },
+        {
+            "externalId": "p12",
+            "kind": "ANSWER",
+            "questionExternalId": "t1",
+            "body": "Hold the button\nfor *five* seconds.\t\\o/",
+            "score": 3,
+            "createTime": "2024-03-01T10:20:30.456Z",
+            "persona": {"externalId": "8", "displayName": "linus"},
+        },
+        {
+            "externalId": "p22",
+            "kind": "ANSWER",
+            "questionExternalId": "t2",
+            "body": "Oh",
+            "score": 3,
+            "createTime": "2024-03-01T10:20:30.456Z",
+            "persona": {"externalId": "nobody", "displayName": "Anonymous"},
+        },
+    ]
+    assert reading.notes == {"tags written otherwise": 1}
+
+
+def test_solutions_of_newer_versions_are_found_too(file: Path) -> None:
+    solved: list[dict[str, str | None]] = [{"id": "1", "topic_id": "2", "answer_post_id": "22"}]
+    file.write_text(dump(forum(discourse_solved_solved_topics=solved)))
+    _, posts = read_all(file)
+    assert (posts[1]["kind"], posts[1]["acceptedAnswerExternalId"]) == ("QUESTION", "p22")
+
+
+@pytest.mark.parametrize(
+    ("topic", "post", "why"),
+    [
+        ({"archetype": "private_message"}, {}, "personal messages"),
+        ({"deleted_at": "2024-05-01 00:00:00"}, {}, "deleted topics"),
+        ({"visible": "f"}, {}, "hidden topics"),
+        ({"category_id": "2"}, {}, "topics of categories that only groups may read"),
+        ({}, {"post_type": "4"}, "whispers and notices"),
+        ({}, {"hidden": "t"}, "hidden posts"),
+        ({}, {"deleted_at": "2024-05-01 00:00:00"}, "deleted posts"),
+        ({}, {"user_deleted": "t"}, "deleted posts"),
+        ({}, {"topic_id": "99"}, "posts of no topic"),
+    ],
+)
+def test_what_not_everybody_could_read_stays_there(
+    file: Path, topic: dict[str, str | None], post: dict[str, str | None], why: str
+) -> None:
+    secret = {
+        **POST, "id": "31", "user_id": "7", "topic_id": "3", "post_number": "1",
+        "raw": "for few eyes", **post,
+    }  # fmt: skip
+    topics = [{**TOPIC, "id": "3", "title": "Few", **topic}]
+    file.write_text(dump(forum(posts=[secret], topics=topics)))
+    reading, posts = read_all(file)
+    assert not reading.problems
+    assert reading.skipped == {why: 1}
+    assert len(posts) == 4
+    assert "for few eyes" not in json.dumps(posts)
+
+
+def test_a_reply_without_its_topics_beginning_is_a_problem(file: Path) -> None:
+    lonely = {
+        **POST, "id": "32", "user_id": "7", "topic_id": "3", "post_number": "2", "raw": "Me too",
+    }  # fmt: skip
+    file.write_text(dump(forum(posts=[lonely], topics=[{**TOPIC, "id": "3", "title": "Gone"}])))
+    reading, _ = read_all(file)
+    (problem,) = reading.problems.lines()
+    assert problem.endswith(
+        "post p32: topic 3 has no first post in the file that could be imported"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"raw": ""}, "the body is empty"),
+        ({"raw": "x" * 40_000}, "the body has 40,000 characters of Markdown; at most 32,767"),
+        ({"created_at": "yesterday"}, "created_at 'yesterday' is not a date and time"),
+        ({"like_count": "many"}, "like_count 'many' is not an integer of 32 bits"),
+    ],
+)
+def test_a_bad_post_is_named(file: Path, change: dict[str, str | None], problem: str) -> None:
+    bad = {
+        **POST, "id": "23", "user_id": "7", "topic_id": "2", "post_number": "3", "raw": "Hm",
+        **change,
+    }  # fmt: skip
+    file.write_text(dump(forum(posts=[bad])))
+    reading, _ = read_all(file)
+    (line,) = reading.problems.lines()
+    assert line.partition(": ")[2] == problem
+    assert ", post 23: " in line
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("-- PostgreSQL database dump\n", "it has no rows of a table topics in COPY form"),
+        (dump(FORUM).replace("\tlinus\t", "\t"), "2 values where there are 3 columns"),
+        (dump(FORUM).partition("linus")[0], "2 values where there are 3 columns"),
+        (dump({"topics": FORUM["topics"]}).partition("\\.")[0], "the file ends within the rows"),
+        (dump({"topics": FORUM["topics"]}), "the file has no topic that everybody could read"),
+    ],
+)
+def test_a_file_that_is_no_backup_is_refused(file: Path, text: str, problem: str) -> None:
+    file.write_text(text)
+    reading, _ = read_all(file)
+    assert problem in reading.problems.lines()[-1]
+
+
+def test_bytes_that_are_no_text_are_refused(file: Path) -> None:
+    file.write_bytes(dump(FORUM).encode().replace(b"linus", b"\xff\xfe"))
+    reading, _ = read_all(file)
+    assert reading.problems.lines()[-1].endswith("it is not UTF-8")
+
+
+def test_a_line_without_end_is_not_read_into_memory(file: Path) -> None:
+    with file.open("wb") as stream:
+        stream.write(
+            b"-- PostgreSQL database dump\nCOPY public.topics (id, title) FROM stdin;\n1\t"
+        )
+        for _ in range(64):
+            stream.write(b"x" * 1024 * 1024)
+    tracemalloc.start()
+    reading, _ = read_all(file)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert "no line ends within 8 MiB" in reading.problems.lines()[-1]
+    assert peak < 40 * 1024 * 1024
+
+
+def test_nothing_is_sent_where_anything_is_wrong(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(dump(FORUM).replace("2024-03-02 00:00:00", "soon"))
+    assert main([str(file), "aurora/general", "--token", "t", "--url", "http://127.0.0.1:9"]) == 1
+    told = capsys.readouterr().err
+    assert "last_version_at 'soon' is not a date and time" in told
+    assert "nothing was imported" in told
+
+
+@pytest.mark.parametrize(
+    ("raw", "markdown"),
+    [
+        ("plain *text*", "plain *text*"),
+        (
+            '[quote="sam, post:3, topic:12"]\nFirst.\n\nSecond.\n[/quote]\n\nI agree.',
+            "> **sam:**\n>\n> First.\n>\n> Second.\n\n\nI agree.",
+        ),
+        ("Before [quote]inside[/quote] after", "Before\n\n> inside\n\n after"),
+        (
+            '[quote="a"]\n[quote="b"]\ndeep\n[/quote]\n[/quote]',
+            "> **a:**\n>\n> > **b:**\n> >\n> > deep\n>\n",
+        ),
+        ("```\n[quote]\n![x](upload://a.png)\n```", "```\n[quote]\n![x](upload://a.png)\n```"),
+        ('[details="More"]\nhidden\n[/details]', "\n**More**\n\nhidden\n"),
+        ("![cat|690x388](https://x.example/c.png)", "![cat](https://x.example/c.png)"),
+        ("[/quote] stray", " stray"),
+    ],
+)
+def test_what_discourse_adds_becomes_markdown(raw: str, markdown: str) -> None:
+    assert converted(raw)[0] == markdown
+
+
+def test_uploads_stay_there_and_are_counted() -> None:
+    text, notes = converted(
+        "See ![shot|100x50](upload://abc.png) and [log.txt|attachment](upload://def.txt) (3 KB)"
+    )
+    assert text == "See (shot) and (log.txt)"
+    assert notes == {"images left there": 1, "files left there": 1}
+
+
+def test_quotes_are_not_nested_without_end() -> None:
+    text, _ = converted("[quote]\n" * 5000 + "deep")
+    assert max(line.count(">") for line in text.split("\n")) == 8
