@@ -85,12 +85,12 @@ class Paging:
     backward: bool = False
 
     @classmethod
-    def of(cls, request: PageRequest, *types: type) -> Paging:
+    def of(cls, request: PageRequest, *types: type, most: int = MAX_PAGE_SIZE) -> Paging:
         """What a request asks for; `types` are those of its list's sort values.
 
         Refuses with FIELD_INVALID, PAGE_TOKEN_INVALID.
         """
-        size, token = clamp_page_size(request.page_size), request.page_token
+        size, token = clamp_page_size(request.page_size, most=most), request.page_token
         place = tuple(decode_page_token(token, *types)) if token else ()
         return cls(size, place, request.backward)
 

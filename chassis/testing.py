@@ -168,6 +168,7 @@ def person_actor(
             keyring.append(f"moderators:{community_id}")
         if "MANAGER" in roles:
             keyring.append(f"vendor:{community_id}")
+        keyring += [f"role:{role}@{community_id}" for role in sorted(set(roles) - {MEMBER})]
     membership = Membership(company_id, frozenset({MEMBER, *roles}), trust_level, tuple(keyring))
     return Actor(person_id=person_id, operator=operator, memberships={community_id: membership})
 

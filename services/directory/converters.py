@@ -17,8 +17,11 @@ from services.directory.domain.audit import AuditEntry
 from services.directory.domain.community import Community
 from services.directory.domain.company import Company, CompanyKind
 from services.directory.domain.enrolment import Enrolment
-from services.directory.domain.member import ActorMembership, Member, ResolvedActor
+from services.directory.domain.member import ActorMembership, Member, Placed, ResolvedActor
 from services.directory.domain.person import Person
+
+MOST_CLAUSES = 10
+MOST_KEYS = 500  # of one clause
 
 
 def timestamp(time: datetime | None) -> Timestamp | None:
@@ -93,6 +96,26 @@ def person_to_proto(person: Person, version: int) -> pb.Person:
         ],
         create_time=timestamp(person.create_time),
         version=version,
+        time_zone=person.time_zone,
+        locale=person.locale,
+    )
+
+
+def clauses_of(clauses: Sequence[pb.AudienceClause]) -> list[frozenset[str]]:
+    """Refuses with FIELD_INVALID."""
+    if not 1 <= len(clauses) <= MOST_CLAUSES:
+        raise FieldInvalidError(f"clauses must be 1 to {MOST_CLAUSES}", field="clauses")
+    for i, clause in enumerate(clauses):
+        if not 1 <= len(clause.keys) <= MOST_KEYS:
+            field = f"clauses.{i}.keys"
+            raise FieldInvalidError(f"{field} must be 1 to {MOST_KEYS}", field=field)
+    return [frozenset(clause.keys) for clause in clauses]
+
+
+def audience_member_to_proto(member: Placed) -> pb.AudienceMember:
+    """Ids only, and where the person's day begins."""
+    return pb.AudienceMember(
+        person_id=member.person_id, company_id=member.company_id, time_zone=member.time_zone
     )
 
 

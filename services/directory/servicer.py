@@ -17,6 +17,8 @@ from services.directory.domain.rights import keyring_anywhere, keyring_for, requ
 from services.directory.repository import DirectoryRepository
 from services.directory.use_cases import DirectoryUseCases
 
+MOST_LOOKED_AT = 5000  # members in a page of an audience: 400 KB, if all of them are in it
+
 
 class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
     """What each RPC means is said in the proto."""
@@ -32,6 +34,13 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         link = IdentityLink(request.issuer, request.subject)
         actor, version = await self._repository.resolve_actor(link, _now())
         return pb.ResolveActorResponse(actor=converters.actor_to_proto(actor, version))
+
+    async def ResolvePerson(
+        self, request: pb.ResolvePersonRequest, context: Context
+    ) -> pb.ResolvePersonResponse:
+        require_actor().require_service("gateway")
+        actor, version = await self._repository.resolve_person(request.person_id, _now())
+        return pb.ResolvePersonResponse(actor=converters.actor_to_proto(actor, version))
 
     async def SignIn(self, request: pb.SignInRequest, context: Context) -> pb.SignInResponse:
         return await self._use_cases.persons.sign_in(require_actor(), request)
@@ -281,6 +290,21 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         )
         return pb.ListMembersResponse(
             members=[converters.member_to_proto(member) for member in page],
+            next_page_token=token,
+        )
+
+    async def ListAudience(
+        self, request: pb.ListAudienceRequest, context: Context
+    ) -> pb.ListAudienceResponse:
+        require_actor().require_service()
+        page, token = await self._repository.list_audience(
+            request.community_id,
+            converters.clauses_of(request.clauses),
+            Paging.of(request, str, most=MOST_LOOKED_AT),
+            _now(),
+        )
+        return pb.ListAudienceResponse(
+            audience_members=[converters.audience_member_to_proto(member) for member in page],
             next_page_token=token,
         )
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
+import zoneinfo
 from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from chassis import texts
+from chassis import locales, texts
 from chassis.errors import FieldInvalidError, TextInvalidError
 from chassis.texts import check_line
 
@@ -81,6 +83,23 @@ def _check_url(text: str, field: str, schemes: set[str]) -> str:
     if not good:
         raise FieldInvalidError(f"{field} must be an {'/'.join(sorted(schemes))} URL", field=field)
     return text
+
+
+def check_time_zone(name: str, field: str) -> str:
+    """A zone of the tz database by its name, or none."""
+    if name and name not in _time_zones():
+        raise FieldInvalidError(f"{field} must be an IANA time zone", field=field)
+    return name
+
+
+@functools.cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
+
+
+def check_locale(tag: str, field: str) -> str:
+    """A language tag as it is written, or none."""
+    return locales.check_locale(tag, field) if tag else ""
 
 
 def check_label(text: str, field: str) -> str:

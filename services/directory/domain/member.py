@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from chassis.actors import MANAGER, MEMBER, MODERATOR
+from chassis.locales import shortened
 from services.directory.domain.enrolment import Enrolment, enrolment_id
 from services.directory.domain.person import Membership, Person
 from services.directory.domain.refusals import (
@@ -140,7 +142,7 @@ def resolve(person: Person, enrolments: Mapping[str, Enrolment], at: datetime) -
                     membership.company_id,
                     membership.roles,
                     membership.trust_level,
-                    _keyring(person.id, membership, tier),
+                    keyring(person.id, person.locale, membership, tier),
                 )
             )
     return ResolvedActor(
@@ -148,7 +150,8 @@ def resolve(person: Person, enrolments: Mapping[str, Enrolment], at: datetime) -
     )
 
 
-def _keyring(person_id: str, membership: Membership, tier: str) -> tuple[str, ...]:
+def keyring(person_id: str, locale: str, membership: Membership, tier: str) -> tuple[str, ...]:
+    """What a member holds in one community, in the tier of the company's enrolment."""
     community = membership.community_id
     keys = [f"community:{community}", f"company:{membership.company_id}@{community}"]
     if tier:
@@ -156,9 +159,25 @@ def _keyring(person_id: str, membership: Membership, tier: str) -> tuple[str, ..
     if membership.vendor:
         keys.append(f"vendor:{community}")
     keys.append(f"person:{person_id}")
-    if membership.roles & {"MODERATOR", "MANAGER"}:
+    if membership.roles & {MODERATOR, MANAGER}:
         keys.append(f"moderators:{community}")
+    keys += [f"role:{role}@{community}" for role in sorted(membership.roles - {MEMBER})]
+    keys += [f"locale:{tag}@{community}" for tag in shortened(locale)]
     return tuple(keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A member with what audiences ask: the keys held, and where the day begins."""
+
+    person_id: str
+    company_id: str
+    time_zone: str
+    keys: frozenset[str]
+
+    def holds_each(self, clauses: Iterable[Collection[str]]) -> bool:
+        """Whether a key of every clause is held."""
+        return all(not self.keys.isdisjoint(clause) for clause in clauses)
 
 
 def _next(dates: Iterable[datetime | None], at: datetime) -> datetime | None:

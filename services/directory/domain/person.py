@@ -104,6 +104,8 @@ class Person:
     identity_links: tuple[IdentityLink, ...] = ()
     affiliations: tuple[Affiliation, ...] = ()
     memberships: tuple[Membership, ...] = ()
+    time_zone: str = ""  # IANA; empty: UTC
+    locale: str = ""  # BCP 47; empty: not known
 
     @property
     def active(self) -> bool:
@@ -230,10 +232,7 @@ class Person:
     def stamped(self, before: Person | None, version: int) -> Person:
         """With the version put on every membership that no longer shows as it did before."""
         old = {m.community_id: m for m in before.memberships} if before else {}
-        shows_anew = before is None or (before.display_name, before.state) != (
-            self.display_name,
-            self.state,
-        )
+        shows_anew = before is None or before.look != self.look
         return replace(
             self,
             memberships=tuple(
@@ -241,6 +240,11 @@ class Person:
                 for m in self.memberships
             ),
         )
+
+    @property
+    def look(self) -> tuple[str, ...]:
+        """What members show of the person, and what audiences ask of them."""
+        return self.display_name, self.state, self.time_zone, self.locale
 
     def _current_membership(self, community_id: str) -> Membership:
         membership = self.get_membership(community_id)

@@ -20,6 +20,7 @@ from services.directory.domain.enrolment import Enrolment, enrolment_id
 from services.directory.domain.member import (
     ActorMembership,
     Member,
+    Placed,
     ResolvedActor,
     needed_enrolments,
     resolve,
@@ -37,6 +38,7 @@ from services.directory.domain.refusals import (
 from services.directory.repository import documents
 from services.directory.repository.indexes import (
     BY_NAME,
+    BY_PERSON,
     BY_UNIQUE_NAME,
     INDEXES,
     LAST_BEGUN,
@@ -147,7 +149,15 @@ class DirectoryRepository:
         found = await self.find_person_of(link)
         if found is None:
             raise PersonNotFoundError(field="subject")
-        person, version = found
+        return await self._resolve(*found, at)
+
+    async def resolve_person(self, person_id: str, at: datetime) -> tuple[ResolvedActor, int]:
+        """As resolve_actor, of whom there need be no token."""
+        return await self._resolve(*await self.get_person(person_id), at)
+
+    async def _resolve(
+        self, person: Person, version: int, at: datetime
+    ) -> tuple[ResolvedActor, int]:
         return resolve(person, await self._get_enrolments(needed_enrolments(person)), at), version
 
     async def find_memberships(
@@ -360,6 +370,32 @@ class DirectoryRepository:
         )
         page, token = paging.page(await cursor.to_list(), _place(BY_NAME))
         return [documents.load_member(row, at) for row in page], token
+
+    async def list_audience(
+        self,
+        community_id: str,
+        clauses: Sequence[frozenset[str]],
+        paging: Paging,
+        at: datetime,
+    ) -> tuple[list[Placed], str]:
+        """Who of a page of members holds a key of every clause now: two queries."""
+        query = {"community_id": community_id, "state": "ACTIVE"}
+        page, token = await _page(self._members, query, BY_PERSON, paging)
+        enrolments = await self._get_enrolments(
+            {row["enrolment_id"]: community_id for row in page if not row["vendor"]}
+        )
+        placed = []
+        for row in page:
+            enrolment = enrolments.get(row["enrolment_id"])
+            if row["vendor"]:
+                member = documents.load_placed(row, "")
+            elif enrolment is not None and enrolment.open(at):
+                member = documents.load_placed(row, enrolment.tier)
+            else:
+                continue
+            if member.holds_each(clauses):
+                placed.append(member)
+        return placed, token
 
     async def has_other_manager(self, community_id: str, person_id: str) -> bool:
         """Whether somebody else manages the community; managers need no enrolment."""

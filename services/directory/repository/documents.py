@@ -11,7 +11,13 @@ from services.directory.domain.community import Community
 from services.directory.domain.company import Company, CompanyKind
 from services.directory.domain.enrolment import Enrolment, enrolment_id
 from services.directory.domain.fields import fold, is_open
-from services.directory.domain.member import Member, MemberState, member_of
+from services.directory.domain.member import (
+    Member,
+    MemberState,
+    Placed,
+    keyring,
+    member_of,
+)
 from services.directory.domain.person import (
     Affiliation,
     IdentityLink,
@@ -41,6 +47,8 @@ def load_person(document: Document) -> Person:
             for d in document["affiliations"]
         ),
         tuple(_load_membership(d) for d in document["memberships"]),
+        document.get("time_zone", ""),  # added later: what is older knows neither
+        document.get("locale", ""),
     )
 
 
@@ -60,6 +68,8 @@ def dump_person(person: Person) -> Document:
             for a in person.affiliations
         ],
         "memberships": [_dump_membership(m) for m in person.memberships],
+        "time_zone": person.time_zone,
+        "locale": person.locale,
         "read_keys": [f"person:{person.id}"],
     }
 
@@ -99,6 +109,8 @@ def dump_member(person: Person, membership: Membership) -> Document:
         "person_id": person.id,
         "display_name": person.display_name,
         "folded_name": fold(person.display_name),
+        "time_zone": person.time_zone,
+        "locale": person.locale,
         "state": member.state.value,
         "enrolment_id": enrolment_id(membership.community_id, membership.company_id),
         "read_keys": [f"community:{membership.community_id}"],
@@ -124,6 +136,14 @@ def load_member(document: Document, at: datetime) -> Member:
         end_time,
         document["version"],
     )
+
+
+def load_placed(document: Document, tier: str) -> Placed:
+    """From collection members, with the tier of the enrolment it rests on."""
+    membership = _load_membership(document)
+    person_id, locale = document["person_id"], document.get("locale", "")
+    keys = frozenset(keyring(person_id, locale, membership, tier))
+    return Placed(person_id, membership.company_id, document.get("time_zone", ""), keys)
 
 
 def load_company(document: Document) -> Company:

@@ -6,6 +6,7 @@ from chassis.mongo import Index
 
 BY_NAME = [("folded_name", 1), ("_id", 1)]
 BY_UNIQUE_NAME = [("folded_name", 1)]
+BY_PERSON = [("person_id", 1)]
 NEWEST = [("time", -1), ("_id", -1)]
 LAST_BEGUN = [("start_time", -1), ("_id", -1)]
 
@@ -39,5 +40,6 @@ INDEXES = (
         "of_company",
     ),
     Index("members", [("community_id", 1), ("state", 1), ("roles", 1), *BY_NAME], "with_role"),
+    Index("members", [("community_id", 1), ("state", 1), *BY_PERSON], "by_person"),
     Index("audit_entries", [("community_id", 1), *NEWEST], "newest"),
 )

@@ -430,6 +430,29 @@ def test_keyring_holds_every_key_of_a_partner_and_of_a_manager() -> None:
         "vendor:aurora",
         f"person:{person.id}",
         "moderators:aurora",
+        "role:MANAGER@aurora",
+    )
+
+
+def test_language_is_a_key_as_written_and_shortened() -> None:
+    (membership,) = resolve(ann(locale="zh-Hant-TW"), {enrolled().id: enrolled()}, T1).memberships
+    assert membership.keyring[-3:] == (
+        "locale:zh-Hant-TW@aurora",
+        "locale:zh-Hant@aurora",
+        "locale:zh@aurora",
+    )
+
+
+@pytest.mark.parametrize("name", ["Europe/Berlin", "UTC", ""])
+def test_time_zone_is_one_of_the_database(name: str) -> None:
+    assert fields.check_time_zone(name, "time_zone") == name
+
+
+@pytest.mark.parametrize("name", ["Europe", "europe/berlin", "../etc/passwd", "CEST+1", "\0", "/"])
+def test_what_is_no_time_zone_is_refused(name: str) -> None:
+    assert refusal(lambda: fields.check_time_zone(name, "time_zone")) == (
+        "FIELD_INVALID",
+        "time_zone",
     )
 
 
@@ -473,6 +496,7 @@ def keys_by_hand(
             keys.add(f"tier:{tier}@{community}")
         if roles_held & {"MODERATOR", "MANAGER"}:
             keys.add(f"moderators:{community}")
+        keys |= {f"role:{role}@{community}" for role in roles_held - {"MEMBER"}}
         expected[community] = keys
     return expected
 

@@ -226,7 +226,20 @@ async def test_resolve_actor_gives_memberships_and_keys(town: Town) -> None:
         f"vendor:{town.aurora.id}",
         f"person:{town.max.person_id}",
         f"moderators:{town.aurora.id}",
+        f"role:MANAGER@{town.aurora.id}",
     )
+
+
+async def test_resolve_person_is_resolve_actor_without_a_token(town: Town) -> None:
+    resolved = await town.call(GATEWAY, "ResolvePerson", person_id="ann")
+    assert resolved.actor == await town.world.resolve("Kestrel", "Ann")
+    nobody = await town.refused(GATEWAY, "ResolvePerson", person_id="nobody")
+    assert nobody == ("PERSON_NOT_FOUND", "person_id")
+    for actor in (town.ann, OPERATOR, service_actor("forum")):
+        assert await town.refused(actor, "ResolvePerson", person_id="ann") == ("ROLE_REQUIRED", "")
+    await town.call(OPERATOR, "DeactivatePerson", person_id="ann", reason="left")
+    gone = await town.refused(GATEWAY, "ResolvePerson", person_id="ann")
+    assert gone == ("PERSON_DEACTIVATED", "")
 
 
 async def test_resolve_actor_refuses_the_unknown_and_the_deactivated(town: Town) -> None:
@@ -977,6 +990,64 @@ async def test_foreign_page_tokens_are_refused(town: Town, rpc: str, token: str)
     assert refusal == ("PAGE_TOKEN_INVALID", "page_token")
     refusal = await town.refused(OPERATOR, rpc, **place, page_size=-1)
     assert refusal == ("FIELD_INVALID", "page_size")
+
+
+async def test_person_says_where_and_in_which_language(town: Town) -> None:
+    told = {"person_id": "ann", "time_zone": "Europe/Vienna", "locale": "DE-at"}
+    person = (await town.call(town.ann, "UpdatePerson", **told)).person
+    assert (person.time_zone, person.locale) == ("Europe/Vienna", "de-AT")
+    keys = (await town.world.actor("Kestrel", "Ann")).keys(town.aurora.id)
+    assert f"locale:de@{town.aurora.id}" in keys
+    for wrong in ({"time_zone": "Vienna"}, {"locale": "german, please"}, {"locale": "x-y"}):
+        (field,) = wrong
+        refused = await town.refused(town.ann, "UpdatePerson", person_id="ann", **wrong)
+        assert refused == ("FIELD_INVALID", field)
+    again = await town.call(town.ann, "UpdatePerson", person_id="ann", time_zone="", locale="")
+    assert (again.person.time_zone, again.person.locale) == ("", "")
+
+
+async def test_audience_is_who_holds_a_key_of_every_clause(town: Town) -> None:
+    await town.call(town.ann, "UpdatePerson", person_id="ann", time_zone="Asia/Tokyo", locale="de")
+    aurora = town.aurora.id
+    everyone, company = f"community:{aurora}", f"company:{town.kestrel.id}@{aurora}"
+    manager, german = f"role:MANAGER@{aurora}", f"locale:de@{aurora}"
+    forum = service_actor("forum")
+
+    async def people(*clauses: list[str]) -> set[tuple[str, str]]:
+        asked = {"community_id": "aurora", "clauses": [pb.AudienceClause(keys=c) for c in clauses]}
+        found: list[pb.AudienceMember] = []
+        token = ""
+        while True:
+            page = await town.call(forum, "ListAudience", **asked, page_size=1, page_token=token)
+            found += page.audience_members
+            if not (token := page.next_page_token):
+                break
+        assert [m.person_id for m in found] == sorted(m.person_id for m in found)
+        whole = await town.call(forum, "ListAudience", **asked)
+        assert list(whole.audience_members) == found
+        return {(m.person_id, m.time_zone) for m in found}
+
+    ann, ben, max_ = (town.ann.person_id, "Asia/Tokyo"), (town.ben.person_id, ""), town.max
+    assert await people([everyone]) == {ann, ben, (max_.person_id, "")}
+    assert await people([everyone], [company]) == {ann, ben}
+    assert await people([f"tier:gold@{aurora}", manager]) == {ann, ben, (max_.person_id, "")}
+    assert await people([everyone], [manager]) == {(max_.person_id, "")}
+    assert await people([company], [german]) == {ann}
+    assert await people([company], [manager]) == set()
+    await town.world.end_enrolment(town.enrolment)
+    assert await people([everyone]) == {(max_.person_id, "")}
+    clause = [pb.AudienceClause(keys=[everyone])]
+    for actor in (town.max, OPERATOR, town.lea):
+        refused = await town.refused(actor, "ListAudience", community_id="aurora", clauses=clause)
+        assert refused == ("ROLE_REQUIRED", "")
+    for bad, field in (
+        ([], "clauses"),
+        (clause * 11, "clauses"),
+        ([pb.AudienceClause()], "clauses.0.keys"),
+        ([*clause, pb.AudienceClause(keys=["k"] * 501)], "clauses.1.keys"),
+    ):
+        refused = await town.refused(forum, "ListAudience", community_id="aurora", clauses=bad)
+        assert refused == ("FIELD_INVALID", field)
 
 
 async def test_list_audit_entries(town: Town) -> None:

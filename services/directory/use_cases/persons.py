@@ -38,6 +38,13 @@ from services.directory.domain.refusals import (
 from services.directory.repository import DirectoryRepository
 from services.directory.use_cases.changes import Trail, action_of, change_person, utc_now
 
+_CHANGEABLE = {
+    "display_name": fields.check_name,
+    "email": fields.check_email,
+    "time_zone": fields.check_time_zone,
+    "locale": fields.check_locale,
+}
+
 
 class PersonUseCases:
     """Persons: provisioned, changed, moved, deactivated."""
@@ -148,28 +155,24 @@ class PersonUseCases:
     async def update_person(
         self, actor: Actor, request: pb.UpdatePersonRequest
     ) -> pb.UpdatePersonResponse:
-        """By OPERATOR; the name by the person as well."""
+        """By OPERATOR; all but the e-mail by the person as well."""
         if not actor.operator:
             if request.person_id != actor.person_id:
                 raise PersonNotFoundError(field="person_id")
             if request.HasField("email"):
                 raise RoleRequiredError("the e-mail needs the role OPERATOR", field="email")
-        name = email = None
-        if request.HasField("display_name"):
-            name = fields.check_name(request.display_name, "display_name")
-        if request.HasField("email"):
-            email = fields.check_email(request.email, "email")
+        changes = {
+            field: check(getattr(request, field), field)
+            for field, check in _CHANGEABLE.items()
+            if request.HasField(field)  # type: ignore[arg-type]  # one of the four
+        }
 
         def decide(seen: Seen[Person]) -> Decision[Person, pb.UpdatePersonResponse]:
             person = _existing(seen.state)
             check_version(seen.seq, request.expected_version)
             return change_person(
                 seen,
-                replace(
-                    person,
-                    display_name=person.display_name if name is None else name,
-                    email=person.email if email is None else email,
-                ),
+                replace(person, **changes),  # type: ignore[arg-type]  # all texts
                 [events.PersonUpdated(person_id=person.id, community_ids=person.community_ids)],
                 lambda after, version: pb.UpdatePersonResponse(
                     person=person_to_proto(after, version)
