@@ -25,7 +25,8 @@ def test_tag_is_written_in_one_way(tag: str, written: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "tag", ["", "d", "german", "de_AT", "de-", "de-AT-x-own", "de--AT", "\u017fr", "de\n", "de" * 20]
+    "tag",
+    ["", "d", "german", "de_AT", "de-", "de-AT-x-own", "de--AT", "\u017fr", "de\n", "de" * 20],
 )
 def test_what_is_no_tag_is_refused(tag: str) -> None:
     with pytest.raises(FieldInvalidError) as refused:

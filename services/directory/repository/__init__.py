@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from pymongo import InsertOne, ReplaceOne
-from pymongo.asynchronous.collection import AsyncCollection
 
 from chassis.decisions import PLATFORM, Aggregates, Document, Write
 from chassis.errors import CommunityNotFoundError
 from chassis.mongo import Database, Index, Migration
-from chassis.pagination import Order, Paging
+from chassis.pagination import Paging
 from services.directory.domain.audit import AuditEntry
 from services.directory.domain.community import Community
 from services.directory.domain.company import Company
 from services.directory.domain.enrolment import Enrolment, enrolment_id
 from services.directory.domain.member import (
-    ActorMembership,
     Member,
-    Placed,
-    ResolvedActor,
-    needed_enrolments,
-    resolve,
 )
-from services.directory.domain.person import IdentityLink, Person
+from services.directory.domain.person import Person
 from services.directory.domain.refusals import (
     CommunitySlugTakenError,
     CompanyNameTakenError,
@@ -33,21 +27,22 @@ from services.directory.domain.refusals import (
     IdentityTakenError,
     IssuerTakenError,
     MemberNotFoundError,
-    PersonNotFoundError,
 )
 from services.directory.repository import documents
 from services.directory.repository.indexes import (
     BY_NAME,
-    BY_PERSON,
     BY_UNIQUE_NAME,
     INDEXES,
     LAST_BEGUN,
     NEWEST,
 )
+from services.directory.repository.persons import PersonQueries
 from services.directory.repository.queries import (
     Keyring,
     joined,
     open_at,
+    page_of,
+    place_of,
     walled,
     with_enrolment,
 )
@@ -55,7 +50,7 @@ from services.directory.repository.queries import (
 __all__ = ["DirectoryRepository", "Keyring"]
 
 
-class DirectoryRepository:
+class DirectoryRepository(PersonQueries):
     """Reads give (object, version); a list gives a page of them and the next page's token."""
 
     indexes: Sequence[Index] = INDEXES
@@ -111,82 +106,6 @@ class DirectoryRepository:
     def new_audit_entry(entry: AuditEntry) -> Write:
         """An entry of the audit trail."""
         return Write("audit_entries", InsertOne(documents.dump_audit_entry(entry)))
-
-    # Persons and actors
-
-    async def get_person(self, person_id: str) -> tuple[Person, int]:
-        """Refuses with PERSON_NOT_FOUND."""
-        found = await self._persons.find_one({"_id": person_id, "community_id": PLATFORM})
-        if found is None:
-            raise PersonNotFoundError(field="person_id")
-        return documents.load_person(found), found["seq"]
-
-    async def list_persons_by_id(self, person_ids: Sequence[str]) -> list[tuple[Person, int]]:
-        """Those that there are: one query."""
-        wanted = {"_id": {"$in": list(person_ids)}, "community_id": PLATFORM}
-        return [
-            (documents.load_person(row), row["seq"]) async for row in self._persons.find(wanted)
-        ]
-
-    async def find_person(self, person_id: str) -> Person | None:
-        """By id."""
-        found = await self._persons.find_one({"_id": person_id, "community_id": PLATFORM})
-        return documents.load_person(found) if found else None
-
-    async def find_person_of(self, link: IdentityLink) -> tuple[Person, int] | None:
-        """By identity: one look into the unique index."""
-        found = await self._persons.find_one(
-            {
-                "community_id": PLATFORM,
-                "identity_links": {"$elemMatch": {"issuer": link.issuer, "subject": link.subject}},
-                "identity_links.issuer": {"$exists": True},  # as the partial index is defined
-            }
-        )
-        return (documents.load_person(found), found["seq"]) if found else None
-
-    async def resolve_actor(self, link: IdentityLink, at: datetime) -> tuple[ResolvedActor, int]:
-        """Two queries. Refuses with PERSON_NOT_FOUND, PERSON_DEACTIVATED."""
-        found = await self.find_person_of(link)
-        if found is None:
-            raise PersonNotFoundError(field="subject")
-        return await self._resolve(*found, at)
-
-    async def resolve_person(self, person_id: str, at: datetime) -> tuple[ResolvedActor, int]:
-        """As resolve_actor, of whom there need be no token."""
-        return await self._resolve(*await self.get_person(person_id), at)
-
-    async def _resolve(
-        self, person: Person, version: int, at: datetime
-    ) -> tuple[ResolvedActor, int]:
-        return resolve(person, await self._get_enrolments(needed_enrolments(person)), at), version
-
-    async def find_memberships(
-        self, community_id: str, person_ids: Sequence[str], at: datetime
-    ) -> dict[str, ActorMembership]:
-        """Those of the people who are in the community now, by person id: two queries."""
-        people = [p for p, _ in await self.list_persons_by_id(person_ids) if p.active]
-        needed: dict[str, str] = {}
-        for person in people:
-            needed |= needed_enrolments(person)
-        here = {id_: of for id_, of in needed.items() if of == community_id}
-        enrolments = await self._get_enrolments(here)
-        return {
-            person.id: membership
-            for person in people
-            for membership in resolve(person, enrolments, at).memberships
-            if membership.community_id == community_id
-        }
-
-    async def _get_enrolments(self, communities: Mapping[str, str]) -> dict[str, Enrolment]:
-        if not communities:
-            return {}
-        cursor = self._enrolments.find(
-            {
-                "community_id": {"$in": list(set(communities.values()))},
-                "_id": {"$in": list(communities)},
-            }
-        )
-        return {row["_id"]: documents.load_enrolment(row) async for row in cursor}
 
     # Companies
 
@@ -244,7 +163,7 @@ class DirectoryRepository:
         self, query: Document, paging: Paging
     ) -> tuple[list[tuple[Company, int]], str]:
         query = {"community_id": PLATFORM, **query}
-        page, token = await _page(self._companies, query, BY_UNIQUE_NAME, paging)
+        page, token = await page_of(self._companies, query, BY_UNIQUE_NAME, paging)
         return [(documents.load_company(row), row["seq"]) for row in page], token
 
     async def list_community_ids_of(self, company_id: str) -> list[str]:
@@ -285,7 +204,7 @@ class DirectoryRepository:
     ) -> tuple[list[tuple[Community, int]], str]:
         """Those that are visible, by name."""
         query = {"community_id": PLATFORM, **walled(keyring)}
-        page, token = await _page(self._communities, query, BY_NAME, paging)
+        page, token = await page_of(self._communities, query, BY_NAME, paging)
         return [(documents.load_community(row), row["seq"]) for row in page], token
 
     # Enrolments
@@ -307,7 +226,7 @@ class DirectoryRepository:
     ) -> tuple[list[tuple[Enrolment, int]], str]:
         """Newest first."""
         query = {"community_id": community_id}
-        page, token = await _page(self._enrolments, query, LAST_BEGUN, paging)
+        page, token = await page_of(self._enrolments, query, LAST_BEGUN, paging)
         return [(documents.load_enrolment(row), row["seq"]) for row in page], token
 
     # Members
@@ -368,34 +287,8 @@ class DirectoryRepository:
                 {"$limit": paging.limit},
             ]
         )
-        page, token = paging.page(await cursor.to_list(), _place(BY_NAME))
+        page, token = paging.page(await cursor.to_list(), place_of(BY_NAME))
         return [documents.load_member(row, at) for row in page], token
-
-    async def list_audience(
-        self,
-        community_id: str,
-        clauses: Sequence[frozenset[str]],
-        paging: Paging,
-        at: datetime,
-    ) -> tuple[list[Placed], str]:
-        """Who of a page of members holds a key of every clause now: two queries."""
-        query = {"community_id": community_id, "state": "ACTIVE"}
-        page, token = await _page(self._members, query, BY_PERSON, paging)
-        enrolments = await self._get_enrolments(
-            {row["enrolment_id"]: community_id for row in page if not row["vendor"]}
-        )
-        placed = []
-        for row in page:
-            enrolment = enrolments.get(row["enrolment_id"])
-            if row["vendor"]:
-                member = documents.load_placed(row, "")
-            elif enrolment is not None and enrolment.open(at):
-                member = documents.load_placed(row, enrolment.tier)
-            else:
-                continue
-            if member.holds_each(clauses):
-                placed.append(member)
-        return placed, token
 
     async def has_other_manager(self, community_id: str, person_id: str) -> bool:
         """Whether somebody else manages the community; managers need no enrolment."""
@@ -410,18 +303,5 @@ class DirectoryRepository:
     ) -> tuple[list[AuditEntry], str]:
         """Newest first, of one community or of the platform."""
         query = {"community_id": community_id}
-        page, token = await _page(self._audit_entries, query, NEWEST, paging)
+        page, token = await page_of(self._audit_entries, query, NEWEST, paging)
         return [documents.load_audit_entry(row) for row in page], token
-
-
-def _place(order: Order) -> Callable[[Document], tuple[Any, ...]]:
-    return lambda row: tuple(row[field] for field, _ in order)
-
-
-async def _page(
-    collection: AsyncCollection[Document], query: Document, order: Order, paging: Paging
-) -> tuple[list[Document], str]:
-    """A page and the next one's token."""
-    cursor = collection.find({**query, **paging.beyond(order)})
-    rows = await cursor.sort(paging.sort(order)).limit(paging.limit).to_list()
-    return paging.page(rows, _place(order))

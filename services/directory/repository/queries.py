@@ -1,11 +1,15 @@
-"""Pieces of queries: the wall, dates, joins."""
+"""Pieces of queries: the wall, dates, joins, pages."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
+
+from pymongo.asynchronous.collection import AsyncCollection
 
 from chassis.decisions import Document
+from chassis.pagination import Order, Paging
 
 Keyring = Sequence[str] | None  # None: a service or OPERATOR reads, whom no wall stops
 
@@ -50,3 +54,17 @@ def with_enrolment(community_id: str) -> Document:
             "as": "enrolment",
         }
     }
+
+
+def place_of(order: Order) -> Callable[[Document], tuple[Any, ...]]:
+    """A row's sort values."""
+    return lambda row: tuple(row[field] for field, _ in order)
+
+
+async def page_of(
+    collection: AsyncCollection[Document], query: Document, order: Order, paging: Paging
+) -> tuple[list[Document], str]:
+    """A page and the next one's token."""
+    cursor = collection.find({**query, **paging.beyond(order)})
+    rows = await cursor.sort(paging.sort(order)).limit(paging.limit).to_list()
+    return paging.page(rows, place_of(order))

@@ -1,0 +1,132 @@
+"""Persons, who they are as actors, and who of a community an audience is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from pymongo.asynchronous.collection import AsyncCollection
+
+from chassis.decisions import PLATFORM, Document
+from chassis.pagination import Paging
+from services.directory.domain.enrolment import Enrolment
+from services.directory.domain.member import (
+    ActorMembership,
+    Placed,
+    ResolvedActor,
+    needed_enrolments,
+    resolve,
+)
+from services.directory.domain.person import IdentityLink, Person
+from services.directory.domain.refusals import PersonNotFoundError
+from services.directory.repository import documents
+from services.directory.repository.indexes import BY_PERSON
+from services.directory.repository.queries import page_of
+
+
+class PersonQueries:
+    """Reads of persons, with the enrolments that their rights rest on."""
+
+    _persons: AsyncCollection[Document]
+    _members: AsyncCollection[Document]
+    _enrolments: AsyncCollection[Document]
+
+    async def get_person(self, person_id: str) -> tuple[Person, int]:
+        """Refuses with PERSON_NOT_FOUND."""
+        found = await self._persons.find_one({"_id": person_id, "community_id": PLATFORM})
+        if found is None:
+            raise PersonNotFoundError(field="person_id")
+        return documents.load_person(found), found["seq"]
+
+    async def list_persons_by_id(self, person_ids: Sequence[str]) -> list[tuple[Person, int]]:
+        """Those that there are: one query."""
+        wanted = {"_id": {"$in": list(person_ids)}, "community_id": PLATFORM}
+        return [
+            (documents.load_person(row), row["seq"]) async for row in self._persons.find(wanted)
+        ]
+
+    async def find_person(self, person_id: str) -> Person | None:
+        """By id."""
+        found = await self._persons.find_one({"_id": person_id, "community_id": PLATFORM})
+        return documents.load_person(found) if found else None
+
+    async def find_person_of(self, link: IdentityLink) -> tuple[Person, int] | None:
+        """By identity: one look into the unique index."""
+        found = await self._persons.find_one(
+            {
+                "community_id": PLATFORM,
+                "identity_links": {"$elemMatch": {"issuer": link.issuer, "subject": link.subject}},
+                "identity_links.issuer": {"$exists": True},  # as the partial index is defined
+            }
+        )
+        return (documents.load_person(found), found["seq"]) if found else None
+
+    async def resolve_actor(self, link: IdentityLink, at: datetime) -> tuple[ResolvedActor, int]:
+        """Two queries. Refuses with PERSON_NOT_FOUND, PERSON_DEACTIVATED."""
+        found = await self.find_person_of(link)
+        if found is None:
+            raise PersonNotFoundError(field="subject")
+        return await self._resolve(*found, at)
+
+    async def resolve_person(self, person_id: str, at: datetime) -> tuple[ResolvedActor, int]:
+        """As resolve_actor, of whom there need be no token."""
+        return await self._resolve(*await self.get_person(person_id), at)
+
+    async def _resolve(
+        self, person: Person, version: int, at: datetime
+    ) -> tuple[ResolvedActor, int]:
+        return resolve(person, await self._get_enrolments(needed_enrolments(person)), at), version
+
+    async def find_memberships(
+        self, community_id: str, person_ids: Sequence[str], at: datetime
+    ) -> dict[str, ActorMembership]:
+        """Those of the people who are in the community now, by person id: two queries."""
+        people = [p for p, _ in await self.list_persons_by_id(person_ids) if p.active]
+        needed: dict[str, str] = {}
+        for person in people:
+            needed |= needed_enrolments(person)
+        here = {id_: of for id_, of in needed.items() if of == community_id}
+        enrolments = await self._get_enrolments(here)
+        return {
+            person.id: membership
+            for person in people
+            for membership in resolve(person, enrolments, at).memberships
+            if membership.community_id == community_id
+        }
+
+    async def _get_enrolments(self, communities: Mapping[str, str]) -> dict[str, Enrolment]:
+        if not communities:
+            return {}
+        cursor = self._enrolments.find(
+            {
+                "community_id": {"$in": list(set(communities.values()))},
+                "_id": {"$in": list(communities)},
+            }
+        )
+        return {row["_id"]: documents.load_enrolment(row) async for row in cursor}
+
+    async def list_audience(
+        self,
+        community_id: str,
+        clauses: Sequence[frozenset[str]],
+        paging: Paging,
+        at: datetime,
+    ) -> tuple[list[Placed], str]:
+        """Who of a page of members holds a key of every clause now: two queries."""
+        query = {"community_id": community_id, "state": "ACTIVE"}
+        page, token = await page_of(self._members, query, BY_PERSON, paging)
+        enrolments = await self._get_enrolments(
+            {row["enrolment_id"]: community_id for row in page if not row["vendor"]}
+        )
+        placed = []
+        for row in page:
+            enrolment = enrolments.get(row["enrolment_id"])
+            if row["vendor"]:
+                member = documents.load_placed(row, "")
+            elif enrolment is not None and enrolment.open(at):
+                member = documents.load_placed(row, enrolment.tier)
+            else:
+                continue
+            if member.holds_each(clauses):
+                placed.append(member)
+        return placed, token
