@@ -221,7 +221,9 @@ class RefusalCode(Enum):
         "NOTHING_ACCEPTED", description="The question has no accepted answer."
     )
     TAGS_INVALID = strawberry.enum_value(
-        "TAGS_INVALID", description="At most 5 tags, each 1 to 35 of a-z, 0-9, +, #, . and -."
+        "TAGS_INVALID",
+        description="At most 5 tags, each 1 to 35 letters of one script, digits, +, #, . and -, "
+        "and none that only looks like another.",
     )
     CONTENT_BLOCKED = strawberry.enum_value(
         "CONTENT_BLOCKED",

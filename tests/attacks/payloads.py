@@ -180,7 +180,13 @@ MARKDOWN = [
     "[x](https://a.example)<img src=x onerror=alert(1)>",
     "[a](<javascript:alert(1)\n>)",
     "[^1]\n\n[^1]: <img src=x onerror=alert(1)>",
+    "[^<script>]\n\n[^<script>]: <script>alert(1)</script>",
+    "[^\" onclick=alert(1) id=\"]\n\n[^\" onclick=alert(1) id=\"]: [x](javascript:alert(1))",
     "- [ ] <img src=x onerror=alert(1)>",
+    "- [<svg onload=alert(1)>] x\n- [x] <script>alert(1)</script>",
+    "$<img src=x onerror=alert(1)>$",
+    "```math onclick=alert(1)\n<script>alert(1)</script>\n```",
+    "<sup class=\"footnote-ref\"><a onclick=alert(1)>1</a></sup>[^a]\n\n[^a]: x",
     "x<br><hr><details open ontoggle=alert(1)>",
     "$$<img src=x onerror=alert(1)>$$ :smile<script>alert(1)</script>:",
 ]  # fmt: skip

@@ -35,8 +35,10 @@ TAGS = {
 }
 ATTRIBUTES = {
     ("a", "href"), ("a", "title"), ("a", "rel"), ("code", "class"), ("ol", "start"),
-    ("td", "align"), ("th", "align"),
+    ("td", "align"), ("th", "align"), ("section", "class"),
+    *((tag, "dir") for tag in TAGS if tag not in ("a", "br", "hr", "li", "em", "strong", "del")),
 }  # fmt: skip
+CLASS = r"footnotes|language-[A-Za-z0-9+#._-]{1,32}"
 REL = "nofollow ugc noopener noreferrer"
 SPACE = 'query { community(slug: "aurora") { id space(slug: "general") { id } } }'
 TOPIC = "query t($id: ID!) { topic(id: $id) { title body bodyHtml } }"
@@ -174,7 +176,7 @@ class Inspection(HTMLParser):
                 self.bad.append(f"href={value}")
             if name == "rel" and value != REL:
                 self.bad.append(f"rel={value}")
-            if name == "class" and not re.fullmatch(r"language-\S*", value or ""):
+            if name == "class" and not re.fullmatch(CLASS, value or ""):
                 self.bad.append(f"class={value}")
 
     def handle_data(self, data: str) -> None:

@@ -19,10 +19,10 @@ from services.forum.domain.imports import (
     check_source,
     imported_id,
 )
+from services.forum.domain.tags import check_tags
 from services.forum.domain.texts import (
     MAX_IMPORTED_TITLE,
     check_imported_body,
-    check_tags,
     check_title,
 )
 from services.forum.domain.topics import TopicKind

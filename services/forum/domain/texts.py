@@ -7,22 +7,16 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chassis.errors import InvalidArgumentError
 from chassis.texts import check_body, check_line
+from services.forum.domain.tags import tag_of
 
 MAX_TITLE = 150
 MAX_IMPORTED_TITLE = 255
 MAX_BODY = 32767
 MIN_TOPIC_BODY = 8
 MIN_REPLY_BODY = 2
-MAX_TAGS = 5
-_TAG = re.compile(r"[a-z0-9+#.-]{1,35}")
 _SLUG_WORDS = re.compile(r"[a-z0-9]+")
 _MAX_SLUG = 80
-
-
-class TagsInvalidError(InvalidArgumentError):
-    """At most 5 tags, each 1 to 35 of a-z, 0-9, +, #, . and -."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +62,6 @@ def check_imported_body(body: str, field: str) -> str:
     return check_body(body, field, most=MAX_BODY)
 
 
-def check_tags(tags: Sequence[str], field: str = "tags") -> tuple[str, ...]:
-    """In small letters, each once. Refuses with TAGS_INVALID."""
-    wanted = dict.fromkeys(tag.strip().lower() for tag in tags)
-    if len(wanted) > MAX_TAGS:
-        raise TagsInvalidError(f"at most {MAX_TAGS} tags, not {len(wanted)}", field=field)
-    for tag in wanted:
-        if not is_tag(tag):
-            raise TagsInvalidError(field=field)
-    return tuple(wanted)
-
-
-def is_tag(tag: str) -> bool:
-    """Whether it may stand as a tag."""
-    return _TAG.fullmatch(tag) is not None
-
-
 def slug_of(title: str) -> str:
     """The title for links: its Latin letters and digits, joined by hyphens."""
     plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
@@ -113,7 +91,7 @@ class TopicText:
         if tuple(parts) == self.parts:
             return self
         title, body, *tags = parts
-        kept = dict.fromkeys(tag for tag in (tag.strip().lower() for tag in tags) if is_tag(tag))
+        kept = dict.fromkeys(tag for tag in map(tag_of, tags) if tag is not None)
         return TopicText(
             title if title == self.title else check_title(title),
             body if body == self.body else check_topic_body(body),

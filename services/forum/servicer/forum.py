@@ -20,6 +20,7 @@ from services.forum.converters.messages import (
 )
 from services.forum.domain.members import Member
 from services.forum.domain.replies import Reply
+from services.forum.domain.tags import tag_of
 from services.forum.domain.topics import Topic
 from services.forum.repository import ForumRepository, TopicFilter
 from services.forum.servicer.reading import fitting, keyring_of
@@ -191,7 +192,7 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         wanted = TopicFilter(
             request.space_id,
             request.author_id,
-            request.tag.strip().lower(),
+            tag_of(request.tag) or request.tag,
             request.unanswered,
             enums.topic_states(request.states),
         )

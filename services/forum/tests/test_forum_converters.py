@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ import pytest
 from guildhall.forum.v1 import forum_pb2 as pb
 from guildhall.moderation.v1 import moderation_pb2
 from services.forum.converters.markdown import (
+    DIRECTIONS,
     MAX_DEPTH,
     RENDERER,
     TAGS,
@@ -32,9 +34,11 @@ ATTRIBUTES = {
     "a": {"href", "title", "rel"},
     "code": {"class"},
     "ol": {"start"},
+    "section": {"class"},
     "td": {"align"},
     "th": {"align"},
 }
+CLASS = re.compile(r"footnotes|language-[A-Za-z0-9+#._-]{1,32}")
 
 
 class _Inspection(HTMLParser):
@@ -49,8 +53,13 @@ class _Inspection(HTMLParser):
         if tag not in TAGS:
             self.bad.append(tag)
         for name, value in attrs:
-            if name not in ATTRIBUTES.get(tag, set()):
+            if name == "dir":
+                if DIRECTIONS[tag] != value:
+                    self.bad.append(f"{tag} {value}")
+            elif name not in ATTRIBUTES.get(tag, set()):
                 self.bad.append(f"{tag} {name}")
+            if name == "class" and not CLASS.fullmatch(value or ""):
+                self.bad.append(f"class {value}")
             if name == "href" and not (value or "").startswith(("http:", "https:", "mailto:")):
                 self.bad.append(f"href {value}")
         if tag not in ("br", "hr"):
@@ -82,35 +91,67 @@ def inspect(html: str) -> _Inspection:
     [
         (
             "a *b* **c** ~~d~~ `e`",
-            "<p>a <em>b</em> <strong>c</strong> <del>d</del> <code>e</code></p>\n",
+            '<p dir="auto">a <em>b</em> <strong>c</strong> <del>d</del>'
+            ' <code dir="ltr">e</code></p>\n',
         ),
-        ("# h\n\n- x\n- y", "<h1>h</h1>\n<ul>\n<li>x</li>\n<li>y</li>\n</ul>\n"),
-        ("3. z", '<ol start="3">\n<li>z</li>\n</ol>\n'),
-        ("> q", "<blockquote>\n<p>q</p>\n</blockquote>\n"),
-        ("```py\nx < 1\n```", '<pre><code class="language-py">x &lt; 1\n</code></pre>\n'),
+        (
+            "# h\n\n- x\n- y",
+            '<h1 dir="auto">h</h1>\n<ul dir="auto">\n<li>x</li>\n<li>y</li>\n</ul>\n',
+        ),
+        ("3. z", '<ol start="3" dir="auto">\n<li>z</li>\n</ol>\n'),
+        ("> q", '<blockquote dir="auto">\n<p dir="auto">q</p>\n</blockquote>\n'),
+        (
+            "```py\nx < 1\n```",
+            '<pre dir="ltr"><code class="language-py" dir="ltr">x &lt; 1\n</code></pre>\n',
+        ),
         (
             "[x](https://a.example 'T')",
-            f'<p><a href="https://a.example" title="T" {LINK}>x</a></p>\n',
+            f'<p dir="auto"><a href="https://a.example" title="T" {LINK}>x</a></p>\n',
         ),
         (
             "see https://a.example.",
-            f'<p>see <a href="https://a.example" {LINK}>https://a.example</a>.</p>\n',
+            f'<p dir="auto">see <a href="https://a.example" {LINK}>https://a.example</a>.</p>\n',
         ),
         (
             "![pic](https://a.example/p.png)",
-            f'<p><a href="https://a.example/p.png" {LINK}>pic</a></p>\n',
+            f'<p dir="auto"><a href="https://a.example/p.png" {LINK}>pic</a></p>\n',
         ),
         (
             "![](https://a.example)",
-            f'<p><a href="https://a.example" {LINK}>https://a.example</a></p>\n',
+            f'<p dir="auto"><a href="https://a.example" {LINK}>https://a.example</a></p>\n',
         ),
-        ("[r](/relative)", f"<p><a {LINK}>r</a></p>\n"),
+        ("[r](/relative)", f'<p dir="auto"><a {LINK}>r</a></p>\n'),
         (
             "|a|b|\n|-|:-:|\n|1|2|",
-            '<table>\n<thead>\n<tr>\n<th>a</th>\n<th align="center">b</th>\n</tr>\n</thead>\n'
-            '<tbody>\n<tr>\n<td>1</td>\n<td align="center">2</td>\n</tr>\n</tbody>\n</table>\n',
+            '<table>\n<thead>\n<tr>\n<th dir="auto">a</th>\n'
+            '<th align="center" dir="auto">b</th>\n</tr>\n</thead>\n<tbody>\n<tr>\n<td dir="auto">1</td>\n'  # noqa: E501
+            '<td align="center" dir="auto">2</td>\n</tr>\n</tbody>\n</table>\n',
         ),
-        ("<b>no</b>", "<p>&lt;b&gt;no&lt;/b&gt;</p>\n"),
+        ("- [ ] x\n- [x] y", '<ul dir="auto">\n<li>☐ x</li>\n<li>☑ y</li>\n</ul>\n'),
+        (
+            "x[^n] and y[^n].\n\n[^n]: z",
+            '<p dir="auto">x<sup>[1]</sup> and y<sup>[1]</sup>.</p>\n<section class="footnotes">\n'
+            '<ol dir="auto">\n<li>\n<p dir="auto">z</p>\n</li>\n</ol>\n</section>\n',
+        ),
+        ("no [^note]", '<p dir="auto">no [^note]</p>\n'),
+        ("$a*b*c$ or $$x_1_2$$", '<p dir="auto">$a*b*c$ or $$x_1_2$$</p>\n'),
+        ("$$\na*b*c < d\n$$", '<p dir="auto">$$\na*b*c &lt; d\n$$</p>\n'),
+        (
+            "from $5 to *$10*, `$A` and **$B**",
+            '<p dir="auto">from $5 to <em>$10</em>, <code dir="ltr">$A</code>'
+            " and <strong>$B</strong></p>\n",
+        ),
+        ("$A, `echo $B`", '<p dir="auto">$A, <code dir="ltr">echo $B</code></p>\n'),
+        (
+            "```C++ linenos\nx\n```",
+            '<pre dir="ltr"><code class="language-C++" dir="ltr">x\n</code></pre>\n',
+        ),
+        (
+            "```a\N{NO-BREAK SPACE}active\nx\n```",
+            '<pre dir="ltr"><code dir="ltr">x\n</code></pre>\n',
+        ),
+        (f"```{'a' * 33}\nx\n```", '<pre dir="ltr"><code dir="ltr">x\n</code></pre>\n'),
+        ("<b>no</b>", '<p dir="auto">&lt;b&gt;no&lt;/b&gt;</p>\n'),
         ("", ""),
     ],
 )
@@ -182,6 +223,18 @@ ATTACKS = [
     "&#60;script&#62;alert(1)",
     "<a onmouseover=alert(1)",
     "<img src=x\nonerror=alert(1)>",
+    "[^<script>alert(1)</script>]\n\n[^<script>alert(1)</script>]: x",
+    '[^" onclick=alert(1) id="]\n\n[^" onclick=alert(1) id="]: x',
+    "[^a]\n\n[^a]: <img src=x onerror=alert(1)>",
+    "[^a]\n\n[^a]: [x](javascript:alert(1))",
+    "- [x] <img src=x onerror=alert(1)>",
+    "- [<img src=x onerror=alert(1)>] x",
+    "$<img src=x onerror=alert(1)>$",
+    "$$<script>alert(1)</script>$$",
+    '$a$<span data-math-style="inline" onclick=alert(1)>x</span>',
+    "```math\n<script>alert(1)</script>\n```",
+    "```x\x0conclick=alert(1)\nx\n```",
+    '<a href="#fnref-a" class="footnote-backref" onclick=alert(1)>\N{LEFTWARDS ARROW WITH HOOK}</a>',  # noqa: E501
 ]
 
 
@@ -252,6 +305,23 @@ HOSTILE = {
     "images in images": "![" * 8000 + "a" + "](u)" * 4000,
     "an image of emphasis": "![" + "*a*" * 8000 + "](https://a.example)",
     "footnotes": "[^a]: b\n" * 4000,
+    "references to one footnote": "[^a]" * 8000 + "\n\n[^a]: b",
+    "as many as may be": "[^a]" * 199 + "\n\n[^a]: " + "b " * 15000,
+    "a footnote of itself": "[^a]\n\n[^a]: " + "[^a]" * 8000,
+    "footnotes of footnotes": "[^0]\n\n" + "".join(f"[^{n}]: [^{n + 1}]\n" for n in range(1900)),
+    "few footnotes of footnotes": "[^0]\n\n" + "".join(f"[^{n}]: [^{n + 1}]\n" for n in range(99)),
+    "footnotes in footnotes": "[^a]\n\n" + "[^a]: " * 5000,
+    "quotes in a footnote": "[^a]\n\n[^a]: " + "> " * 15000,
+    "open footnotes": "[^" * 16000,
+    "a footnote's long name": ("[^" + "a" * 900 + "]") * 30 + "\n\n[^" + "a" * 900 + "]: x",
+    "tasks in tasks": "- [ ] " * 5400,
+    "tasks": "- [ ] a\n" * 4000,
+    "open tasks": "- [" * 10900,
+    "formulas": "$a$" * 10900,
+    "formulas of nothing": "$$" * 16000,
+    "open formulas": "$a" * 16000,
+    "formulas and back-ticks": "$`" * 16000,
+    "escaped dollars": "\\$" * 16000,
     "blanks that do not break": "\xa0" * 32767,
     "emoji": "\U0001f469\u200d\U0001f4bb" * 8000,
     "tabs": ">\t" * 16000,
@@ -274,10 +344,18 @@ def test_hostile_input_is_rendered_in_time(name: str) -> None:
     assert len(html) < 400_000
 
 
+def test_no_two_posts_on_one_page_share_an_id() -> None:
+    html = render("x[^a] y[^a]\n\n# h\n\n[^a]: z")
+    assert " id=" not in html
+    assert "#" not in html
+
+
 def test_text_of_an_older_renderer_is_rendered_anew() -> None:
-    assert rendered("*x*") == Text("*x*", "<p><em>x</em></p>\n", RENDERER)
+    assert rendered("*x*") == Text("*x*", '<p dir="auto"><em>x</em></p>\n', RENDERER)
     assert safe_html(Text("*x*", "<p>kept</p>", RENDERER)) == "<p>kept</p>"
-    assert safe_html(Text("*x*", "<script>old</script>", RENDERER - 1)) == "<p><em>x</em></p>\n"
+    assert safe_html(Text("*x*", "<script>old</script>", RENDERER - 1)) == (
+        '<p dir="auto"><em>x</em></p>\n'
+    )
 
 
 def test_services_get_no_text_of_removed_posts() -> None:

@@ -31,13 +31,12 @@ from services.forum.domain.replies import (
 )
 from services.forum.domain.screening import ContentBlockedError, Screening, Verdict
 from services.forum.domain.spaces import Audience, Space, SpaceMode, check_audience
+from services.forum.domain.tags import TagsInvalidError, check_tags
 from services.forum.domain.texts import (
     Submission,
-    TagsInvalidError,
     Text,
     TopicText,
     check_reply_body,
-    check_tags,
     check_title,
     check_topic_body,
     slug_of,
@@ -392,13 +391,81 @@ def test_blocked_text_is_refused_with_the_rules_words() -> None:
         (["C++", "c#", " .NET ", "node.js"], ("c++", "c#", ".net", "node.js")),
         (["a", "A", "b"], ("a", "b")),
         ([], ()),
+        (["Café", "CAFE\u0301"], ("café",)),
+        (
+            [
+                "\uff23\uff2c\uff2f\uff35\uff24",
+                "ⓒloud",
+                "\U0001d402\U0001d425\U0001d428\U0001d42e\U0001d41d",
+            ],
+            ("cloud",),
+        ),
+        (["STRASSE", "straße"], ("strasse",)),
+        (
+            [
+                "\u03a3\u039f\u03a6\u039f\u03a3",
+                "\u03c3\u03bf\u03c6\u03bf\u03c2",
+                "\u03c3\u03bf\u03c6\u03bf\u03c3",
+            ],
+            ("\u03c3\u03bf\u03c6\u03bf\u03c3",),
+        ),
+        (
+            [
+                "\u041e\u0431\u043b\u0430\u043a\u043e",
+                "\u043e\u0431\u043b\u0430\u043a\u043e",
+                "\u0442\u0435\u0441\u0442",
+            ],
+            ("\u043e\u0431\u043b\u0430\u043a\u043e", "\u0442\u0435\u0441\u0442"),
+        ),
+        (
+            ["クラウド", "\uff78\uff97\uff73\uff84\uff9e"],
+            ("クラウド",),
+        ),
+        (
+            ["עברית", "ענן-2"],
+            ("עברית", "ענן-2"),
+        ),
+        (
+            ["سحابة", "٢٠٢٦", "2026"],
+            ("سحابة", "2026"),
+        ),
+        (
+            ["می\u200cخواهم"],  # noqa: RUF001
+            ("می\u200cخواهم",),  # noqa: RUF001
+        ),
+        (
+            ["हिन्दी", "c++20"],
+            ("हिन्दी", "c++20"),
+        ),
     ],
 )
 def test_tags_are_small_and_once(tags: list[str], kept: tuple[str, ...]) -> None:
     assert check_tags(tags) == kept
 
 
-@pytest.mark.parametrize("tags", [list("abcdef"), ["two words"], [""], ["x" * 36], ["ä"], ["a/b"]])
+@pytest.mark.parametrize(
+    "tags",
+    [
+        list("abcdef"),
+        *(["two words"], [""], ["x" * 36], ["é" * 36], ["a/b"], ["a_b"], ["\N{ROCKET}"]),
+        ["cl\u043eud"],  # a Cyrillic o
+        ["\u0441\u043e\u0440"],  # Cyrillic through and through, and looks like cop
+        ["\u0440\u0430\u0443\u0440\u0430\u04cf"],
+        ["\u03bf\u03bd\u03bf"],  # Greek
+        ["\N{LATIN SMALL LETTER ALPHA}pi"],  # a Latin alpha, of phonetics
+        ["a\u0337pi"],  # a stroke through the letter
+        ["cloud\u200b"],
+        ["cl\u200doud"],
+        ["\u202eduolc"],
+        ["cloud\u2067"],
+        ["\u3164"],
+        ["ענן2cloud"],  # two ways to write in one tag  # noqa: RUF001
+        ["1ענן"],  # shown as the next one, where text goes from left to right  # noqa: RUF001
+        ["ענן-"],
+        ["#ענן"],
+        ["\u13df\u13de\u13be\u13cc\u13a0"],  # Cherokee
+    ],
+)
 def test_tags_are_refused(tags: list[str]) -> None:
     with pytest.raises(TagsInvalidError) as refused:
         check_tags(tags, "posts.3.tags")

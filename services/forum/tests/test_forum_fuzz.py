@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from chassis.testing_fuzz import Damage, fuzzed
 from guildhall.forum.v1 import forum_pb2 as pb
 from services.forum.converters.markdown import _CLEANER, MAX_DEPTH, render
-from services.forum.domain.texts import MAX_TAGS, TagsInvalidError, check_tags, is_tag, slug_of
+from services.forum.domain.tags import MAX_TAGS, TagsInvalidError, check_tags, is_tag
+from services.forum.domain.texts import slug_of
 from services.forum.tests.conftest import (
     ASKER,
     HELPER,
@@ -46,6 +47,11 @@ PIECES = st.one_of(
                 "![",
                 "](",
                 "[^1]",
+                "[^1]: ",
+                "- [ ] ",
+                "- [x] ",
+                "$",
+                "$$",
             ),
             *(
                 "<",
@@ -139,7 +145,12 @@ def test_a_text_twice_as_long_takes_twice_as_long_at_most(piece: str) -> None:
 # -- tags and slugs
 
 
-@given(st.lists(st.text(max_size=6) | st.text("ab+#.- A", max_size=40), max_size=7))
+@given(
+    st.lists(
+        st.text(max_size=6) | st.text("ab+#.- Aאع٣3\u0430pß\u0301\uff46", max_size=40),
+        max_size=7,
+    )
+)
 @fuzzed(200)
 def test_tags_are_refused_or_plain(tags: list[str]) -> None:
     try:

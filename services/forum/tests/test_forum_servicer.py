@@ -227,7 +227,8 @@ async def test_create_topic(world: World) -> None:
     )
     assert topic.author == pb.Author(person_id="asker", company_id="co1")
     assert topic.body_html == (
-        "<p>How do I <em>reset</em> the frobnicator?</p>\n&lt;script&gt;alert(1)&lt;/script&gt;\n"
+        '<p dir="auto">How do I <em>reset</em> the frobnicator?</p>\n'
+        "&lt;script&gt;alert(1)&lt;/script&gt;\n"
     )
     assert await outbox(world.database) == [
         said.SpaceCreated(space_id=space.id),
@@ -322,7 +323,7 @@ async def test_update_topic_keeps_the_former_text(world: World) -> None:
         ["b"],
         2,
     )
-    assert changed.body_html == "<p>A <em>clearer</em> text</p>\n"
+    assert changed.body_html == '<p dir="auto">A <em>clearer</em> text</p>\n'
     assert changed.HasField("edit_time")
     events = await outbox(world.database)
     assert events[-1] == said.TopicEdited(
@@ -602,7 +603,7 @@ async def test_create_reply(world: World) -> None:
     reply = (await world.of(HELPER).CreateReply(request)).reply
     assert (reply.state, reply.body_html, reply.version, reply.space_id, reply.accepted) == (
         pb.REPLY_STATE_PUBLISHED,
-        "<p>Turn it <em>off</em></p>\n",
+        '<p dir="auto">Turn it <em>off</em></p>\n',
         1,
         topic.space_id,
         False,

@@ -29,7 +29,7 @@ from guildhall.moderation.v1 import moderation_pb2
 from services.forum.domain.imports import QuestionNotFoundError, imported_id
 from services.forum.domain.posting import PostingTooFastError
 from services.forum.domain.screening import ContentBlockedError
-from services.forum.domain.texts import TagsInvalidError
+from services.forum.domain.tags import TagsInvalidError
 from services.forum.tests.conftest import (
     ASKER,
     BODY,
@@ -116,7 +116,7 @@ async def test_rule_replaces_and_flags(world: World) -> None:
         ["ok"],
         PUBLISHED,
     )
-    assert topic.body_html == "<p>How do I <em>reset</em> the ****nicator?</p>\n"
+    assert topic.body_html == '<p dir="auto">How do I <em>reset</em> the ****nicator?</p>\n'
     assert list((await outbox(world.database))[-1].submission.rule_ids) == ["rule2"]  # type: ignore[attr-defined]
     reply = await world.reply(topic, body="No frob here")
     assert reply.body == "No **** here"

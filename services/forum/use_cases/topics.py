@@ -22,7 +22,8 @@ from services.forum.domain.members import Member, keys_of_withheld
 from services.forum.domain.posting import Poster
 from services.forum.domain.records import Revision
 from services.forum.domain.screening import Screening
-from services.forum.domain.texts import Submission, TopicText, check_tags, check_title
+from services.forum.domain.tags import check_tags
+from services.forum.domain.texts import Submission, TopicText, check_title
 from services.forum.domain.texts import check_topic_body as check_body
 from services.forum.domain.topics import Topic, TopicState, TopicStep
 from services.forum.use_cases.base import UseCases
