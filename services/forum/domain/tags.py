@@ -14,7 +14,15 @@ MAX_TAG = 35
 _PLAIN = re.compile(rf"[a-z0-9+#.-]{{1,{MAX_TAG}}}")
 # Scripts whose letters may look like Latin ones, and those small ones that do; of the last three,
 # which nobody types today, no letter may stand.
-_LIKE  # Beside what is a letter of ASCII with marks.
+_LIKE_LATIN = {
+    "CYRILLIC": "асеорхуіјѕһԁԛԝӏ",  # noqa: RUF001
+    "GREEK": "ονρυαικχγ",
+    "ARMENIAN": "օսոցհ",  # noqa: RUF001
+    "CHEROKEE": "",
+    "COPTIC": "",
+    "LISU": "",
+}
+# Beside what is a letter of ASCII with marks.
 _LATIN = frozenset("æœøđłþðŋħı")
 _RIGHT_TO_LEFT = frozenset(("R", "AL", "AN"))
 
