@@ -96,6 +96,8 @@ def revision_to_proto(revision: Revision) -> forum_pb2.Revision:
         tags=revision.tags,
         editor_id=revision.editor_id,
         replace_time=timestamp_of(revision.replace_time),
+        post_id=revision.post_id,
+        author_id=revision.author_id,
     )
 
 

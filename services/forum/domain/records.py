@@ -23,6 +23,7 @@ class Revision:
     editor_id: str
     replace_time: datetime
     read_keys: tuple[str, ...]
+    author_id: str = ""  # the person who wrote the post; empty: imported, or kept before this was
 
     @property
     def characters(self) -> int:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chassis.mongo import Database, Index, Migration
-from services.forum.repository import records, replies, spaces, topics
-from services.forum.repository.records import RecordCollection
+from services.forum.repository import exports, records, replies, spaces, topics
+from services.forum.repository.exports import ExportCollection
 from services.forum.repository.topics import TopicFilter
 
 __all__ = ["ForumRepository", "TopicFilter"]
 
 
-class ForumRepository(RecordCollection):
+class ForumRepository(ExportCollection):
     """All reads, and where commands find what they change."""
 
     indexes: Sequence[Index] = (
@@ -20,6 +20,7 @@ class ForumRepository(RecordCollection):
         *topics.INDEXES,
         *replies.INDEXES,
         *records.INDEXES,
+        *exports.INDEXES,
     )
     migrations: Sequence[Migration] = ()
     spaces = spaces.SPACES

@@ -65,6 +65,8 @@ class RecordCollection(ReplyCollection):
             "replace_time": revision.replace_time,
             "read_keys": list(revision.read_keys),
         }
+        if revision.author_id:
+            document["author_id"] = revision.author_id
         return Write("revisions", InsertOne(document))
 
     async def list_revisions(
@@ -84,7 +86,7 @@ class RecordCollection(ReplyCollection):
             paging,
             "revision_page",
         )
-        return [_revision(row) for row in rows]
+        return [load_revision(row) for row in rows]
 
     @staticmethod
     def new_moderation_entry(entry: ModerationEntry) -> Write:
@@ -133,7 +135,8 @@ class RecordCollection(ReplyCollection):
         return Write("postings", InsertOne(document))
 
 
-def _revision(row: Document) -> Revision:
+def load_revision(row: Document) -> Revision:
+    """Back from new_revision."""
     return Revision(
         row["_id"],
         row["community_id"],
@@ -144,6 +147,7 @@ def _revision(row: Document) -> Revision:
         row["editor_id"],
         row["replace_time"],
         tuple(row["read_keys"]),
+        row.get("author_id", ""),
     )
 
 

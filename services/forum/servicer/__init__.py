@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.forum.servicer.exports import ExportServicer
 from services.forum.servicer.forum import ForumServicer
 
-__all__ = ["ForumServicer"]
+__all__ = ["ExportServicer", "ForumServicer"]

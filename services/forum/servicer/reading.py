@@ -8,6 +8,7 @@ from chassis.actors import Actor
 from services.forum.domain.members import Member
 from services.forum.domain.records import Revision
 from services.forum.domain.replies import Reply
+from services.forum.domain.spaces import Space
 from services.forum.domain.topics import Topic
 
 _MOST_CHARACTERS = 800_000  # of texts in a page: below what a gRPC message may hold, in any script
@@ -18,11 +19,11 @@ def keyring_of(actor: Actor, community_id: str) -> tuple[str, ...] | None:
     return None if actor.service else Member.of(actor, community_id).keyring
 
 
-def fitting(found: Sequence[Topic | Reply | Revision], size: int) -> int:
+def fitting(found: Sequence[Space | Topic | Reply | Revision], size: int) -> int:
     """How many of them fit into one message, at least one."""
     characters = 0
     for count, post in enumerate(found[:size]):
-        characters += post.characters
+        characters += 0 if isinstance(post, Space) else post.characters
         if count and characters > _MOST_CHARACTERS:
             return count
     return size

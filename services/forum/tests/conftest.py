@@ -19,6 +19,7 @@ from chassis.rpc_server import Context
 from chassis.testing import *  # noqa: F403 - fixtures
 from chassis.testing import Loopback, outbox, person_actor, prepare, service_actor, stored
 from guildhall.forum.v1 import forum_pb2 as pb
+from guildhall.forum.v1.exports_pb2_grpc import add_ExportServiceServicer_to_server
 from guildhall.forum.v1.forum_pb2_grpc import ForumServiceStub, add_ForumServiceServicer_to_server
 from guildhall.moderation.v1 import moderation_pb2
 from guildhall.moderation.v1.moderation_pb2_grpc import (
@@ -27,7 +28,7 @@ from guildhall.moderation.v1.moderation_pb2_grpc import (
     add_ModerationServiceServicer_to_server,
 )
 from services.forum.repository import ForumRepository
-from services.forum.servicer import ForumServicer
+from services.forum.servicer import ExportServicer, ForumServicer
 from services.forum.use_cases import ForumUseCases
 
 ASKER = person_actor("asker")
@@ -177,10 +178,12 @@ async def make_world(
         repository = ForumRepository(database)
         moderation = loopback.client(ModerationServiceStub, "moderation", service_actor("forum"))
         use_cases = ForumUseCases(commands, repository, moderation, posting_limits=posting_limits)
-        servicer = ForumServicer(use_cases, repository)
-        await loopback.serve(
-            "forum", lambda server: add_ForumServiceServicer_to_server(servicer, server)
-        )
+
+        def add(server: Any) -> None:
+            add_ForumServiceServicer_to_server(ForumServicer(use_cases, repository), server)
+            add_ExportServiceServicer_to_server(ExportServicer(repository), server)
+
+        await loopback.serve("forum", add)
         return World(database, loopback, commands, repository, use_cases, screen)
 
     return make

@@ -140,6 +140,7 @@ class ReplyUseCases(UseCases):
             member.person_id,
             seen.now.time,
             keys,
+            reply.author.person_id,
         )
         writes = [self._repository.new_revision(revision)]
         if not own:

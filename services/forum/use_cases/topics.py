@@ -188,6 +188,7 @@ class TopicUseCases(UseCases):
             member.person_id,
             seen.now.time,
             keys,
+            topic.author.person_id,
         )
         writes = [self._repository.new_revision(revision)]
         if not own:
