@@ -12,7 +12,7 @@ PROTO_FILES := $(shell find protos/guildhall -name '*.proto')
 export PYTHONPATH := .:protos/gen
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run bench chaos differential documents documents-check fuzz worlds test check format lint types imports layout isolate lock protos release sdl setup token import rotate clean
+.PHONY: help run bench chaos differential documents documents-check fuzz worlds test check format lint types imports layout isolate lock protos release sdl setup token import export rotate clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,9 @@ token: ## print an access token: make token PERSON=engineer@kestrel.example
 
 import: ## import another community: make import FILE=Posts.xml SPACE=aurora/general
 	@$(BIN)/python -m devstack.importer "$(FILE)" "$(SPACE)"
+
+export: ## export a community: make export COMMUNITY=aurora FILE=aurora.jsonl OF=me
+	@$(BIN)/python -m devstack.exporter "$(COMMUNITY)" "$(FILE)" $(if $(OF),--of "$(OF)")
 
 documents: ## register a portal's documents: make documents PORTAL=id FILES="queries/*.graphql"
 	@$(BIN)/python -m devstack.documents "$(PORTAL)" $(FILES)

@@ -17,6 +17,7 @@ from gateway.execution.selections import Selections
 from gateway.loaders import Tables
 from guildhall.chassis.v1.operations_pb2_grpc import OperationsServiceStub
 from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceStub
+from guildhall.forum.v1.exports_pb2_grpc import ExportServiceStub
 from guildhall.forum.v1.forum_pb2_grpc import ForumServiceStub
 from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 from guildhall.search.v1.search_pb2_grpc import SearchServiceStub
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from gateway.subscriptions.watches import Moment
     from guildhall.chassis.v1.operations_pb2_grpc import OperationsServiceAsyncStub
     from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
+    from guildhall.forum.v1.exports_pb2_grpc import ExportServiceAsyncStub
     from guildhall.forum.v1.forum_pb2_grpc import ForumServiceAsyncStub
     from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceAsyncStub
     from guildhall.search.v1.search_pb2_grpc import SearchServiceAsyncStub
@@ -46,6 +48,10 @@ class Services:
         )
         self.forum: ForumServiceAsyncStub = channels.client(
             ForumServiceStub,
+            "forum",
+        )
+        self.exports: ExportServiceAsyncStub = channels.client(
+            ExportServiceStub,
             "forum",
         )
         self.moderation: ModerationServiceAsyncStub = channels.client(

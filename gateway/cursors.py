@@ -44,6 +44,16 @@ def decode_id(text: str, field: str, *kinds: str) -> GlobalId:
     return found
 
 
+def decode_within(community_id: str, id: str | None, field: str, *kinds: str) -> str:
+    """The id behind a filter; of the same community, where its kind belongs to one."""
+    if id is None:
+        return ""
+    found = decode_id(id, field, *kinds)
+    if found.kind != "Person" and found.community_id != community_id:
+        raise BadUserInputError(f"{field} is of another community", field=field)
+    return found.id
+
+
 def encode_reply_id(community_id: str, topic_id: str, id: str) -> str:
     """A reply is found through its topic, so its id names both."""
     return encode_id("Reply", community_id, f"{topic_id}.{id}")

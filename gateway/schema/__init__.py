@@ -13,6 +13,7 @@ from gateway.schema.administration_mutations import (
     PersonMutation,
 )
 from gateway.schema.directory import DirectoryQuery
+from gateway.schema.exports import ExportQuery
 from gateway.schema.federation import Subgraph, nodes
 from gateway.schema.forum.mutations import ReplyMutation, SpaceMutation, TopicMutation
 from gateway.schema.forum.queries import ForumQuery
@@ -33,6 +34,7 @@ class Query(
     ViewerQuery,
     DirectoryQuery,
     ForumQuery,
+    ExportQuery,
     SearchQuery,
     ModerationQuery,
     AdministrationQuery,

@@ -42,6 +42,7 @@ from gateway.schema import schema
 from gateway.sessions import Sessions
 from gateway.signin import SignIn
 from gateway.subscriptions.subscriptions import Subscriptions
+from gateway.tests.exports_standin import ExportStandIn, add_exports
 from gateway.tests.standins import DirectoryStandIn, ForumStandIn, add_directory, add_forum
 from gateway.web import Site
 
@@ -212,6 +213,11 @@ def forum() -> ForumStandIn:
     return ForumStandIn()  # type: ignore[abstract]
 
 
+@pytest.fixture
+def exports() -> ExportStandIn:
+    return ExportStandIn()
+
+
 @pytest_asyncio.fixture
 async def house(
     database: Database,
@@ -221,9 +227,10 @@ async def house(
     issuers: Issuers,
     directory: DirectoryStandIn,
     forum: ForumStandIn,
+    exports: ExportStandIn,
 ) -> AsyncIterator[House]:
     await loopback.serve("directory", add_directory(directory))
-    await loopback.serve("forum", add_forum(forum))
+    await loopback.serve("forum", add_forum(forum, add_exports(exports)))
     for absent in ("moderation", "search"):  # where no other fixture serves them
         loopback.addresses.setdefault(absent, "127.0.0.1:1")
     channels = Channels(

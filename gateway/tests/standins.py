@@ -316,8 +316,17 @@ def add_directory(servicer: DirectoryServiceServicer) -> Callable[[aio.Server], 
     return lambda server: add_DirectoryServiceServicer_to_server(servicer, server)
 
 
-def add_forum(servicer: ForumServiceServicer) -> Callable[[aio.Server], None]:
-    return lambda server: add_ForumServiceServicer_to_server(servicer, server)
+def add_forum(
+    servicer: ForumServiceServicer, *more: Callable[[aio.Server], None]
+) -> Callable[[aio.Server], None]:
+    """With what else the forum offers."""
+
+    def add(server: aio.Server) -> None:
+        add_ForumServiceServicer_to_server(servicer, server)
+        for add_other in more:
+            add_other(server)
+
+    return add
 
 
 __all__ = ["DirectoryStandIn", "DomainError", "ForumStandIn", "add_directory", "add_forum"]

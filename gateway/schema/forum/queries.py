@@ -8,8 +8,7 @@ import strawberry
 
 from gateway import lists
 from gateway.context import Info
-from gateway.cursors import decode_id
-from gateway.errors import BadUserInputError
+from gateway.cursors import decode_id, decode_within
 from gateway.loaders import filled
 from gateway.schema.forum import Topic
 from gateway.schema.relay import After, Before, Connection, First, Last
@@ -71,8 +70,8 @@ class ForumQuery:
         community = decode_id(community_id, "communityId", "Community").id
         request = forum_pb2.ListTopicsRequest(
             community_id=community,
-            space_id=_within(community, space_id, "spaceId", "Space"),
-            author_id=_within(community, author_id, "authorId", "Member", "Person"),
+            space_id=decode_within(community, space_id, "spaceId", "Space"),
+            author_id=decode_within(community, author_id, "authorId", "Member", "Person"),
             unanswered=unanswered,
             tag=tag or "",
             states=[state.value for state in states or ()],
@@ -81,13 +80,3 @@ class ForumQuery:
             info.context, request, {"first": first, "after": after, "last": last, "before": before}
         )
         return await filled(info, page)
-
-
-def _within(community_id: str, id: str | None, field: str, *kinds: str) -> str:
-    """The id behind a filter; of the same community, where its kind belongs to one."""
-    if id is None:
-        return ""
-    found = decode_id(id, field, *kinds)
-    if found.kind != "Person" and found.community_id != community_id:
-        raise BadUserInputError(f"{field} is of another community", field=field)
-    return found.id

@@ -1,0 +1,113 @@
+"""Taking a community's or a person's content away, in GraphQL."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated, Any
+
+import orjson
+import strawberry
+from google.protobuf.json_format import MessageToDict
+
+from chassis.pagination import encode_page_token
+from gateway.context import Info
+from gateway.cursors import decode_id, decode_within, encode_id, encode_reply_id
+from gateway.loaders import filled
+from gateway.pages import page_of
+from gateway.schema.relay import After, Before, Connection, First, Last
+from guildhall.forum.v1 import exports_pb2
+
+# In the order of an export: a page token begins with the kind's place here.
+_KINDS = ("space", "topic", "reply", "revision")
+_NOT_TAKEN = ("version", "readKeys")
+
+
+@strawberry.enum(description="What a record of an export is.")
+class ExportRecordKind(Enum):
+    """forum.ExportRecord's kinds."""
+
+    SPACE = "space"
+    TOPIC = "topic"
+    REPLY = "reply"
+    REVISION = strawberry.enum_value("revision", description="A former text of a topic or reply.")
+
+
+@strawberry.type(description="One thing that was written, or a space, as it is now.")
+class ExportRecord:
+    """forum.ExportRecord."""
+
+    @strawberry.field(description="What it is.")
+    def kind(self) -> ExportRecordKind:
+        return ExportRecordKind(_kind(self))
+
+    @strawberry.field(
+        description="The record as JSON in one line, to be written into a file as it is: what the "
+        "keys mean is in docs/exporting.md."
+    )
+    def line(self) -> str:
+        return line_of(self)
+
+
+def line_of(row: Any) -> str:
+    """One line of JSON without its end. Ids are those of the records; globalId is the schema's."""
+    kind = _kind(row)
+    record = getattr(row, kind)
+    fields = MessageToDict(record)
+    for name in _NOT_TAKEN:
+        fields.pop(name, None)
+    line = {"record": kind, **fields}
+    if kind == "reply":
+        line["globalId"] = encode_reply_id(record.community_id, record.topic_id, record.id)
+    elif kind != "revision":
+        line["globalId"] = encode_id(kind.capitalize(), record.community_id, record.id)
+    return orjson.dumps(line).decode()
+
+
+def _kind(row: Any) -> str:
+    return row.WhichOneof("record")  # type: ignore[no-any-return]
+
+
+def _token(row: Any) -> str:
+    kind = _kind(row)
+    record = getattr(row, kind)
+    author = {"space": "", "revision": getattr(record, "author_id", "")}.get(kind)
+    if author is None:
+        author = record.author.person_id
+    return encode_page_token(_KINDS.index(kind), author, record.id)
+
+
+@strawberry.type
+class ExportQuery:
+    """Root fields of exports."""
+
+    @strawberry.field(
+        metadata={"guildhall_cost": 5},
+        description="All spaces, topics, replies and former texts of a community, for managers; "
+        "or all that one person wrote there, for that person and managers. What one cannot read is "
+        "not in it. Page on with after until there is no next page: writing does not change the "
+        "order. Codes: BAD_USER_INPUT, COMMUNITY_NOT_FOUND, ROLE_REQUIRED.",
+    )
+    async def export_records(
+        self,
+        info: Info,
+        community_id: Annotated[strawberry.ID, strawberry.argument(description="Where.")],
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        person_id: Annotated[
+            strawberry.ID | None,
+            strawberry.argument(description="Of this member or person only."),
+        ] = None,
+    ) -> Connection[ExportRecord] | None:
+        community = decode_id(community_id, "communityId", "Community").id
+        person = decode_within(community, person_id, "personId", "Member", "Person")
+        page = await page_of(
+            info.context,
+            {"first": first, "after": after, "last": last, "before": before},
+            info.context.services.exports.ListExportRecords,
+            exports_pb2.ListExportRecordsRequest(community_id=community, person_id=person),
+            "records",
+            _token,
+        )
+        return await filled(info, page)

@@ -1,0 +1,72 @@
+"""A stand-in for the forum's exports: real gRPC, canned records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from google.protobuf.message import Message
+from grpc import aio
+
+from chassis.pagination import encode_page_token
+from gateway.tests.standins import paged, time
+from guildhall.forum.v1 import exports_pb2, forum_pb2
+from guildhall.forum.v1.exports_pb2_grpc import (
+    ExportServiceServicer,
+    add_ExportServiceServicer_to_server,
+)
+
+PERSONA = forum_pb2.Persona(source="se", external_id="7", display_name="Jo")
+RECORDS = [
+    exports_pb2.ExportRecord(
+        space=forum_pb2.Space(
+            id="sp1", community_id="c1", slug="general", name="General", version=3,
+            read_keys=["community:c1"], create_time=time(1),
+        )
+    ),
+    exports_pb2.ExportRecord(
+        topic=forum_pb2.Topic(
+            id="t1", community_id="c1", space_id="sp1", title="Zoë's \u2028 radio",
+            body="One\n\"two\"", tags=["a"], state=forum_pb2.TOPIC_STATE_HIDDEN, version=9,
+            author=forum_pb2.Author(person_id="p1", company_id="co1"), create_time=time(2),
+        )
+    ),
+    exports_pb2.ExportRecord(
+        reply=forum_pb2.Reply(
+            id="r1", community_id="c1", topic_id="t1", body="Yes.",
+            author=forum_pb2.Author(persona=PERSONA),
+        )
+    ),
+    exports_pb2.ExportRecord(
+        revision=forum_pb2.Revision(id="v1", post_id="t1", author_id="p1", title="Radio")
+    ),
+]  # fmt: skip
+
+
+class ExportStandIn(ExportServiceServicer):
+    """Four records of c1, whoever asks; every request is kept."""
+
+    def __init__(self) -> None:
+        self.requests: list[Message] = []
+        self.failure: Exception | None = None
+
+    async def ListExportRecords(self, request: Any, _context: Any) -> Any:
+        self.requests.append(request)
+        if self.failure is not None:
+            raise self.failure
+        page, token = paged(request, RECORDS, _token)
+        return exports_pb2.ListExportRecordsResponse(records=page, next_page_token=token)
+
+
+def _token(row: exports_pb2.ExportRecord) -> str:
+    author, number = {
+        "space": ("", 0),
+        "topic": ("p1", 1),
+        "reply": ("", 2),
+        "revision": ("p1", 3),
+    }[row.WhichOneof("record") or ""]
+    return encode_page_token(number, author, getattr(row, row.WhichOneof("record") or "").id)
+
+
+def add_exports(servicer: ExportServiceServicer) -> Callable[[aio.Server], None]:
+    return lambda server: add_ExportServiceServicer_to_server(servicer, server)

@@ -1,0 +1,116 @@
+"""Exports in GraphQL: lines of JSON, paged both ways, refused as the forum refuses."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import orjson
+import pytest
+
+from chassis.errors import RoleRequiredError
+from gateway.cursors import decode_id, decode_reply_id, encode_id
+from gateway.tests.conftest import House
+from gateway.tests.exports_standin import RECORDS, ExportStandIn
+
+COMMUNITY = encode_id("Community", "platform", "c1")
+PERSON = encode_id("Person", "platform", "p1")
+EXPORT = """query Export(
+  $community: ID!, $person: ID, $first: Int, $after: String, $last: Int, $before: String
+) {
+  exportRecords(
+    communityId: $community, personId: $person,
+    first: $first, after: $after, last: $last, before: $before
+  ) { edges { cursor node { kind line } } pageInfo { hasNextPage endCursor startCursor } }
+}"""
+
+
+async def lines(house: House, **variables: Any) -> list[dict[str, Any]]:
+    answer = await house.ask(EXPORT, {"community": COMMUNITY, **variables})
+    assert "errors" not in answer
+    return [
+        {"kind": edge["node"]["kind"], **orjson.loads(edge["node"]["line"])}
+        for edge in answer["data"]["exportRecords"]["edges"]
+    ]
+
+
+async def test_records_are_lines_of_json(house: House) -> None:
+    space, topic, reply, revision = await lines(house, first=10)
+    assert (space["kind"], space["record"], space["slug"]) == ("SPACE", "space", "general")
+    assert space["createTime"] == "2026-01-01T00:01:00Z"
+    assert {"version", "readKeys"} & space.keys() == set()
+    assert (topic["title"], topic["body"]) == ("Zoë's \u2028 radio", 'One\n"two"')
+    assert topic["author"] == {"personId": "p1", "companyId": "co1"}
+    assert topic["state"] == "TOPIC_STATE_HIDDEN"
+    assert decode_id(topic["globalId"], "id", "Topic").id == topic["id"] == "t1"
+    assert decode_reply_id(reply["globalId"], "id").topic_id == "t1"
+    assert reply["author"]["persona"]["displayName"] == "Jo"
+    assert (revision["record"], revision["postId"], revision["authorId"]) == (
+        "revision",
+        "t1",
+        "p1",
+    )
+
+
+async def test_a_line_has_no_line_in_it(house: House) -> None:
+    answer = await house.ask(EXPORT, {"community": COMMUNITY, "first": 10})
+    for edge in answer["data"]["exportRecords"]["edges"]:
+        assert "\n" not in edge["node"]["line"]
+
+
+async def test_pages_go_on_both_ways(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.ERROR)
+    whole = await lines(house, first=100)
+    assert len(whole) == len(RECORDS)
+    for way, place, end in (("first", "after", "endCursor"), ("last", "before", "startCursor")):
+        found: list[dict[str, Any]] = []
+        cursor = None
+        for _ in range(4):
+            variables = {"community": COMMUNITY, way: 1, place: cursor}
+            answer = await house.ask(EXPORT, variables)
+            page = answer["data"]["exportRecords"]
+            (edge,) = page["edges"]
+            row = {"kind": edge["node"]["kind"], **orjson.loads(edge["node"]["line"])}
+            found = [*found, row] if way == "first" else [row, *found]
+            cursor = page["pageInfo"][end]
+        assert found == whole
+    assert caplog.records == []
+
+
+async def test_the_forum_is_asked_for_whom_one_asked(house: House, exports: ExportStandIn) -> None:
+    await lines(house, first=2, person=PERSON)
+    request: Any = exports.requests[-1]
+    assert (request.community_id, request.person_id, request.page_size) == ("c1", "p1", 2)
+
+
+@pytest.mark.parametrize(
+    ("variables", "field"),
+    [
+        ({}, "first"),
+        ({"first": 101}, "first"),
+        ({"first": 1, "person": "x"}, "personId"),
+        ({"first": 1, "person": encode_id("Member", "c2", "p1")}, "personId"),
+        ({"first": 1, "community": "x"}, "communityId"),
+        ({"first": 1, "after": "x"}, "after"),
+    ],
+)
+async def test_what_is_wrong_is_named(
+    house: House, exports: ExportStandIn, variables: dict[str, Any], field: str
+) -> None:
+    answer = await house.ask(EXPORT, {"community": COMMUNITY, **variables})
+    (error,) = answer["errors"]
+    assert (error["extensions"]["code"], error["extensions"]["field"]) == ("BAD_USER_INPUT", field)
+    assert exports.requests == []
+
+
+async def test_a_refusal_is_told(house: House, exports: ExportStandIn) -> None:
+    exports.failure = RoleRequiredError("this needs the role MANAGER")
+    answer = await house.ask(EXPORT, {"community": COMMUNITY, "first": 1})
+    assert answer["data"] == {"exportRecords": None}
+    assert answer["errors"][0]["extensions"]["code"] == "ROLE_REQUIRED"
+
+
+async def test_nobody_gets_nothing(house: House, exports: ExportStandIn) -> None:
+    answer = await house.ask(EXPORT, {"community": COMMUNITY, "first": 1}, token=None)
+    assert answer["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+    assert exports.requests == []
