@@ -236,6 +236,18 @@ class RefusalCode(Enum):
         "QUESTION_NOT_FOUND",
         description="An imported answer's question is neither there nor before it in the call.",
     )
+    FOLLOW_LEVEL_INVALID = strawberry.enum_value(
+        "FOLLOW_LEVEL_INVALID", description="The level is none, or none of what is followed."
+    )
+    TOO_MANY_FOLLOWS = strawberry.enum_value(
+        "TOO_MANY_FOLLOWS", description="One follows the most that one may in the community."
+    )
+    BOOKMARK_NOT_FOUND = strawberry.enum_value(
+        "BOOKMARK_NOT_FOUND", description="One does not keep this post."
+    )
+    TOO_MANY_BOOKMARKS = strawberry.enum_value(
+        "TOO_MANY_BOOKMARKS", description="One keeps the most posts that one may in the community."
+    )
     CASE_NOT_FOUND = strawberry.enum_value(
         "CASE_NOT_FOUND", description="There is no such case in the community."
     )

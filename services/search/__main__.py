@@ -39,11 +39,18 @@ async def main() -> None:
                 forum,
                 process.client(DirectoryServiceStub, "directory"),
             )
-            for producer, handlers in (
-                ("forum", consumers.FORUM),
-                ("directory", consumers.DIRECTORY),
+            for producer, handlers, aggregate_types in (
+                # Not what people follow, keep and read: much, and none of it is to be found.
+                ("forum", consumers.FORUM, ("space", "topic")),
+                ("directory", consumers.DIRECTORY, ()),
             ):
-                process.subscribe(Subscription(producer, handlers, project=projector.project))
+                subscription = Subscription(
+                    producer,
+                    handlers,
+                    project=projector.project,
+                    aggregate_types=aggregate_types,
+                )
+                process.subscribe(subscription)
             jobs = SearchJobs(index, projector, process.projections(projector))
             process.every(1, jobs.ensure_index, "ensure_index")
             process.every(600, jobs.refresh_workforces, "refresh_workforces")

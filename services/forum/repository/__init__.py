@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chassis.mongo import Database, Index, Migration
-from services.forum.repository import exports, records, replies, spaces, topics
+from services.forum.repository import exports, feed, records, replies, spaces, topics
 from services.forum.repository.exports import ExportCollection
+from services.forum.repository.feed import FeedCollection
 from services.forum.repository.topics import TopicFilter
 
 __all__ = ["ForumRepository", "TopicFilter"]
 
 
-class ForumRepository(ExportCollection):
+class ForumRepository(ExportCollection, FeedCollection):
     """All reads, and where commands find what they change."""
 
     indexes: Sequence[Index] = (
@@ -21,8 +22,9 @@ class ForumRepository(ExportCollection):
         *replies.INDEXES,
         *records.INDEXES,
         *exports.INDEXES,
+        *feed.INDEXES,
     )
-    migrations: Sequence[Migration] = ()
+    migrations: Sequence[Migration] = (*feed.MIGRATIONS,)
     spaces = spaces.SPACES
     topics = topics.TOPICS
 

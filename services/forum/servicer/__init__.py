@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.forum.servicer.exports import ExportServicer
+from services.forum.servicer.feed import FeedServicer
 from services.forum.servicer.forum import ForumServicer
 
-__all__ = ["ExportServicer", "ForumServicer"]
+__all__ = ["ExportServicer", "FeedServicer", "ForumServicer"]

@@ -18,8 +18,15 @@ from chassis.mongo import Database
 from chassis.rpc_server import Context
 from chassis.testing import *  # noqa: F403 - fixtures
 from chassis.testing import Loopback, outbox, person_actor, prepare, service_actor, stored
+from guildhall.directory.v1 import directory_pb2
+from guildhall.directory.v1.directory_pb2_grpc import (
+    DirectoryServiceServicer,
+    DirectoryServiceStub,
+    add_DirectoryServiceServicer_to_server,
+)
 from guildhall.forum.v1 import forum_pb2 as pb
 from guildhall.forum.v1.exports_pb2_grpc import add_ExportServiceServicer_to_server
+from guildhall.forum.v1.feed_pb2_grpc import FeedServiceStub, add_FeedServiceServicer_to_server
 from guildhall.forum.v1.forum_pb2_grpc import ForumServiceStub, add_ForumServiceServicer_to_server
 from guildhall.moderation.v1 import moderation_pb2
 from guildhall.moderation.v1.moderation_pb2_grpc import (
@@ -28,8 +35,9 @@ from guildhall.moderation.v1.moderation_pb2_grpc import (
     add_ModerationServiceServicer_to_server,
 )
 from services.forum.repository import ForumRepository
-from services.forum.servicer import ExportServicer, ForumServicer
+from services.forum.servicer import ExportServicer, FeedServicer, ForumServicer
 from services.forum.use_cases import ForumUseCases
+from services.forum.use_cases.feed import FeedUseCases
 
 ASKER = person_actor("asker")
 HELPER = person_actor("helper", company_id="co2")
@@ -70,6 +78,30 @@ class Screen(ModerationServiceServicer):
         )
 
 
+class Directory(DirectoryServiceServicer):
+    """Stands for the directory: whose ids do not say "nobody" are members and companies."""
+
+    async def BatchGetMembers(
+        self, request: directory_pb2.BatchGetMembersRequest, context: Context
+    ) -> directory_pb2.BatchGetMembersResponse:
+        return directory_pb2.BatchGetMembersResponse(
+            members=[
+                directory_pb2.Member(community_id=request.community_id, person_id=one)
+                for one in request.person_ids
+                if one != "nobody"
+            ]
+        )
+
+    async def BatchGetCompanies(
+        self, request: directory_pb2.BatchGetCompaniesRequest, context: Context
+    ) -> directory_pb2.BatchGetCompaniesResponse:
+        return directory_pb2.BatchGetCompaniesResponse(
+            companies=[
+                directory_pb2.Company(id=one) for one in request.company_ids if one != "nobody"
+            ]
+        )
+
+
 @dataclass
 class World:
     """A forum without posting limits, and what tests need to have in it."""
@@ -93,6 +125,10 @@ class World:
             stub = self.loopback.client(ForumServiceStub, "forum", actor)
             self.stubs[id(actor)] = actor, stub
         return self.stubs[id(actor)][1]
+
+    def feed_of(self, actor: Actor) -> Any:
+        """What is one's own, as this actor calls it."""
+        return self.loopback.client(FeedServiceStub, "forum", actor)
 
     def ids(self) -> dict[str, Any]:
         """What every write starts with."""
@@ -182,7 +218,17 @@ async def make_world(
         def add(server: Any) -> None:
             add_ForumServiceServicer_to_server(ForumServicer(use_cases, repository), server)
             add_ExportServiceServicer_to_server(ExportServicer(repository), server)
+            add_FeedServiceServicer_to_server(feed, server)
 
+        await loopback.serve(
+            "directory",
+            lambda server: add_DirectoryServiceServicer_to_server(
+                Directory(),  # type: ignore[abstract]  # as Screen
+                server,
+            ),
+        )
+        directory = loopback.client(DirectoryServiceStub, "directory", service_actor("forum"))
+        feed = FeedServicer(FeedUseCases(commands, repository, directory))
         await loopback.serve("forum", add)
         return World(database, loopback, commands, repository, use_cases, screen)
 

@@ -77,6 +77,10 @@ class ReplyUseCases(UseCases):
                 reply_id,
                 seen.now,
             )
+            tracks = self._repository.new_participation(
+                request.community_id, member.person_id, topic.id, seen.now.time
+            )
+            writes.append(tracks)
             if reply.published:
                 topic = topic.gain(reply)
             outcome = Outcome(topic, [reply_submitted(reply)], reply, writes)

@@ -1,0 +1,106 @@
+"""How far somebody has read: a place in a topic, and moments up to which all is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import NamedTuple
+
+from services.forum.domain.topics import LatestReply, Topic
+
+MOST_UNREAD = 100  # counted; it stands for 99+
+# Behind whatever was written at that moment: ids are of digits and small letters.
+LAST_ID = "~"
+
+
+class Place(NamedTuple):
+    """Where a reply stands in its topic; the topic's own text comes before all with id ""."""
+
+    time: datetime
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMark:
+    """Up to where a person has read a topic."""
+
+    id: str
+    community_id: str
+    person_id: str
+    topic_id: str
+    place: Place
+    set_time: datetime
+    former: Place | None = None  # up to where it was before, for a feed that began then
+
+    def read_to(self, place: Place, now: datetime) -> ReadMark:
+        """Never back."""
+        if place <= self.place:
+            return self
+        return replace(self, place=place, set_time=now, former=self.place)
+
+    def at(self, moment: datetime | None) -> Place | None:
+        """Up to where it was at that moment; None for the moment: now."""
+        return self.place if moment is None or self.set_time <= moment else self.former
+
+
+@dataclass(frozen=True, slots=True)
+class ReadUntil:
+    """All of a space (or of the community: no id) is read up to a moment."""
+
+    space_id: str
+    until: datetime
+    set_time: datetime
+    former: datetime | None = None  # up to when it was before, for a feed that began then
+
+    def at(self, moment: datetime | None) -> datetime | None:
+        """Up to when it was at that moment; None: now."""
+        return self.until if moment is None or self.set_time <= moment else self.former
+
+
+def latest_until(
+    reads: Sequence[ReadUntil], *space_ids: str, at: datetime | None = None
+) -> datetime | None:
+    """The latest moment up to which one of these is read."""
+    found = [one.at(at) for one in reads if one.space_id in space_ids]
+    return max((until for until in found if until is not None), default=None)
+
+
+def read_place(
+    topic: Topic, mark: ReadMark | None, reads: Sequence[ReadUntil], at: datetime | None = None
+) -> Place | None:
+    """Up to where a topic is read, or was at that moment; None: it was never opened."""
+    until = latest_until(reads, "", topic.space_id, at=at)
+    places = [Place(until, LAST_ID)] if until is not None and until >= topic.create_time else []
+    if mark is not None and (place := mark.at(at)) is not None:
+        places.append(place)
+    return max(places, default=None)
+
+
+def place_of(reply: LatestReply) -> Place:
+    """Where one of the latest replies stands."""
+    return Place(reply.time, reply.id)
+
+
+def last_place(topic: Topic) -> Place:
+    """The end of a topic."""
+    return place_of(topic.latest[-1]) if topic.latest else Place(topic.create_time, "")
+
+
+def known_unread(topic: Topic, place: Place | None, person_id: str, *, replied: bool) -> int | None:
+    """How many replies of others stand behind the place, if the topic itself remembers so many.
+
+    None: they have to be counted.
+    """
+    kept = topic.latest
+    if len(kept) == topic.reply_count or (
+        kept and place is not None and place >= place_of(kept[0])
+    ):
+        return sum(
+            1
+            for one in kept
+            if (place is None or place_of(one) > place) and one.author.person_id != person_id
+        )
+    if place is None and not replied:
+        return min(topic.reply_count, MOST_UNREAD)
+    return None

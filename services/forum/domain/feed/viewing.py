@@ -1,0 +1,48 @@
+"""How a topic stands to whoever looks at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.forum.domain.feed.follows import FollowLevel, Reader, level_of
+from services.forum.domain.feed.reads import LAST_ID, ReadMark, read_place
+from services.forum.domain.topics import Topic
+
+
+@dataclass(frozen=True, slots=True)
+class ViewerState:
+    """What a list shows beside a topic."""
+
+    community_id: str
+    topic_id: str
+    level: FollowLevel
+    bookmarked: bool
+    unread_count: int
+    unopened: bool
+    last_read_reply_id: str
+    read_time: datetime | None
+
+
+def viewer_state(
+    topic: Topic,
+    reader: Reader,
+    mark: ReadMark | None,
+    unread_count: int,
+    *,
+    replied: bool,
+    bookmarked: bool,
+) -> ViewerState:
+    """Of a topic, for the reader."""
+    place = read_place(topic, mark, reader.reads)
+    own = topic.author.person_id == reader.person_id
+    return ViewerState(
+        topic.community_id,
+        topic.id,
+        level_of(topic, reader.person_id, reader.levels(), replied=replied),
+        bookmarked,
+        unread_count,
+        place is None and not own and not replied,
+        "" if place is None or place.id == LAST_ID else place.id,
+        place.time if place else None,
+    )

@@ -1,0 +1,87 @@
+"""Topics and replies of several communities at once, and pages of rows that may not be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from chassis.mongo import Database
+from chassis.pagination import Paging
+from services.forum.domain.members import opens
+from services.forum.domain.replies import Reply
+from services.forum.domain.spaces import space_key
+from services.forum.domain.topics import Topic
+from services.forum.repository.replies import load_reply
+from services.forum.repository.topics import load_topic
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+class AnywhereCollection:
+    """Reads over all of a person's communities; keyrings and open spaces by community."""
+
+    _database: Database
+
+    async def find_topics_anywhere(
+        self,
+        keyrings: Mapping[str, Sequence[str]],
+        spaces: Mapping[str, Sequence[str]],
+        ids: Collection[str],
+    ) -> dict[str, Topic]:
+        """Those of the topics that the keyrings show, each in its own community."""
+        if not ids:
+            return {}
+        open_spaces = [space for some in spaces.values() for space in some]
+        keys = {key for keyring in keyrings.values() for key in keyring}
+        query = {
+            "_id": {"$in": list(ids)},
+            "community_id": {"$in": list(keyrings)},
+            "space_id": {"$in": open_spaces},
+            "read_keys": {"$in": [*keys, *map(space_key, open_spaces)]},
+        }
+        found = self._database.topics.find(query).hint("_id_")
+        topics = [load_topic(document) async for document in found]
+        return {one.id: one for one in topics if one.visible(keyrings[one.community_id])}
+
+    async def find_replies_anywhere(
+        self,
+        keyrings: Mapping[str, Sequence[str]],
+        topics: Mapping[str, Topic],
+        ids: Collection[str],
+    ) -> dict[str, Reply]:
+        """Those of the replies that the keyrings show, of topics that they show."""
+        if not ids or not topics:
+            return {}
+        spaces = {space_key(one.space_id) for one in topics.values()}
+        keys = {key for keyring in keyrings.values() for key in keyring}
+        query = {
+            "_id": {"$in": list(ids)},
+            "community_id": {"$in": list(keyrings)},
+            "topic_id": {"$in": list(topics)},
+            "read_keys": {"$in": [*keys, *spaces]},
+        }
+        found = self._database.replies.find(query).hint("_id_")
+        replies = [load_reply(document) async for document in found]
+        return {
+            one.id: one
+            for one in replies
+            if one.published or opens(one.read_keys, keyrings[one.community_id])
+        }
+
+
+async def shown_page(
+    paging: Paging,
+    read: Callable[[Paging], Awaitable[Sequence[T]]],
+    show: Callable[[Sequence[T]], Awaitable[Iterable[S]]],
+    place: Callable[[T], tuple[Any, ...]],
+) -> list[S]:
+    """What the page needs of the rows that are shown: read on until it is full."""
+    found: list[S] = []
+    while True:
+        rows = await read(paging)
+        found += await show(rows)
+        if len(found) >= paging.limit or len(rows) < paging.limit:
+            return found[: paging.limit]
+        paging = replace(paging, place=place(rows[-1]))

@@ -1,0 +1,118 @@
+"""The collection of read marks, and counts of what is not read."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+
+from chassis.decisions import Aggregates, Document, Ref
+from chassis.mongo import Database, Index
+from services.forum.domain.feed.reads import MOST_UNREAD, Place, ReadMark
+from services.forum.domain.spaces import space_key
+from services.forum.domain.topics import Topic
+
+_NAMESPACE = uuid.UUID("b5a3c7de-8a39-4a43-9d0c-5d2c7f1e9a63")
+
+INDEXES: Sequence[Index] = (
+    Index("read_marks", [("person_id", 1), ("topic_id", 1)], "read_mark_person"),
+)
+
+
+class MarkCollection:
+    """Reads of how far somebody has read."""
+
+    read_marks: Aggregates[ReadMark]
+    _database: Database
+
+    def read_mark_ref(self, community_id: str, person_id: str, topic_id: str) -> Ref[ReadMark]:
+        """Where a person's mark in a topic is; it need not exist yet."""
+        return self.read_marks.ref(community_id, read_mark_id(community_id, person_id, topic_id))
+
+    async def find_read_marks(
+        self, communities: Collection[str], person_id: str, topic_ids: Collection[str]
+    ) -> dict[str, ReadMark]:
+        """A person's marks in these topics, by topic."""
+        query = {
+            "person_id": person_id,
+            "topic_id": {"$in": list(topic_ids)},
+            "community_id": {"$in": list(communities)},
+        }
+        found = self._database.read_marks.find(query).hint("read_mark_person")
+        return {document["topic_id"]: load_read_mark(document) async for document in found}
+
+    async def count_unread(
+        self, person_id: str, places: Mapping[str, tuple[Topic, Place | None]]
+    ) -> dict[str, int]:
+        """Published replies of others behind a place, in each of these topics: one query for all.
+
+        Counted up to 100. The topics are such as the person can see.
+        """
+        if not places:
+            return {}
+        first, *others = (_counted(topic, place, person_id) for topic, place in places.values())
+        pipeline = [
+            *first,
+            *({"$unionWith": {"coll": "replies", "pipeline": one}} for one in others),
+        ]
+        found = await self._database.replies.aggregate(pipeline)
+        counts = {row["_id"]: row["count"] async for row in found}
+        return {topic_id: counts.get(topic_id, 0) for topic_id in places}
+
+
+def _counted(topic: Topic, place: Place | None, person_id: str) -> list[Document]:
+    behind: Document = {}
+    if place is not None:
+        behind = {
+            "create_time": {"$gte": place.time},
+            "$or": [{"create_time": {"$gt": place.time}}, {"_id": {"$gt": place.id}}],
+        }
+    query = {
+        "community_id": topic.community_id,
+        "topic_id": topic.id,
+        "read_keys": space_key(topic.space_id),
+        "author.person_id": {"$ne": person_id},
+        **behind,
+    }
+    return [
+        {"$match": query},
+        {"$limit": MOST_UNREAD},
+        {"$group": {"_id": topic.id, "count": {"$sum": 1}}},
+    ]
+
+
+def read_mark_id(community_id: str, person_id: str, topic_id: str) -> str:
+    """One a person and topic."""
+    return uuid.uuid5(_NAMESPACE, f"{community_id}:{person_id}:{topic_id}").hex
+
+
+def load_read_mark(document: Document) -> ReadMark:
+    """Back from dump_read_mark."""
+    former = document.get("former_time")
+    return ReadMark(
+        document["_id"],
+        document["community_id"],
+        document["person_id"],
+        document["topic_id"],
+        Place(document["time"], document["reply_id"]),
+        document["set_time"],
+        Place(former, document["former_reply_id"]) if former else None,
+    )
+
+
+def dump_read_mark(mark: ReadMark) -> Document:
+    """As it is stored."""
+    document: Document = {
+        "person_id": mark.person_id,
+        "topic_id": mark.topic_id,
+        "time": mark.place.time,
+        "reply_id": mark.place.id,
+        "set_time": mark.set_time,
+    }
+    if mark.former is not None:
+        document |= {"former_time": mark.former.time, "former_reply_id": mark.former.id}
+    return document
+
+
+READ_MARKS: Aggregates[ReadMark] = Aggregates(
+    "read_mark", "read_marks", load_read_mark, dump_read_mark
+)

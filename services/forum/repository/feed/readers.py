@@ -1,0 +1,144 @@
+"""The collection of readers: one document a person and community, so that a feed reads few."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from pymongo import UpdateOne
+
+from chassis.decisions import Aggregates, Document, Ref, Write
+from chassis.mongo import Database, Index
+from services.forum.domain.feed.follows import Follow, FollowKind, FollowLevel, Reader, Target
+from services.forum.domain.feed.reads import ReadUntil
+from services.forum.domain.members import opens
+from services.forum.domain.spaces import Space
+from services.forum.repository.spaces import load_space
+
+_NAMESPACE = uuid.UUID("0d7b8a52-5f1e-4f0e-9c55-6a1f2f6f3c21")
+
+INDEXES: Sequence[Index] = (
+    Index("readers", [("person_id", 1), ("community_id", 1)], "reader_person"),
+    # The topics somebody replied to, the last first: of one community for a topic's state, of all
+    # for the feed.
+    Index("participations", [("person_id", 1), ("time", -1)], "participation_person"),
+)
+
+
+class ReaderCollection:
+    """Reads of what people follow; keyrings say which spaces they see, by community."""
+
+    readers: Aggregates[Reader]
+    _database: Database
+
+    def reader_ref(self, community_id: str, person_id: str) -> Ref[Reader]:
+        """Where a person's own is; it need not exist yet."""
+        return self.readers.ref(community_id, reader_id(community_id, person_id))
+
+    async def find_readers(self, communities: Collection[str], person_id: str) -> dict[str, Reader]:
+        """A person's own by community; who never chose anything has none."""
+        query = {"person_id": person_id, "community_id": {"$in": list(communities)}}
+        found = self._database.readers.find(query).hint("reader_person")
+        return {document["community_id"]: load_reader(document) async for document in found}
+
+    async def find_spaces_read(
+        self, keyrings: Mapping[str, Collection[str]]
+    ) -> dict[str, list[str]]:
+        """The spaces that the keyrings open, each its own community's: one query for all."""
+        keys = {key for keyring in keyrings.values() for key in keyring}
+        query = {"community_id": {"$in": list(keyrings)}, "read_keys": {"$in": list(keys)}}
+        shown = {"_id": 1, "community_id": 1, "read_keys": 1}
+        spaces: dict[str, list[str]] = {community: [] for community in keyrings}
+        async for row in self._database.spaces.find(query, shown).hint("space_page"):
+            community: str = row["community_id"]
+            if opens(row["read_keys"], keyrings[community]):  # a key opens in its community only
+                spaces[community].append(row["_id"])
+        return spaces
+
+    async def find_spaces_anywhere(
+        self, keyrings: Mapping[str, Collection[str]], ids: Collection[str]
+    ) -> dict[str, Space]:
+        """Those of the spaces that the keyrings open, each its own community's."""
+        if not ids:
+            return {}
+        query = {"_id": {"$in": list(ids)}, "community_id": {"$in": list(keyrings)}}
+        found = [load_space(document) async for document in self._database.spaces.find(query)]
+        return {one.id: one for one in found if one.readable(keyrings[one.community_id])}
+
+    async def find_replied(
+        self, community_id: str, person_id: str, topic_ids: Collection[str]
+    ) -> set[str]:
+        """Those of the topics that the person replied to."""
+        ids = [participation_id(person_id, topic_id) for topic_id in topic_ids]
+        query = {"community_id": community_id, "_id": {"$in": ids}}
+        found = self._database.participations.find(query, {"topic_id": 1}).hint("_id_")
+        return {row["topic_id"] async for row in found}
+
+    @staticmethod
+    def new_participation(community_id: str, person_id: str, topic_id: str, now: datetime) -> Write:
+        """To be stored with a reply: whoever replies tracks the topic."""
+        id_ = participation_id(person_id, topic_id)
+        row = {"person_id": person_id, "topic_id": topic_id, "time": now}
+        query = {"_id": id_, "community_id": community_id}
+        return Write("participations", UpdateOne(query, {"$set": row}, upsert=True))
+
+
+def reader_id(community_id: str, person_id: str) -> str:
+    """One a person and community."""
+    return uuid.uuid5(_NAMESPACE, f"{community_id}:{person_id}").hex
+
+
+def participation_id(person_id: str, topic_id: str) -> str:
+    """One a person and topic."""
+    return f"{person_id}:{topic_id}"
+
+
+def load_reader(document: Document) -> Reader:
+    """Back from dump_reader."""
+    return Reader(
+        document["_id"],
+        document["community_id"],
+        document["person_id"],
+        tuple(
+            Follow(
+                Target(FollowKind(one["kind"]), one["id"], one["space_id"]),
+                FollowLevel(one["level"]),
+                one["time"],
+            )
+            for one in document["follows"]
+        ),
+        tuple(
+            ReadUntil(one["space_id"], one["until"], one["time"], one["former"])
+            for one in document["reads"]
+        ),
+    )
+
+
+def dump_reader(reader: Reader) -> Document:
+    """As it is stored."""
+    return {
+        "person_id": reader.person_id,
+        "follows": [
+            {
+                "kind": one.target.kind.value,
+                "id": one.target.id,
+                "space_id": one.target.space_id,
+                "level": one.level.value,
+                "time": one.set_time,
+            }
+            for one in reader.follows
+        ],
+        "reads": [
+            {
+                "space_id": one.space_id,
+                "until": one.until,
+                "time": one.set_time,
+                "former": one.former,
+            }
+            for one in reader.reads
+        ],
+    }
+
+
+READERS: Aggregates[Reader] = Aggregates("reader", "readers", load_reader, dump_reader)

@@ -1,0 +1,82 @@
+"""What the use cases of one's own share, and how topics stand to somebody."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from chassis.actors import Actor
+from chassis.commands import Commands
+from chassis.pagination import check_batch
+from services.forum.domain.feed.follows import Reader
+from services.forum.domain.feed.reads import Place, known_unread, read_place
+from services.forum.domain.feed.viewing import ViewerState, viewer_state
+from services.forum.domain.topics import Topic
+from services.forum.repository import ForumRepository
+from services.forum.repository.feed import reader_id
+
+if TYPE_CHECKING:
+    from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
+
+
+class OwnUseCases:
+    """What they are made of."""
+
+    def __init__(
+        self,
+        commands: Commands,
+        repository: ForumRepository,
+        directory: DirectoryServiceAsyncStub,
+    ) -> None:
+        self._commands = commands
+        self._repository = repository
+        self._directory = directory
+
+    async def viewer_states(
+        self, community_id: str, person_id: str, topics: Sequence[Topic]
+    ) -> list[ViewerState]:
+        """How these topics, which the person can see, stand to them: five queries for a page."""
+        ids, repository = [topic.id for topic in topics], self._repository
+        readers, marks, replied, bookmarked = await asyncio.gather(
+            repository.find_readers([community_id], person_id),
+            repository.find_read_marks([community_id], person_id, ids),
+            repository.find_replied(community_id, person_id, ids),
+            repository.find_bookmarked(community_id, person_id, ids),
+        )
+        reader = readers.get(community_id) or new_reader(community_id, person_id)
+        unread: dict[str, int] = {}
+        open_: dict[str, tuple[Topic, Place | None]] = {}
+        for topic in topics:
+            place = read_place(topic, marks.get(topic.id), reader.reads)
+            known = known_unread(topic, place, person_id, replied=topic.id in replied)
+            if known is None:
+                open_[topic.id] = topic, place
+            else:
+                unread[topic.id] = known
+        unread |= await repository.count_unread(person_id, open_)
+        return [
+            viewer_state(
+                topic,
+                reader,
+                marks.get(topic.id),
+                unread[topic.id],
+                replied=topic.id in replied,
+                bookmarked=topic.id in bookmarked,
+            )
+            for topic in topics
+        ]
+
+
+def new_reader(community_id: str, person_id: str) -> Reader:
+    """Who has chosen nothing yet."""
+    return Reader(reader_id(community_id, person_id), community_id, person_id)
+
+
+def keyrings_of(actor: Actor, community_ids: Collection[str]) -> Mapping[str, tuple[str, ...]]:
+    """A person's keyrings in these of their communities, or in all; others hold nothing for them.
+
+    Refuses with FIELD_INVALID.
+    """
+    wanted = check_batch(list(community_ids), "community_ids") or list(actor.memberships)
+    return {one: actor.memberships[one].keyring for one in wanted if one in actor.memberships}

@@ -1,0 +1,144 @@
+"""Keep a post, keep it no longer, see what one keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from chassis.actors import Actor
+from chassis.decisions import Decision, Seen
+from chassis.pagination import Paging, encode_page_token
+from guildhall.forum.v1 import domain_events_pb2 as said
+from guildhall.forum.v1 import feed_pb2 as pb
+from services.forum.converters.feed import bookmark_to_proto, time_of
+from services.forum.converters.messages import reply_to_proto, topic_to_proto
+from services.forum.domain.feed.bookmarks import (
+    Bookmark,
+    BookmarkNotFoundError,
+    TooManyBookmarksError,
+    check_note,
+    check_remind_time,
+)
+from services.forum.domain.members import Member
+from services.forum.repository.feed import shown_page
+from services.forum.use_cases.feed.base import OwnUseCases, keyrings_of
+
+
+class BookmarkUseCases(OwnUseCases):
+    """A bookmark is an aggregate, one a person and post."""
+
+    async def add_bookmark(
+        self, actor: Actor, request: pb.AddBookmarkRequest
+    ) -> pb.AddBookmarkResponse:
+        """Refuses with TOPIC_NOT_FOUND, REPLY_NOT_FOUND, TEXT_INVALID, TOO_MANY_BOOKMARKS."""
+        member = Member.of(actor, request.community_id)
+        note = check_note(request.note)
+        remind_time = (
+            time_of(request.remind_time, "remind_time") if request.HasField("remind_time") else None
+        )
+        repository = self._repository
+        topic = await repository.get_topic(request.community_id, request.topic_id, member.keyring)
+        reply = None
+        if request.reply_id:
+            reply = await repository.get_reply(topic, request.reply_id, member.keyring)
+        room = await repository.has_room_for_bookmarks(request.community_id, member.person_id)
+        ref = repository.bookmark_ref(
+            request.community_id, member.person_id, request.topic_id, request.reply_id
+        )
+
+        def decide(seen: Seen[Bookmark]) -> Decision[Bookmark, pb.AddBookmarkResponse]:
+            now, before = seen.now.time, seen.state
+            if before is None:
+                before = Bookmark(
+                    ref.id,
+                    request.community_id,
+                    member.person_id,
+                    request.topic_id,
+                    request.reply_id,
+                    now,
+                    removed=True,
+                )
+            after = before.keep(note, remind_time, now)
+            if after != before:
+                check_remind_time(remind_time, now)
+            if before.removed and not room:
+                raise TooManyBookmarksError
+            event = said.BookmarkAdded(
+                person_id=member.person_id,
+                topic_id=request.topic_id,
+                reply_id=request.reply_id,
+            )
+            return Decision(after, lambda _: _answer(after), [event] if after != before else [])
+
+        response = await self._commands.run(actor, request, ref, decide)
+        response.bookmark.topic.CopyFrom(topic_to_proto(topic, topic.version))
+        if reply is not None:
+            response.bookmark.reply.CopyFrom(reply_to_proto(reply, reply.version))
+        return response
+
+    async def remove_bookmark(
+        self, actor: Actor, request: pb.RemoveBookmarkRequest
+    ) -> pb.RemoveBookmarkResponse:
+        """Refuses with BOOKMARK_NOT_FOUND."""
+        member = Member.of(actor, request.community_id)
+        ref = self._repository.bookmark_ref(
+            request.community_id, member.person_id, request.topic_id, request.reply_id
+        )
+
+        def decide(seen: Seen[Bookmark]) -> Decision[Bookmark, pb.RemoveBookmarkResponse]:
+            if seen.state is None or seen.state.removed:
+                raise BookmarkNotFoundError(field="reply_id" if request.reply_id else "topic_id")
+            event = said.BookmarkRemoved(
+                person_id=member.person_id,
+                topic_id=request.topic_id,
+                reply_id=request.reply_id,
+            )
+            return Decision(seen.state.remove(), lambda _: pb.RemoveBookmarkResponse(), [event])
+
+        return await self._commands.run(actor, request, ref, decide)
+
+    async def list_bookmarks(
+        self, actor: Actor, request: pb.ListBookmarksRequest
+    ) -> pb.ListBookmarksResponse:
+        """What one can see of it, newest first."""
+        keyrings = keyrings_of(actor, request.community_ids)
+        paging = Paging.of(request, datetime, str)
+        repository, due = self._repository, datetime.now(UTC) if request.due else None
+        spaces = await repository.find_spaces_read(keyrings)
+
+        async def read(page: Paging) -> Sequence[Bookmark]:
+            return await repository.list_bookmarks(keyrings, actor.person_id, page, due)
+
+        async def show(rows: Sequence[Bookmark]) -> Iterable[tuple[Bookmark, pb.Bookmark]]:
+            topics = await repository.find_topics_anywhere(
+                keyrings, spaces, {row.topic_id for row in rows}
+            )
+            replies = await repository.find_replies_anywhere(
+                keyrings, topics, {row.reply_id for row in rows} - {""}
+            )
+            found = []
+            for row in rows:
+                topic, reply = topics.get(row.topic_id), replies.get(row.reply_id)
+                if topic is not None and (reply is not None or not row.reply_id):
+                    message = bookmark_to_proto(
+                        row,
+                        topic_to_proto(topic, topic.version),
+                        reply_to_proto(reply, reply.version) if reply else None,
+                        encode_page_token(*_place(row)),
+                    )
+                    found.append((row, message))
+            return found
+
+        found = await shown_page(paging, read, show, _place)
+        shown, token = paging.page(found, lambda last: _place(last[0]))
+        return pb.ListBookmarksResponse(
+            bookmarks=[message for _, message in shown], next_page_token=token
+        )
+
+
+def _place(bookmark: Bookmark) -> tuple[datetime, str]:
+    return bookmark.create_time, bookmark.id
+
+
+def _answer(bookmark: Bookmark) -> pb.AddBookmarkResponse:
+    return pb.AddBookmarkResponse(bookmark=bookmark_to_proto(bookmark, None, None))
