@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from chassis.decisions import PLATFORM
 from guildhall.directory.v1 import directory_pb2
-from guildhall.forum.v1 import forum_pb2
+from guildhall.forum.v1 import forum_pb2, participation_pb2
 from guildhall.gateway.v1 import gateway_pb2
 from guildhall.moderation.v1 import moderation_pb2
 
@@ -92,6 +92,27 @@ async def replies(
     request = forum_pb2.BatchGetRepliesRequest(community_id=community_id, reply_ids=ids)
     response = await context.call(context.services.forum.BatchGetReplies, request)
     return {reply.id: reply for reply in response.replies}
+
+
+async def participations(
+    context: Context, community_id: str, ids: list[str]
+) -> Mapping[str, participation_pb2.Participation]:
+    """What is said of posts without words; the id of a reply is "topic.reply"."""
+    request = participation_pb2.BatchGetParticipationsRequest(
+        community_id=community_id, posts=map(_post, ids)
+    )
+    response = await context.call(context.services.participation.BatchGetParticipations, request)
+    return {post_key(one.post.topic_id, one.post.reply_id): one for one in response.participations}
+
+
+def post_key(topic_id: str, reply_id: str = "") -> str:
+    """A post among those of its community."""
+    return f"{topic_id}.{reply_id}" if reply_id else topic_id
+
+
+def _post(key: str) -> participation_pb2.PostRef:
+    topic_id, _, reply_id = key.partition(".")
+    return participation_pb2.PostRef(topic_id=topic_id, reply_id=reply_id)
 
 
 async def cases(

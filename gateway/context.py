@@ -19,6 +19,7 @@ from guildhall.chassis.v1.operations_pb2_grpc import OperationsServiceStub
 from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceStub
 from guildhall.forum.v1.exports_pb2_grpc import ExportServiceStub
 from guildhall.forum.v1.forum_pb2_grpc import ForumServiceStub
+from guildhall.forum.v1.participation_pb2_grpc import ParticipationServiceStub
 from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 from guildhall.search.v1.search_pb2_grpc import SearchServiceStub
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
     from guildhall.forum.v1.exports_pb2_grpc import ExportServiceAsyncStub
     from guildhall.forum.v1.forum_pb2_grpc import ForumServiceAsyncStub
+    from guildhall.forum.v1.participation_pb2_grpc import ParticipationServiceAsyncStub
     from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceAsyncStub
     from guildhall.search.v1.search_pb2_grpc import SearchServiceAsyncStub
 
@@ -52,6 +54,10 @@ class Services:
         )
         self.exports: ExportServiceAsyncStub = channels.client(
             ExportServiceStub,
+            "forum",
+        )
+        self.participation: ParticipationServiceAsyncStub = channels.client(
+            ParticipationServiceStub,
             "forum",
         )
         self.moderation: ModerationServiceAsyncStub = channels.client(

@@ -22,6 +22,7 @@ _log = logging.getLogger(__name__)
 
 PARSE_FAILED, VALIDATION_FAILED = "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"
 BAD_USER_INPUT, INTERNAL, UNAUTHENTICATED = "BAD_USER_INPUT", "INTERNAL", "UNAUTHENTICATED"
+POST_NOT_FOUND = "POST_NOT_FOUND"  # of a postId, whether it names a topic or a reply
 # Where the library's messages show a value that was sent: it may be anybody's name or address, and
 # clients log what they are told.
 _VALUES = (

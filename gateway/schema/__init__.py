@@ -21,6 +21,7 @@ from gateway.schema.imports import ImportMutation
 from gateway.schema.moderation import ModerationQuery
 from gateway.schema.moderation_mutations import ModerationMutation
 from gateway.schema.operations import OperationsMutation, OperationsQuery
+from gateway.schema.participation.mutations import ParticipationMutation
 from gateway.schema.portals_mutations import PortalMutation
 from gateway.schema.refusals import Refusal
 from gateway.schema.scalars import SCALARS, attribute
@@ -49,6 +50,7 @@ class Mutation(
     SpaceMutation,
     TopicMutation,
     ReplyMutation,
+    ParticipationMutation,
     ImportMutation,
     SearchMutation,
     ModerationMutation,

@@ -214,6 +214,17 @@ class RefusalCode(Enum):
         "PARENT_INVALID",
         description="One replies to a topic, or to a published reply in it that has no parent.",
     )
+    VOTE_NOT_ALLOWED = strawberry.enum_value(
+        "VOTE_NOT_ALLOWED",
+        description="Topics of this kind take no votes, or this space takes none against.",
+    )
+    VOTE_LIMIT_REACHED = strawberry.enum_value(
+        "VOTE_LIMIT_REACHED",
+        description="So many votes a day, so many for one author: wait retryAfter seconds.",
+    )
+    VOTED_AT_ONCE = strawberry.enum_value(
+        "VOTED_AT_ONCE", description="One voted in several places at the same moment: try again."
+    )
     NOT_A_QUESTION = strawberry.enum_value(
         "NOT_A_QUESTION", description="Only questions have an accepted answer."
     )
@@ -254,7 +265,12 @@ class RefusalCode(Enum):
     CASE_DECIDED = strawberry.enum_value(
         "CASE_DECIDED", description="There is nothing left to decide."
     )
-    OWN_POST = strawberry.enum_value("OWN_POST", description="Nobody decides on their own post.")
+    POST_NOT_FOUND = strawberry.enum_value(
+        "POST_NOT_FOUND", description="There is no such topic or reply, or one cannot see it."
+    )
+    OWN_POST = strawberry.enum_value(
+        "OWN_POST", description="Nobody decides on their own post, votes for it or reacts to it."
+    )
     RULE_NOT_FOUND = strawberry.enum_value(
         "RULE_NOT_FOUND", description="There is no such rule in the community."
     )

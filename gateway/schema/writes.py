@@ -77,7 +77,8 @@ def _as_named(info: Info, error: DomainError) -> DomainError:
     raw: GraphQLResolveInfo[Any] = info._raw_info  # noqa: SLF001
     argument = raw.parent_type.fields[raw.field_name].args["input"]
     fields = cast("GraphQLInputObjectType", get_named_type(argument.type)).fields
-    if error.field not in ("community_id", "topic_id") or camel(error.field) in fields:
+    named = ("community_id", "topic_id", "reply_id")
+    if error.field not in named or camel(error.field) in fields:
         return error
     ids = [name for name, field in fields.items() if get_named_type(field.type).name == "ID"]
     thing = ids[0].removesuffix("Id")

@@ -43,6 +43,7 @@ from gateway.sessions import Sessions
 from gateway.signin import SignIn
 from gateway.subscriptions.subscriptions import Subscriptions
 from gateway.tests.exports_standin import ExportStandIn, add_exports
+from gateway.tests.participation_standin import ParticipationStandIn, add_participation
 from gateway.tests.standins import DirectoryStandIn, ForumStandIn, add_directory, add_forum
 from gateway.web import Site
 
@@ -218,6 +219,11 @@ def exports() -> ExportStandIn:
     return ExportStandIn()
 
 
+@pytest.fixture
+def participation() -> ParticipationStandIn:
+    return ParticipationStandIn()  # type: ignore[abstract]
+
+
 @pytest_asyncio.fixture
 async def house(
     database: Database,
@@ -228,9 +234,11 @@ async def house(
     directory: DirectoryStandIn,
     forum: ForumStandIn,
     exports: ExportStandIn,
+    participation: ParticipationStandIn,
 ) -> AsyncIterator[House]:
     await loopback.serve("directory", add_directory(directory))
-    await loopback.serve("forum", add_forum(forum, add_exports(exports)))
+    forums = (add_forum(forum, add_exports(exports)), add_participation(participation))
+    await loopback.serve("forum", *forums)
     for absent in ("moderation", "search"):  # where no other fixture serves them
         loopback.addresses.setdefault(absent, "127.0.0.1:1")
     channels = Channels(

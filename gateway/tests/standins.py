@@ -57,6 +57,8 @@ def paged(
 
 
 class _StandIn:
+    """Counts its calls, and fails as it is told to."""
+
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
         self.requests: list[Message] = []

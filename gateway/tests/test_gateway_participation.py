@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gateway.cursors import encode_id, encode_reply_id
 from gateway.tests.conftest import House
+from gateway.tests.participation_standin import ParticipationStandIn
 from gateway.tests.standins import ForumStandIn
+from guildhall.forum.v1 import participation_pb2
 
 TOPIC = encode_id("Topic", "c1", "t3")
 REPLY = encode_reply_id("c1", "t3", "r3")
@@ -38,3 +42,71 @@ async def test_parent_of_another_topic_is_no_parent(house: House, forum: ForumSt
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
     assert error["extensions"]["field"] == "parentReplyId"
     assert forum.calls["CreateReply"] == 0
+
+
+SAID = """reactions { kind count } viewerReactions viewerVote"""
+LIST = f"""query List($community: ID!) {{ topics(communityId: $community, first: 20) {{
+  edges {{ node {{ {SAID} acceptedReply {{ {SAID} }} }} }} }} }}"""
+
+
+async def test_what_is_said_of_a_page_is_one_rpc_a_level(
+    house: House, participation: ParticipationStandIn
+) -> None:
+    answer = await house.ask(LIST, {"community": encode_id("Community", "c1", "c1")})
+    assert "errors" not in answer
+    nodes = [edge["node"] for edge in answer["data"]["topics"]["edges"]]
+    thanked = {"reactions": [{"kind": "THANKS", "count": 7}], "viewerReactions": ["THANKS"]}
+    assert nodes[0] == {
+        **thanked,
+        "viewerVote": "UP",
+        "acceptedReply": {**thanked, "viewerVote": None},
+    }
+    assert participation.calls == {"BatchGetParticipations": 2}  # topics, then replies
+
+
+async def test_what_cannot_be_seen_any_more_has_no_reactions(house: House) -> None:
+    ask = f"query Topic($id: ID!) {{ topic(id: $id) {{ title {SAID} }} }}"
+    answer = await house.ask(ask, {"id": encode_id("Topic", "c1", "t4")})
+    assert "errors" not in answer
+    assert answer["data"]["topic"] == {
+        "title": "Topic 4",
+        "reactions": None,
+        "viewerReactions": None,
+        "viewerVote": None,
+    }
+
+
+@pytest.mark.parametrize("post", [TOPIC, REPLY])
+async def test_vote_for_a_topic_or_reply(
+    house: House, participation: ParticipationStandIn, post: str
+) -> None:
+    cast = """mutation Vote($input: CastVoteInput!) { castVote(input: $input) {
+      topic { id score viewerVote } reply { id score } } }"""
+    given = {"requestId": "request-1", "postId": post, "value": "UP"}
+    answer = await house.ask(cast, {"input": given})
+    assert "errors" not in answer
+    shown = answer["data"]["castVote"]
+    assert shown["topic"] == {"id": TOPIC, "score": 0, "viewerVote": "UP"}
+    assert shown["reply"] == (None if post == TOPIC else {"id": REPLY, "score": 0})
+    (request, *_) = participation.requests
+    assert request == participation_pb2.CastVoteRequest(
+        request_id="request-1",
+        community_id="c1",
+        topic_id="t3",
+        reply_id="" if post == TOPIC else "r3",
+        value=participation_pb2.VOTE_VALUE_UP,
+    )
+
+
+async def test_reaction_to_what_is_no_post(
+    house: House, participation: ParticipationStandIn
+) -> None:
+    add = "mutation($input: AddReactionInput!) { addReaction(input: $input) { topic { id } } }"
+    given = {"requestId": "request-1", "postId": encode_id("Space", "c1", "sp1"), "kind": "AGREE"}
+    answer = await house.ask(add, {"input": given})
+    (error,) = answer["errors"]
+    assert (error["extensions"]["code"], error["extensions"]["field"]) == (
+        "BAD_USER_INPUT",
+        "postId",
+    )
+    assert not participation.calls

@@ -8,11 +8,17 @@ from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceStub
 from guildhall.forum.v1.exports_pb2_grpc import add_ExportServiceServicer_to_server
 from guildhall.forum.v1.feed_pb2_grpc import add_FeedServiceServicer_to_server
 from guildhall.forum.v1.forum_pb2_grpc import add_ForumServiceServicer_to_server
+from guildhall.forum.v1.participation_pb2_grpc import add_ParticipationServiceServicer_to_server
 from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened
 from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 from services.forum.consumers import ForumConsumers
 from services.forum.repository import ForumRepository
-from services.forum.servicer import ExportServicer, FeedServicer, ForumServicer
+from services.forum.servicer import (
+    ExportServicer,
+    FeedServicer,
+    ForumServicer,
+    ParticipationServicer,
+)
 from services.forum.settings import ForumSettings
 from services.forum.use_cases import ForumUseCases
 from services.forum.use_cases.feed import FeedUseCases
@@ -35,6 +41,9 @@ async def main() -> None:
         directory = process.client(DirectoryServiceStub, "directory")
         feed = FeedUseCases(process.commands, repository, directory)
         add_FeedServiceServicer_to_server(FeedServicer(feed), process.server)
+        add_ParticipationServiceServicer_to_server(
+            ParticipationServicer(use_cases, repository), process.server
+        )
         consumers = ForumConsumers(repository)
         process.subscribe(
             Subscription(

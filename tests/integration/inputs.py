@@ -91,7 +91,7 @@ def kind_of(name: str, owner: str = "") -> str:
     last = owner if name in ("id", "ids") else re.sub(r"Ids?$", "", name)
     last = re.sub(r"^.*(?=[A-Z])", "", last)
     kind = last[:1].upper() + last[1:]
-    return {"Author": "Person", "Letter": ""}.get(kind, kind)
+    return {"Author": "Person", "Post": "Topic", "Letter": ""}.get(kind, kind)
 
 
 class Inputs:

@@ -64,6 +64,8 @@ BESIDE: dict[str, dict[str, Any]] = {
 LOST = {"persona_external_id", "persona_display_name", "accepted_answer_external_id"}
 # Ids that say more where they are given.
 MAY_LACK = {"parent_reply_id"}
+# RPCs about a topic, or one of its replies where that is given.
+ON_POSTS = {"CastVote", "RetractVote", "AddReaction", "RemoveReaction"}
 
 
 @dataclass(frozen=True)
@@ -200,7 +202,7 @@ class Requests:
             return
         if is_id(field):
             for text in ("", "nobody", "x\x00y", "$where", "x" * LONG, UNKNOWN):
-                if not text and field.name in MAY_LACK:
+                if not text and self._may_lack(field):
                     continue
                 yield f"no id {text[:8]!r}", text
             return
@@ -209,6 +211,10 @@ class Requests:
         yield "too long", "x" * LONG
         if not is_emptiable(camel(field.name)) and field.name not in LOST:
             yield "empty", ""
+
+    def _may_lack(self, field: FieldDescriptor) -> bool:
+        on_post = field.name == "reply_id" and self._method.name in ON_POSTS
+        return on_post or field.name in MAY_LACK
 
     def hidden(self) -> Iterator[tuple[str, Message, Message]]:
         """A request for what is another community's, and one for what nobody has."""

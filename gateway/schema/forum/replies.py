@@ -13,13 +13,14 @@ from gateway.schema.fields import fetched, paged
 from gateway.schema.forum.authors import Author, author_of, key_of
 from gateway.schema.forum.records import Revision
 from gateway.schema.forum.topics import Topic
+from gateway.schema.participation import Post
 from gateway.schema.relay import CommunityNode, Connection
 from gateway.schema.scalars import DateTime, Html, Markdown, ReplyState, unset_is_null
 from guildhall.forum.v1 import forum_pb2
 
 
 @strawberry.type(description="A reply to a topic.")
-class Reply(CommunityNode):
+class Reply(Post, CommunityNode):
     """forum.Reply."""
 
     message = forum_pb2.Reply

@@ -14,6 +14,7 @@ from gateway.schema.fields import COMMUNITY, fetched, paged
 from gateway.schema.forum.authors import Author, AuthorRow, author_of, key_of
 from gateway.schema.forum.records import ModerationEntry, Revision
 from gateway.schema.forum.spaces import Space
+from gateway.schema.participation import Post
 from gateway.schema.relay import CommunityNode, Connection
 from gateway.schema.scalars import (
     CloseReason,
@@ -37,7 +38,7 @@ def _last_reply_author(row: Any) -> AuthorRow | None:
 
 
 @strawberry.type(description="A question, or the beginning of a discussion.")
-class Topic(CommunityNode):
+class Topic(Post, CommunityNode):
     """forum.Topic."""
 
     message = forum_pb2.Topic

@@ -24,30 +24,31 @@ CLOSE_REASONS = {one: forum_pb2.CloseReason.Value(f"CLOSE_REASON_{one}") for one
 
 def space_mode(number: int, *, unspecified: SpaceMode) -> SpaceMode:
     """Refuses with FIELD_INVALID."""
-    return _one_of(SPACE_MODES, number, "mode") if number else unspecified
+    return one_of(SPACE_MODES, number, "mode") if number else unspecified
 
 
 def audience(number: int) -> Audience:
     """Unspecified is COMMUNITY. Refuses with FIELD_INVALID."""
-    return _one_of(AUDIENCES, number, "audience") if number else Audience.COMMUNITY
+    return one_of(AUDIENCES, number, "audience") if number else Audience.COMMUNITY
 
 
 def topic_kind(number: int) -> TopicKind:
     """Refuses with FIELD_INVALID."""
-    return _one_of(TOPIC_KINDS, number, "kind")
+    return one_of(TOPIC_KINDS, number, "kind")
 
 
 def close_reason(number: int) -> CloseReason:
     """Refuses with FIELD_INVALID."""
-    return _one_of(CLOSE_REASONS, number, "close_reason")
+    return one_of(CLOSE_REASONS, number, "close_reason")
 
 
 def topic_states(numbers: Iterable[int]) -> frozenset[TopicState] | None:
     """None where none is named. Refuses with FIELD_INVALID."""
-    return frozenset(_one_of(TOPIC_STATES, number, "states") for number in numbers) or None
+    return frozenset(one_of(TOPIC_STATES, number, "states") for number in numbers) or None
 
 
-def _one_of(values: Mapping[E, int], number: int, field: str) -> E:
+def one_of(values: Mapping[E, int], number: int, field: str) -> E:
+    """The value with this number. Refuses with FIELD_INVALID."""
     for value, its_number in values.items():
         if its_number == number:
             return value

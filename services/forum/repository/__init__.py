@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chassis.mongo import Database, Index, Migration
-from services.forum.repository import exports, feed, records, replies, spaces, topics
+from services.forum.repository import (
+    exports,
+    feed,
+    participation,
+    records,
+    replies,
+    spaces,
+    topics,
+)
 from services.forum.repository.exports import ExportCollection
 from services.forum.repository.feed import FeedCollection
+from services.forum.repository.participation import ParticipationCollection
 from services.forum.repository.topics import TopicFilter
 
 __all__ = ["ForumRepository", "TopicFilter"]
 
 
-class ForumRepository(ExportCollection, FeedCollection):
+class ForumRepository(ExportCollection, FeedCollection, ParticipationCollection):
     """All reads, and where commands find what they change."""
 
     indexes: Sequence[Index] = (
@@ -23,10 +32,12 @@ class ForumRepository(ExportCollection, FeedCollection):
         *records.INDEXES,
         *exports.INDEXES,
         *feed.INDEXES,
+        *participation.INDEXES,
     )
     migrations: Sequence[Migration] = (*feed.MIGRATIONS,)
     spaces = spaces.SPACES
     topics = topics.TOPICS
+    reactions = participation.REACTIONS
 
     def __init__(self, database: Database) -> None:
         self._database = database

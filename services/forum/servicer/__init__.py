@@ -5,5 +5,6 @@ from __future__ import annotations
 from services.forum.servicer.exports import ExportServicer
 from services.forum.servicer.feed import FeedServicer
 from services.forum.servicer.forum import ForumServicer
+from services.forum.servicer.participation import ParticipationServicer
 
-__all__ = ["ExportServicer", "FeedServicer", "ForumServicer"]
+__all__ = ["ExportServicer", "FeedServicer", "ForumServicer", "ParticipationServicer"]

@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 import pytest_asyncio
+from grpc import aio
 
 from chassis.actors import LEADER, MANAGER, MODERATOR, NEW, Actor
 from chassis.batch import Batch
@@ -28,6 +29,10 @@ from guildhall.forum.v1 import forum_pb2 as pb
 from guildhall.forum.v1.exports_pb2_grpc import add_ExportServiceServicer_to_server
 from guildhall.forum.v1.feed_pb2_grpc import FeedServiceStub, add_FeedServiceServicer_to_server
 from guildhall.forum.v1.forum_pb2_grpc import ForumServiceStub, add_ForumServiceServicer_to_server
+from guildhall.forum.v1.participation_pb2_grpc import (
+    ParticipationServiceStub,
+    add_ParticipationServiceServicer_to_server,
+)
 from guildhall.moderation.v1 import moderation_pb2
 from guildhall.moderation.v1.moderation_pb2_grpc import (
     ModerationServiceServicer,
@@ -35,7 +40,12 @@ from guildhall.moderation.v1.moderation_pb2_grpc import (
     add_ModerationServiceServicer_to_server,
 )
 from services.forum.repository import ForumRepository
-from services.forum.servicer import ExportServicer, FeedServicer, ForumServicer
+from services.forum.servicer import (
+    ExportServicer,
+    FeedServicer,
+    ForumServicer,
+    ParticipationServicer,
+)
 from services.forum.use_cases import ForumUseCases
 from services.forum.use_cases.feed import FeedUseCases
 
@@ -130,6 +140,10 @@ class World:
         """What is one's own, as this actor calls it."""
         return self.loopback.client(FeedServiceStub, "forum", actor)
 
+    def taking_part(self, actor: Actor) -> Any:
+        """The forum's ParticipationService as this actor calls it."""
+        return self.loopback.client(ParticipationServiceStub, "forum", actor)
+
     def ids(self) -> dict[str, Any]:
         """What every write starts with."""
         return {"request_id": self.request_id(), "community_id": "c1"}
@@ -215,10 +229,13 @@ async def make_world(
         moderation = loopback.client(ModerationServiceStub, "moderation", service_actor("forum"))
         use_cases = ForumUseCases(commands, repository, moderation, posting_limits=posting_limits)
 
-        def add(server: Any) -> None:
+        def add(server: aio.Server) -> None:
             add_ForumServiceServicer_to_server(ForumServicer(use_cases, repository), server)
             add_ExportServiceServicer_to_server(ExportServicer(repository), server)
             add_FeedServiceServicer_to_server(feed, server)
+            add_ParticipationServiceServicer_to_server(
+                ParticipationServicer(use_cases, repository), server
+            )
 
         await loopback.serve(
             "directory",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.forum.use_cases.answers import AnswerUseCases
 from services.forum.use_cases.imports import ImportUseCases
 from services.forum.use_cases.moderation import ModerationUseCases
+from services.forum.use_cases.participation import ParticipationUseCases
 from services.forum.use_cases.replies import ReplyUseCases
 from services.forum.use_cases.spaces import SpaceUseCases
 from services.forum.use_cases.topics import TopicUseCases
@@ -19,5 +20,6 @@ class ForumUseCases(
     AnswerUseCases,
     ModerationUseCases,
     ImportUseCases,
+    ParticipationUseCases,
 ):
     """All of them."""

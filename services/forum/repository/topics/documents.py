@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chassis.decisions import Aggregates, Document
+from services.forum.domain.participation import VotedAtOnceError
 from services.forum.domain.posting import PostingTooFastError
 from services.forum.domain.topics import (
     CloseReason,
@@ -102,6 +103,6 @@ TOPICS: Aggregates[Topic] = Aggregates(
     "topics",
     load_topic,
     dump_topic,
-    # Two posts of one person, decided at once.
-    {"posting_number": PostingTooFastError},
+    # Two posts of one person, or two votes, decided at once.
+    {"posting_number": PostingTooFastError, "vote_number": VotedAtOnceError},
 )

@@ -1,0 +1,80 @@
+"""What people can do with others' posts, in GraphQL."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import strawberry
+
+from gateway.context import Info
+from gateway.cursors import decode_id, decode_reply_id
+from gateway.errors import POST_NOT_FOUND
+from gateway.schema.forum.mutations.base import What
+from gateway.schema.participation import inputs as p
+from gateway.schema.writes import codes, number, write
+from guildhall.forum.v1 import participation_pb2
+
+_POST = (POST_NOT_FOUND, "TOPIC_STATE_INVALID", "REPLY_STATE_INVALID")
+
+
+def _post(input: p.PostWrite) -> dict[str, Any]:
+    """The fields that every write to a post has."""
+    found = decode_id(input.post_id, "postId", "Topic", "Reply")
+    topic_id, reply_id = found.id, ""
+    if found.kind == "Reply":
+        reply = decode_reply_id(input.post_id, "postId")
+        topic_id, reply_id = reply.topic_id, reply.id
+    return {
+        "request_id": input.request_id,
+        "community_id": found.community_id,
+        "topic_id": topic_id,
+        "reply_id": reply_id,
+    }
+
+
+@strawberry.type
+class ParticipationMutation:
+    """Votes and reactions."""
+
+    @strawberry.mutation(
+        description=codes(
+            "Vote for or against a question, an idea or a reply, in place of what one said before. "
+            "So many a day, by trust level.", *_POST, "OWN_POST", "VOTE_NOT_ALLOWED",
+            "VOTE_LIMIT_REACHED", "VOTED_AT_ONCE",
+        )
+    )  # fmt: skip
+    async def cast_vote(
+        self, info: Info, input: Annotated[p.CastVoteInput, What]
+    ) -> p.CastVotePayload:
+        request = participation_pb2.CastVoteRequest(**_post(input), value=number(input.value))
+        return await write(info, info.context.services.participation.CastVote, request)
+
+    @strawberry.mutation(
+        description=codes(
+            "Take a vote back, as if it had never been cast; nothing happens where there is "
+            "none.", *_POST,
+        )
+    )  # fmt: skip
+    async def retract_vote(
+        self, info: Info, input: Annotated[p.RetractVoteInput, What]
+    ) -> p.RetractVotePayload:
+        request = participation_pb2.RetractVoteRequest(**_post(input))
+        return await write(info, info.context.services.participation.RetractVote, request)
+
+    @strawberry.mutation(
+        description=codes("React to a post; one of each kind a person.", *_POST, "OWN_POST")
+    )
+    async def add_reaction(
+        self, info: Info, input: Annotated[p.AddReactionInput, What]
+    ) -> p.AddReactionPayload:
+        request = participation_pb2.AddReactionRequest(**_post(input), kind=number(input.kind))
+        return await write(info, info.context.services.participation.AddReaction, request)
+
+    @strawberry.mutation(
+        description=codes("Take a reaction back; nothing happens where there is none.", *_POST)
+    )
+    async def remove_reaction(
+        self, info: Info, input: Annotated[p.RemoveReactionInput, What]
+    ) -> p.RemoveReactionPayload:
+        request = participation_pb2.RemoveReactionRequest(**_post(input), kind=number(input.kind))
+        return await write(info, info.context.services.participation.RemoveReaction, request)

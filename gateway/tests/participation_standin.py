@@ -1,0 +1,53 @@
+"""Stands for the forum's ParticipationService: real gRPC, canned rows, every call counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from grpc import aio
+
+from gateway.tests.standins import _StandIn, reply, topic
+from guildhall.forum.v1 import participation_pb2 as pb
+from guildhall.forum.v1.participation_pb2_grpc import (
+    ParticipationServiceServicer,
+    add_ParticipationServiceServicer_to_server,
+)
+
+
+class ParticipationStandIn(_StandIn, ParticipationServiceServicer):
+    """Everybody says thanks, once for each; posts of topic t4 are not there."""
+
+    async def BatchGetParticipations(self, request: Any, _context: Any) -> Any:
+        self.called("BatchGetParticipations", request)
+        return pb.BatchGetParticipationsResponse(
+            participations=[
+                pb.Participation(
+                    post=post,
+                    reactions=[pb.ReactionCount(kind=pb.REACTION_KIND_THANKS, count=7)],
+                    viewer_reactions=[pb.REACTION_KIND_THANKS],
+                    viewer_vote=pb.VOTE_VALUE_UNSPECIFIED if post.reply_id else pb.VOTE_VALUE_UP,
+                )
+                for post in request.posts
+                if post.topic_id != "t4"
+            ]
+        )
+
+    async def CastVote(self, request: Any, _context: Any) -> Any:
+        self.called("CastVote", request)
+        return pb.CastVoteResponse(**_post(request))
+
+    async def AddReaction(self, request: Any, _context: Any) -> Any:
+        self.called("AddReaction", request)
+        return pb.AddReactionResponse(**_post(request))
+
+
+def _post(request: Any) -> dict[str, Any]:
+    on = topic(int(request.topic_id.removeprefix("t")))
+    if not request.reply_id:
+        return {"topic": on}
+    return {"topic": on, "reply": reply(request.reply_id, request.topic_id)}
+
+
+def add_participation(servicer: ParticipationStandIn) -> Callable[[aio.Server], None]:
+    return lambda server: add_ParticipationServiceServicer_to_server(servicer, server)

@@ -1,0 +1,193 @@
+"""Votes and reactions: what one may say of another's post without words, and how often a day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from chassis.actors import LEADER, REGULAR, TRUSTED_MEMBER
+from chassis.errors import AbortedError, FailedPreconditionError, ResourceExhaustedError
+from services.forum.domain.members import Member
+from services.forum.domain.replies import Reply, ReplyStateInvalidError
+from services.forum.domain.topics import Topic, TopicKind, TopicState, TopicStateInvalidError
+
+_DAY = timedelta(days=1)
+_TAKES_PART = frozenset({TopicState.PUBLISHED, TopicState.CLOSED})
+_VOTED_FOR = frozenset({TopicKind.QUESTION})
+
+
+class OwnPostError(FailedPreconditionError):
+    """One votes for what others wrote, and reacts to that."""
+
+
+class VoteNotAllowedError(FailedPreconditionError):
+    """Topics of this kind take no votes, or this space takes none against."""
+
+
+class VoteLimitReachedError(ResourceExhaustedError):
+    """So many votes a day, and so many for what one person wrote; `retry_after` says when more."""
+
+
+class VotedAtOnceError(AbortedError):
+    """Two votes of one person were decided at once: each stands on what the other knew not."""
+
+
+class VoteValue(StrEnum):
+    """For or against."""
+
+    UP = "UP"
+    DOWN = "DOWN"
+
+    @property
+    def points(self) -> int:
+        """What it adds to the score."""
+        return 1 if self is VoteValue.UP else -1
+
+
+class ReactionKind(StrEnum):
+    """What one may say by a click; the same in every community, so that counts mean one thing."""
+
+    THANKS = "THANKS"
+    HELPFUL = "HELPFUL"
+    AGREE = "AGREE"
+    INSIGHTFUL = "INSIGHTFUL"
+    CELEBRATE = "CELEBRATE"
+
+
+@dataclass(frozen=True, slots=True)
+class PostRef:
+    """A topic, or one of its replies."""
+
+    topic_id: str
+    reply_id: str = ""
+
+    @property
+    def id(self) -> str:
+        """Topics and replies have ids of one kind."""
+        return self.reply_id or self.topic_id
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """What one person says of one post; without a value it was taken back.
+
+    `number` counts the votes a person casts in a community: of two that are decided at once, in
+    whatever replica, only one is stored.
+    """
+
+    post: PostRef
+    person_id: str
+    author_id: str  # whose post it is; empty: an imported persona's
+    value: VoteValue | None
+    time: datetime
+    number: int
+
+
+# After NodeBB's defaults, and Discourse's factors for those who are trusted more.
+_A_DAY: Mapping[VoteValue, int] = {VoteValue.UP: 20, VoteValue.DOWN: 10}
+_A_DAY_FOR_ONE: Mapping[VoteValue, int] = {VoteValue.UP: 6, VoteValue.DOWN: 3}
+_FACTORS: Mapping[int, float] = {TRUSTED_MEMBER: 1.5, REGULAR: 2, LEADER: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Voter:
+    """How a person has voted in one community within a day, as far as it stands."""
+
+    number: int = 0  # of their last vote
+    votes: tuple[Vote, ...] = ()  # oldest first
+
+    def cast(
+        self, member: Member, post: PostRef, author_id: str, value: VoteValue, now: datetime
+    ) -> Vote:
+        """One vote more, in place of one for the same post. Refuses with VOTE_LIMIT_REACHED."""
+        factor = _FACTORS.get(min(member.trust_level, LEADER), 1)
+        alike = [
+            vote
+            for vote in self.votes
+            if vote.value is value and vote.post.id != post.id and now - vote.time < _DAY
+        ]
+        _check(alike, int(_A_DAY[value] * factor), now, "")
+        if author_id:
+            for_one = [vote for vote in alike if vote.author_id == author_id]
+            _check(for_one, int(_A_DAY_FOR_ONE[value] * factor), now, " for one author")
+        return Vote(post, member.person_id, author_id, value, now, self.number + 1)
+
+
+def since(now: datetime) -> datetime:
+    """Votes from before count no more."""
+    return now - _DAY
+
+
+def _check(votes: list[Vote], most: int, now: datetime, whose: str) -> None:
+    if len(votes) >= most:
+        wait = votes[-most].time + _DAY - now
+        raise VoteLimitReachedError(
+            f"{most} such votes{whose} in 24 hours", retry_after=wait.total_seconds()
+        )
+
+
+def check_takes_part(topic: Topic, reply: Reply | None) -> None:
+    """Of a post one can see. Refuses with TOPIC_STATE_INVALID, REPLY_STATE_INVALID."""
+    if topic.state not in _TAKES_PART:
+        raise TopicStateInvalidError(f"a topic that is {topic.state} stays as it is")
+    if reply is not None and not reply.published:
+        raise ReplyStateInvalidError(f"a reply that is {reply.state} stays as it is")
+
+
+def check_not_own(member: Member, post: Topic | Reply) -> None:
+    """Refuses with OWN_POST."""
+    if member.wrote(post.author):
+        raise OwnPostError
+
+
+def check_takes_vote(topic: Topic, reply: Reply | None, value: VoteValue, *, down: bool) -> None:
+    """`down`: the space takes votes against. Refuses with VOTE_NOT_ALLOWED."""
+    if reply is None and topic.kind not in _VOTED_FOR:
+        raise VoteNotAllowedError(f"a {topic.kind} takes no votes; its replies do")
+    if value is VoteValue.DOWN and not down:
+        raise VoteNotAllowedError("this space takes no votes against", field="value")
+
+
+@dataclass(frozen=True, slots=True)
+class Reactions:
+    """How many reacted to one post, by kind: an aggregate of its own.
+
+    Clicks on a popular post wait for each other, not for those who write in its topic.
+    """
+
+    post: PostRef
+    counts: Mapping[ReactionKind, int]
+
+    def changed(self, kind: ReactionKind, step: int) -> Reactions:
+        """One more or one less of a kind."""
+        counts = {**self.counts, kind: self.counts.get(kind, 0) + step}
+        return replace(self, counts={one: counts[one] for one in ReactionKind if counts.get(one)})
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """All that one person said of one post."""
+
+    post: PostRef
+    person_id: str
+    kinds: tuple[ReactionKind, ...]
+
+    def having(self, kind: ReactionKind) -> Reaction:
+        """With this kind as well."""
+        return replace(self, kinds=tuple(one for one in ReactionKind if one in (*self.kinds, kind)))
+
+    def lacking(self, kind: ReactionKind) -> Reaction:
+        """Without this kind."""
+        return replace(self, kinds=tuple(one for one in self.kinds if one is not kind))
+
+
+@dataclass(frozen=True, slots=True)
+class Participation:
+    """What is said of one post, and what of it by who asks."""
+
+    post: PostRef
+    reactions: Mapping[ReactionKind, int]
+    viewer_reactions: tuple[ReactionKind, ...]
+    viewer_vote: VoteValue | None
