@@ -7,6 +7,7 @@ from chassis.domain_events import Subscription
 from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceStub
 from guildhall.forum.v1.exports_pb2_grpc import add_ExportServiceServicer_to_server
 from guildhall.forum.v1.feed_pb2_grpc import add_FeedServiceServicer_to_server
+from guildhall.forum.v1.curation_pb2_grpc import add_CurationServiceServicer_to_server
 from guildhall.forum.v1.forum_pb2_grpc import add_ForumServiceServicer_to_server
 from guildhall.forum.v1.participation_pb2_grpc import add_ParticipationServiceServicer_to_server
 from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened
@@ -14,6 +15,7 @@ from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 from services.forum.consumers import ForumConsumers
 from services.forum.repository import ForumRepository
 from services.forum.servicer import (
+    CurationServicer,
     ExportServicer,
     FeedServicer,
     ForumServicer,
@@ -44,6 +46,7 @@ async def main() -> None:
         add_ParticipationServiceServicer_to_server(
             ParticipationServicer(use_cases, repository), process.server
         )
+        add_CurationServiceServicer_to_server(CurationServicer(use_cases), process.server)
         consumers = ForumConsumers(repository)
         process.subscribe(
             Subscription(

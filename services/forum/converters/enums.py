@@ -8,9 +8,11 @@ from typing import TypeVar
 
 from chassis.errors import FieldInvalidError
 from guildhall.forum.v1 import forum_pb2
+from services.forum.domain.kinds import IdeaStatus, TopicKind
 from services.forum.domain.replies import ReplyState
+from services.forum.domain.space_settings import AcceptedAnswers, PostingRight
 from services.forum.domain.spaces import Audience, SpaceMode
-from services.forum.domain.topics import CloseReason, TopicKind, TopicState
+from services.forum.domain.topics import CloseReason, TopicState
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -20,6 +22,12 @@ TOPIC_KINDS = {one: forum_pb2.TopicKind.Value(f"TOPIC_KIND_{one}") for one in To
 TOPIC_STATES = {one: forum_pb2.TopicState.Value(f"TOPIC_STATE_{one}") for one in TopicState}
 REPLY_STATES = {one: forum_pb2.ReplyState.Value(f"REPLY_STATE_{one}") for one in ReplyState}
 CLOSE_REASONS = {one: forum_pb2.CloseReason.Value(f"CLOSE_REASON_{one}") for one in CloseReason}
+
+IDEA_STATUSES = {one: forum_pb2.IdeaStatus.Value(f"IDEA_STATUS_{one}") for one in IdeaStatus}
+POSTING_RIGHTS = {one: forum_pb2.PostingRight.Value(f"POSTING_RIGHT_{one}") for one in PostingRight}
+ACCEPTED_ANSWERS = {
+    one: forum_pb2.AcceptedAnswers.Value(f"ACCEPTED_ANSWERS_{one}") for one in AcceptedAnswers
+}
 
 
 def space_mode(number: int, *, unspecified: SpaceMode) -> SpaceMode:
@@ -32,9 +40,24 @@ def audience(number: int) -> Audience:
     return one_of(AUDIENCES, number, "audience") if number else Audience.COMMUNITY
 
 
-def topic_kind(number: int) -> TopicKind:
+def topic_kind(number: int, field: str = "kind") -> TopicKind:
     """Refuses with FIELD_INVALID."""
-    return one_of(TOPIC_KINDS, number, "kind")
+    return one_of(TOPIC_KINDS, number, field)
+
+
+def idea_status(number: int) -> IdeaStatus:
+    """Refuses with FIELD_INVALID."""
+    return one_of(IDEA_STATUSES, number, "idea_status")
+
+
+def posting_right(number: int, field: str) -> PostingRight:
+    """Refuses with FIELD_INVALID."""
+    return one_of(POSTING_RIGHTS, number, field)
+
+
+def accepted_answers(number: int, field: str) -> AcceptedAnswers:
+    """Refuses with FIELD_INVALID."""
+    return one_of(ACCEPTED_ANSWERS, number, field)
 
 
 def close_reason(number: int) -> CloseReason:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from chassis.timestamps import timestamp_of
 from guildhall.forum.v1 import forum_pb2
 from services.forum.converters import enums
 from services.forum.converters.markdown import safe_html
+from services.forum.converters.space_settings import settings_to_proto
 from services.forum.domain.members import Author
 from services.forum.domain.records import ModerationEntry, Revision
 from services.forum.domain.replies import Reply, ReplyState
 from services.forum.domain.spaces import Space
 from services.forum.domain.texts import slug_of
-from services.forum.domain.topics import Topic, TopicState
+from services.forum.domain.topics import Topic, TopicKind, TopicState
 
 
 def space_to_proto(space: Space, version: int, *, for_service: bool = False) -> forum_pb2.Space:
@@ -28,6 +33,7 @@ def space_to_proto(space: Space, version: int, *, for_service: bool = False) -> 
         create_time=timestamp_of(space.create_time),
         version=version,
         read_keys=space.read_keys if for_service else (),
+        settings=settings_to_proto(space.settings),
     )
 
 
@@ -61,6 +67,18 @@ def topic_to_proto(topic: Topic, version: int, *, for_service: bool = False) -> 
         state_reason=topic.state_reason,
         version=version,
         slug="" if gone else slug_of(topic.title),
+        edition=topic.edition,
+        own_close_reason=topic.own_close_reason,
+        idea_status=(
+            enums.IDEA_STATUSES[topic.idea_status]
+            if topic.kind is TopicKind.IDEA
+            else forum_pb2.IDEA_STATUS_UNSPECIFIED
+        ),
+        idea_note=topic.idea_note,
+        idea_status_time=_time(topic.idea_status_time),
+        owner_id=topic.owner_id,
+        review_time=_time(topic.review_time),
+        review_due_time=_time(topic.review_due_time),
     )
 
 
@@ -98,6 +116,7 @@ def revision_to_proto(revision: Revision) -> forum_pb2.Revision:
         replace_time=timestamp_of(revision.replace_time),
         post_id=revision.post_id,
         author_id=revision.author_id,
+        edition=revision.edition,
     )
 
 
@@ -112,6 +131,10 @@ def moderation_entry_to_proto(entry: ModerationEntry) -> forum_pb2.ModerationEnt
         actor=entry.actor,
         time=timestamp_of(entry.time),
     )
+
+
+def _time(time: datetime | None) -> Timestamp | None:
+    return timestamp_of(time) if time else None
 
 
 def _author(author: Author) -> forum_pb2.Author:

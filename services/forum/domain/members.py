@@ -55,6 +55,11 @@ class Member:
         return Author(self.person_id, self.company_id)
 
     @property
+    def of_vendor(self) -> bool:
+        """One of the vendor's people; the keyring is that of one community."""
+        return any(key.startswith("vendor:") for key in self.keyring)
+
+    @property
     def newcomer(self) -> bool:
         """Nobody has seen enough of them yet; moderators are never newcomers."""
         return self.trust_level <= NEW and not self.moderator
@@ -72,6 +77,12 @@ class Member:
         """Refuses with ROLE_REQUIRED."""
         if not self.moderator:
             raise RoleRequiredError("this needs the role MODERATOR")
+
+    def require_vendors_moderator(self) -> None:
+        """Refuses with ROLE_REQUIRED."""
+        self.require_moderator()
+        if not self.of_vendor:
+            raise RoleRequiredError("this needs the role MODERATOR, and to be of the vendor")
 
     def require_author_or_moderator(self, author: Author) -> None:
         """Refuses with ROLE_REQUIRED."""

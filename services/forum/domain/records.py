@@ -24,6 +24,7 @@ class Revision:
     replace_time: datetime
     read_keys: tuple[str, ...]
     author_id: str = ""  # the person who wrote the post; empty: imported, or kept before this was
+    edition: int = 0  # the number of this text; 0: it was not counted yet
 
     @property
     def characters(self) -> int:

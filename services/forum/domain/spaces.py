@@ -11,6 +11,7 @@ from enum import StrEnum
 from chassis.errors import AlreadyExistsError, FieldInvalidError, NotFoundError
 from chassis.texts import check_body, check_name, check_slug
 from services.forum.domain.members import opens
+from services.forum.domain.space_settings import DEFAULT_SETTINGS, SpaceSettings
 
 _MAX_NAME = 80
 _MAX_DESCRIPTION = 1000
@@ -59,6 +60,7 @@ class Space:
     audience_names: tuple[str, ...]
     create_time: datetime
     version: int = 0
+    settings: SpaceSettings = DEFAULT_SETTINGS
 
     @property
     def read_keys(self) -> tuple[str, ...]:
@@ -96,6 +98,7 @@ class Space:
         description: str | None = None,
         mode: SpaceMode | None = None,
         audience: tuple[Audience, tuple[str, ...]] | None = None,
+        settings: SpaceSettings | None = None,
     ) -> Space:
         """What is given takes the place of what was; checked as at creation."""
         changed = self
@@ -107,6 +110,8 @@ class Space:
             changed = replace(changed, mode=mode)
         if audience is not None:
             changed = replace(changed, audience=audience[0], audience_names=audience[1])
+        if settings is not None:
+            changed = replace(changed, settings=settings)
         return changed
 
 

@@ -8,6 +8,7 @@ from chassis.mongo import Database, Index, Migration
 from services.forum.repository import (
     exports,
     feed,
+    paces,
     participation,
     records,
     replies,
@@ -32,6 +33,7 @@ class ForumRepository(ExportCollection, FeedCollection, ParticipationCollection)
         *records.INDEXES,
         *exports.INDEXES,
         *feed.INDEXES,
+        *paces.INDEXES,
         *participation.INDEXES,
     )
     migrations: Sequence[Migration] = (*feed.MIGRATIONS,)

@@ -64,6 +64,7 @@ class RecordCollection(ReplyCollection):
             "editor_id": revision.editor_id,
             "replace_time": revision.replace_time,
             "read_keys": list(revision.read_keys),
+            "edition": revision.edition,
         }
         if revision.author_id:
             document["author_id"] = revision.author_id
@@ -148,6 +149,7 @@ def load_revision(row: Document) -> Revision:
         row["replace_time"],
         tuple(row["read_keys"]),
         row.get("author_id", ""),
+        row.get("edition", 0),
     )
 
 

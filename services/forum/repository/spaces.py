@@ -15,6 +15,7 @@ from services.forum.domain.spaces import (
     SpaceSlugTakenError,
 )
 from services.forum.repository.documents import read_page
+from services.forum.repository.space_settings import settings, settings_document
 
 _BY_NAME = [("name_order", 1), ("_id", 1)]
 
@@ -107,6 +108,7 @@ def load_space(document: Document) -> Space:
         tuple(document["audience_names"]),
         document["create_time"],
         document["seq"],
+        settings(document.get("settings", {})),
     )
 
 
@@ -122,6 +124,7 @@ def dump_space(space: Space) -> Document:
         "audience_names": list(space.audience_names),
         "read_keys": list(space.read_keys),
         "create_time": space.create_time,
+        "settings": settings_document(space.settings),
     }
 
 

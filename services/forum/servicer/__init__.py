@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from services.forum.servicer.curation import CurationServicer
 from services.forum.servicer.exports import ExportServicer
 from services.forum.servicer.feed import FeedServicer
 from services.forum.servicer.forum import ForumServicer
 from services.forum.servicer.participation import ParticipationServicer
 
-__all__ = ["ExportServicer", "FeedServicer", "ForumServicer", "ParticipationServicer"]
+__all__ = [
+    "CurationServicer",
+    "ExportServicer",
+    "FeedServicer",
+    "ForumServicer",
+    "ParticipationServicer",
+]

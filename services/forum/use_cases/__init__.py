@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.forum.use_cases.answers import AnswerUseCases
+from services.forum.use_cases.curation import CurationUseCases
 from services.forum.use_cases.imports import ImportUseCases
 from services.forum.use_cases.moderation import ModerationUseCases
 from services.forum.use_cases.participation import ParticipationUseCases
@@ -20,6 +21,7 @@ class ForumUseCases(
     AnswerUseCases,
     ModerationUseCases,
     ImportUseCases,
+    CurationUseCases,
     ParticipationUseCases,
 ):
     """All of them."""

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from google.protobuf.message import Message
 
-from chassis.decisions import Decision, Seen, Write
+from chassis.decisions import Change, Decision, Seen, Write
 from chassis.moment import Moment
 from guildhall.forum.v1 import domain_events_pb2 as said
 from services.forum.converters.domain_events import (
@@ -33,6 +33,7 @@ class Outcome:
     reply: Reply | None = None
     writes: Sequence[Write] = ()
     former: Reply | None = None  # the answer that another took the place of
+    others: Sequence[Change] = ()  # parts of the topic that are no replies
 
     def decision(
         self, seen: Seen[Topic], answer: Callable[[Outcome, int], A]
@@ -41,14 +42,14 @@ class Outcome:
 
         The topic's seq would tell its readers of replies that they cannot see.
         """
-        outcome, parts = self, []
+        outcome, parts = self, list(self.others)
         if self.topic != seen.state:
             outcome = replace(outcome, topic=self.topic.next())
         if self.events:
             if self.reply is not None:
                 outcome = replace(outcome, reply=self.reply.next())
             former = self.former and self.former.next()
-            parts = [
+            parts += [
                 ForumRepository.reply_ref(reply.community_id, reply.id).put(reply)
                 for reply in (outcome.reply, former)
                 if reply is not None

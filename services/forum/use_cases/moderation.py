@@ -37,7 +37,8 @@ from services.forum.converters import enums
 from services.forum.converters.messages import reply_to_proto, topic_to_proto
 from services.forum.domain.members import Author, Member
 from services.forum.domain.replies import Reply
-from services.forum.domain.topics import Topic, TopicStep
+from services.forum.domain.spaces import Space
+from services.forum.domain.topics import CloseReason, Topic, TopicStep
 from services.forum.use_cases import moderating
 from services.forum.use_cases.base import UseCases, visible_reply
 from services.forum.use_cases.moderating import Outcome
@@ -63,14 +64,19 @@ class ModerationUseCases(UseCases):
     async def close_topic(self, actor: Actor, request: CloseTopicRequest) -> CloseTopicResponse:
         """Author of a question, or MODERATOR. Refuses with TOPIC_STATE_INVALID."""
         member = Member.of(actor, request.community_id)
-        why = enums.close_reason(request.close_reason)
+        own = request.own_close_reason
+        why = CloseReason.OTHER
+        if request.close_reason or not own:
+            why = enums.close_reason(request.close_reason)
         reason = check_optional_reason(request.reason)
 
-        def change(_: Seen[Topic], topic: Topic) -> Outcome:
-            closed = topic.close(member, why, reason)
+        def change(_: Seen[Topic], topic: Topic, space: Space) -> Outcome:
+            if own:
+                space.settings.check_own_close_reason(own)
+            closed = topic.close(member, why, reason, own)
             return Outcome(closed, [said.TopicClosed(topic_id=topic.id)])
 
-        return await self._on_topic(actor, request, member, CloseTopicResponse, change, reason)
+        return await self._in_space(actor, request, member, CloseTopicResponse, change, reason)
 
     async def reopen_topic(self, actor: Actor, request: ReopenTopicRequest) -> ReopenTopicResponse:
         """MODERATOR. Refuses with TOPIC_STATE_INVALID."""
@@ -174,16 +180,32 @@ class ModerationUseCases(UseCases):
         reason: str = "",
     ) -> A:
         """One step of one topic; `kind` is the response's class."""
+
+        def anywhere(seen: Seen[Topic], topic: Topic, _: Space) -> Outcome:
+            return change(seen, topic)
+
+        return await self._in_space(actor, request, member, kind, anywhere, reason)
+
+    async def _in_space(
+        self,
+        actor: Actor,
+        request: TopicRequest,
+        member: Member,
+        kind: Callable[..., A],
+        change: Callable[[Seen[Topic], Topic, Space], Outcome],
+        reason: str = "",
+    ) -> A:
+        """As _on_topic, where the space's settings have a say."""
         if (done := await self._commands.replay(actor, request)) is not None:
             return cast(A, done)
-        found, _ = await self._repository.get_topic_space(
+        found, space = await self._repository.get_topic_space(
             request.community_id, request.topic_id, member.keyring
         )
         action = type(request).__name__.removesuffix("Request")
 
         def checked(seen: Seen[Topic], topic: Topic) -> Outcome:
             check_version(topic.version, request.expected_version)
-            outcome = change(seen, topic)
+            outcome = change(seen, topic, space)
             if action in _AUTHORS_OWN and member.wrote(topic.author):
                 return outcome
             line = moderating.entry(seen.now, topic, action, reason, member.person_id)

@@ -19,7 +19,8 @@ from services.forum.domain.posting import Poster
 from services.forum.domain.records import Revision
 from services.forum.domain.replies import Reply, ReplyState, check_parent
 from services.forum.domain.texts import check_reply_body
-from services.forum.domain.topics import Topic
+from services.forum.domain.topics import Topic, TopicKind
+from services.forum.repository.paces import ReplyPace, pace_ref
 from services.forum.use_cases.base import UseCases, visible, visible_reply
 from services.forum.use_cases.moderating import Outcome, entry
 
@@ -40,6 +41,7 @@ class ReplyUseCases(UseCases):
             request.community_id, request.topic_id, member.keyring
         )
         found.check_open_to_replies()
+        space.settings.check_new_reply(member)
         screening = await self._screen(request.community_id, [source])
         source = _screened(source, screening.texts[0])
         body = rendered(source)
@@ -48,6 +50,8 @@ class ReplyUseCases(UseCases):
         ref = self._repository.reply_ref(request.community_id, reply_id)
         parent = self._repository.reply_ref(request.community_id, request.parent_reply_id)
         parents = (parent,) if request.parent_reply_id else ()
+        pace = pace_ref(request.community_id, found.id, member.person_id)
+        slow = space.settings.slows(member)
         held = screening.holds(member, space)
 
         def decide(seen: Seen[Topic]) -> Decision[Topic, CreateReplyResponse]:
@@ -69,6 +73,9 @@ class ReplyUseCases(UseCases):
                 submission=screening.submission(1),
                 parent_reply_id=request.parent_reply_id,
             )
+            if slow:
+                before = seen.part(pace)
+                space.settings.check_pace(before.time if before else None, seen.now.time)
             writes = self._posting(
                 poster,
                 Poster.post_reply,
@@ -83,11 +90,14 @@ class ReplyUseCases(UseCases):
             writes.append(tracks)
             if reply.published:
                 topic = topic.gain(reply)
-            outcome = Outcome(topic, [reply_submitted(reply)], reply, writes)
+            others = [pace.put(ReplyPace(seen.now.time))] if slow else []
+            outcome = Outcome(topic, [reply_submitted(reply)], reply, writes, others=others)
             return outcome.decision(seen, _created)
 
         target = self._repository.topics.ref(request.community_id, request.topic_id)
-        return await self._commands.run(actor, request, target.having(ref, *parents), decide)
+        paces = (pace,) if slow else ()
+        target = target.having(ref, *parents, *paces)
+        return await self._commands.run(actor, request, target, decide)
 
     async def update_reply(self, actor: Actor, request: UpdateReplyRequest) -> UpdateReplyResponse:
         """Author or MODERATOR. Refuses with REPLY_NOT_FOUND, REPLY_STATE_INVALID."""
@@ -112,6 +122,10 @@ class ReplyUseCases(UseCases):
             check_version(reply.version, request.expected_version)
             topic.check_replies_change()
             reply.check_editable(member)
+            if reply.published:
+                space.settings.check_edit(
+                    member, reply.author, reply.create_time, seen.now.time, TopicKind.DISCUSSION
+                )
             if reply.state is not before.state:
                 raise VersionStaleError("the reply has just changed: read it again")
             if reply.body.source == source:

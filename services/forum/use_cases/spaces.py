@@ -14,7 +14,9 @@ from guildhall.forum.v1.forum_pb2 import (
 )
 from services.forum.converters import enums
 from services.forum.converters.messages import space_to_proto
+from services.forum.converters.space_settings import changed_settings
 from services.forum.domain.members import Member
+from services.forum.domain.space_settings import DEFAULT_SETTINGS
 from services.forum.domain.spaces import (
     Space,
     SpaceMode,
@@ -39,6 +41,7 @@ class SpaceUseCases(UseCases):
         mode = enums.space_mode(request.mode, unspecified=SpaceMode.AUTO)
         audience = enums.audience(request.audience)
         names = check_audience(audience, request.audience_names)
+        settings = changed_settings(DEFAULT_SETTINGS, request.settings)
         space_id = self._commands.new_id(actor, request)
 
         def decide(seen: Seen[Space]) -> Decision[Space, CreateSpaceResponse]:
@@ -55,6 +58,7 @@ class SpaceUseCases(UseCases):
                     audience,
                     names,
                     seen.now.time,
+                    settings=settings,
                 )
             made = space
             return Decision(
@@ -87,6 +91,7 @@ class SpaceUseCases(UseCases):
                 description=request.description if request.HasField("description") else None,
                 mode=mode,
                 audience=audience,
+                settings=changed_settings(seen.state.settings, request.settings),
             )
             return Decision(
                 space,

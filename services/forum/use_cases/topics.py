@@ -25,7 +25,7 @@ from services.forum.domain.screening import Screening
 from services.forum.domain.tags import check_tags
 from services.forum.domain.texts import Submission, TopicText, check_title
 from services.forum.domain.texts import check_topic_body as check_body
-from services.forum.domain.topics import Topic, TopicState, TopicStep
+from services.forum.domain.topics import OPEN_TO_READERS, Topic, TopicKind, TopicState, TopicStep
 from services.forum.use_cases.base import UseCases
 from services.forum.use_cases.moderating import Outcome, entry
 
@@ -34,7 +34,7 @@ class TopicUseCases(UseCases):
     """Texts are screened before the command; what the screen says is part of the decision."""
 
     async def create_topic(self, actor: Actor, request: CreateTopicRequest) -> CreateTopicResponse:
-        """Refuses with SPACE_NOT_FOUND, CONTENT_BLOCKED, POSTING_TOO_FAST, TAGS_INVALID."""
+        """Refuses with SPACE_NOT_FOUND, KIND_NOT_ALLOWED, CONTENT_BLOCKED, POSTING_TOO_FAST."""
         member = Member.of(actor, request.community_id)
         kind = enums.topic_kind(request.kind)
         text = TopicText(
@@ -45,8 +45,10 @@ class TopicUseCases(UseCases):
         space = await self._repository.get_space(
             request.community_id, request.space_id, member.keyring
         )
+        space.settings.check_new_topic(member, kind)
         screening = None
         if not request.draft:
+            space.settings.tag_rules.check(text.tags)
             screening = await self._screen(request.community_id, text.parts)
             text = text.screened(screening.texts)
         poster = await self._poster(member, request.community_id) if screening else None
@@ -69,6 +71,7 @@ class TopicUseCases(UseCases):
                 author=member.author,
                 create_time=now,
                 activity_time=now,
+                owner_id=member.person_id if kind is TopicKind.ARTICLE else "",
             )
             if screening is None:
                 drafted = said.TopicDrafted(topic_id=topic_id)
@@ -100,6 +103,8 @@ class TopicUseCases(UseCases):
             request.community_id, request.topic_id, member.keyring
         )
         draft.step(TopicStep.PUBLISH)  # refuse before asking others
+        space.settings.check_new_topic(member, draft.kind)
+        space.settings.tag_rules.check(draft.tags)
         text = TopicText(draft.title, draft.body.source, draft.tags)
         screening = await self._screen(request.community_id, text.parts)
         text = text.screened(screening.texts)
@@ -148,6 +153,8 @@ class TopicUseCases(UseCases):
             before.tags if tags is None else tags,
         )
         screening = None
+        if text.tags != before.tags and before.state is not TopicState.DRAFT:
+            space.settings.tag_rules.check(text.tags)
         if before.state is not TopicState.DRAFT:
             screening = await self._screen(request.community_id, text.parts)
             if before.state is not TopicState.PENDING_REVIEW:
@@ -159,6 +166,10 @@ class TopicUseCases(UseCases):
             check_version(topic.version, request.expected_version)
             check_same_text(topic, before)
             topic.check_editable(member)
+            if topic.state in OPEN_TO_READERS:
+                space.settings.check_edit(
+                    member, topic.author, topic.create_time, seen.now.time, topic.kind
+                )
             if (text.title, text.body, text.tags) == (topic.title, topic.body.source, topic.tags):
                 return Outcome(topic)
             number = topic.submission.number + 1
@@ -189,6 +200,7 @@ class TopicUseCases(UseCases):
             seen.now.time,
             keys,
             topic.author.person_id,
+            topic.edition,
         )
         writes = [self._repository.new_revision(revision)]
         if not own:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from services.forum.domain.topics.kinds import NotAQuestionError, NothingAcceptedError, TopicKind
+from services.forum.domain.kinds import (
+    IdeaStatus,
+    NotAnArticleError,
+    NotAnIdeaError,
+    NotAQuestionError,
+    NothingAcceptedError,
+    TopicKind,
+)
 from services.forum.domain.topics.states import (
     OPEN_TO_READERS,
     TOPIC_TRANSITIONS,
@@ -18,8 +25,11 @@ __all__ = [
     "OPEN_TO_READERS",
     "TOPIC_TRANSITIONS",
     "CloseReason",
+    "IdeaStatus",
     "LatestReply",
     "NotAQuestionError",
+    "NotAnArticleError",
+    "NotAnIdeaError",
     "NothingAcceptedError",
     "Topic",
     "TopicKind",

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from chassis.errors import FieldInvalidError, ReasonRequiredError, RoleRequiredError
+from services.forum.domain.kinds import (
+    IdeaStatus,
+    KindAction,
+    NotAnArticleError,
+    NotAnIdeaError,
+    NotAQuestionError,
+    NothingAcceptedError,
+    TopicKind,
+    allows,
+)
 from services.forum.domain.members import Author, Member, keys_of_withheld, opens
 from services.forum.domain.replies import AUTHOR_MAY_REMOVE, Reply, ReplyStateInvalidError
 from services.forum.domain.spaces import space_key
 from services.forum.domain.texts import FIRST_SUBMISSION, Submission, Text
-from services.forum.domain.topics.kinds import NotAQuestionError, NothingAcceptedError, TopicKind
 from services.forum.domain.topics.states import (
     OPEN_TO_READERS,
     TOPIC_TRANSITIONS,
@@ -20,6 +30,7 @@ from services.forum.domain.topics.states import (
     TopicStep,
 )
 
+LONGEST_REVIEW = timedelta(days=3 * 366)
 _LATEST_KEPT = 5
 _EDITABLE = frozenset(
     {TopicState.DRAFT, TopicState.PENDING_REVIEW, TopicState.PUBLISHED, TopicState.CLOSED}
@@ -38,7 +49,7 @@ class LatestReply:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A question or discussion with the count and the latest of its published replies."""
+    """Of any kind, with the count and the latest of its published replies."""
 
     id: str
     community_id: str
@@ -61,6 +72,14 @@ class Topic:
     state_reason: str = ""
     submission: Submission = FIRST_SUBMISSION
     case_id: str = ""  # the moderation case that hid it
+    edition: int = 1  # counts the texts it had since it was submitted
+    own_close_reason: str = ""  # the space's own text
+    idea_status: IdeaStatus = IdeaStatus.NEW
+    idea_note: str = ""
+    idea_status_time: datetime | None = None
+    owner_id: str = ""  # of an article: the person who keeps it right
+    review_time: datetime | None = None
+    review_due_time: datetime | None = None
     version: int = 0  # of what all its readers see of it: its own changes and published replies
 
     def next(self) -> Topic:
@@ -106,23 +125,33 @@ class Topic:
         state = TOPIC_TRANSITIONS.get((self.state, step))
         if state is None:
             raise TopicStateInvalidError(f"a topic that is {self.state} cannot {step}")
-        return replace(self, state=state, state_reason=reason, case_id=case_id, close_reason=None)
+        return replace(
+            self,
+            state=state,
+            state_reason=reason,
+            case_id=case_id,
+            close_reason=None,
+            own_close_reason="",
+        )
 
     def submit(self, submission: Submission, *, held: bool, now: datetime) -> Topic:
         """A draft goes out: to its readers, or to review. Refuses with TOPIC_STATE_INVALID."""
         sent = self.step(TopicStep.HOLD if held else TopicStep.PUBLISH)
         return replace(sent, submission=submission, create_time=now, activity_time=now)
 
-    def close(self, member: Member, why: CloseReason, reason: str) -> Topic:
+    def close(
+        self, member: Member, why: CloseReason, reason: str, own_close_reason: str = ""
+    ) -> Topic:
         """By a moderator, or the author of a question.
 
         Refuses with ROLE_REQUIRED, TOPIC_STATE_INVALID.
         """
-        if self.kind is TopicKind.QUESTION:
+        if allows(self.kind, KindAction.CLOSE_AS_AUTHOR):
             member.require_author_or_moderator(self.author)
         else:
             member.require_moderator()
-        return replace(self.step(TopicStep.CLOSE, reason), close_reason=why)
+        closed = self.step(TopicStep.CLOSE, reason)
+        return replace(closed, close_reason=why, own_close_reason=own_close_reason)
 
     def check_removable(self, member: Member, now: datetime) -> None:
         """Moderators always; its author a draft always, else for an hour while nobody replied.
@@ -151,9 +180,10 @@ class Topic:
         self, title: str, body: Text, tags: tuple[str, ...], submission: Submission, now: datetime
     ) -> Topic:
         """With another text; a draft is not "edited", it has never been out."""
-        edit_time = None if self.state is TopicState.DRAFT else now
-        edited = self.with_text(title, body, tags)
-        return replace(edited, submission=submission, edit_time=edit_time)
+        edited = replace(self.with_text(title, body, tags), submission=submission)
+        if self.state is TopicState.DRAFT:
+            return edited
+        return replace(edited, edit_time=now, edition=self.edition + 1)
 
     def check_open_to_replies(self) -> None:
         """Refuses with TOPIC_STATE_INVALID."""
@@ -196,7 +226,7 @@ class Topic:
 
     def check_answer_changes(self, member: Member) -> None:
         """Refuses with NOT_A_QUESTION, ROLE_REQUIRED, TOPIC_STATE_INVALID."""
-        if self.kind is not TopicKind.QUESTION:
+        if not allows(self.kind, KindAction.ACCEPT_REPLY):
             raise NotAQuestionError
         member.require_author_or_moderator(self.author)
         if self.state not in _ANSWERABLE:
@@ -214,3 +244,40 @@ class Topic:
         if not self.accepted_reply_id or reply.id != self.accepted_reply_id:
             raise NothingAcceptedError
         return replace(self, accepted_reply_id=""), replace(reply, accepted=False)
+
+    def update_idea(self, member: Member, status: IdeaStatus, note: str, now: datetime) -> Topic:
+        """What the vendor says of it; a moderator of a partner does not speak for the vendor.
+
+        Refuses with NOT_AN_IDEA, ROLE_REQUIRED, TOPIC_STATE_INVALID, REASON_REQUIRED.
+        """
+        if not allows(self.kind, KindAction.UPDATE_IDEA_STATUS):
+            raise NotAnIdeaError
+        member.require_vendors_moderator()
+        if self.state not in OPEN_TO_READERS:
+            raise TopicStateInvalidError(f"the status of an idea that is {self.state} stays")
+        if status is IdeaStatus.DECLINED and not note:
+            raise ReasonRequiredError("say why it is declined", field="note")
+        if (status, note) == (self.idea_status, self.idea_note):
+            return self
+        return replace(self, idea_status=status, idea_note=note, idea_status_time=now)
+
+    def check_article(self, member: Member) -> None:
+        """Its owner and moderators keep it right.
+
+        Refuses with NOT_AN_ARTICLE, ROLE_REQUIRED, TOPIC_STATE_INVALID.
+        """
+        if not allows(self.kind, KindAction.REVIEW):
+            raise NotAnArticleError
+        if not member.moderator and member.person_id != self.owner_id:
+            raise RoleRequiredError("only its owner and moderators may do this")
+        if self.state not in OPEN_TO_READERS:
+            raise TopicStateInvalidError(f"an article that is {self.state} is not reviewed")
+
+    def review(self, member: Member, due: datetime, now: datetime) -> Topic:
+        """Somebody looked: it is right until then. Refuses as check_article, and FIELD_INVALID."""
+        self.check_article(member)
+        if not now < due <= now + LONGEST_REVIEW:
+            raise FieldInvalidError(
+                "review_due_time must lie ahead, within three years", field="review_due_time"
+            )
+        return replace(self, review_time=now, review_due_time=due)

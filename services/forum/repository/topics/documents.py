@@ -7,6 +7,7 @@ from services.forum.domain.participation import VotedAtOnceError
 from services.forum.domain.posting import PostingTooFastError
 from services.forum.domain.topics import (
     CloseReason,
+    IdeaStatus,
     LatestReply,
     Topic,
     TopicKind,
@@ -54,6 +55,14 @@ def load_topic(document: Document) -> Topic:
         state_reason=document["state_reason"],
         submission=submission(document["submission"]),
         case_id=document["case_id"],
+        edition=document.get("edition", 1),
+        own_close_reason=document.get("own_close_reason", ""),
+        idea_status=IdeaStatus(document.get("idea_status", IdeaStatus.NEW)),
+        idea_note=document.get("idea_note", ""),
+        idea_status_time=document.get("idea_status_time"),
+        owner_id=document.get("owner_id", ""),
+        review_time=document.get("review_time"),
+        review_due_time=document.get("review_due_time"),
         version=document["version"]
         if "version" in document
         else document["seq"],  # formerly they were the same
@@ -83,6 +92,7 @@ def dump_topic(topic: Topic) -> Document:
         "state_reason": topic.state_reason,
         "submission": submission_document(topic.submission),
         "case_id": topic.case_id,
+        "edition": topic.edition,
         "version": topic.version,
         "read_keys": list(topic.read_keys),
         "tag_keys": [tag_key(tag, key) for tag in topic.tags for key in topic.read_keys],
@@ -91,6 +101,18 @@ def dump_topic(topic: Topic) -> Document:
         document["author_id"] = topic.author.person_id
     if topic.edit_time is not None:
         document["edit_time"] = topic.edit_time
+    if topic.own_close_reason:
+        document["own_close_reason"] = topic.own_close_reason
+    if topic.kind is TopicKind.IDEA:
+        document |= {"idea_status": topic.idea_status.value, "idea_note": topic.idea_note}
+    if topic.owner_id:
+        document["owner_id"] = topic.owner_id
+    times = {
+        "idea_status_time": topic.idea_status_time,
+        "review_time": topic.review_time,
+        "review_due_time": topic.review_due_time,
+    }
+    document |= {name: time for name, time in times.items() if time is not None}
     if topic.close_reason is not None:
         document["close_reason"] = topic.close_reason.value
     if topic.unanswered:

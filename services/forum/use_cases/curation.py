@@ -1,0 +1,77 @@
+"""How knowledge stays right: what the vendor says of ideas, and who looks at articles again."""
+
+from __future__ import annotations
+
+from chassis.actors import Actor
+from chassis.decisions import Seen
+from chassis.errors import check_version
+from chassis.texts import check_body
+from guildhall.forum.v1 import domain_events_pb2 as said
+from guildhall.forum.v1.curation_pb2 import (
+    ReviewArticleRequest,
+    ReviewArticleResponse,
+    UpdateIdeaStatusRequest,
+    UpdateIdeaStatusResponse,
+)
+from services.forum.converters import enums
+from services.forum.converters.messages import topic_to_proto
+from services.forum.converters.times import time_of
+from services.forum.domain.members import Member
+from services.forum.domain.topics import Topic
+from services.forum.use_cases.base import UseCases
+from services.forum.use_cases.moderating import Outcome, entry
+
+_MAX_NOTE = 1000
+
+
+class CurationUseCases(UseCases):
+    """Of topics that are out."""
+
+    async def update_idea_status(
+        self, actor: Actor, request: UpdateIdeaStatusRequest
+    ) -> UpdateIdeaStatusResponse:
+        """MODERATOR of the vendor. Refuses with NOT_AN_IDEA, REASON_REQUIRED."""
+        member = Member.of(actor, request.community_id)
+        status = enums.idea_status(request.idea_status)
+        note = check_body(request.note, "note", least=0, most=_MAX_NOTE)
+        if (done := await self._done(actor, request, UpdateIdeaStatusResponse)) is not None:
+            return done
+        found, _ = await self._repository.get_topic_space(
+            request.community_id, request.topic_id, member.keyring
+        )
+
+        def change(seen: Seen[Topic], topic: Topic) -> Outcome:
+            check_version(topic.version, request.expected_version)
+            changed = topic.update_idea(member, status, note, seen.now.time)
+            if changed == topic:
+                return Outcome(topic)
+            line = entry(seen.now, topic, "UpdateIdeaStatus", note, member.person_id)
+            return Outcome(changed, [said.IdeaStatusChanged(topic_id=topic.id)], writes=[line])
+
+        def answer(outcome: Outcome, version: int) -> UpdateIdeaStatusResponse:
+            return UpdateIdeaStatusResponse(topic=topic_to_proto(outcome.topic, version))
+
+        return await self._change(actor, request, member, found, change, answer)
+
+    async def review_article(
+        self, actor: Actor, request: ReviewArticleRequest
+    ) -> ReviewArticleResponse:
+        """Its owner or MODERATOR. Refuses with NOT_AN_ARTICLE."""
+        member = Member.of(actor, request.community_id)
+        due = time_of(request.review_due_time, "review_due_time")
+        if (done := await self._done(actor, request, ReviewArticleResponse)) is not None:
+            return done
+        found, _ = await self._repository.get_topic_space(
+            request.community_id, request.topic_id, member.keyring
+        )
+
+        def change(seen: Seen[Topic], topic: Topic) -> Outcome:
+            check_version(topic.version, request.expected_version)
+            reviewed = topic.review(member, due, seen.now.time)
+            line = entry(seen.now, topic, "ReviewArticle", "", member.person_id)
+            return Outcome(reviewed, [said.ArticleReviewed(topic_id=topic.id)], writes=[line])
+
+        def answer(outcome: Outcome, version: int) -> ReviewArticleResponse:
+            return ReviewArticleResponse(topic=topic_to_proto(outcome.topic, version))
+
+        return await self._change(actor, request, member, found, change, answer)
