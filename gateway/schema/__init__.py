@@ -12,6 +12,7 @@ from gateway.schema.administration_mutations import (
     MemberMutation,
     PersonMutation,
 )
+from gateway.schema.curation.mutations import CurationMutation
 from gateway.schema.directory import DirectoryQuery
 from gateway.schema.exports import ExportQuery
 from gateway.schema.federation import Subgraph, nodes
@@ -50,6 +51,7 @@ class Mutation(
     SpaceMutation,
     TopicMutation,
     ReplyMutation,
+    CurationMutation,
     ParticipationMutation,
     ImportMutation,
     SearchMutation,

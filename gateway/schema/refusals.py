@@ -225,6 +225,22 @@ class RefusalCode(Enum):
     VOTED_AT_ONCE = strawberry.enum_value(
         "VOTED_AT_ONCE", description="One voted in several places at the same moment: try again."
     )
+    KIND_NOT_ALLOWED = strawberry.enum_value(
+        "KIND_NOT_ALLOWED", description="The space takes no topics of this kind."
+    )
+    POSTING_NOT_ALLOWED = strawberry.enum_value(
+        "POSTING_NOT_ALLOWED",
+        description="The space takes posts of others: its settings say whose.",
+    )
+    EDIT_WINDOW_OVER = strawberry.enum_value(
+        "EDIT_WINDOW_OVER", description="The author may not change this text any more."
+    )
+    NOT_AN_IDEA = strawberry.enum_value(
+        "NOT_AN_IDEA", description="Only ideas have a status by the vendor."
+    )
+    NOT_AN_ARTICLE = strawberry.enum_value(
+        "NOT_AN_ARTICLE", description="Only articles have an owner and are reviewed."
+    )
     NOT_A_QUESTION = strawberry.enum_value(
         "NOT_A_QUESTION", description="Only questions have an accepted answer."
     )

@@ -194,6 +194,14 @@ class TopicKind(Enum):
 
     QUESTION = forum_pb2.TOPIC_KIND_QUESTION
     DISCUSSION = forum_pb2.TOPIC_KIND_DISCUSSION
+    ARTICLE = strawberry.enum_value(
+        forum_pb2.TOPIC_KIND_ARTICLE,
+        description="Knowledge that is kept right: it has an owner, numbered editions and a date "
+        "by which somebody looks at it again.",
+    )
+    IDEA = strawberry.enum_value(
+        forum_pb2.TOPIC_KIND_IDEA, description="Something to be done: the vendor says what of it."
+    )
 
 
 @strawberry.enum(description="Where a topic is in its life.")

@@ -45,7 +45,8 @@ LEGAL: dict[str, Any] = {
     "origins": ["https://portal.example.org"], "documents": ["{ __typename }"],
     "documentIds": [f"sha256:{'0' * 64}"],
     "phrases": ["grace", "patience"], "audienceNames": ["GOLD"], "outcome": "REJECT",
-    "first": 5, "last": 5,
+    "first": 5, "last": 5, "allowedTags": ["grace"],
+    "reviewDueTime": "2028-01-01T00:00:00Z",
     "expectedVersion": 1, "service": "SEARCH", "consumer": "search--forum", "sort": "NEWEST",
 }  # fmt: skip
 # What a field needs beside it, and what is given though the SDL does not ask for it.

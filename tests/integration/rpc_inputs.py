@@ -52,6 +52,8 @@ NUMBERS = (FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_INT64)
 ALSO: dict[str, Any] = {
     "aggregate_id": UNKNOWN, "dead_letter_id": UNKNOWN, "expected_version": 0, "page_token": "",
     "audience": 0, "audience_names": [], "replacement": "", "outcome": 2,
+    "settings.kinds": [1, 2], "max_length": 20, "settings.own_close_reasons": ["grace"],
+    "own_close_reason": "", "close_reason": 1,
     "parent_reply_id": "",
 }  # fmt: skip
 # What a field needs beside it to be looked at.

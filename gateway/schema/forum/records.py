@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
-from gateway.schema.scalars import DateTime, Markdown
+from gateway.schema.scalars import DateTime, Markdown, unset_is_null
 
 
 @strawberry.type(description="A former text of a topic or reply.")
@@ -15,6 +15,10 @@ class Revision:
     body: Markdown = strawberry.field(description="The former text.")
     tags: list[str] = strawberry.field(description="The former tags, of topics.")
     replace_time: DateTime = strawberry.field(description="When it was replaced.")
+
+    @strawberry.field(description="The number of this text; null where it was not counted yet.")
+    def edition(self) -> int | None:
+        return unset_is_null(self, "edition")
 
 
 @strawberry.type(description="What somebody did to a topic or one of its replies, and why.")

@@ -10,6 +10,7 @@ from gateway import lists
 from gateway.cursors import encode_id
 from gateway.schema.directory import Community
 from gateway.schema.fields import COMMUNITY, fetched, paged
+from gateway.schema.forum.space_settings import SpaceSettings
 from gateway.schema.relay import CommunityNode, Connection
 from gateway.schema.scalars import Audience, DateTime, SpaceMode
 from guildhall.forum.v1 import forum_pb2
@@ -31,6 +32,7 @@ class Space(CommunityNode):
     audience: Audience = strawberry.field(description="Who may read it.")
     create_time: DateTime = strawberry.field(description="When it was made.")
     version: int = strawberry.field(description="For expectedVersion.")
+    settings: SpaceSettings = strawberry.field(description="How it is run.")
 
     @strawberry.field(description="The global id, opaque.")
     def id(self) -> strawberry.ID:

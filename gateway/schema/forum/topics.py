@@ -9,9 +9,10 @@ import strawberry
 from gateway import batches, lists
 from gateway.cursors import encode_id
 from gateway.loaders import Embedded, Reference
-from gateway.schema.directory import Community
+from gateway.schema.directory import Community, Member
 from gateway.schema.fields import COMMUNITY, fetched, paged
 from gateway.schema.forum.authors import Author, AuthorRow, author_of, key_of
+from gateway.schema.forum.ideas import IdeaStatus
 from gateway.schema.forum.records import ModerationEntry, Revision
 from gateway.schema.forum.spaces import Space
 from gateway.schema.participation import Post
@@ -37,7 +38,7 @@ def _last_reply_author(row: Any) -> AuthorRow | None:
     return AuthorRow(row.community_id, row.last_reply_author)
 
 
-@strawberry.type(description="A question, or the beginning of a discussion.")
+@strawberry.type(description="A question, an article, an idea, or the beginning of a discussion.")
 class Topic(Post, CommunityNode):
     """forum.Topic."""
 
@@ -57,6 +58,19 @@ class Topic(Post, CommunityNode):
     activity_time: DateTime = strawberry.field(description="Its last reply, else its creation.")
     version: int = strawberry.field(description="For expectedVersion; published replies count too.")
 
+    edition: int = strawberry.field(
+        description="The number of its text: 1, one more with every edit since it was submitted."
+    )
+    idea_status_time: DateTime | None = strawberry.field(
+        description="When the vendor last said something of the idea."
+    )
+    review_time: DateTime | None = strawberry.field(
+        description="When somebody last looked whether the article is right."
+    )
+    review_due_time: DateTime | None = strawberry.field(
+        description="When the article is looked at again; null where nobody has said so."
+    )
+
     @strawberry.field(description="The global id, opaque.")
     def id(self) -> strawberry.ID:
         return strawberry.ID(encode_id("Topic", self.community_id, self.id))  # type: ignore[attr-defined]
@@ -68,6 +82,23 @@ class Topic(Post, CommunityNode):
     @strawberry.field(description="What was said when it was closed, hidden, rejected or removed.")
     def state_reason(self) -> str | None:
         return unset_is_null(self, "state_reason")
+
+    @strawberry.field(description="The space's own reason why it takes no more replies.")
+    def own_close_reason(self) -> str | None:
+        return unset_is_null(self, "own_close_reason")
+
+    @strawberry.field(description="What the vendor says of the idea; null where it is none.")
+    def idea_status(self) -> IdeaStatus | None:
+        return unset_is_null(self, "idea_status")
+
+    @strawberry.field(description="More about the idea's status.")
+    def idea_note(self) -> str | None:
+        return unset_is_null(self, "idea_note")
+
+    owner: Member | None = fetched(
+        Reference(batches.members, lambda row: key_of(row, row.owner_id)),
+        "Who keeps the article right; null where it is none.",
+    )
 
     author: Author | None = fetched(Embedded(author_of), "Who wrote it.")
 

@@ -38,17 +38,19 @@ class KindAction(StrEnum):
 
     ACCEPT_REPLY = "ACCEPT_REPLY"
     CLOSE_AS_AUTHOR = "CLOSE_AS_AUTHOR"
-    VOTE_FOR_IDEA = "VOTE_FOR_IDEA"
+    VOTE = "VOTE"  # for or against the topic itself; its replies take votes anyway
     UPDATE_IDEA_STATUS = "UPDATE_IDEA_STATUS"
     REVIEW = "REVIEW"  # it has an owner, and a date by which somebody looks at it again
     EDIT_AT_ANY_TIME = "EDIT_AT_ANY_TIME"  # no edit window: it is written to be kept up to date
 
 
 KIND_ACTIONS: Mapping[TopicKind, frozenset[KindAction]] = {
-    TopicKind.QUESTION: frozenset({KindAction.ACCEPT_REPLY, KindAction.CLOSE_AS_AUTHOR}),
+    TopicKind.QUESTION: frozenset(
+        {KindAction.ACCEPT_REPLY, KindAction.CLOSE_AS_AUTHOR, KindAction.VOTE}
+    ),
     TopicKind.DISCUSSION: frozenset(),
     TopicKind.ARTICLE: frozenset({KindAction.REVIEW, KindAction.EDIT_AT_ANY_TIME}),
-    TopicKind.IDEA: frozenset({KindAction.VOTE_FOR_IDEA, KindAction.UPDATE_IDEA_STATUS}),
+    TopicKind.IDEA: frozenset({KindAction.VOTE, KindAction.UPDATE_IDEA_STATUS}),
 }
 
 

@@ -9,13 +9,13 @@ from enum import StrEnum
 
 from chassis.actors import LEADER, REGULAR, TRUSTED_MEMBER
 from chassis.errors import AbortedError, FailedPreconditionError, ResourceExhaustedError
+from services.forum.domain.kinds import KindAction, allows
 from services.forum.domain.members import Member
 from services.forum.domain.replies import Reply, ReplyStateInvalidError
-from services.forum.domain.topics import Topic, TopicKind, TopicState, TopicStateInvalidError
+from services.forum.domain.topics import Topic, TopicState, TopicStateInvalidError
 
 _DAY = timedelta(days=1)
 _TAKES_PART = frozenset({TopicState.PUBLISHED, TopicState.CLOSED})
-_VOTED_FOR = frozenset({TopicKind.QUESTION})
 
 
 class OwnPostError(FailedPreconditionError):
@@ -144,7 +144,7 @@ def check_not_own(member: Member, post: Topic | Reply) -> None:
 
 def check_takes_vote(topic: Topic, reply: Reply | None, value: VoteValue, *, down: bool) -> None:
     """`down`: the space takes votes against. Refuses with VOTE_NOT_ALLOWED."""
-    if reply is None and topic.kind not in _VOTED_FOR:
+    if reply is None and not allows(topic.kind, KindAction.VOTE):
         raise VoteNotAllowedError(f"a {topic.kind} takes no votes; its replies do")
     if value is VoteValue.DOWN and not down:
         raise VoteNotAllowedError("this space takes no votes against", field="value")

@@ -26,6 +26,7 @@ from guildhall.directory.v1.directory_pb2_grpc import (
     add_DirectoryServiceServicer_to_server,
 )
 from guildhall.forum.v1 import forum_pb2 as pb
+from guildhall.forum.v1.curation_pb2_grpc import add_CurationServiceServicer_to_server
 from guildhall.forum.v1.exports_pb2_grpc import add_ExportServiceServicer_to_server
 from guildhall.forum.v1.feed_pb2_grpc import FeedServiceStub, add_FeedServiceServicer_to_server
 from guildhall.forum.v1.forum_pb2_grpc import ForumServiceStub, add_ForumServiceServicer_to_server
@@ -41,6 +42,7 @@ from guildhall.moderation.v1.moderation_pb2_grpc import (
 )
 from services.forum.repository import ForumRepository
 from services.forum.servicer import (
+    CurationServicer,
     ExportServicer,
     FeedServicer,
     ForumServicer,
@@ -123,18 +125,18 @@ class World:
     use_cases: ForumUseCases
     screen: Screen
     numbers: count[int] = field(default_factory=count)
-    stubs: dict[int, tuple[Actor, ForumServiceStub]] = field(default_factory=dict)
+    stubs: dict[tuple[int, type], tuple[Actor, Any]] = field(default_factory=dict)
 
     def request_id(self) -> str:
         """One that was never used."""
         return f"request-{next(self.numbers)}"
 
-    def of(self, actor: Actor) -> Any:
-        """The forum as this actor calls it."""
-        if id(actor) not in self.stubs:
-            stub = self.loopback.client(ForumServiceStub, "forum", actor)
-            self.stubs[id(actor)] = actor, stub
-        return self.stubs[id(actor)][1]
+    def of(self, actor: Actor, stub: type = ForumServiceStub) -> Any:
+        """One of the forum's RPC services as this actor calls it."""
+        key = id(actor), stub
+        if key not in self.stubs:
+            self.stubs[key] = actor, self.loopback.client(stub, "forum", actor)
+        return self.stubs[key][1]
 
     def feed_of(self, actor: Actor) -> Any:
         """What is one's own, as this actor calls it."""
@@ -236,6 +238,7 @@ async def make_world(
             add_ParticipationServiceServicer_to_server(
                 ParticipationServicer(use_cases, repository), server
             )
+            add_CurationServiceServicer_to_server(CurationServicer(use_cases), server)
 
         await loopback.serve(
             "directory",

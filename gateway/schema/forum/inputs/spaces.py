@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from gateway.schema.forum.inputs.base import SpacePayload, Write, optional
+from gateway.schema.forum.space_settings import SpaceSettingsInput
 from gateway.schema.scalars import Audience, SpaceMode
 from gateway.schema.writes import expected_version
 
@@ -22,6 +23,7 @@ class CreateSpaceInput(Write):
     audience_names: list[str] | None = optional(
         "Names of tiers, or ids of companies, as the audience says."
     )
+    settings: SpaceSettingsInput | None = optional("How it is run.")
 
 
 @strawberry.type(description="The new space.")
@@ -39,6 +41,7 @@ class UpdateSpaceInput(Write):
     mode: SpaceMode | None = optional("Whether posts wait for review.")
     audience: Audience | None = optional("Who may read it from now on.")
     audience_names: list[str] | None = optional("Goes with audience, and replaces all names.")
+    settings: SpaceSettingsInput | None = optional("How it is run from now on.")
     expected_version: int | None = expected_version()
 
 

@@ -8,7 +8,7 @@ from gateway.schema.forum.inputs.base import TopicPayload, TopicWrite, Write, op
 from gateway.schema.scalars import CloseReason, Markdown, TopicKind
 
 
-@strawberry.input(description="A new question or discussion.")
+@strawberry.input(description="A new topic.")
 class CreateTopicInput(Write):
     """Of createTopic."""
 
@@ -54,6 +54,10 @@ class CloseTopicInput(TopicWrite):
     """Of closeTopic."""
 
     close_reason: CloseReason = strawberry.field(description="Why.")
+    own_close_reason: str = strawberry.field(
+        default="",
+        description="One of the space's own reasons; closeReason is what comes closest to it.",
+    )
     reason: str = strawberry.field(default="", description="More about it.")
 
 

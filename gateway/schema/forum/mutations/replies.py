@@ -30,7 +30,7 @@ class ReplyMutation:
     @strawberry.mutation(
         description=codes(
             "Reply to a topic. The text is screened as in createTopic.", "TOPIC_NOT_FOUND",
-            "TOPIC_STATE_INVALID", "PARENT_INVALID", *SCREENED,
+            "TOPIC_STATE_INVALID", "PARENT_INVALID", "POSTING_NOT_ALLOWED", *SCREENED,
         )
     )  # fmt: skip
     async def create_reply(
@@ -49,7 +49,7 @@ class ReplyMutation:
     @strawberry.mutation(
         description=codes(
             "Edit a reply; the former text becomes a revision. For the author and moderators.",
-            *REPLY, MODERATOR, *SCREENED,
+            *REPLY, MODERATOR, "EDIT_WINDOW_OVER", *SCREENED,
         )
     )  # fmt: skip
     async def update_reply(

@@ -10,6 +10,7 @@ from gateway.context import Info
 from gateway.cursors import decode_id
 from gateway.schema.forum.inputs import spaces as f
 from gateway.schema.forum.mutations.base import MODERATOR, What
+from gateway.schema.forum.space_settings import settings_change
 from gateway.schema.writes import codes, number, version, write
 from guildhall.forum.v1 import forum_pb2
 
@@ -21,7 +22,7 @@ class SpaceMutation:
     @strawberry.mutation(
         description=codes(
             "Add a space. For managers.", "SPACE_SLUG_TAKEN", MODERATOR, "TEXT_INVALID",
-            "FIELD_INVALID", "COMMUNITY_NOT_FOUND",
+            "FIELD_INVALID", "TAGS_INVALID", "COMMUNITY_NOT_FOUND",
         )
     )  # fmt: skip
     async def create_space(
@@ -36,13 +37,15 @@ class SpaceMutation:
             mode=number(input.mode),
             audience=number(input.audience),
             audience_names=_audience_names(input),
+            settings=settings_change(input.settings),
         )
         return await write(info, info.context.services.forum.CreateSpace, request)
 
     @strawberry.mutation(
         description=codes(
-            "Change a space. For managers. A narrower audience holds at once.", "SPACE_NOT_FOUND",
-            MODERATOR, "TEXT_INVALID", "FIELD_INVALID", "VERSION_STALE",
+            "Change a space. For managers. A narrower audience holds at once; settings "
+            "hold for what is written from then on.", "SPACE_NOT_FOUND",
+            MODERATOR, "TEXT_INVALID", "FIELD_INVALID", "TAGS_INVALID", "VERSION_STALE",
         )
     )  # fmt: skip
     async def update_space(
@@ -58,6 +61,7 @@ class SpaceMutation:
             mode=number(input.mode),
             audience=number(input.audience),
             audience_names=_audience_names(input),
+            settings=settings_change(input.settings),
             expected_version=version(input),
         )
         return await write(info, info.context.services.forum.UpdateSpace, request)

@@ -20,8 +20,9 @@ class TopicMutation:
 
     @strawberry.mutation(
         description=codes(
-            "Ask or start a discussion. The text is screened: it may come back in PENDING_REVIEW, "
-            "or with words replaced.", "SPACE_NOT_FOUND", "TAGS_INVALID", *SCREENED,
+            "Ask, start a discussion, write an article or say an idea. The text is screened: it "
+            "may come back in PENDING_REVIEW, or with words replaced.", "SPACE_NOT_FOUND",
+            "TAGS_INVALID", "KIND_NOT_ALLOWED", "POSTING_NOT_ALLOWED", *SCREENED,
         )
     )  # fmt: skip
     async def create_topic(
@@ -41,8 +42,11 @@ class TopicMutation:
         return await write(info, info.context.services.forum.CreateTopic, request)
 
     @strawberry.mutation(
-        description=codes("Submit one's draft, as createTopic.", *TOPIC, *SCREENED)
-    )
+        description=codes(
+            "Submit one's draft, as createTopic.", *TOPIC, "TAGS_INVALID", "KIND_NOT_ALLOWED",
+            "POSTING_NOT_ALLOWED", *SCREENED,
+        )
+    )  # fmt: skip
     async def publish_topic(
         self, info: Info, input: Annotated[f.PublishTopicInput, What]
     ) -> f.PublishTopicPayload:
@@ -53,6 +57,7 @@ class TopicMutation:
         description=codes(
             "Edit title, text or tags; the former text becomes a revision. For the author and "
             "moderators.", *TOPIC, *SCREENED, "TAGS_INVALID", MODERATOR,
+            "EDIT_WINDOW_OVER",
         )
     )  # fmt: skip
     async def update_topic(
@@ -70,14 +75,17 @@ class TopicMutation:
     @strawberry.mutation(
         description=codes(
             "Take no more replies. For the author of a question and moderators.", *TOPIC,
-            MODERATOR, "TEXT_INVALID",
+            MODERATOR, "TEXT_INVALID", "FIELD_INVALID",
         )
     )  # fmt: skip
     async def close_topic(
         self, info: Info, input: Annotated[f.CloseTopicInput, What]
     ) -> f.CloseTopicPayload:
         request = forum_pb2.CloseTopicRequest(
-            **of_topic(input), close_reason=number(input.close_reason), reason=input.reason
+            **of_topic(input),
+            close_reason=number(input.close_reason),
+            own_close_reason=input.own_close_reason,
+            reason=input.reason,
         )
         return await write(info, info.context.services.forum.CloseTopic, request)
 

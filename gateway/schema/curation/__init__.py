@@ -1,0 +1,1 @@
+"""How knowledge stays right, in GraphQL: ideas' status, articles' review."""

@@ -1,0 +1,46 @@
+"""What keeps knowledge right, in GraphQL."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+
+from gateway.context import Info
+from gateway.schema.curation import inputs as f
+from gateway.schema.forum.mutations.base import MODERATOR, TOPIC, What, of_topic
+from gateway.schema.writes import codes, number, write
+from guildhall.forum.v1 import curation_pb2
+
+
+@strawberry.type
+class CurationMutation:
+    """Of topics that are out."""
+
+    @strawberry.mutation(
+        description=codes(
+            "Say what becomes of an idea. For moderators who are of the vendor.", *TOPIC,
+            MODERATOR, "NOT_AN_IDEA", "REASON_REQUIRED", "TEXT_INVALID",
+        )
+    )  # fmt: skip
+    async def update_idea_status(
+        self, info: Info, input: Annotated[f.UpdateIdeaStatusInput, What]
+    ) -> f.UpdateIdeaStatusPayload:
+        request = curation_pb2.UpdateIdeaStatusRequest(
+            **of_topic(input), idea_status=number(input.idea_status), note=input.note
+        )
+        return await write(info, info.context.services.curation.UpdateIdeaStatus, request)
+
+    @strawberry.mutation(
+        description=codes(
+            "Say that an article is right, and when it is looked at again. For its owner and "
+            "moderators.", *TOPIC, MODERATOR, "NOT_AN_ARTICLE", "FIELD_INVALID",
+        )
+    )  # fmt: skip
+    async def review_article(
+        self, info: Info, input: Annotated[f.ReviewArticleInput, What]
+    ) -> f.ReviewArticlePayload:
+        request = curation_pb2.ReviewArticleRequest(
+            **of_topic(input), review_due_time=input.review_due_time
+        )
+        return await write(info, info.context.services.curation.ReviewArticle, request)
