@@ -27,6 +27,7 @@ from gateway.schema.portals_mutations import PortalMutation
 from gateway.schema.refusals import Refusal
 from gateway.schema.scalars import SCALARS, attribute
 from gateway.schema.search import SearchMutation, SearchQuery
+from gateway.schema.similar import SimilarQuery
 from gateway.schema.subscriptions import Subscription
 from gateway.schema.viewer import ViewerMutation, ViewerQuery
 
@@ -38,6 +39,7 @@ class Query(
     ForumQuery,
     ExportQuery,
     SearchQuery,
+    SimilarQuery,
     ModerationQuery,
     AdministrationQuery,
     OperationsQuery,

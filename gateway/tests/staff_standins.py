@@ -217,6 +217,7 @@ class SearchStandIn(_StandIn, SearchServiceServicer):
         super().__init__()
         self.found = search_pb2.SearchResponse()
         self.suggested: list[search_pb2.Suggestion] = []
+        self.similar: list[str] = []
 
     async def Search(self, request: Any, _context: Any) -> Any:
         self.called("Search", request)
@@ -225,6 +226,10 @@ class SearchStandIn(_StandIn, SearchServiceServicer):
     async def Suggest(self, request: Any, _context: Any) -> Any:
         self.called("Suggest", request)
         return search_pb2.SuggestResponse(suggestions=self.suggested)
+
+    async def FindSimilar(self, request: Any, _context: Any) -> Any:
+        self.called("FindSimilar", request)
+        return search_pb2.FindSimilarResponse(topic_ids=self.similar)
 
     async def GetSynonyms(self, request: Any, _context: Any) -> Any:
         self.called("GetSynonyms", request)

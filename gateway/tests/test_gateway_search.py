@@ -317,14 +317,19 @@ async def test_search_that_is_away_nulls_itself(search: SearchStandIn, house: Ho
     assert answer["errors"][0]["extensions"] == {"code": "UNAUTHENTICATED"}
 
 
-@pytest.mark.parametrize("rpc", ["Search", "Suggest"])
+@pytest.mark.parametrize(
+    ("rpc", "field"),
+    [
+        ("Search", "search(first: 1) { totalCount }"),
+        ("Suggest", 'suggest(prefix: "a") { text }'),
+        ("FindSimilar", 'similarTopics(communityId: "%s", title: "a") { title }'),
+    ],
+)
 async def test_a_search_service_that_is_away_is_the_same_outage(
-    search: SearchStandIn, house: House, rpc: str
+    search: SearchStandIn, house: House, rpc: str, field: str
 ) -> None:
     search.failures[rpc] = UnavailableError("the store cannot be reached")
-    field = (
-        "search(first: 1) { totalCount }" if rpc == "Search" else 'suggest(prefix: "a") { text }'
-    )
+    field = field.replace("%s", C1)
     answer = await house.ask(f"query q {{ {field} viewer {{ isOperator }} }}")
     assert answer["data"]["viewer"] == {"isOperator": False}
     [error] = answer["errors"]
@@ -387,6 +392,45 @@ async def test_without_the_owner_nothing_is_suggested(
     ]
     answer = await house.ask('query q { suggest(prefix: "To") { text } }')
     assert answer["data"]["suggest"] == []
+
+
+async def test_similar_topics_are_those_that_the_forum_shows_now(
+    search: SearchStandIn, house: House, forum: WalledForum
+) -> None:
+    forum.hidden = {"t4"}
+    search.similar = ["t7", "t4", "t3"]
+    query = """query q($c: ID!, $t: [String!]) {
+      similarTopics(communityId: $c, title: "Radio", body: "It *blinks*", tags: $t) {
+        title author { member { displayName } } } }"""
+    answer = await house.ask(query, {"c": C1, "t": ["pairing"]})
+    assert [one["title"] for one in answer["data"]["similarTopics"]] == ["Topic 7", "Topic 3"]
+    assert search.requests == [
+        search_pb2.FindSimilarRequest(
+            community_id="c1", title="Radio", body="It *blinks*", tags=["pairing"]
+        )
+    ]
+    assert house.rpcs() == {"BatchGetTopics": 1, "BatchGetMembers": 1}
+
+
+async def test_related_topics_are_like_the_topic_but_not_it(
+    search: SearchStandIn, house: House, forum: WalledForum
+) -> None:
+    search.similar = ["t7"]
+    query = "query q($id: ID!) { relatedTopics(topicId: $id) { title } }"
+    answer = await house.ask(query, {"id": encode_id("Topic", "c1", "t3")})
+    assert answer["data"] == {"relatedTopics": [{"title": "Topic 7"}]}
+    (request,) = search.requests
+    assert isinstance(request, search_pb2.FindSimilarRequest)
+    assert (request.title, request.except_topic_id) == ("Topic 3", "t3")
+
+
+async def test_nothing_is_related_to_what_is_not_there(
+    search: SearchStandIn, house: House, forum: WalledForum
+) -> None:
+    query = "query q($id: ID!) { relatedTopics(topicId: $id) { title } }"
+    answer = await house.ask(query, {"id": encode_id("Topic", "c1", "t999")})
+    assert answer["data"] == {"relatedTopics": None}
+    assert search.requests == []
 
 
 async def test_synonyms_are_read_and_replaced(search: SearchStandIn, house: House) -> None:

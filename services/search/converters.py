@@ -17,7 +17,7 @@ from chassis.pagination import (
     check_batch,
     encode_page_token,
 )
-from chassis.texts import check_line
+from chassis.texts import check_body, check_line
 from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1 import forum_pb2
 from guildhall.search.v1 import search_pb2
@@ -34,6 +34,7 @@ from services.search.domain.questions import (
     MOST_TAGS,
     Filters,
     Found,
+    Likeness,
     Page,
     Question,
     Suggested,
@@ -44,6 +45,9 @@ from services.search.domain.synonyms import Synonyms
 K = TypeVar("K")
 V = TypeVar("V")
 _MAX_ID = 64
+_MAX_TITLE, _MAX_BODY = 255, 32_767  # as the forum takes them
+_BEGINNING = 2000  # characters of a text that likeness looks at
+_SIMILAR, _MOST_SIMILAR = 5, 10
 _VISIBLE_STATES = {
     forum_pb2.TOPIC_STATE_PUBLISHED,
     forum_pb2.TOPIC_STATE_CLOSED,
@@ -216,6 +220,22 @@ def question(request: search_pb2.SearchRequest) -> Question:
         request.with_facets,
         request.with_highlights,
         request.with_total,
+    )
+
+
+def likeness(request: search_pb2.FindSimilarRequest) -> Likeness:
+    """What is to be found again. Refuses with TEXT_INVALID, FIELD_INVALID."""
+    if len(request.tags) > MOST_TAGS:
+        raise FieldInvalidError(f"at most {MOST_TAGS} tags", field="tags")
+    size = request.page_size or _SIMILAR
+    if not 1 <= size <= _MOST_SIMILAR:
+        raise FieldInvalidError(f"page_size must be 1 to {_MOST_SIMILAR}", field="page_size")
+    return Likeness.of(
+        check_line(request.title, "title", least=0, most=_MAX_TITLE),
+        check_body(request.body, "body", least=0, most=_MAX_BODY)[:_BEGINNING],
+        tuple(check_line(tag, "tags", most=_MAX_ID) for tag in request.tags),
+        check_line(request.except_topic_id, "except_topic_id", least=0, most=_MAX_ID),
+        size,
     )
 
 

@@ -26,6 +26,11 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     ) -> search_pb2.SuggestResponse:
         return await self._searching.suggest(require_person(), request)
 
+    async def FindSimilar(
+        self, request: search_pb2.FindSimilarRequest, context: Context
+    ) -> search_pb2.FindSimilarResponse:
+        return await self._searching.find_similar(require_person(), request)
+
     async def GetSynonyms(
         self, request: search_pb2.GetSynonymsRequest, context: Context
     ) -> search_pb2.GetSynonymsResponse:

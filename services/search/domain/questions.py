@@ -16,6 +16,7 @@ MAX_QUERY_LENGTH = 256
 MOST_TERMS = 24  # of one query; what comes behind is not looked at
 MOST_TAGS = 10
 MOST_SUGGESTIONS = 10
+_TITLE_WORDS, _BODY_WORDS = 12, 8  # that likeness is judged by
 
 # Said so often that they tell nothing; left out where a query has other words.
 # fmt: off
@@ -128,6 +129,36 @@ class Question:
         """Whether it is worth asking again forgivingly, where this found nothing at all."""
         first = not self.paging.place and not self.forgiving
         return first and any(term.forgiving for term in self.terms)
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """What topics are to be like. Words tell more in a title than in a text."""
+
+    title: tuple[Term, ...]
+    body: tuple[Term, ...] = ()
+    tags: tuple[str, ...] = ()
+    except_id: str = ""
+    size: int = 5
+
+    @classmethod
+    def of(
+        cls, title: str, body: str, tags: tuple[str, ...] = (), except_id: str = "", size: int = 5
+    ) -> Likeness:
+        """The telling words, each once: of the title first, then of the text."""
+        head = _telling_words(title, _TITLE_WORDS)
+        known = {term.words for term in head}
+        rest = [term for term in _telling_words(body, MOST_TERMS) if term.words not in known]
+        return cls(head, tuple(rest[:_BODY_WORDS]), tags, except_id, size)
+
+    @property
+    def needed(self) -> int:
+        """How many of the title's words a topic has: one of two, two of five, three of eight."""
+        return max(1, round(len(self.title) * 0.4))
+
+
+def _telling_words(text: str, most: int) -> tuple[Term, ...]:
+    return tuple(term for term in parse_terms(text.replace('"', " ")) if not term.weak)[:most]
 
 
 # Who asks: for each community the keys that count there, those of readable spaces included.

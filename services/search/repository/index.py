@@ -27,6 +27,7 @@ from services.search.domain.entries import Entry, Tombstone
 from services.search.domain.questions import (
     Alternatives,
     IndexMissingError,
+    Likeness,
     Page,
     Question,
     SearchUnavailableError,
@@ -43,6 +44,7 @@ from services.search.repository.documents import (
 from services.search.repository.queries import (
     milliseconds,
     search_body,
+    similar_body,
     suggest_body,
     widen,
 )
@@ -247,6 +249,11 @@ class SearchIndex:
             Suggested(place_of(hit["fields"]), hit["_source"]["suggest"])
             for hit in answer["hits"]["hits"]
         ]
+
+    async def find_similar(self, likeness: Likeness, walls: Walls, reader: str) -> list[str]:
+        """Ids of topics, best first."""
+        answer = await self._search(similar_body(likeness, walls), walls, reader)
+        return [place_of(hit["fields"]).id for hit in answer["hits"]["hits"]]
 
     async def purge(self, before: datetime) -> int:
         """Delete tombstones that were written before then; how many."""

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from services.search.domain.entries import Kind
 from services.search.domain.questions import (
     Alternatives,
     Filters,
+    Likeness,
     Question,
     Term,
     Walls,
@@ -97,6 +99,32 @@ def suggest_body(prefix: str, walls: Walls) -> Body:
         "track_total_hits": False,
         "timeout": TIMEOUT,
         "_source": ["suggest"],
+        "docvalue_fields": ["kind", "community_id", "id"],
+    }
+
+
+def similar_body(likeness: Likeness, walls: Walls) -> Body:
+    """Topics that have some of the title's words; the more of all that is said, the better.
+
+    Each word counts once by the field it is in, never by how many others have it.
+    """
+    alike = [_term(term, (), forgiving=False) for term in likeness.title]
+    better = [_match(term.text, ("title^2", "body"), boost=0.3) for term in likeness.body]
+    better += [{"term": {"tags": {"value": tag, "boost": 1.5}}} for tag in likeness.tags]
+    query: Body = {
+        "filter": [wall(walls), {"term": {"kind": Kind.TOPIC.value}}],
+        "must": [{"bool": {"should": alike, "minimum_should_match": likeness.needed}}],
+        "should": better,
+    }
+    if likeness.except_id:
+        query["must_not"] = [{"term": {"id": likeness.except_id}}]
+    return {
+        "size": likeness.size,
+        "query": {"bool": query},
+        "sort": [{"_score": "desc"}, {"key": "asc"}],
+        "track_total_hits": False,
+        "timeout": TIMEOUT,
+        "_source": False,
         "docvalue_fields": ["kind", "community_id", "id"],
     }
 

@@ -8,6 +8,7 @@ from chassis.errors import FieldInvalidError, TextInvalidError
 from services.search.domain.entries import Kind, Place
 from services.search.domain.questions import (
     MOST_TERMS,
+    Likeness,
     Suggested,
     Term,
     distinct,
@@ -109,3 +110,25 @@ def test_suggestions_are_distinct_and_limited() -> None:
     said = ["Reset", "reset", "Rését", *(f"Text {n}" for n in range(20))]
     texts = [s.text for s in distinct([Suggested(place, text) for text in said])]
     assert texts == ["Reset", *(f"Text {n}" for n in range(9))]
+
+
+def test_likeness_has_telling_words_once() -> None:
+    likeness = Likeness.of('How do I "pair" the Zoë-2 radio?', "The radio does not pair. It blinks")
+    assert [term.text for term in likeness.title] == ["pair", "Zoë-2", "radio?"]
+    assert [term.text for term in likeness.body] == ["blinks"]
+
+
+@pytest.mark.parametrize(("words", "needed"), [(1, 1), (2, 1), (3, 1), (5, 2), (8, 3), (12, 5)])
+def test_likeness_needs_some_of_the_titles_words(words: int, needed: int) -> None:
+    title = " ".join(f"word{number}" for number in range(words))
+    assert Likeness.of(title, "").needed == needed
+
+
+def test_likeness_of_nothing_but_common_words_is_none() -> None:
+    assert Likeness.of("How do I?", "the radio").title == ()
+
+
+def test_likeness_looks_at_a_few_words_only() -> None:
+    many = " ".join(f"word{number}" for number in range(100))
+    likeness = Likeness.of(many, many)
+    assert (len(likeness.title), len(likeness.body)) == (12, 8)

@@ -8,8 +8,13 @@ from typing import Any
 import pytest
 
 from services.search.domain.entries import Kind
-from services.search.domain.questions import Filters, Question, parse_terms
-from services.search.repository.queries import search_body, suggest_body, wall
+from services.search.domain.questions import Filters, Likeness, Question, parse_terms
+from services.search.repository.queries import (
+    search_body,
+    similar_body,
+    suggest_body,
+    wall,
+)
 from services.search.tests.factories import NOON
 
 WALLS = {"c1": ["community:c1", "space:s1"], "c2": ["community:c2"]}
@@ -47,6 +52,8 @@ def test_wall_is_a_filter_at_the_root_of_everything() -> None:
     asked = ask("reset", with_facets=True, with_highlights=True, with_total=True)
     assert search_body(asked, WALLS, {})["query"]["bool"]["filter"][0] == WALL
     assert suggest_body("re", WALLS)["query"]["bool"]["filter"] == [WALL]
+    similar = similar_body(Likeness.of("reset radio", ""), WALLS)
+    assert similar["query"]["bool"]["filter"][0] == WALL
 
 
 def test_nobody_has_no_wall() -> None:

@@ -187,16 +187,19 @@ async def test_outsider_is_answered_as_by_an_empty_index(service: Service) -> No
     )
     everywhere = search_pb2.SearchRequest(query="reset", with_total=True, with_facets=True)
     suggest = search_pb2.SuggestRequest(prefix="re", community_ids=["c1"])
+    similar = search_pb2.FindSimilarRequest(community_id="c1", title="reset")
     before = [
         await outsider.Search(search),
         await outsider.Search(everywhere),
         await outsider.Suggest(suggest),
+        await outsider.FindSimilar(similar),
     ]
     await service.put(entry("t1", title="reset"))
     after = [
         await outsider.Search(search),
         await outsider.Search(everywhere),
         await outsider.Suggest(suggest),
+        await outsider.FindSimilar(similar),
     ]
     assert before == after
     assert await service.stub(Actor(person_id="p8")).Search(search) == search_pb2.SearchResponse()
@@ -250,6 +253,58 @@ async def test_suggest_answers_distinct_titles_and_names(service: Service) -> No
     }
     nothing = await service.stub(both()).Suggest(search_pb2.SuggestRequest(prefix="  "))
     assert nothing == search_pb2.SuggestResponse()
+
+
+def similar(title: str, body: str = "", **fields: Any) -> search_pb2.FindSimilarRequest:
+    given = {"community_id": "c1", "title": title, "body": body, **fields}
+    return search_pb2.FindSimilarRequest(**given)
+
+
+async def test_similar_topics_are_those_with_the_most_words_in_common(service: Service) -> None:
+    await service.put(
+        entry("twin", title="Pairing the radio fails", body="It blinks twice"),
+        entry("near", title="The radio is loud"),
+        entry("text", title="Something else", body="My radio would not pair"),
+        entry("tagged", title="The radio is quiet", tags=["pairing"]),
+        entry("far", title="Invoices of March"),
+        entry("r1", kind=Kind.REPLY, title="", body="Pairing the radio fails here too"),
+        entry("other", title="Pairing the radio fails", community_id="c2", keys=["space:s2"]),
+        entry("hidden", title="Pairing the radio fails", keys=["space:s9"]),
+    )
+    stub = service.stub(both())
+    found = await stub.FindSimilar(similar("Why does pairing my radio fail?", tags=["pairing"]))
+    assert found.topic_ids[:2] == ["twin", "tagged"]
+    assert set(found.topic_ids) == {"twin", "tagged", "near", "text"}
+    related = similar("Pairing the radio fails", except_topic_id="twin", page_size=1)
+    assert len((await stub.FindSimilar(related)).topic_ids) == 1
+    assert "twin" not in (await stub.FindSimilar(related)).topic_ids
+
+
+async def test_nothing_is_similar_to_nothing(service: Service) -> None:
+    await service.put(entry("t1", title="How do I?"))
+    for title in ("", "How do I?", "Unheard words"):
+        answer = await service.stub(both()).FindSimilar(similar(title))
+        assert answer == search_pb2.FindSimilarResponse()
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"title": "a\x00"}, "title"),
+        ({"title": "x" * 256}, "title"),
+        ({"body": "x" * 32_768}, "body"),
+        ({"tags": [str(number) for number in range(11)]}, "tags"),
+        ({"page_size": 11}, "page_size"),
+        ({"page_size": -1}, "page_size"),
+        ({"except_topic_id": "x" * 65}, "except_topic_id"),
+    ],
+)
+async def test_similar_refuses_what_is_no_topic(
+    service: Service, fields: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(DomainError) as refusal:
+        await service.stub(both()).FindSimilar(similar(**{"title": "reset", **fields}))
+    assert refusal.value.field == field
 
 
 def update(

@@ -60,6 +60,17 @@ class Searching:
             suggestions=[converters.suggestion_to_proto(suggested) for suggested in found]
         )
 
+    async def find_similar(
+        self, actor: Actor, request: search_pb2.FindSimilarRequest
+    ) -> search_pb2.FindSimilarResponse:
+        """Topics like what is being written, of what this person can read."""
+        likeness = converters.likeness(request)
+        walls = await self._walls(actor, [request.community_id])
+        if not walls or not likeness.title:
+            return search_pb2.FindSimilarResponse()
+        found = await self._index.find_similar(likeness, walls, actor.name)
+        return search_pb2.FindSimilarResponse(topic_ids=found)
+
     async def _walls(self, actor: Actor, asked: Sequence[str]) -> dict[str, list[str]]:
         keyrings = {
             community: list(keys)
