@@ -166,8 +166,7 @@ class Bus:
     @property
     def js(self) -> JetStreamContext:
         """JetStream. Raises BusDownError: publishing while away would wait for nothing."""
-        if not self.connected:
-            raise BusDownError("NATS is not connected")
+        self._up()
         return self._js
 
     def start(self) -> None:
@@ -235,6 +234,22 @@ class Bus:
         if not config.get("sync_always"):
             _log.warning("NATS acknowledges before it writes to disk: set sync_interval: always")
 
+    async def publish(self, subject: str, data: bytes, headers: Mapping[str, str]) -> None:
+        """A message that asks for no answer, behind those published before it."""
+        await self._up().publish(subject, data, headers=dict(headers))
+
+    async def request(
+        self, subject: str, data: bytes, headers: Mapping[str, str], timeout: float
+    ) -> bytes:
+        """The same with the answer to it. Raises NoRespondersError where nobody hears it."""
+        answer = await self._up().request(subject, data, timeout=timeout, headers=dict(headers))
+        return answer.data
+
+    def _up(self) -> Client:
+        if not self.connected:
+            raise BusDownError("NATS is not connected")
+        return self._client
+
     async def nudge(self, subject: str, data: bytes = b"") -> None:
         """A core message that nobody needs to get; nothing where NATS is away."""
         if self.connected:
@@ -288,6 +303,7 @@ class Bus:
         return info
 
     def _stream(self, service: str) -> api.StreamConfig:
+        version = self._client.connected_server_version
         return api.StreamConfig(
             name=stream_name(service),
             subjects=[f"evt.{service}.>"],
@@ -300,6 +316,7 @@ class Bus:
             max_msg_size=MAX_MESSAGE,
             duplicate_window=self.limits.duplicate_window,
             allow_direct=True,
+            allow_atomic=(version.major, version.minor) >= (2, 12) or None,
             deny_delete=True,
             deny_purge=False,
             compression=api.StoreCompression.S2,

@@ -11,30 +11,29 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from nats.errors import MaxPayloadError
 from nats.js import api
-from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
-from opentelemetry.trace import SpanKind
-from pymongo import UpdateOne
+from nats.js.errors import NoStreamResponseError, NotFoundError
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from chassis import telemetry
 from chassis.decisions import Document
 from chassis.leases import OBSERVATION, Leases
-from chassis.messaging import OUTAGES, Bus, stream_name, to_message
+from chassis.messaging import OUTAGES, Bus, stream_name
 from chassis.mongo import Database
-from chassis.outbox import ASIDE, COLLECTION, PARTITIONS, PENDING, PUBLISHED, stored_event
+from chassis.outbox import ASIDE, COLLECTION, PARTITIONS, PENDING, PUBLISHED
+from chassis.publishing import FEW, Publishing
 
 POLL = 0.5  # seconds without a wake-up until it looks
 CHECK_EVERY = 10.0  # seconds between looks at the stream
-_PAGE = 200  # rows of a partition read at once
+_MOST = 1000  # rows read at once
+_PAGE = 200  # rows of each partition, where there are more
+_TOGETHER = 256  # rows the stream takes at once
+_BYTES_TOGETHER = 1 << 20
 _IN_FLIGHT = 64
-_ACK_TIMEOUT = 3.0
 _META = "stream"
-_TOO_LARGE = 10054  # the server's code for a message that exceeds the stream's limit
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +56,10 @@ class OutboxRelay:
         self._bus = bus
         self._service = service
         self._stream = stream_name(service)
+        self._publishing = Publishing(bus, service)
+        self._batches = False  # the stream takes rows together
+        self._marking: set[str] = set()
+        self._marker: asyncio.Task[None] | None = None
         self._leases = Leases(database, "relay_leases", observation=observation)
         self._poll = poll
         self._check_every = check_every
@@ -83,6 +86,7 @@ class OutboxRelay:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self._marked()
             with contextlib.suppress(PyMongoError):
                 await self._leases.release(*range(PARTITIONS))
 
@@ -141,92 +145,85 @@ class OutboxRelay:
         owned = self._owned()
         if not owned:
             return False
-        rows = await self._pending(owned)
-        more = len(rows) >= _PAGE
+        # What was being marked when the reading began may still be read as pending.
+        marking = set(self._marking)
+        most = _MOST + len(marking)
+        rows = await self._pending(owned, most)
+        more = len(rows) >= most
         if more:  # a backlog: every partition gets its turn
-            pages = await asyncio.gather(*(self._pending([p]) for p in owned))
+            most = _PAGE + len(marking)
+            pages = await asyncio.gather(*(self._pending([p], most) for p in owned))
             rows = [row for page in pages for row in page]
-        return await self._publish(rows) and more
+        return await self._publish([row for row in rows if row["_id"] not in marking]) and more
 
-    async def _pending(self, partitions: list[int]) -> list[Document]:
+    async def _pending(self, partitions: list[int], most: int) -> list[Document]:
         query = {"p": {"$in": partitions}, "st": PENDING}
         return (
             await self._rows.find(query)
             .sort([("p", 1), ("agg", 1), ("seq", 1)])
-            .limit(_PAGE)
+            .limit(most)
             .to_list()
         )
 
     async def _publish(self, rows: Iterable[Document]) -> bool:
-        """In waves: the k-th event of each aggregate after its predecessor was acknowledged.
+        """All of them, each behind its aggregate's earlier ones.
 
         Says whether all went well; an aggregate that failed drops out until the next pass.
         """
+        failed: set[str] = set()
+        in_order = list(_in_waves(rows))
+        for first in range(0, len(in_order), _TOGETHER):
+            some = [row for row in in_order[first : first + _TOGETHER] if row["agg"] not in failed]
+            failed.update(row["agg"] for row in some if not self._leases.holds(row["p"]))
+            some = [row for row in some if row["agg"] not in failed]
+            if not await self._publish_together(some):
+                await self._publish_singly(some, failed)
+        return not failed
+
+    async def _publish_together(self, rows: Sequence[Document]) -> bool:
+        """Whether the stream took all; where not it took none, unless it is away."""
+        size = sum(len(row["data"]) for row in rows)
+        if not self._batches or len(rows) <= FEW or size > _BYTES_TOGETHER:
+            return False
+        sequences = await self._publishing.together(rows)
+        if sequences is None:
+            return False
+        await self._mark(list(zip(rows, sequences, strict=True)))
+        return True
+
+    async def _publish_singly(self, rows: Iterable[Document], failed: set[str]) -> None:
+        """The k-th event of each aggregate after its predecessor was acknowledged."""
         queues: dict[str, deque[Document]] = {}
         for row in rows:
             queues.setdefault(row["agg"], deque()).append(row)
         acked: list[tuple[Document, int]] = []
-        failed = False
         try:
             while queues:
                 wave = [queue.popleft() for queue in queues.values()]
                 for chunk in range(0, len(wave), _IN_FLIGHT):
                     sent = wave[chunk : chunk + _IN_FLIGHT]
-                    results = await asyncio.gather(*(self._send(row) for row in sent))
+                    results = await asyncio.gather(*(self._publish_one(row) for row in sent))
                     for row, sequence in zip(sent, results, strict=True):
                         if sequence is None:
-                            failed = True
+                            failed.add(row["agg"])
                             del queues[row["agg"]]
                         elif not sequence:
                             await self._put_aside(row)
                         else:
                             acked.append((row, sequence))
-                if len(acked) >= _IN_FLIGHT:
-                    await self._mark(acked)
                 queues = {aggregate: queue for aggregate, queue in queues.items() if queue}
         finally:
             await self._mark(acked)
-        return not failed
 
-    async def _send(self, row: Document) -> int | None:
+    async def _publish_one(self, row: Document) -> int | None:
         """The stream's sequence of the row; None where it was not taken, 0: it never will be."""
         if not self._leases.holds(row["p"]):
             return None
-        trace_parent = row["trace"]
-        if not trace_parent:
-            return await self._put(row)
-        attributes = {"messaging.system": "nats", "messaging.message.id": row["_id"]}
-        with telemetry.span(
-            f"publish {row['type'].rpartition('.')[2]}",
-            kind=SpanKind.PRODUCER,
-            trace_parent=trace_parent,
-            attributes=attributes,
-        ):
-            return await self._put(row)
-
-    async def _put(self, row: Document) -> int | None:
-        event = stored_event(row)
-        if event.trace_parent:
-            event.trace_parent = telemetry.current_trace_parent() or event.trace_parent
-        subject, headers, data = to_message(self._service, event)
-        again = f":r{row['gen']}" if row.get("gen") else ""
-        headers["Nats-Msg-Id"] = f"{row['_id']}{again}"
         try:
-            ack = await self._bus.js.publish(
-                subject, data, timeout=_ACK_TIMEOUT, stream=self._stream, headers=headers
-            )
+            return await self._publishing.one(row)
         except NoStreamResponseError:
             self._checked = (0, 0.0)  # no such stream: look at it before the next pass
-        except MaxPayloadError:
-            return 0
-        except OUTAGES as error:
-            if isinstance(error, APIError) and error.err_code == _TOO_LARGE:
-                return 0
-            reason = error.description if isinstance(error, APIError) else ""
-            _log.warning("not published: %s %s", type(error).__name__, reason)
-        else:
-            return ack.seq
-        return None
+            return None
 
     async def _put_aside(self, row: Document) -> None:
         """It would be refused for ever, and hold up all behind it: consumers find it in the log."""
@@ -235,20 +232,36 @@ class OutboxRelay:
         aside = {"_id": row["_id"], "st": PENDING}
         await self._rows.update_one(aside, {"$set": {"st": ASIDE}})
 
-    async def _mark(self, acked: list[tuple[Document, int]]) -> None:
-        """What is on the bus; a crash before it publishes again, under the same message id."""
-        if acked:
-            await self._rows.bulk_write(
-                [
-                    UpdateOne(
-                        {"_id": row["_id"], "st": PENDING, "gen": row.get("gen")},
-                        {"$set": {"st": PUBLISHED, "sseq": sequence}},
-                    )
-                    for row, sequence in acked
-                ],
-                ordered=False,
-            )
-            acked.clear()
+    async def _mark(self, acked: Sequence[tuple[Document, int]]) -> None:
+        """What is on the bus, while the next is read and published; one marking at a time.
+
+        A crash before it publishes again, under the same message ids.
+        """
+        if not acked:
+            return
+        await self._marked()
+        self._marking = {row["_id"] for row, _ in acked}
+        self._marker = asyncio.create_task(self._mark_now(acked))
+
+    async def _mark_now(self, acked: Sequence[tuple[Document, int]]) -> None:
+        """By one update a generation, whatever the rows: one a row costs the store five times."""
+        ids = [row["_id"] for row, _ in acked]
+        place = {"$indexOfArray": [{"$literal": ids}, "$_id"]}
+        sequence = {"$arrayElemAt": [{"$literal": [number for _, number in acked]}, place]}
+        try:
+            for generation in {row.get("gen") for row, _ in acked}:
+                await self._rows.update_many(
+                    {"_id": {"$in": ids}, "st": PENDING, "gen": generation},
+                    [{"$set": {"st": PUBLISHED, "sseq": sequence}}],
+                )
+        except Exception as error:  # the next pass finds them pending
+            _log.warning("not marked: %s", telemetry.describe(error))
+        finally:
+            self._marking = set()
+
+    async def _marked(self) -> None:
+        if self._marker is not None:
+            await asyncio.wait([self._marker])  # and leave it alone, should this be cancelled
 
     async def _check_stream(self) -> None:
         """Is the stream the one we know, and as far as the outbox says? Else publish again.
@@ -259,6 +272,7 @@ class OutboxRelay:
         # Read before the stream's state: a healthy stream is then never behind it.
         last = await self._rows.find_one({"sseq": {"$exists": True}}, sort=[("sseq", -1)])
         info = await self._bus.ensure_stream(self._service)
+        self._batches = bool(info.config.allow_atomic)
         created = str(info.created)
         known = await self._meta.find_one({"_id": _META})
         if known is None:
@@ -324,3 +338,13 @@ class OutboxRelay:
                 telemetry.OUTBOX_PENDING.set(found[0]["rows"] if found else 0)
                 telemetry.OUTBOX_OLDEST_SECONDS.set(max(age, 0.0))
             await asyncio.sleep(self._check_every)
+
+
+def _in_waves(rows: Iterable[Document]) -> Iterator[Document]:
+    """First the first of each aggregate, then the second: none waits behind another's many."""
+    queues: dict[str, deque[Document]] = {}
+    for row in rows:
+        queues.setdefault(row["agg"], deque()).append(row)
+    while queues:
+        yield from [queue.popleft() for queue in queues.values()]
+        queues = {aggregate: queue for aggregate, queue in queues.items() if queue}

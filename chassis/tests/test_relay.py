@@ -11,6 +11,7 @@ from nats.js.errors import NotFoundError
 
 from chassis import outbox, relay
 from chassis.messaging import Bus, from_message, stream_name
+from chassis.publishing import Publishing
 from chassis.relay import OutboxRelay
 from chassis.testing import free_port
 from chassis.testing_events import COMMUNITY, Stage, eventually
@@ -117,6 +118,55 @@ async def test_crash_between_ack_and_mark_publishes_again_under_the_same_id(stag
     assert row["sseq"] == 1
 
 
+async def test_many_rows_are_taken_together_and_know_their_places(stage: Stage) -> None:
+    bus = await stage.bus()
+    for number in range(40):
+        await stage.say(f"t{number}", *[said.TopicEdited()] * 2)
+    running = OutboxRelay(stage.theirs, bus, stage.says)
+    await running._leases.keep(range(outbox.PARTITIONS))  # all, before it begins with any
+    stage.beside(running.run())
+    await published(stage)
+    messages = await on_stream(stage, bus)
+    rows = await stage.theirs[outbox.COLLECTION].find().sort("sseq", 1).to_list()
+    assert [(row["agg"], row["seq"]) for row in rows] == messages
+    assert [row["sseq"] for row in rows] == list(range(1, 81))
+    last = await bus.js.get_msg(stream_name(stage.says), 80, direct=True)
+    assert (last.headers or {})["Nats-Batch-Sequence"] == "80"  # not one by one
+
+
+async def test_crash_before_many_are_marked_leaves_each_once_on_the_bus(stage: Stage) -> None:
+    bus = await stage.bus()
+    await stage.say("t1", *[said.TopicEdited()] * 40)
+    first = stage.beside(OutboxRelay(stage.theirs, bus, stage.says, observation=0.4).run())
+    await published(stage)
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    await stage.theirs[outbox.COLLECTION].update_many(
+        {"seq": {"$gt": 5}}, {"$set": {"st": outbox.PENDING}, "$unset": {"sseq": 1}}
+    )
+    await stage.say("t1", *[said.TopicEdited()] * 10)  # the stream refuses these with the others
+    stage.relay(bus)
+    await published(stage)
+    assert await on_stream(stage, bus) == [("t1", seq) for seq in range(1, 51)]
+    rows = await stage.theirs[outbox.COLLECTION].find().sort("seq", 1).to_list()
+    assert [row["sseq"] for row in rows] == list(range(1, 51))
+
+
+async def test_bus_that_takes_no_batches_gets_rows_one_by_one(stage: Stage) -> None:
+    """A server before 2.12 has no such setting."""
+    bus = await stage.bus()
+    await bus.ensure_stream(stage.says)
+    config = (await bus.js.stream_info(stream_name(stage.says))).config
+    config.allow_atomic = False
+    await bus.js.update_stream(config)
+    for number in range(40):
+        await stage.say(f"t{number}")
+    rows = await stage.theirs[outbox.COLLECTION].find().to_list()
+    assert await Publishing(bus, stage.says).together(rows) is None
+    assert await on_stream(stage, bus) == []
+    assert [await Publishing(bus, stage.says).one(row) for row in rows] == list(range(1, 41))
+
+
 async def test_replica_that_dies_is_followed_by_another(stage: Stage) -> None:
     dead, heir = await stage.bus(), await stage.bus()
     running = OutboxRelay(stage.theirs, dead, stage.says, observation=0.4, poll=0.05)
@@ -166,7 +216,7 @@ async def test_deleted_stream_is_made_anew_and_filled(stage: Stage) -> None:
 
     wanted = [("t1", 1), ("t1", 2), ("t1", 3), ("t1", 4), ("t2", 1), ("t2", 2), ("t2", 3)]
     await eventually(there, wanted)
-    assert await pending(stage) == 0
+    await published(stage)
     meta = await stage.theirs.relay_meta.find_one({"_id": "stream"}) or {}
     assert (meta["gen"], "redo_above" in meta) == (1, False)
 
