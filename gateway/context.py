@@ -20,6 +20,7 @@ from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceStub
 from guildhall.forum.v1.curation_pb2_grpc import CurationServiceStub
 from guildhall.forum.v1.exports_pb2_grpc import ExportServiceStub
 from guildhall.forum.v1.forum_pb2_grpc import ForumServiceStub
+from guildhall.forum.v1.moves_pb2_grpc import MoveServiceStub
 from guildhall.forum.v1.participation_pb2_grpc import ParticipationServiceStub
 from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 from guildhall.search.v1.search_pb2_grpc import SearchServiceStub
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from guildhall.forum.v1.curation_pb2_grpc import CurationServiceAsyncStub
     from guildhall.forum.v1.exports_pb2_grpc import ExportServiceAsyncStub
     from guildhall.forum.v1.forum_pb2_grpc import ForumServiceAsyncStub
+    from guildhall.forum.v1.moves_pb2_grpc import MoveServiceAsyncStub
     from guildhall.forum.v1.participation_pb2_grpc import ParticipationServiceAsyncStub
     from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceAsyncStub
     from guildhall.search.v1.search_pb2_grpc import SearchServiceAsyncStub
@@ -64,6 +66,10 @@ class Services:
         )
         self.curation: CurationServiceAsyncStub = channels.client(
             CurationServiceStub,
+            "forum",
+        )
+        self.moves: MoveServiceAsyncStub = channels.client(
+            MoveServiceStub,
             "forum",
         )
         self.moderation: ModerationServiceAsyncStub = channels.client(

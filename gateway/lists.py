@@ -17,7 +17,7 @@ from gateway.context import Context
 from gateway.cursors import decode_id
 from gateway.pages import Arguments, Page, page_of
 from guildhall.directory.v1 import directory_pb2
-from guildhall.forum.v1 import forum_pb2
+from guildhall.forum.v1 import forum_pb2, moves_pb2
 
 
 def moment(value: Timestamp) -> Any:
@@ -192,4 +192,21 @@ async def moderation_entries(context: Context, topic: Any, arguments: Arguments)
         forum_pb2.ListModerationEntriesRequest(community_id=topic.community_id, topic_id=topic.id),
         "moderation_entries",
         lambda row: encode_page_token(moment(row.time), row.id),
+    )
+
+
+async def linked_topics(context: Context, topic: Any, arguments: Arguments) -> Page:
+    """Topics that name this one, newest activity first."""
+    request = moves_pb2.ListLinkedTopicsRequest(
+        community_id=topic.community_id,
+        topic_id=topic.id,
+        links=[link.value for link in arguments.get("links") or ()],
+    )
+    return await page_of(
+        context,
+        arguments,
+        context.services.moves.ListLinkedTopics,
+        request,
+        "topics",
+        lambda row: encode_page_token(moment(row.activity_time), row.id),
     )

@@ -21,6 +21,7 @@ from gateway.schema.forum.queries import ForumQuery
 from gateway.schema.imports import ImportMutation
 from gateway.schema.moderation import ModerationQuery
 from gateway.schema.moderation_mutations import ModerationMutation
+from gateway.schema.moves.mutations import MoveMutation
 from gateway.schema.operations import OperationsMutation, OperationsQuery
 from gateway.schema.participation.mutations import ParticipationMutation
 from gateway.schema.portals_mutations import PortalMutation
@@ -55,6 +56,7 @@ class Mutation(
     ReplyMutation,
     CurationMutation,
     ParticipationMutation,
+    MoveMutation,
     ImportMutation,
     SearchMutation,
     ModerationMutation,

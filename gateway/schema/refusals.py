@@ -112,6 +112,10 @@ class RefusalCode(Enum):
     REQUEST_ID_REUSED = strawberry.enum_value(
         "REQUEST_ID_REUSED", description="requestId was used before, for another input."
     )
+    AUTHOR_CANNOT_READ = strawberry.enum_value(
+        "AUTHOR_CANNOT_READ",
+        description="Who wrote it could not read it there any more; evenIfAuthorCannotRead does.",
+    )
     VERSION_STALE = strawberry.enum_value(
         "VERSION_STALE",
         description="It has changed since expectedVersion: read it again, decide again.",

@@ -13,7 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from strawberry.types.scalar import ScalarDefinition
 
 from guildhall.directory.v1 import directory_pb2
-from guildhall.forum.v1 import forum_pb2
+from guildhall.forum.v1 import forum_pb2, moves_pb2
 
 DateTime = NewType("DateTime", Timestamp)
 Markdown = NewType("Markdown", str)
@@ -238,6 +238,25 @@ class CloseReason(Enum):
     NOT_CLEAR = forum_pb2.CLOSE_REASON_NOT_CLEAR
     RESOLVED = forum_pb2.CLOSE_REASON_RESOLVED
     OTHER = forum_pb2.CLOSE_REASON_OTHER
+    MERGED = strawberry.enum_value(
+        forum_pb2.CLOSE_REASON_MERGED,
+        description="Its replies are in another topic: mergeTopics did it, closeTopic cannot.",
+    )
+
+
+@strawberry.enum(description="Why a topic names another.")
+class TopicLink(Enum):
+    """forum.TopicLink."""
+
+    DUPLICATE = strawberry.enum_value(
+        moves_pb2.TOPIC_LINK_DUPLICATE, description="It was closed as its duplicate."
+    )
+    MERGED = strawberry.enum_value(
+        moves_pb2.TOPIC_LINK_MERGED, description="It was merged into it: its replies are there."
+    )
+    SPLIT = strawberry.enum_value(
+        moves_pb2.TOPIC_LINK_SPLIT, description="It was split off it: its replies were there."
+    )
 
 
 @strawberry.enum(description="What an imported post is.")

@@ -43,6 +43,7 @@ from gateway.sessions import Sessions
 from gateway.signin import SignIn
 from gateway.subscriptions.subscriptions import Subscriptions
 from gateway.tests.exports_standin import ExportStandIn, add_exports
+from gateway.tests.moves_standin import MoveStandIn, add_moves
 from gateway.tests.participation_standin import ParticipationStandIn, add_participation
 from gateway.tests.standins import DirectoryStandIn, ForumStandIn, add_directory, add_forum
 from gateway.web import Site
@@ -224,6 +225,11 @@ def participation() -> ParticipationStandIn:
     return ParticipationStandIn()  # type: ignore[abstract]
 
 
+@pytest.fixture
+def moves() -> MoveStandIn:
+    return MoveStandIn()
+
+
 @pytest_asyncio.fixture
 async def house(
     database: Database,
@@ -235,10 +241,11 @@ async def house(
     forum: ForumStandIn,
     exports: ExportStandIn,
     participation: ParticipationStandIn,
+    moves: MoveStandIn,
 ) -> AsyncIterator[House]:
     await loopback.serve("directory", add_directory(directory))
-    forums = (add_forum(forum, add_exports(exports)), add_participation(participation))
-    await loopback.serve("forum", *forums)
+    others = (add_exports(exports), add_participation(participation), add_moves(moves))
+    await loopback.serve("forum", add_forum(forum, *others))
     for absent in ("moderation", "search"):  # where no other fixture serves them
         loopback.addresses.setdefault(absent, "127.0.0.1:1")
     channels = Channels(

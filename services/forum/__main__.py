@@ -9,6 +9,7 @@ from guildhall.forum.v1.curation_pb2_grpc import add_CurationServiceServicer_to_
 from guildhall.forum.v1.exports_pb2_grpc import add_ExportServiceServicer_to_server
 from guildhall.forum.v1.feed_pb2_grpc import add_FeedServiceServicer_to_server
 from guildhall.forum.v1.forum_pb2_grpc import add_ForumServiceServicer_to_server
+from guildhall.forum.v1.moves_pb2_grpc import add_MoveServiceServicer_to_server
 from guildhall.forum.v1.participation_pb2_grpc import add_ParticipationServiceServicer_to_server
 from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened
 from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
@@ -19,11 +20,14 @@ from services.forum.servicer import (
     ExportServicer,
     FeedServicer,
     ForumServicer,
+    MoveServicer,
     ParticipationServicer,
 )
 from services.forum.settings import ForumSettings
 from services.forum.use_cases import ForumUseCases
+from services.forum.use_cases.carrying import Carrying
 from services.forum.use_cases.feed import FeedUseCases
+from services.forum.use_cases.moves import MoveUseCases
 
 
 async def main() -> None:
@@ -47,6 +51,10 @@ async def main() -> None:
             ParticipationServicer(use_cases, repository), process.server
         )
         add_CurationServiceServicer_to_server(CurationServicer(use_cases), process.server)
+        carrying = Carrying(process.commands, repository)
+        moves = MoveUseCases(process.commands, repository, moderation, directory, carrying)
+        add_MoveServiceServicer_to_server(MoveServicer(moves, repository), process.server)
+        process.every(5, carrying.finish, "finish_moves")
         consumers = ForumConsumers(repository)
         process.subscribe(
             Subscription(

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from google.protobuf.empty_pb2 import Empty
 
+from chassis.batch import Conflict
 from chassis.decisions import Decision, Seen
 from chassis.domain_events import Consequence, DomainEvent, Effect
 from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened
@@ -35,7 +36,7 @@ class ForumConsumers:
         if not case.hide_post:
             return []
         return [
-            self._effect(
+            await self._effect(
                 event,
                 lambda topic: _opened_on_topic(topic, case),
                 lambda topic, reply: _opened_on_reply(topic, reply, case),
@@ -50,7 +51,7 @@ class ForumConsumers:
         """
         case = event.message
         return [
-            self._effect(
+            await self._effect(
                 event,
                 lambda topic: _decided_on_topic(topic, case),
                 lambda topic, reply: _decided_on_reply(topic, reply, case),
@@ -58,16 +59,22 @@ class ForumConsumers:
             )
         ]
 
-    def _effect(
+    async def _effect(
         self,
         event: DomainEvent[CaseOpened] | DomainEvent[CaseDecided],
         on_topic: Callable[[Topic], Outcome],
         on_reply: Callable[[Topic, Reply], Outcome],
         entry: tuple[str, str, str],
     ) -> Effect:
-        """On the topic, or the reply that the case names; `entry` is action, reason and actor."""
+        """On the topic, or the reply that the case names; `entry` is action, reason and actor.
+
+        The reply may have gone to another topic since.
+        """
         case, community_id = event.message, event.community_id
         reply_ref = self._repository.reply_ref(community_id, case.reply_id)
+        topic_id = case.topic_id
+        if case.reply_id:
+            topic_id = await self._repository.find_topic_id(community_id, case.reply_id) or topic_id
 
         def decide(seen: Seen[Topic]) -> Decision[Topic, Empty]:
             topic = seen.state
@@ -75,8 +82,10 @@ class ForumConsumers:
                 raise TopicNotFoundError
             if case.reply_id:
                 reply = seen.part(reply_ref)
-                if reply is None or reply.topic_id != topic.id:
+                if reply is None:
                     raise ReplyNotFoundError
+                if reply.topic_id != topic.id:
+                    raise Conflict  # it goes right now: look for it again
                 outcome = on_reply(topic, reply)
             else:
                 outcome = on_topic(topic)
@@ -86,7 +95,7 @@ class ForumConsumers:
                 outcome = replace(outcome, writes=[line])
             return outcome.decision(seen, lambda _, __: Empty())
 
-        ref = self._repository.topics.ref(community_id, case.topic_id)
+        ref = self._repository.topics.ref(community_id, topic_id)
         return Effect(ref.having(reply_ref) if case.reply_id else ref, decide)
 
 

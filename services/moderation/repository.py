@@ -111,10 +111,17 @@ class ModerationRepository:
     async def find_cases_of(
         self, community_id: str, topic_id: str, reply_id: str | None
     ) -> list[Case]:
-        """Cases of a post, oldest text first; with those of all replies where it is None."""
-        query: Document = {"community_id": community_id, "topic_id": topic_id}
-        if reply_id is not None:
+        """Cases of a post, oldest text first; with those of all replies where it is None.
+
+        A reply may have been in another topic when its case was opened.
+        """
+        query: Document = {"community_id": community_id}
+        if reply_id:
             query["reply_id"] = reply_id
+        else:
+            query["topic_id"] = topic_id
+            if reply_id is not None:
+                query["reply_id"] = ""
         rows = self._database[_CASES].find(query).sort([("reply_id", 1), ("submission_number", 1)])
         return [_case(document) async for document in rows]
 

@@ -44,6 +44,15 @@ async def on_reply_changed(event: DomainEvent[Any]) -> Iterable[Projection]:
     return [Projection(Change.REPLY, event.community_id, event.message.reply_id)]
 
 
+async def on_replies_moved(event: DomainEvent[forum.RepliesMoved]) -> Iterable[Projection]:
+    """Replies that came: each is as visible as its topic now, and found in it."""
+    message = event.message
+    return [
+        Projection(Change.TOPIC, event.community_id, message.topic_id),
+        *(Projection(Change.REPLY, event.community_id, id_) for id_ in message.reply_ids),
+    ]
+
+
 async def on_reply_accepted(event: DomainEvent[forum.ReplyAccepted]) -> Iterable[Projection]:
     """The topic is answered; the replies read as before."""
     return [Projection(Change.TOPIC, event.community_id, event.message.topic_id)]
@@ -111,6 +120,11 @@ FORUM: Mapping[type[Message], Handler] = {
     forum.ReplyRemoved: on_reply_changed,
     forum.ReplyAccepted: on_reply_accepted,
     forum.ReplyUnaccepted: on_reply_accepted,
+    forum.TopicMoved: on_topic_changed,
+    forum.TopicMerged: on_topic_changed,
+    forum.TopicSplit: on_topic_changed,
+    forum.RepliesMoved: on_replies_moved,
+    forum.RepliesLeft: on_topic_changed,
 }
 
 # PersonMoved says nothing that MemberLeft and MemberJoined beside it do not say.

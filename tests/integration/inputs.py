@@ -63,6 +63,8 @@ STATES = {
     "restoreReply": "HIDDEN", "createCommunity": "VENDOR", "createEnrolment": "OTHER",
     "movePerson": "OTHER",
 }  # fmt: skip
+# What must be another one than the input's first.
+OTHERS = {"targetTopicId": "CLOSED"}
 # Of imported posts: some have lost their author, some have no accepted answer.
 LOST = {"persona", "acceptedAnswerExternalId"}
 OTHER_KINDS = ("Community", "Topic", "Person")
@@ -92,7 +94,7 @@ def kind_of(name: str, owner: str = "") -> str:
     last = owner if name in ("id", "ids") else re.sub(r"Ids?$", "", name)
     last = re.sub(r"^.*(?=[A-Z])", "", last)
     kind = last[:1].upper() + last[1:]
-    return {"Author": "Person", "Post": "Topic", "Letter": ""}.get(kind, kind)
+    return {"Author": "Person", "Post": "Topic", "Letter": "", "Of": "Topic"}.get(kind, kind)
 
 
 class Inputs:
@@ -140,7 +142,8 @@ class Inputs:
     def _id(self, name: str) -> str:
         kind = kind_of(name, self._owner)
         ids = self._world.aurora
-        return ids.get(f"{kind}.{self._state}") or ids.get(kind) or UNKNOWN
+        state = OTHERS.get(name, self._state)
+        return ids.get(f"{kind}.{state}") or ids.get(kind) or UNKNOWN
 
     def bad(self) -> Iterator[Bad]:
         """Every field of the arguments made bad in every way that its type and name suggest."""

@@ -20,7 +20,7 @@ from gateway.cursors import decode_id, decode_reply_id
 from guildhall.chassis.v1 import event_log_pb2, operations_pb2
 from guildhall.forum.v1 import forum_pb2
 from guildhall.moderation.v1 import moderation_pb2
-from tests.integration.inputs import FORBIDDEN, LEGAL, STATES, UNKNOWN, is_emptiable
+from tests.integration.inputs import FORBIDDEN, LEGAL, OTHERS, STATES, UNKNOWN, is_emptiable
 from tests.system import ENGINEER
 from tests.world import World, identity
 
@@ -54,7 +54,7 @@ ALSO: dict[str, Any] = {
     "audience": 0, "audience_names": [], "replacement": "", "outcome": 2,
     "settings.kinds": [1, 2], "max_length": 20, "settings.own_close_reasons": ["grace"],
     "own_close_reason": "", "close_reason": 1,
-    "parent_reply_id": "",
+    "parent_reply_id": "", "duplicate_of_id": "",
 }  # fmt: skip
 # What a field needs beside it to be looked at.
 BESIDE: dict[str, dict[str, Any]] = {
@@ -65,7 +65,7 @@ BESIDE: dict[str, dict[str, Any]] = {
 # Of imported posts: some have lost their author, some have no accepted answer.
 LOST = {"persona_external_id", "persona_display_name", "accepted_answer_external_id"}
 # Ids that say more where they are given.
-MAY_LACK = {"parent_reply_id"}
+MAY_LACK = {"parent_reply_id", "duplicate_of_id"}
 # RPCs about a topic, or one of its replies where that is given.
 ON_POSTS = {"CastVote", "RetractVote", "AddReaction", "RemoveReaction"}
 
@@ -245,7 +245,8 @@ def is_id(field: FieldDescriptor) -> bool:
 def raw_id(ids: dict[str, str], name: str, state: str = "") -> str:
     """The id as services know it; "" where the world has none."""
     word = re.sub(r"_ids?$", "", name).split("_")[-1]
-    kind = {"author": "Person"}.get(word, word.capitalize())
+    kind = {"author": "Person", "of": "Topic"}.get(word, word.capitalize())
+    state = OTHERS.get(camel(name), state)
     found = ids.get(f"{kind}.{state}") or ids.get(kind)
     if not found:
         return ""

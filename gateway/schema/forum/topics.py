@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 
 from gateway import batches, lists
+from gateway.context import Info
 from gateway.cursors import encode_id
-from gateway.loaders import Embedded, Reference
+from gateway.loaders import Embedded, Listing, Reference, fetched_by, read
 from gateway.schema.directory import Community, Member
 from gateway.schema.fields import COMMUNITY, fetched, paged
 from gateway.schema.forum.authors import Author, AuthorRow, author_of, key_of
@@ -16,13 +17,14 @@ from gateway.schema.forum.ideas import IdeaStatus
 from gateway.schema.forum.records import ModerationEntry, Revision
 from gateway.schema.forum.spaces import Space
 from gateway.schema.participation import Post
-from gateway.schema.relay import CommunityNode, Connection
+from gateway.schema.relay import After, Before, CommunityNode, Connection, First, Last
 from gateway.schema.scalars import (
     CloseReason,
     DateTime,
     Html,
     Markdown,
     TopicKind,
+    TopicLink,
     TopicState,
     unset_is_null,
 )
@@ -120,6 +122,40 @@ class Topic(Post, CommunityNode):
         Reference(batches.replies, lambda row: key_of(row, row.accepted_reply_id)),
         "The reply that answers the question; null where none was accepted.",
     )
+
+    duplicate_of: Annotated[Topic, strawberry.lazy("gateway.schema.forum")] | None = fetched(
+        Reference(batches.topics, lambda row: key_of(row, row.duplicate_of_id)),
+        "The original that it was closed for; null where there is none that one can read.",
+    )
+
+    moved_to: Annotated[Topic, strawberry.lazy("gateway.schema.forum")] | None = fetched(
+        Reference(batches.topics, lambda row: key_of(row, row.moved_to_id)),
+        "The topic it was merged into, which has its replies; null likewise.",
+    )
+
+    split_from: Annotated[Topic, strawberry.lazy("gateway.schema.forum")] | None = fetched(
+        Reference(batches.topics, lambda row: key_of(row, row.split_from_id)),
+        "The topic its first replies were written to; null likewise.",
+    )
+
+    @strawberry.field(
+        metadata=fetched_by(Listing(lists.linked_topics), guildhall_cost=5),
+        description="Topics that name this one: its duplicates, those merged into it and those "
+        "split off it; newest activity first. One call a topic. Codes: BAD_USER_INPUT.",
+    )
+    def linked_topics(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        links: Annotated[
+            list[TopicLink] | None,
+            strawberry.argument(description="For these reasons only; by default for any."),
+        ] = None,
+    ) -> Connection[Annotated[Topic, strawberry.lazy("gateway.schema.forum")]] | None:
+        return read(info, self)
 
     replies: Connection[Annotated[Reply, strawberry.lazy("gateway.schema.forum")]] | None = paged(
         lists.replies,

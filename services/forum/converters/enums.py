@@ -7,12 +7,12 @@ from enum import StrEnum
 from typing import TypeVar
 
 from chassis.errors import FieldInvalidError
-from guildhall.forum.v1 import forum_pb2
+from guildhall.forum.v1 import forum_pb2, moves_pb2
 from services.forum.domain.kinds import IdeaStatus, TopicKind
 from services.forum.domain.replies import ReplyState
 from services.forum.domain.space_settings import AcceptedAnswers, PostingRight
 from services.forum.domain.spaces import Audience, SpaceMode
-from services.forum.domain.topics import CloseReason, TopicState
+from services.forum.domain.topics import CloseReason, Link, TopicState
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -28,6 +28,7 @@ POSTING_RIGHTS = {one: forum_pb2.PostingRight.Value(f"POSTING_RIGHT_{one}") for 
 ACCEPTED_ANSWERS = {
     one: forum_pb2.AcceptedAnswers.Value(f"ACCEPTED_ANSWERS_{one}") for one in AcceptedAnswers
 }
+LINKS = {one: moves_pb2.TopicLink.Value(f"TOPIC_LINK_{one}") for one in Link}
 
 
 def space_mode(number: int, *, unspecified: SpaceMode) -> SpaceMode:
@@ -61,8 +62,14 @@ def accepted_answers(number: int, field: str) -> AcceptedAnswers:
 
 
 def close_reason(number: int) -> CloseReason:
-    """Refuses with FIELD_INVALID."""
-    return one_of(CLOSE_REASONS, number, "close_reason")
+    """One that can be given. Refuses with FIELD_INVALID."""
+    given = {why: value for why, value in CLOSE_REASONS.items() if why is not CloseReason.MERGED}
+    return one_of(given, number, "close_reason")
+
+
+def links(numbers: Iterable[int]) -> frozenset[Link]:
+    """All where none is named. Refuses with FIELD_INVALID."""
+    return frozenset(one_of(LINKS, number, "links") for number in numbers) or frozenset(Link)
 
 
 def topic_states(numbers: Iterable[int]) -> frozenset[TopicState] | None:

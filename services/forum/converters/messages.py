@@ -79,6 +79,9 @@ def topic_to_proto(topic: Topic, version: int, *, for_service: bool = False) -> 
         owner_id=topic.owner_id,
         review_time=_time(topic.review_time),
         review_due_time=_time(topic.review_due_time),
+        duplicate_of_id=topic.duplicate_of_id,
+        moved_to_id=topic.moved_to_id,
+        split_from_id=topic.split_from_id,
     )
 
 

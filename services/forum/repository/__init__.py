@@ -8,6 +8,7 @@ from chassis.mongo import Database, Index, Migration
 from services.forum.repository import (
     exports,
     feed,
+    moves,
     paces,
     participation,
     records,
@@ -17,13 +18,14 @@ from services.forum.repository import (
 )
 from services.forum.repository.exports import ExportCollection
 from services.forum.repository.feed import FeedCollection
+from services.forum.repository.moves import MoveCollection
 from services.forum.repository.participation import ParticipationCollection
 from services.forum.repository.topics import TopicFilter
 
 __all__ = ["ForumRepository", "TopicFilter"]
 
 
-class ForumRepository(ExportCollection, FeedCollection, ParticipationCollection):
+class ForumRepository(ExportCollection, FeedCollection, MoveCollection, ParticipationCollection):
     """All reads, and where commands find what they change."""
 
     indexes: Sequence[Index] = (
@@ -35,6 +37,7 @@ class ForumRepository(ExportCollection, FeedCollection, ParticipationCollection)
         *feed.INDEXES,
         *paces.INDEXES,
         *participation.INDEXES,
+        *moves.INDEXES,
     )
     migrations: Sequence[Migration] = (*feed.MIGRATIONS,)
     spaces = spaces.SPACES

@@ -13,10 +13,9 @@ from chassis.pagination import Paging
 from services.forum.domain.posting import Poster
 from services.forum.domain.records import ModerationEntry, Revision
 from services.forum.domain.replies import Reply
-from services.forum.domain.spaces import space_key
 from services.forum.domain.topics import Topic
 from services.forum.repository.documents import read_page
-from services.forum.repository.replies import ReplyCollection
+from services.forum.repository.replies import ReplyCollection, space_keys
 
 _TWO_DAYS = 172800
 _LAST_REPLACED = [("replace_time", -1), ("_id", -1)]
@@ -72,12 +71,13 @@ class RecordCollection(ReplyCollection):
 
     async def list_revisions(
         self,
+        topic: Topic,
         post: Topic | Reply,
         keyring: Sequence[str],
         paging: Paging,
     ) -> list[Revision]:
         """What the page needs of a post one can see, newest first; a place: (replace_time, id)."""
-        keys = (space_key(post.space_id), *keyring)
+        keys = (*space_keys(topic), *keyring)
         query: Document = {"community_id": post.community_id, "post_id": post.id}
         rows = await read_page(
             self._database.revisions,

@@ -51,6 +51,14 @@ INDEXES: Sequence[Index] = (
 )
 
 
+def space_keys(topic: Topic) -> tuple[str, ...]:
+    """What opens a topic's published replies to who can read the topic.
+
+    After a move some are stored under the former space for a while.
+    """
+    return (space_key(topic.space_id), *map(space_key, topic.former_space_ids))
+
+
 class ReplyCollection(TopicCollection):
     """Reads of replies. A keyring of None: a service reads, no wall, all states."""
 
@@ -64,7 +72,7 @@ class ReplyCollection(TopicCollection):
             "topic_id": topic.id,
         }
         if keyring is not None:
-            query["read_keys"] = {"$in": [space_key(topic.space_id), *keyring]}
+            query["read_keys"] = {"$in": [*space_keys(topic), *keyring]}
         document = await self._database.replies.find_one(query, hint="_id_")
         if document is None:
             raise ReplyNotFoundError(field="reply_id")
@@ -109,11 +117,14 @@ class ReplyCollection(TopicCollection):
 
         `thread`: only replies to this reply; empty: only those to the topic itself.
         """
-        space, moderators = space_key(topic.space_id), f"moderators:{topic.community_id}"
+        spaces, moderators = space_keys(topic), f"moderators:{topic.community_id}"
         if keyring is None:
-            keys = [space, moderators]  # every reply has one of these
+            keys = [*spaces, moderators]  # every reply has one of these
         else:
-            keys = [space, *(key for key in keyring if key.startswith(("person:", "moderators:")))]
+            keys = [
+                *spaces,
+                *(key for key in keyring if key.startswith(("person:", "moderators:"))),
+            ]
         query: Document = {"community_id": topic.community_id, "topic_id": topic.id}
         index = "reply_page"
         if thread is not None:

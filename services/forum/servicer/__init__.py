@@ -6,6 +6,7 @@ from services.forum.servicer.curation import CurationServicer
 from services.forum.servicer.exports import ExportServicer
 from services.forum.servicer.feed import FeedServicer
 from services.forum.servicer.forum import ForumServicer
+from services.forum.servicer.moves import MoveServicer
 from services.forum.servicer.participation import ParticipationServicer
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "ExportServicer",
     "FeedServicer",
     "ForumServicer",
+    "MoveServicer",
     "ParticipationServicer",
 ]

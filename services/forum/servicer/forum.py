@@ -23,7 +23,7 @@ from services.forum.domain.replies import Reply
 from services.forum.domain.tags import tag_of
 from services.forum.domain.topics import Topic
 from services.forum.repository import ForumRepository, TopicFilter
-from services.forum.servicer.reading import fitting, keyring_of
+from services.forum.servicer.reading import fitting, keyring_of, shown
 from services.forum.use_cases import ForumUseCases
 
 
@@ -171,6 +171,7 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         topic = await self._repository.get_topic(
             request.community_id, request.topic_id, member.keyring
         )
+        (topic,) = await shown(self._repository, request.community_id, [topic], member.keyring)
         return pb.GetTopicResponse(topic=topic_to_proto(topic, topic.version))
 
     async def BatchGetTopics(
@@ -180,6 +181,7 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         keyring = keyring_of(actor, request.community_id)
         ids = check_batch(list(request.topic_ids), "topic_ids")
         found = await self._repository.find_topics(request.community_id, ids, keyring)
+        found = await shown(self._repository, request.community_id, found, keyring)
         service = bool(actor.service)
         topics = {one.id: topic_to_proto(one, one.version, for_service=service) for one in found}
         return pb.BatchGetTopicsResponse(topics=[topics[id_] for id_ in ids if id_ in topics])
@@ -202,6 +204,7 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         topics, token = paging.page(
             found, lambda last: (last.activity_time, last.id), most=fitting(found, paging.size)
         )
+        topics = await shown(self._repository, request.community_id, topics, member.keyring)
         return pb.ListTopicsResponse(
             topics=[topic_to_proto(topic, topic.version) for topic in topics],
             next_page_token=token,
@@ -246,7 +249,7 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         )
         if request.reply_id:
             post = await self._repository.get_reply(topic, request.reply_id, member.keyring)
-        found = await self._repository.list_revisions(post, member.keyring, paging)
+        found = await self._repository.list_revisions(topic, post, member.keyring, paging)
         revisions, token = paging.page(
             found, lambda last: (last.replace_time, last.id), most=fitting(found, paging.size)
         )

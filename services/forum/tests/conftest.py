@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -15,6 +15,7 @@ from chassis.actors import LEADER, MANAGER, MODERATOR, NEW, Actor
 from chassis.batch import Batch
 from chassis.commands import Commands
 from chassis.domain_events import Consequence, Effect
+from chassis.errors import UnavailableError
 from chassis.mongo import Database
 from chassis.rpc_server import Context
 from chassis.testing import *  # noqa: F403 - fixtures
@@ -30,6 +31,7 @@ from guildhall.forum.v1.curation_pb2_grpc import add_CurationServiceServicer_to_
 from guildhall.forum.v1.exports_pb2_grpc import add_ExportServiceServicer_to_server
 from guildhall.forum.v1.feed_pb2_grpc import FeedServiceStub, add_FeedServiceServicer_to_server
 from guildhall.forum.v1.forum_pb2_grpc import ForumServiceStub, add_ForumServiceServicer_to_server
+from guildhall.forum.v1.moves_pb2_grpc import add_MoveServiceServicer_to_server
 from guildhall.forum.v1.participation_pb2_grpc import (
     ParticipationServiceStub,
     add_ParticipationServiceServicer_to_server,
@@ -46,10 +48,13 @@ from services.forum.servicer import (
     ExportServicer,
     FeedServicer,
     ForumServicer,
+    MoveServicer,
     ParticipationServicer,
 )
 from services.forum.use_cases import ForumUseCases
+from services.forum.use_cases.carrying import Carrying
 from services.forum.use_cases.feed import FeedUseCases
+from services.forum.use_cases.moves import MoveUseCases
 
 ASKER = person_actor("asker")
 HELPER = person_actor("helper", company_id="co2")
@@ -72,6 +77,7 @@ class Screen(ModerationServiceServicer):
     rule_ids: Sequence[str] = ()
     message: str = ""
     delay: float = 0.0
+    meanwhile: Callable[[], Awaitable[Any]] | None = None  # what happens while it is asked
     asked: list[tuple[str, ...]] = field(default_factory=list)
 
     async def Screen(
@@ -79,6 +85,9 @@ class Screen(ModerationServiceServicer):
     ) -> moderation_pb2.ScreenResponse:
         self.asked.append(tuple(request.texts))
         await asyncio.sleep(self.delay)
+        if self.meanwhile is not None:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            await meanwhile()
         return moderation_pb2.ScreenResponse(
             verdict=moderation_pb2.Verdict.Name(self.verdict),  # type: ignore[arg-type]
             texts=[
@@ -90,8 +99,29 @@ class Screen(ModerationServiceServicer):
         )
 
 
+@dataclass
 class Directory(DirectoryServiceServicer):
-    """Stands for the directory: whose ids do not say "nobody" are members and companies."""
+    """Stands for the directory: whose ids do not say "nobody" are members and companies.
+
+    What people hold it says as it is told, or that it is away.
+    """
+
+    memberships: dict[str, Sequence[str]] = field(default_factory=dict)  # person id -> keyring
+    away: bool = False
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+
+    async def BatchGetMemberships(
+        self, request: directory_pb2.BatchGetMembershipsRequest, context: Context
+    ) -> directory_pb2.BatchGetMembershipsResponse:
+        self.asked.append(tuple(request.person_ids))
+        if self.away:
+            raise UnavailableError
+        held = directory_pb2.BatchGetMembershipsResponse()
+        for person_id in request.person_ids:
+            if person_id in self.memberships:
+                one = held.memberships.add(person_id=person_id)
+                one.membership.keyring.extend(self.memberships[person_id])
+        return held
 
     async def BatchGetMembers(
         self, request: directory_pb2.BatchGetMembersRequest, context: Context
@@ -124,6 +154,8 @@ class World:
     repository: ForumRepository
     use_cases: ForumUseCases
     screen: Screen
+    members: Directory
+    move_use_cases: Callable[[Carrying], MoveUseCases]
     numbers: count[int] = field(default_factory=count)
     stubs: dict[tuple[int, type], tuple[Actor, Any]] = field(default_factory=dict)
 
@@ -230,6 +262,7 @@ async def make_world(
         repository = ForumRepository(database)
         moderation = loopback.client(ModerationServiceStub, "moderation", service_actor("forum"))
         use_cases = ForumUseCases(commands, repository, moderation, posting_limits=posting_limits)
+        members = Directory()  # type: ignore[abstract]  # as Screen
 
         def add(server: aio.Server) -> None:
             add_ForumServiceServicer_to_server(ForumServicer(use_cases, repository), server)
@@ -239,18 +272,22 @@ async def make_world(
                 ParticipationServicer(use_cases, repository), server
             )
             add_CurationServiceServicer_to_server(CurationServicer(use_cases), server)
+            add_MoveServiceServicer_to_server(moves, server)
 
         await loopback.serve(
-            "directory",
-            lambda server: add_DirectoryServiceServicer_to_server(
-                Directory(),  # type: ignore[abstract]  # as Screen
-                server,
-            ),
+            "directory", lambda server: add_DirectoryServiceServicer_to_server(members, server)
         )
         directory = loopback.client(DirectoryServiceStub, "directory", service_actor("forum"))
         feed = FeedServicer(FeedUseCases(commands, repository, directory))
+
+        def move_use_cases(carrying: Carrying) -> MoveUseCases:
+            return MoveUseCases(commands, repository, moderation, directory, carrying)
+
+        moves = MoveServicer(move_use_cases(Carrying(commands, repository)), repository)
         await loopback.serve("forum", add)
-        return World(database, loopback, commands, repository, use_cases, screen)
+        return World(
+            database, loopback, commands, repository, use_cases, screen, members, move_use_cases
+        )
 
     return make
 

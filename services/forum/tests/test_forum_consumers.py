@@ -10,10 +10,12 @@ import pytest
 from chassis.domain_events import DomainEvent
 from chassis.errors import DomainError
 from guildhall.forum.v1 import forum_pb2 as pb
+from guildhall.forum.v1 import moves_pb2
 from guildhall.moderation.v1 import moderation_pb2
 from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened
 from services.forum.consumers import ForumConsumers
 from services.forum.tests.conftest import ASKER, HELPER, MODERATING, World
+from services.forum.use_cases.carrying import Carrying
 
 REASON = "a rule of the community asks for a review of this post"
 
@@ -176,16 +178,30 @@ async def test_moderators_own_hiding_is_not_undone_by_a_case(world: World) -> No
 
 
 async def test_unknown_posts_are_refused_and_nothing_happens(world: World) -> None:
-    topic, reply, published = await held(world)
+    topic, _, published = await held(world)
     before = await world.stored()
-    strange = pb.Reply(id=reply.id, topic_id=topic.id)
     for message, community_id in (
         (CaseDecided(**on(pb.Topic(id="none"), approved=True)), "c1"),
         (CaseDecided(**on(pb.Reply(id="none", topic_id=topic.id), approved=True)), "c1"),
-        (CaseDecided(**on(strange, approved=True)), "c1"),
         (CaseDecided(**on(topic, approved=True)), "c2"),
     ):
         with pytest.raises(DomainError):
             await hear(world, message, community_id)
     assert await world.stored() == before
     assert (await world.see(ASKER, published)).state == pb.TOPIC_STATE_PUBLISHED
+
+
+async def test_decision_finds_a_reply_that_went_to_another_topic(world: World) -> None:
+    _, reply, published = await held(world)
+    target = await world.topic(await world.space("other"))
+    merging = moves_pb2.MergeTopicsRequest(
+        **world.ids(), topic_id=published.id, target_topic_id=target.id
+    )
+    moves = world.move_use_cases(Carrying(world.commands, world.repository))
+    await moves.merge_topics(MODERATING, merging)
+    await hear(world, CaseDecided(**on(reply, approved=True, decider_id="mod2")))
+    (out,) = await world.replies(ASKER, target)
+    assert (out.id, out.topic_id, out.state) == (reply.id, target.id, pb.REPLY_STATE_PUBLISHED)
+    assert (await world.see(ASKER, target)).reply_count == 1
+    assert (await world.see(ASKER, published)).reply_count == 0
+    assert ("Approve", "", "mod2", reply.id) in await trail(world, target)

@@ -416,7 +416,7 @@ async def test_parts_of_topics_backwards_mirror_them_forwards(filled: Filled) ->
         return paging.page(found, lambda last: (last.create_time, last.id))
 
     async def revisions(paging: Paging) -> tuple[list[Revision], str]:
-        found = await repository.list_revisions(one, BERT, paging)
+        found = await repository.list_revisions(one, one, BERT, paging)
         return paging.page(found, lambda last: (last.replace_time, last.id))
 
     async def entries(paging: Paging) -> tuple[list[ModerationEntry], str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
@@ -11,7 +12,7 @@ from google.protobuf.message import Message
 from chassis.actors import Actor
 from chassis.commands import Commands
 from chassis.decisions import Decision, PartRef, Seen, Write
-from chassis.errors import DomainError
+from chassis.errors import DomainError, VersionStaleError
 from chassis.moment import Moment
 from guildhall.moderation.v1 import moderation_pb2
 from services.forum.converters.screening import screening
@@ -97,17 +98,28 @@ class UseCases:
     ) -> A:
         """Decide on the topic as it is then; `topic`, one the member can see, says which."""
 
+        linked = await self._repository.find_visible_topic_ids(
+            topic.community_id, topic.links, member.keyring
+        )
+
         def decide(seen: Seen[Topic]) -> Decision[Topic, A]:
-            return change(seen, visible(seen.state, member)).decision(seen, answer)
+            outcome = change(seen, visible(seen.state, member, topic))
+            return replace(outcome, linked=outcome.linked | linked).decision(seen, answer)
 
         ref = self._repository.topics.ref(topic.community_id, topic.id).having(*replies)
         return await self._commands.run(actor, request, ref, decide)
 
 
-def visible(topic: Topic | None, member: Member) -> Topic:
-    """The topic, whose space the member can read. Refuses with TOPIC_NOT_FOUND."""
+def visible(topic: Topic | None, member: Member, found: Topic) -> Topic:
+    """The topic as it is now; `found`, in a space the member can read, is how it was before.
+
+    Refuses with TOPIC_NOT_FOUND, and with VERSION_STALE where it was moved to another space
+    meanwhile: whether the member can read that one, nobody has asked.
+    """
     if topic is None or not topic.visible(member.keyring):
         raise TopicNotFoundError(field="topic_id")
+    if topic.space_id != found.space_id:
+        raise VersionStaleError("the topic has just changed: read it again")
     return topic
 
 

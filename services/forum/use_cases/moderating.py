@@ -34,6 +34,7 @@ class Outcome:
     writes: Sequence[Write] = ()
     former: Reply | None = None  # the answer that another took the place of
     others: Sequence[Change] = ()  # parts of the topic that are no replies
+    linked: frozenset[str] = frozenset()  # the topics it names that whoever acts can see
 
     def decision(
         self, seen: Seen[Topic], answer: Callable[[Outcome, int], A]
@@ -55,8 +56,9 @@ class Outcome:
                 if reply is not None
             ]
         topic = outcome.topic
+        told = replace(outcome, topic=topic.showing(self.linked))
         writes = [*self.writes, *self._counted(seen)]
-        return Decision(topic, lambda _: answer(outcome, topic.version), self.events, parts, writes)
+        return Decision(topic, lambda _: answer(told, topic.version), self.events, parts, writes)
 
     def _counted(self, seen: Seen[Topic]) -> list[Write]:
         """What the reply's parent counts, where the reply came into sight or went out of it."""

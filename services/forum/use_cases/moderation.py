@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 
 from chassis.actors import Actor
 from chassis.decisions import Seen
-from chassis.errors import ReasonRequiredError, check_version
+from chassis.errors import FieldInvalidError, ReasonRequiredError, check_version
 from chassis.texts import check_body, check_reason
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1.forum_pb2 import (
@@ -36,9 +36,10 @@ from guildhall.forum.v1.forum_pb2 import (
 from services.forum.converters import enums
 from services.forum.converters.messages import reply_to_proto, topic_to_proto
 from services.forum.domain.members import Author, Member
+from services.forum.domain.moves import check_original
 from services.forum.domain.replies import Reply
 from services.forum.domain.spaces import Space
-from services.forum.domain.topics import CloseReason, Topic, TopicStep
+from services.forum.domain.topics import CloseReason, Topic, TopicNotFoundError, TopicStep
 from services.forum.use_cases import moderating
 from services.forum.use_cases.base import UseCases, visible_reply
 from services.forum.use_cases.moderating import Outcome
@@ -69,12 +70,24 @@ class ModerationUseCases(UseCases):
         if request.close_reason or not own:
             why = enums.close_reason(request.close_reason)
         reason = check_optional_reason(request.reason)
+        original_id = request.duplicate_of_id
+        if original_id and why is not CloseReason.DUPLICATE:
+            field = "duplicate_of_id"
+            raise FieldInvalidError("only a duplicate has an original", field=field)
+        linked = await self._repository.find_visible_topic_ids(
+            request.community_id, [original_id] if original_id else [], member.keyring
+        )
 
         def change(_: Seen[Topic], topic: Topic, space: Space) -> Outcome:
             if own:
                 space.settings.check_own_close_reason(own)
+            if original_id:
+                check_original(topic, original_id)
+                if original_id not in linked:
+                    raise TopicNotFoundError(field="duplicate_of_id")
             closed = topic.close(member, why, reason, own)
-            return Outcome(closed, [said.TopicClosed(topic_id=topic.id)])
+            closed = replace(closed, duplicate_of_id=original_id)
+            return Outcome(closed, [said.TopicClosed(topic_id=topic.id)], linked=linked)
 
         return await self._in_space(actor, request, member, CloseTopicResponse, change, reason)
 

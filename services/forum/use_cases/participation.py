@@ -99,7 +99,9 @@ class ParticipationUseCases(UseCases):
                 request.community_id, member.person_id, datetime.now(UTC)
             )
             try:
-                return await self._vote(actor, request, member, post, CastVoteResponse, cast(voter))
+                return await self._vote(
+                    actor, request, member, topic, CastVoteResponse, cast(voter)
+                )
             except VotedAtOnceError:
                 if attempt == _ATTEMPTS - 1:
                     raise
@@ -128,23 +130,24 @@ class ParticipationUseCases(UseCases):
             )
             return replace(before, value=None), event
 
-        return await self._vote(actor, request, member, post, RetractVoteResponse, change)
+        return await self._vote(actor, request, member, topic, RetractVoteResponse, change)
 
     async def _vote(
         self,
         actor: Actor,
         request: VoteRequest,
         member: Member,
-        post: PostRef,
+        found: Topic,
         response: type[V],
         change: Callable[[Topic, Reply | None, Vote | None, datetime], Voted | None],
     ) -> V:
-        """The vote and the score it makes, in one decision on the topic."""
+        """The vote and the score it makes, in one decision on the topic; `found`: as it was."""
+        post = PostRef(found.id, request.reply_id)
         vote_ref = self._repository.vote_ref(request.community_id, post, member.person_id)
         reply_ref = self._repository.reply_ref(request.community_id, post.reply_id)
 
         def decide(seen: Seen[Topic]) -> Decision[Topic, V]:
-            topic, reply = visible(seen.state, member), None
+            topic, reply = visible(seen.state, member, found), None
             if post.reply_id:
                 reply = visible_reply(seen.part(reply_ref), topic, member)
             check_takes_part(topic, reply)
@@ -250,6 +253,6 @@ def _points(vote: Vote | None) -> int:
 
 def _answer(response: type[A], topic: Topic, reply: Reply | None) -> A:
     return response(
-        topic=topic_to_proto(topic, topic.version),
+        topic=topic_to_proto(topic.showing(()), topic.version),
         reply=reply_to_proto(reply, reply.version) if reply is not None else None,
     )

@@ -55,7 +55,7 @@ class ReplyUseCases(UseCases):
         held = screening.holds(member, space)
 
         def decide(seen: Seen[Topic]) -> Decision[Topic, CreateReplyResponse]:
-            topic = visible(seen.state, member)
+            topic = visible(seen.state, member, found)
             if (there := seen.part(ref)) is not None:  # asked again after 48 hours
                 return Outcome(topic, reply=there).decision(seen, _created)
             topic.check_open_to_replies()

@@ -62,6 +62,14 @@ HEARD: list[tuple[Message, list[Projection]]] = [
             directory.PersonReactivated,
         )
     ),
+    *(
+        (kind(topic_id="t1"), [Projection("topic", "c1", "t1")])
+        for kind in (forum.TopicMoved, forum.TopicMerged, forum.TopicSplit, forum.RepliesLeft)
+    ),
+    (
+        forum.RepliesMoved(topic_id="t1", from_topic_id="t0", reply_ids=["r1"]),
+        [Projection("topic", "c1", "t1"), Projection("reply", "c1", "r1")],
+    ),
     (
         directory.CompanyUpdated(company_id="co1", community_ids=["c1", "c2"]),
         [Projection("company", "c1", "co1"), Projection("company", "c2", "co1")],

@@ -59,6 +59,9 @@ class CloseTopicInput(TopicWrite):
         description="One of the space's own reasons; closeReason is what comes closest to it.",
     )
     reason: str = strawberry.field(default="", description="More about it.")
+    duplicate_of_id: strawberry.ID | None = optional(
+        "With DUPLICATE: the original, which is shown to who can read it."
+    )
 
 
 @strawberry.type(description="The closed topic.")

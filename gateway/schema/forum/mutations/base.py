@@ -7,6 +7,7 @@ from typing import Any
 import strawberry
 
 from gateway.cursors import decode_id, decode_reply_id
+from gateway.errors import BadUserInputError
 from gateway.schema.writes import version
 
 What = strawberry.argument(description="What to do.")
@@ -37,3 +38,13 @@ def of_reply(input: Any) -> dict[str, Any]:
         "reply_id": reply.id,
         "expected_version": version(input),
     }
+
+
+def within_community(input: Any, id: str | None, field: str, kind: str) -> str:
+    """The id of something in the community of the input's topic; empty where there is none."""
+    if id is None:
+        return ""
+    found = decode_id(id, field, kind)
+    if found.community_id != decode_id(input.topic_id, "topicId", "Topic").community_id:
+        raise BadUserInputError(f"{field} is of another community", field=field)
+    return found.id

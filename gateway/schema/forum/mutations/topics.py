@@ -9,7 +9,14 @@ import strawberry
 from gateway.context import Info
 from gateway.cursors import decode_id
 from gateway.schema.forum.inputs import topics as f
-from gateway.schema.forum.mutations.base import MODERATOR, SCREENED, TOPIC, What, of_topic
+from gateway.schema.forum.mutations.base import (
+    MODERATOR,
+    SCREENED,
+    TOPIC,
+    What,
+    of_topic,
+    within_community,
+)
 from gateway.schema.writes import codes, number, write
 from guildhall.forum.v1 import forum_pb2
 
@@ -86,6 +93,9 @@ class TopicMutation:
             close_reason=number(input.close_reason),
             own_close_reason=input.own_close_reason,
             reason=input.reason,
+            duplicate_of_id=within_community(
+                input, input.duplicate_of_id, "duplicateOfId", "Topic"
+            ),
         )
         return await write(info, info.context.services.forum.CloseTopic, request)
 

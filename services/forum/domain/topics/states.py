@@ -37,6 +37,15 @@ class CloseReason(StrEnum):
     NOT_CLEAR = "NOT_CLEAR"
     RESOLVED = "RESOLVED"
     OTHER = "OTHER"
+    MERGED = "MERGED"  # never given: MergeTopics does it
+
+
+class Link(StrEnum):
+    """Why a topic names another."""
+
+    DUPLICATE = "DUPLICATE"
+    MERGED = "MERGED"
+    SPLIT = "SPLIT"
 
 
 class TopicStep(StrEnum):

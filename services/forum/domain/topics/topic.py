@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -35,6 +35,7 @@ _LATEST_KEPT = 5
 _EDITABLE = frozenset(
     {TopicState.DRAFT, TopicState.PENDING_REVIEW, TopicState.PUBLISHED, TopicState.CLOSED}
 )
+_KEEPING_LINKS = frozenset({TopicStep.HIDE, TopicStep.REMOVE})
 _ANSWERABLE = frozenset({TopicState.PUBLISHED, TopicState.CLOSED})
 
 
@@ -80,6 +81,11 @@ class Topic:
     owner_id: str = ""  # of an article: the person who keeps it right
     review_time: datetime | None = None
     review_due_time: datetime | None = None
+    duplicate_of_id: str = ""  # the topic that it was closed for
+    moved_to_id: str = ""  # the topic that has its replies now
+    split_from_id: str = ""  # the topic that its first replies were written to
+    carry_to_id: str = ""  # the topic that is still getting its replies
+    former_space_ids: tuple[str, ...] = ()  # what replies may still be stored under
     version: int = 0  # of what all its readers see of it: its own changes and published replies
 
     def next(self) -> Topic:
@@ -116,6 +122,23 @@ class Topic:
         """Who wrote the last published reply, as far as the topic remembers."""
         return self.latest[-1].author if self.latest else None
 
+    @property
+    def links(self) -> tuple[str, ...]:
+        """Other topics that it names."""
+        named = (self.duplicate_of_id, self.moved_to_id, self.split_from_id)
+        return tuple(id_ for id_ in named if id_)
+
+    def showing(self, visible: Collection[str]) -> Topic:
+        """Naming no topic but these, which the reader can see."""
+        if all(id_ in visible for id_ in self.links):
+            return self
+        return replace(
+            self,
+            duplicate_of_id=self.duplicate_of_id if self.duplicate_of_id in visible else "",
+            moved_to_id=self.moved_to_id if self.moved_to_id in visible else "",
+            split_from_id=self.split_from_id if self.split_from_id in visible else "",
+        )
+
     def visible(self, keyring: Collection[str]) -> bool:
         """The wall, for someone who can read the space."""
         return opens(self.read_keys, (*keyring, space_key(self.space_id)))
@@ -125,6 +148,9 @@ class Topic:
         state = TOPIC_TRANSITIONS.get((self.state, step))
         if state is None:
             raise TopicStateInvalidError(f"a topic that is {self.state} cannot {step}")
+        if step is TopicStep.REOPEN and self.carry_to_id:
+            raise TopicStateInvalidError("its replies are still being moved")
+        kept = step in _KEEPING_LINKS
         return replace(
             self,
             state=state,
@@ -132,6 +158,8 @@ class Topic:
             case_id=case_id,
             close_reason=None,
             own_close_reason="",
+            duplicate_of_id=self.duplicate_of_id if kept else "",
+            moved_to_id=self.moved_to_id if kept else "",
         )
 
     def submit(self, submission: Submission, *, held: bool, now: datetime) -> Topic:
@@ -205,24 +233,22 @@ class Topic:
     def gain(self, reply: Reply) -> Topic:
         """A reply can be read now."""
         latest = (*self.latest, LatestReply(reply.id, reply.author, reply.create_time))
-        latest = tuple(sorted(latest, key=lambda one: (one.time, one.id)))[-_LATEST_KEPT:]
-        return replace(
-            self,
-            reply_count=self.reply_count + 1,
-            latest=latest,
-            activity_time=max(self.create_time, latest[-1].time),
-        )
+        return replace(self, reply_count=self.reply_count + 1).remembering(latest)
+
+    def remembering(self, replies: Iterable[LatestReply]) -> Topic:
+        """With the last few of these as its latest."""
+        latest = tuple(sorted(replies, key=lambda one: (one.time, one.id)))[-_LATEST_KEPT:]
+        activity_time = self.create_time
+        if latest:
+            activity_time = max(self.create_time, latest[-1].time)
+        elif self.reply_count:
+            activity_time = self.activity_time
+        return replace(self, latest=latest, activity_time=activity_time)
 
     def lose(self, reply: Reply) -> Topic:
         """A reply that could be read cannot any more."""
-        count = self.reply_count - 1
-        latest = tuple(one for one in self.latest if one.id != reply.id)
-        activity_time = self.activity_time
-        if latest:
-            activity_time = max(self.create_time, latest[-1].time)
-        elif not count:
-            activity_time = self.create_time
-        return replace(self, reply_count=count, latest=latest, activity_time=activity_time)
+        left = [one for one in self.latest if one.id != reply.id]
+        return replace(self, reply_count=self.reply_count - 1).remembering(left)
 
     def check_answer_changes(self, member: Member) -> None:
         """Refuses with NOT_A_QUESTION, ROLE_REQUIRED, TOPIC_STATE_INVALID."""

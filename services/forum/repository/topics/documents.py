@@ -9,6 +9,7 @@ from services.forum.domain.topics import (
     CloseReason,
     IdeaStatus,
     LatestReply,
+    Link,
     Topic,
     TopicKind,
     TopicState,
@@ -26,6 +27,11 @@ from services.forum.repository.documents import (
 def tag_key(tag: str, key: str) -> str:
     """Tags hold no blank. Tags and keys in one field, as an index takes one array only."""
     return f"{tag} {key}"
+
+
+def link_key(link: Link, topic_id: str) -> str:
+    """What a topic that names another is found by."""
+    return f"{link.value} {topic_id}"
 
 
 def load_topic(document: Document) -> Topic:
@@ -63,6 +69,11 @@ def load_topic(document: Document) -> Topic:
         owner_id=document.get("owner_id", ""),
         review_time=document.get("review_time"),
         review_due_time=document.get("review_due_time"),
+        duplicate_of_id=document.get("duplicate_of_id", ""),
+        moved_to_id=document.get("moved_to_id", ""),
+        split_from_id=document.get("split_from_id", ""),
+        carry_to_id=document.get("carry_to_id", ""),
+        former_space_ids=tuple(document.get("former_space_ids", ())),
         version=document["version"]
         if "version" in document
         else document["seq"],  # formerly they were the same
@@ -117,6 +128,34 @@ def dump_topic(topic: Topic) -> Document:
         document["close_reason"] = topic.close_reason.value
     if topic.unanswered:
         document["unanswered"] = True
+    return document | _move_document(topic)
+
+
+def _move_document(topic: Topic) -> Document:
+    """What names other topics, and what replies are still on their way: few topics have any."""
+    document: Document = {
+        name: value
+        for name, value in (
+            ("duplicate_of_id", topic.duplicate_of_id),
+            ("moved_to_id", topic.moved_to_id),
+            ("split_from_id", topic.split_from_id),
+            ("carry_to_id", topic.carry_to_id),
+            ("former_space_ids", list(topic.former_space_ids)),
+        )
+        if value
+    }
+    if topic.links:
+        document["links"] = [
+            link_key(link, id_)
+            for link, id_ in (
+                (Link.DUPLICATE, topic.duplicate_of_id),
+                (Link.MERGED, topic.moved_to_id),
+                (Link.SPLIT, topic.split_from_id),
+            )
+            if id_
+        ]
+    if topic.carry_to_id or topic.former_space_ids:
+        document["carrying"] = True
     return document
 
 

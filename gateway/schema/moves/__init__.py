@@ -1,0 +1,1 @@
+"""Topics and replies that go elsewhere, in GraphQL."""
