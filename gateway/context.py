@@ -17,6 +17,7 @@ from gateway.execution.selections import Selections
 from gateway.loaders import Tables
 from guildhall.chassis.v1.operations_pb2_grpc import OperationsServiceStub
 from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceStub
+from guildhall.forum.v1.automation_pb2_grpc import AutomationServiceStub
 from guildhall.forum.v1.curation_pb2_grpc import CurationServiceStub
 from guildhall.forum.v1.exports_pb2_grpc import ExportServiceStub
 from guildhall.forum.v1.forum_pb2_grpc import ForumServiceStub
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from gateway.subscriptions.watches import Moment
     from guildhall.chassis.v1.operations_pb2_grpc import OperationsServiceAsyncStub
     from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
+    from guildhall.forum.v1.automation_pb2_grpc import AutomationServiceAsyncStub
     from guildhall.forum.v1.curation_pb2_grpc import CurationServiceAsyncStub
     from guildhall.forum.v1.exports_pb2_grpc import ExportServiceAsyncStub
     from guildhall.forum.v1.forum_pb2_grpc import ForumServiceAsyncStub
@@ -70,6 +72,10 @@ class Services:
         )
         self.moves: MoveServiceAsyncStub = channels.client(
             MoveServiceStub,
+            "forum",
+        )
+        self.automation: AutomationServiceAsyncStub = channels.client(
+            AutomationServiceStub,
             "forum",
         )
         self.moderation: ModerationServiceAsyncStub = channels.client(

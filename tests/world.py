@@ -216,6 +216,12 @@ async def _write(ids: dict[str, str], manager: Asker, author: Asker) -> None:
     await manager.mutate(
         "hideReply", "{ reply { id } }", replyId=ids["Reply.HIDDEN"], reason="off topic"
     )
+    made = await manager.mutate(
+        "createAutomation", "{ automation { id } }", communityId=ids["Community"],
+        name="Close old questions", trigger="STALE", threshold=1000, action="CLOSE",
+        closeReason="OTHER",
+    )  # fmt: skip
+    ids["Automation"] = made["automation"]["id"]
     await topic(author, f"Where is the pricelist {uuid.uuid4().hex[:8]}")  # waits for a moderator
 
 

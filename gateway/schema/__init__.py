@@ -25,6 +25,7 @@ from gateway.schema.moves.mutations import MoveMutation
 from gateway.schema.operations import OperationsMutation, OperationsQuery
 from gateway.schema.participation.mutations import ParticipationMutation
 from gateway.schema.portals_mutations import PortalMutation
+from gateway.schema.quality.automations import AutomationMutation, AutomationQuery
 from gateway.schema.refusals import Refusal
 from gateway.schema.scalars import SCALARS, attribute
 from gateway.schema.search import SearchMutation, SearchQuery
@@ -44,6 +45,7 @@ class Query(
     ModerationQuery,
     AdministrationQuery,
     OperationsQuery,
+    AutomationQuery,
 ):
     """Reads."""
 
@@ -65,6 +67,7 @@ class Mutation(
     MemberMutation,
     PortalMutation,
     OperationsMutation,
+    AutomationMutation,
 ):
     """Writes."""
 

@@ -256,6 +256,12 @@ class RefusalCode(Enum):
         description="At most 5 tags, each 1 to 35 letters of one script, digits, +, #, . and -, "
         "and none that only looks like another.",
     )
+    AUTOMATION_NOT_FOUND = strawberry.enum_value(
+        "AUTOMATION_NOT_FOUND", description="There is no such automation in the community."
+    )
+    TOO_MANY_AUTOMATIONS = strawberry.enum_value(
+        "TOO_MANY_AUTOMATIONS", description="The community has its most automations."
+    )
     CONTENT_BLOCKED = strawberry.enum_value(
         "CONTENT_BLOCKED",
         description="A rule of the community forbids this text; the message is the rule's.",

@@ -45,6 +45,7 @@ from gateway.subscriptions.subscriptions import Subscriptions
 from gateway.tests.exports_standin import ExportStandIn, add_exports
 from gateway.tests.moves_standin import MoveStandIn, add_moves
 from gateway.tests.participation_standin import ParticipationStandIn, add_participation
+from gateway.tests.quality_standins import AutomationStandIn, add_automation
 from gateway.tests.standins import DirectoryStandIn, ForumStandIn, add_directory, add_forum
 from gateway.web import Site
 
@@ -230,6 +231,11 @@ def moves() -> MoveStandIn:
     return MoveStandIn()
 
 
+@pytest.fixture
+def automation() -> AutomationStandIn:
+    return AutomationStandIn()
+
+
 @pytest_asyncio.fixture
 async def house(
     database: Database,
@@ -242,9 +248,15 @@ async def house(
     exports: ExportStandIn,
     participation: ParticipationStandIn,
     moves: MoveStandIn,
+    automation: AutomationStandIn,
 ) -> AsyncIterator[House]:
     await loopback.serve("directory", add_directory(directory))
-    others = (add_exports(exports), add_participation(participation), add_moves(moves))
+    others = (
+        add_exports(exports),
+        add_participation(participation),
+        add_moves(moves),
+        add_automation(automation),
+    )
     await loopback.serve("forum", add_forum(forum, *others))
     for absent in ("moderation", "search"):  # where no other fixture serves them
         loopback.addresses.setdefault(absent, "127.0.0.1:1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from chassis import runtime
 from chassis.domain_events import Subscription
 from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceStub
+from guildhall.forum.v1.automation_pb2_grpc import add_AutomationServiceServicer_to_server
 from guildhall.forum.v1.curation_pb2_grpc import add_CurationServiceServicer_to_server
 from guildhall.forum.v1.exports_pb2_grpc import add_ExportServiceServicer_to_server
 from guildhall.forum.v1.feed_pb2_grpc import add_FeedServiceServicer_to_server
@@ -14,8 +15,10 @@ from guildhall.forum.v1.participation_pb2_grpc import add_ParticipationServiceSe
 from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened
 from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 from services.forum.consumers import ForumConsumers
+from services.forum.jobs import QualityJobs
 from services.forum.repository import ForumRepository
 from services.forum.servicer import (
+    AutomationServicer,
     CurationServicer,
     ExportServicer,
     FeedServicer,
@@ -55,6 +58,10 @@ async def main() -> None:
         moves = MoveUseCases(process.commands, repository, moderation, directory, carrying)
         add_MoveServiceServicer_to_server(MoveServicer(moves, repository), process.server)
         process.every(5, carrying.finish, "finish_moves")
+        automation = AutomationServicer(use_cases, repository)
+        add_AutomationServiceServicer_to_server(automation, process.server)
+        quality = QualityJobs(use_cases)
+        process.every(60, quality.run_automation, "run_automation")
         consumers = ForumConsumers(repository)
         process.subscribe(
             Subscription(

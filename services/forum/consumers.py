@@ -13,7 +13,9 @@ from google.protobuf.empty_pb2 import Empty
 from chassis.batch import Conflict
 from chassis.decisions import Decision, Seen
 from chassis.domain_events import Consequence, DomainEvent, Effect
+from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened
+from services.forum.domain.automation import TopicCase
 from services.forum.domain.replies import Reply, ReplyNotFoundError, ReplyState
 from services.forum.domain.topics import Topic, TopicNotFoundError, TopicState
 from services.forum.repository import ForumRepository
@@ -22,6 +24,8 @@ from services.forum.use_cases.moderating import Outcome
 
 _AWAITS_DECISION = "a rule of the community asks for a review of this post"
 _OUT = (TopicState.PUBLISHED, TopicState.CLOSED)
+_SHOWN = (*_OUT, TopicState.ARCHIVED, TopicState.HIDDEN)  # is seen, or was
+_SHOWN_REPLIES = (ReplyState.PUBLISHED, ReplyState.HIDDEN)
 
 
 class ForumConsumers:
@@ -31,17 +35,20 @@ class ForumConsumers:
         self._repository = repository
 
     async def on_case_opened(self, event: DomainEvent[CaseOpened]) -> Iterable[Consequence]:
-        """A rule found something in a post that is out already: hide it until the decision."""
+        """The case counts, if readers could see the post. A rule that found something in a post
+        that is out already hides it until the decision.
+        """
         case = event.message
         if not case.hide_post:
-            return []
+            return [await self._count(event)]
         return [
+            await self._count(event),
             await self._effect(
                 event,
                 lambda topic: _opened_on_topic(topic, case),
                 lambda topic, reply: _opened_on_reply(topic, reply, case),
                 ("HideByRule", _AWAITS_DECISION, event.actor),
-            )
+            ),
         ]
 
     async def on_case_decided(self, event: DomainEvent[CaseDecided]) -> Iterable[Consequence]:
@@ -59,6 +66,43 @@ class ForumConsumers:
             )
         ]
 
+    async def _topic_id(self, community_id: str, case: CaseOpened | CaseDecided) -> str:
+        """Where the post is: a reply may have gone to another topic since."""
+        if not case.reply_id:
+            return case.topic_id
+        found = await self._repository.find_topic_id(community_id, case.reply_id)
+        return found or case.topic_id
+
+    async def _count(self, event: DomainEvent[CaseOpened]) -> Effect:
+        """Counted once; no version of the topic tells its readers."""
+        case, community_id = event.message, event.community_id
+        case_ref = self._repository.case_ref(community_id, case.case_id)
+        reply_ref = self._repository.reply_ref(community_id, case.reply_id)
+
+        def decide(seen: Seen[Topic]) -> Decision[Topic, Empty]:
+            topic = seen.state
+            if topic is None:
+                raise TopicNotFoundError
+            number, shown = topic.submission.number, topic.state in _SHOWN
+            if case.reply_id:
+                reply = seen.part(reply_ref)
+                if reply is not None and reply.topic_id != topic.id:
+                    raise Conflict  # it goes right now: look for it again
+                shown = shown and reply is not None and reply.state in _SHOWN_REPLIES
+                number = reply.submission.number if reply else 0
+            if not shown or number != case.submission_number or seen.part(case_ref) is not None:
+                return Decision(topic, lambda _: Empty())
+            return Decision(
+                replace(topic, case_count=topic.case_count + 1),
+                lambda _: Empty(),
+                [said.TopicReported(topic_id=topic.id, case_id=case.case_id)],
+                [case_ref.put(TopicCase(case.case_id, topic.id, seen.now.time))],
+            )
+
+        parts = (case_ref, reply_ref) if case.reply_id else (case_ref,)
+        ref = self._repository.topics.ref(community_id, await self._topic_id(community_id, case))
+        return Effect(ref.having(*parts), decide)
+
     async def _effect(
         self,
         event: DomainEvent[CaseOpened] | DomainEvent[CaseDecided],
@@ -66,15 +110,10 @@ class ForumConsumers:
         on_reply: Callable[[Topic, Reply], Outcome],
         entry: tuple[str, str, str],
     ) -> Effect:
-        """On the topic, or the reply that the case names; `entry` is action, reason and actor.
-
-        The reply may have gone to another topic since.
-        """
+        """On the topic, or the reply that the case names; `entry` is action, reason and actor."""
         case, community_id = event.message, event.community_id
         reply_ref = self._repository.reply_ref(community_id, case.reply_id)
-        topic_id = case.topic_id
-        if case.reply_id:
-            topic_id = await self._repository.find_topic_id(community_id, case.reply_id) or topic_id
+        topic_id = await self._topic_id(community_id, case)
 
         def decide(seen: Seen[Topic]) -> Decision[Topic, Empty]:
             topic = seen.state

@@ -107,6 +107,8 @@ FORUM: Mapping[type[Message], Handler] = {
     forum.TopicPublished: on_topic_published,
     forum.TopicRejected: on_thread_changed,
     forum.TopicEdited: on_thread_changed,
+    forum.TopicTagged: on_thread_changed,
+    forum.TopicBumped: on_topic_changed,
     forum.TopicClosed: on_topic_changed,
     forum.TopicReopened: on_topic_changed,
     forum.TopicHidden: on_thread_changed,

@@ -55,7 +55,10 @@ BESIDE: dict[str, dict[str, Any]] = {
     "replacement": {"kind": "REPLACE"},
     "questionExternalId": {"kind": "ANSWER"},
 }
-ALSO = {"ImportedPostInput": ("title",), "RemoveMemberInput": ("reason",)}
+ALSO = {
+    "ImportedPostInput": ("title",), "RemoveMemberInput": ("reason",),
+    "CreateAutomationInput": ("closeReason",),
+}  # fmt: skip
 BACKWARDS = {("last",), ("before",)}  # a page from the list's end instead
 # Where something in its usual state would be refused for its state.
 STATES = {

@@ -55,6 +55,7 @@ ALSO: dict[str, Any] = {
     "settings.kinds": [1, 2], "max_length": 20, "settings.own_close_reasons": ["grace"],
     "own_close_reason": "", "close_reason": 1,
     "parent_reply_id": "", "duplicate_of_id": "",
+    "tag": "",
 }  # fmt: skip
 # What a field needs beside it to be looked at.
 BESIDE: dict[str, dict[str, Any]] = {
@@ -68,6 +69,8 @@ LOST = {"persona_external_id", "persona_display_name", "accepted_answer_external
 MAY_LACK = {"parent_reply_id", "duplicate_of_id"}
 # RPCs about a topic, or one of its replies where that is given.
 ON_POSTS = {"CastVote", "RetractVote", "AddReaction", "RemoveReaction"}
+# What is about everything where it names nothing.
+WIDER_WITHOUT = {("CreateAutomation", "space_id")}
 
 
 @dataclass(frozen=True)
@@ -216,7 +219,8 @@ class Requests:
 
     def _may_lack(self, field: FieldDescriptor) -> bool:
         on_post = field.name == "reply_id" and self._method.name in ON_POSTS
-        return on_post or field.name in MAY_LACK
+        everywhere = (self._method.name, field.name) in WIDER_WITHOUT
+        return on_post or everywhere or field.name in MAY_LACK
 
     def hidden(self) -> Iterator[tuple[str, Message, Message]]:
         """A request for what is another community's, and one for what nobody has."""

@@ -68,6 +68,7 @@ class _Digger:
             ("Topic.DRAFT", "a moderator's draft"),
             ("Reply.HIDDEN", "a hidden reply"),
             ("Rule", "a rule"),
+            ("Automation", "an automation"),
             ("Case", "a case"),
         ):
             self._loot.add(aurora[name], what)

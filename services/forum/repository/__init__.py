@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from chassis.mongo import Database, Index, Migration
 from services.forum.repository import (
+    automation,
     exports,
     feed,
     moves,
@@ -16,6 +17,7 @@ from services.forum.repository import (
     spaces,
     topics,
 )
+from services.forum.repository.automation import AutomationCollection
 from services.forum.repository.exports import ExportCollection
 from services.forum.repository.feed import FeedCollection
 from services.forum.repository.moves import MoveCollection
@@ -25,7 +27,13 @@ from services.forum.repository.topics import TopicFilter
 __all__ = ["ForumRepository", "TopicFilter"]
 
 
-class ForumRepository(ExportCollection, FeedCollection, MoveCollection, ParticipationCollection):
+class ForumRepository(
+    ExportCollection,
+    FeedCollection,
+    MoveCollection,
+    ParticipationCollection,
+    AutomationCollection,
+):
     """All reads, and where commands find what they change."""
 
     indexes: Sequence[Index] = (
@@ -38,6 +46,7 @@ class ForumRepository(ExportCollection, FeedCollection, MoveCollection, Particip
         *paces.INDEXES,
         *participation.INDEXES,
         *moves.INDEXES,
+        *automation.INDEXES,
     )
     migrations: Sequence[Migration] = (*feed.MIGRATIONS,)
     spaces = spaces.SPACES

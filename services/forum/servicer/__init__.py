@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.forum.servicer.automation import AutomationServicer
 from services.forum.servicer.curation import CurationServicer
 from services.forum.servicer.exports import ExportServicer
 from services.forum.servicer.feed import FeedServicer
@@ -10,6 +11,7 @@ from services.forum.servicer.moves import MoveServicer
 from services.forum.servicer.participation import ParticipationServicer
 
 __all__ = [
+    "AutomationServicer",
     "CurationServicer",
     "ExportServicer",
     "FeedServicer",

@@ -27,6 +27,7 @@ from guildhall.directory.v1.directory_pb2_grpc import (
     add_DirectoryServiceServicer_to_server,
 )
 from guildhall.forum.v1 import forum_pb2 as pb
+from guildhall.forum.v1.automation_pb2_grpc import add_AutomationServiceServicer_to_server
 from guildhall.forum.v1.curation_pb2_grpc import add_CurationServiceServicer_to_server
 from guildhall.forum.v1.exports_pb2_grpc import add_ExportServiceServicer_to_server
 from guildhall.forum.v1.feed_pb2_grpc import FeedServiceStub, add_FeedServiceServicer_to_server
@@ -44,6 +45,7 @@ from guildhall.moderation.v1.moderation_pb2_grpc import (
 )
 from services.forum.repository import ForumRepository
 from services.forum.servicer import (
+    AutomationServicer,
     CurationServicer,
     ExportServicer,
     FeedServicer,
@@ -273,6 +275,9 @@ async def make_world(
             )
             add_CurationServiceServicer_to_server(CurationServicer(use_cases), server)
             add_MoveServiceServicer_to_server(moves, server)
+            add_AutomationServiceServicer_to_server(
+                AutomationServicer(use_cases, repository), server
+            )
 
         await loopback.serve(
             "directory", lambda server: add_DirectoryServiceServicer_to_server(members, server)

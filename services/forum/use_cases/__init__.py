@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.forum.use_cases.answers import AnswerUseCases
+from services.forum.use_cases.automation import AutomationUseCases
 from services.forum.use_cases.curation import CurationUseCases
 from services.forum.use_cases.imports import ImportUseCases
 from services.forum.use_cases.moderation import ModerationUseCases
@@ -23,5 +24,6 @@ class ForumUseCases(
     ImportUseCases,
     CurationUseCases,
     ParticipationUseCases,
+    AutomationUseCases,
 ):
     """All of them."""

@@ -29,6 +29,8 @@ HEARD: list[tuple[Message, list[Projection]]] = [
     (forum.TopicPublished(topic_id="t1", submission=forum.Submission(imported=True)), [TOPIC]),
     (forum.TopicRejected(topic_id="t1"), [THREAD]),
     (forum.TopicEdited(topic_id="t1"), [THREAD]),
+    (forum.TopicTagged(topic_id="t1"), [THREAD]),
+    (forum.TopicBumped(topic_id="t1"), [TOPIC]),
     (forum.TopicClosed(topic_id="t1"), [TOPIC]),
     (forum.TopicReopened(topic_id="t1"), [TOPIC]),
     (forum.TopicHidden(topic_id="t1"), [THREAD]),

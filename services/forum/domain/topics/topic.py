@@ -86,6 +86,7 @@ class Topic:
     split_from_id: str = ""  # the topic that its first replies were written to
     carry_to_id: str = ""  # the topic that is still getting its replies
     former_space_ids: tuple[str, ...] = ()  # what replies may still be stored under
+    case_count: int = 0  # cases that moderation opened about it and its replies
     version: int = 0  # of what all its readers see of it: its own changes and published replies
 
     def next(self) -> Topic:

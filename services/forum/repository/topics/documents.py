@@ -74,6 +74,7 @@ def load_topic(document: Document) -> Topic:
         split_from_id=document.get("split_from_id", ""),
         carry_to_id=document.get("carry_to_id", ""),
         former_space_ids=tuple(document.get("former_space_ids", ())),
+        case_count=document.get("case_count", 0),  # formerly nobody counted
         version=document["version"]
         if "version" in document
         else document["seq"],  # formerly they were the same
@@ -128,6 +129,8 @@ def dump_topic(topic: Topic) -> Document:
         document["close_reason"] = topic.close_reason.value
     if topic.unanswered:
         document["unanswered"] = True
+    if topic.case_count:
+        document["case_count"] = topic.case_count
     return document | _move_document(topic)
 
 

@@ -1,0 +1,37 @@
+"""As lists.py, for what keeps a community's topics in order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chassis.pagination import encode_page_token
+from gateway.context import Context
+from gateway.lists import moment
+from gateway.pages import Arguments, Page, page_of
+from guildhall.forum.v1 import automation_pb2
+
+
+async def automations(context: Context, community: Any, arguments: Arguments) -> Page:
+    """A community's automations, the oldest first."""
+    return await page_of(
+        context,
+        arguments,
+        context.services.automation.ListAutomations,
+        automation_pb2.ListAutomationsRequest(community_id=community.id),
+        "automations",
+        lambda row: encode_page_token(moment(row.create_time), row.id),
+    )
+
+
+async def automation_matches(context: Context, automation: Any, arguments: Arguments) -> Page:
+    """What an automation would act on now; each row tells its token itself."""
+    return await page_of(
+        context,
+        arguments,
+        context.services.automation.PreviewAutomation,
+        automation_pb2.PreviewAutomationRequest(
+            community_id=automation.community_id, automation_id=automation.id
+        ),
+        "matches",
+        lambda row: row.page_token,
+    )

@@ -1,0 +1,60 @@
+"""Enums of the quality of communities."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import strawberry
+
+from guildhall.forum.v1 import automation_pb2
+
+
+@strawberry.enum(
+    description="When an automation acts. Only topics that readers see count, and of REPORTED "
+    "those that a case hides."
+)
+class AutomationTrigger(Enum):
+    """forum.AutomationTrigger."""
+
+    UNANSWERED = strawberry.enum_value(
+        automation_pb2.AUTOMATION_TRIGGER_UNANSWERED,
+        description="A question so many hours old has no accepted reply; once a topic.",
+    )
+    STALE = strawberry.enum_value(
+        automation_pb2.AUTOMATION_TRIGGER_STALE,
+        description="An open topic had no reply for so many days; once for each such silence.",
+    )
+    REPORTED = strawberry.enum_value(
+        automation_pb2.AUTOMATION_TRIGGER_REPORTED,
+        description="So many cases were opened about it or its replies; once for each so many.",
+    )
+    SCORE_REACHED = strawberry.enum_value(
+        automation_pb2.AUTOMATION_TRIGGER_SCORE_REACHED,
+        description="Its score is so much or more; once a topic.",
+    )
+
+
+@strawberry.enum(
+    description="What an automation does. A topic whose state does not allow it, or that has the "
+    "tag already, is left alone."
+)
+class AutomationAction(Enum):
+    """forum.AutomationAction."""
+
+    CLOSE = strawberry.enum_value(
+        automation_pb2.AUTOMATION_ACTION_CLOSE, description="Closes it, with the reason given."
+    )
+    BUMP = strawberry.enum_value(
+        automation_pb2.AUTOMATION_ACTION_BUMP,
+        description="Brings it to the top of lists, as a reply would.",
+    )
+    TAG = strawberry.enum_value(
+        automation_pb2.AUTOMATION_ACTION_TAG, description="Gives it one tag more."
+    )
+    ARCHIVE = strawberry.enum_value(
+        automation_pb2.AUTOMATION_ACTION_ARCHIVE, description="Makes it read-only."
+    )
+    ESCALATE = strawberry.enum_value(
+        automation_pb2.AUTOMATION_ACTION_ESCALATE,
+        description="Tells the moderators, by an entry among the topic's.",
+    )

@@ -1,0 +1,7 @@
+"""What the forum does by itself, again and again; each may run again at any time."""
+
+from __future__ import annotations
+
+from services.forum.jobs.quality import QualityJobs
+
+__all__ = ["QualityJobs"]

@@ -1,0 +1,296 @@
+"""What automations do by themselves: each once, audited, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from chassis.commands import Commands
+from chassis.domain_events import DomainEvent
+from guildhall.forum.v1 import automation_pb2 as pb
+from guildhall.forum.v1 import domain_events_pb2 as said
+from guildhall.forum.v1 import forum_pb2
+from guildhall.moderation.v1 import moderation_pb2
+from guildhall.moderation.v1.domain_events_pb2 import CaseOpened
+from services.forum.consumers import ForumConsumers
+from services.forum.domain.automation import Automation
+from services.forum.domain.topics import TopicStateInvalidError
+from services.forum.repository import ForumRepository
+from services.forum.tests.conftest import ASKER, HELPER, MANAGING, MODERATING, World
+from services.forum.tests.test_forum_automation_servicer import CLOSE, create, of
+from services.forum.use_cases import ForumUseCases
+from services.forum.use_cases import automation as use_cases
+
+STALE: dict[str, Any] = {"trigger": pb.AUTOMATION_TRIGGER_STALE, "threshold": 30, "enabled": True}
+MONTH = timedelta(days=31)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def entries(world: World, topic: forum_pb2.Topic) -> list[tuple[str, str, str]]:
+    """What was done to it, the first first."""
+    request = forum_pb2.ListModerationEntriesRequest(community_id="c1", topic_id=topic.id)
+    answer = await world.of(MODERATING).ListModerationEntries(request)
+    return [(one.action, one.reason, one.actor) for one in reversed(answer.moderation_entries)]
+
+
+async def stored_automation(world: World, id: str) -> Automation:
+    return (await world.repository.get_automations("c1")).automation(id)
+
+
+async def report(world: World, topic: forum_pb2.Topic, case_id: str, **more: Any) -> None:
+    """Moderation opens a case; heard twice."""
+    case = CaseOpened(case_id=case_id, topic_id=topic.id, submission_number=1, **more)
+    event = DomainEvent(case_id, "c1", "case", case_id, 1, now(), "service:moderation", case)
+    for _ in range(2):
+        await world.hear(list(await ForumConsumers(world.repository).on_case_opened(event)))
+
+
+@pytest.mark.parametrize(
+    ("action", "event", "line"),
+    [
+        ({"action": pb.AUTOMATION_ACTION_BUMP}, "TopicBumped", "BumpByAutomation"),
+        ({"action": pb.AUTOMATION_ACTION_TAG, "tag": "old"}, "TopicTagged", "TagByAutomation"),
+        ({**CLOSE, "reason": "Quiet"}, "TopicClosed", "CloseByAutomation"),
+        ({"action": pb.AUTOMATION_ACTION_ARCHIVE}, "TopicArchived", "ArchiveByAutomation"),
+        (
+            {"action": pb.AUTOMATION_ACTION_ESCALATE, "reason": "Quiet"},
+            "TopicEscalated",
+            "EscalateByAutomation",
+        ),
+    ],
+)
+async def test_each_action_once_with_its_event_and_entry(
+    world: World, action: dict[str, Any], event: str, line: str
+) -> None:
+    topic = await world.topic(await world.space())
+    made = await create(world, **STALE, **action)
+    before = await world.said()
+    await world.use_cases.run_automation(now())
+    assert await world.said() == before  # not stale yet
+    await world.use_cases.run_automation(now() + MONTH)
+    assert sorted(await world.said()) == sorted([*before, event])
+    reason = "Wake up: Quiet" if "reason" in action else "Wake up"
+    assert await entries(world, topic) == [(line, reason, "service:automation")]
+    after = await world.see(ASKER, topic)
+    changed = event != "TopicEscalated"
+    assert after.version == topic.version + changed
+    match event:
+        case "TopicBumped":
+            assert after.activity_time.ToDatetime() > topic.activity_time.ToDatetime()
+        case "TopicTagged":
+            assert list(after.tags) == ["old"]
+        case "TopicClosed":
+            assert after.state == forum_pb2.TOPIC_STATE_CLOSED
+            assert (after.close_reason, after.state_reason) == (
+                forum_pb2.CLOSE_REASON_RESOLVED,
+                "Quiet",
+            )
+        case "TopicArchived":
+            assert after.state == forum_pb2.TOPIC_STATE_ARCHIVED
+    whole = await world.stored()
+    for _ in range(2):
+        await world.use_cases.run_automation(now() + MONTH)
+    again = await world.stored()
+    assert again["outbox"] == whole["outbox"]
+    assert again["topics"] == whole["topics"]
+    assert (await stored_automation(world, made.id)).enabled
+
+
+async def test_a_killed_round_goes_on_and_two_rounds_at_once_do_nothing_twice(
+    world: World,
+) -> None:
+    space = await world.space()
+    topics = [await world.topic(space, title=f"Question {number}") for number in range(6)]
+    made = await create(world, **STALE, action=pb.AUTOMATION_ACTION_TAG, tag="old")
+    one = await stored_automation(world, made.id)
+    later = now() + MONTH
+    # Killed after the first two, before it could write down how far it came.
+    for topic in topics[:2]:
+        found = (await world.repository.find_topics("c1", [topic.id], None))[0]
+        await world.use_cases.act(one, topic.id, one.occurrence(found, later), later)
+    assert (await world.said()).count("TopicTagged") == 2
+    other_commands = Commands(world.database)  # another replica
+    other = ForumUseCases(
+        other_commands, ForumRepository(world.database), world.use_cases._moderation
+    )
+    try:
+        await asyncio.gather(
+            world.use_cases.run_automation(later),
+            other.run_automation(later),
+            world.use_cases.run_automation(later),
+        )
+    finally:
+        await other_commands.close()
+    assert (await world.said()).count("TopicTagged") == len(topics)
+    for topic in topics:
+        assert len(await entries(world, topic)) == 1
+        assert list((await world.see(ASKER, topic)).tags) == ["old"]
+    assert len((await world.stored())["automation_runs"]) == len(topics)
+
+
+async def test_what_is_told_again_after_its_record_expired_is_not_done_again(world: World) -> None:
+    topic = await world.topic(await world.space())
+    made = await create(world, **STALE, action=pb.AUTOMATION_ACTION_BUMP)
+    one = await stored_automation(world, made.id)
+    later = now() + MONTH
+    found = (await world.repository.find_topics("c1", [topic.id], None))[0]
+    occurrence = one.occurrence(found, later)
+    await world.use_cases.act(one, topic.id, occurrence, later)
+    await world.database.commands.delete_many({})
+    before = await world.said()
+    await world.use_cases.act(one, topic.id, occurrence, later)
+    assert await world.said() == before
+
+
+async def test_what_does_not_match_any_more_is_refused_and_may_match_later(world: World) -> None:
+    topic = await world.topic(await world.space())
+    made = await create(world, **STALE, action=pb.AUTOMATION_ACTION_BUMP)
+    one = await stored_automation(world, made.id)
+    later = now() + MONTH
+    found = (await world.repository.find_topics("c1", [topic.id], None))[0]
+    occurrence = one.occurrence(found, later)
+    await world.act("HideTopic", MODERATING, topic, reason="Wait")
+    before = await world.stored()
+    with pytest.raises(TopicStateInvalidError):
+        await world.use_cases.act(one, topic.id, occurrence, later)
+    assert await world.stored() == before
+    await world.act("RestoreTopic", MODERATING, topic)
+    await world.use_cases.act(one, topic.id, occurrence, later)
+    assert (await world.said())[-1] != "TopicHidden"
+    assert "TopicBumped" in await world.said()
+
+
+async def test_a_new_silence_is_a_new_occurrence(world: World) -> None:
+    topic = await world.topic(await world.space())
+    await create(world, **STALE, action=pb.AUTOMATION_ACTION_ESCALATE)
+    await world.use_cases.run_automation(now() + MONTH)
+    await world.reply(topic)
+    await world.use_cases.run_automation(now() + MONTH)
+    await world.use_cases.run_automation(now() + 2 * MONTH)
+    assert (await world.said()).count("TopicEscalated") == 2
+
+
+async def test_unanswered_only_in_its_space_and_only_while_enabled(world: World) -> None:
+    here, there = await world.space("here"), await world.space("there")
+    topic, other = await world.topic(here), await world.topic(there)
+    await world.reply(topic, HELPER)
+    both = {"threshold": 24, "action": pb.AUTOMATION_ACTION_TAG}
+    await create(world, enabled=True, space_id=here.id, tag="here", **both)
+    await create(world, enabled=False, tag="off", **both)
+    await create(world, enabled=True, without_replies=True, tag="silent", **both)
+    await world.use_cases.run_automation(now() + timedelta(hours=25))
+    assert list((await world.see(ASKER, topic)).tags) == ["here"]
+    assert list((await world.see(ASKER, other)).tags) == ["silent"]
+
+
+async def test_reports_are_counted_once_and_only_of_what_readers_saw(world: World) -> None:
+    space = await world.space()
+    topic = await world.topic(space)
+    reply = await world.reply(topic)
+    await create(
+        world,
+        trigger=pb.AUTOMATION_TRIGGER_REPORTED,
+        threshold=2,
+        action=pb.AUTOMATION_ACTION_ESCALATE,
+        enabled=True,
+    )
+    version = (await world.see(ASKER, topic)).version
+    await report(world, topic, "case1")
+    await world.use_cases.run_automation(now())
+    assert "TopicEscalated" not in await world.said()
+    await report(world, topic, "case2", reply_id=reply.id)
+    assert (await world.said()).count("TopicReported") == 2
+    assert (await world.see(ASKER, topic)).version == version  # no reader is told
+    await world.use_cases.run_automation(now())
+    await world.use_cases.run_automation(now())
+    assert (await world.said()).count("TopicEscalated") == 1
+    # The next two are another time; the second of them hides the topic.
+    await report(world, topic, "case3")
+    await report(world, topic, "case4", hide_post=True)
+    await world.use_cases.run_automation(now())
+    assert (await world.said()).count("TopicEscalated") == 2
+    # What waits for review was never seen.
+    world.screen.verdict = moderation_pb2.VERDICT_HOLD
+    held = await world.topic(space)
+    await report(world, held, "case5")
+    assert (await world.said()).count("TopicReported") == 4
+
+
+async def test_a_score_is_reached_once(world: World) -> None:
+    topic = await world.topic(await world.space())
+    await create(
+        world,
+        trigger=pb.AUTOMATION_TRIGGER_SCORE_REACHED,
+        threshold=10,
+        action=pb.AUTOMATION_ACTION_TAG,
+        tag="loved",
+        enabled=True,
+    )
+    await world.use_cases.run_automation(now())
+    for score in (10, 30):
+        await world.database.topics.update_one({"_id": topic.id}, {"$set": {"score": score}})
+        await world.use_cases.run_automation(now())
+    assert (await world.said()).count("TopicTagged") == 1
+
+
+async def test_a_round_stops_somewhere_and_the_next_goes_on_there(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(use_cases, "_PAGE", 2)
+    monkeypatch.setattr(use_cases, "_ACTS", 3)
+    space = await world.space()
+    for number in range(9):
+        await world.topic(space, title=f"Question {number}")
+    await create(world, **STALE, action=pb.AUTOMATION_ACTION_TAG, tag="old")
+    later = now() + MONTH
+    counts = []
+    for _ in range(4):
+        await world.use_cases.run_automation(later)
+        counts.append((await world.said()).count("TopicTagged"))
+    assert counts == [4, 8, 9, 9]
+
+
+async def test_what_comes_true_out_of_order_is_found_within_a_day(world: World) -> None:
+    space = await world.space()
+    hidden, shown = await world.topic(space), await world.topic(space, title="Another")
+    await world.act("HideTopic", MODERATING, hidden, reason="Wait")
+    await create(world, **STALE, action=pb.AUTOMATION_ACTION_TAG, tag="old")
+    later = now() + MONTH
+    await world.use_cases.run_automation(later)
+    await world.act("RestoreTopic", MODERATING, hidden)
+    await world.use_cases.run_automation(later + timedelta(hours=1))
+    assert list((await world.see(ASKER, shown)).tags) == ["old"]
+    assert list((await world.see(ASKER, hidden)).tags) == []
+    await world.use_cases.run_automation(later + timedelta(days=1))
+    await world.use_cases.run_automation(later + timedelta(days=1))
+    assert list((await world.see(ASKER, hidden)).tags) == ["old"]
+
+
+async def test_a_changed_automation_looks_from_the_beginning(world: World) -> None:
+    topic = await world.topic(await world.space())
+    made = await create(world, **STALE, action=pb.AUTOMATION_ACTION_TAG, tag="old")
+    await world.use_cases.run_automation(now() + MONTH)
+    change = pb.UpdateAutomationRequest(**world.ids(), automation_id=made.id, tag="older")
+    await of(world, MANAGING).UpdateAutomation(change)
+    before = await world.said()
+    await world.use_cases.run_automation(now() + MONTH)
+    assert await world.said() == before  # for this silence it has acted
+    await world.reply(topic)
+    await world.use_cases.run_automation(now() + 2 * MONTH)
+    assert list((await world.see(ASKER, topic)).tags) == ["old", "older"]
+
+
+async def test_others_communities_are_left_alone(world: World) -> None:
+    topic = await world.topic(await world.space())
+    await world.database.topics.update_one({"_id": topic.id}, {"$set": {"community_id": "c2"}})
+    await create(world, **STALE, action=pb.AUTOMATION_ACTION_BUMP)
+    before = await world.said()
+    await world.use_cases.run_automation(now() + MONTH)
+    assert await world.said() == before
+    assert said.TopicBumped.DESCRIPTOR.name not in before
