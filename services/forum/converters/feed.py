@@ -18,10 +18,13 @@ from services.forum.domain.feed.follows import (
     FollowLevelInvalidError,
     Target,
 )
+from services.forum.domain.feed.ranking import FeedOrder, Reason
 from services.forum.domain.feed.viewing import ViewerState
 
 LEVELS = {one: feed_pb2.FollowLevel.Value(f"FOLLOW_LEVEL_{one}") for one in FollowLevel}
 _KINDS = {one: feed_pb2.FollowKind.Value(f"FOLLOW_KIND_{one}") for one in FollowKind}
+_ORDERS = {one: feed_pb2.FeedOrder.Value(f"FEED_ORDER_{one}") for one in FeedOrder}
+REASONS = {one: feed_pb2.FeedReason.Value(f"FEED_REASON_{one}") for one in Reason}
 _ID_FIELDS = {
     FollowKind.SPACE: "space_id",
     FollowKind.TOPIC: "topic_id",
@@ -47,6 +50,14 @@ def follow_kind(number: int) -> FollowKind:
         if its_number == number and kind is not FollowKind.TAG:
             return kind
     raise FieldInvalidError("kind must be SPACE, TOPIC, PERSON or COMPANY", field="kind")
+
+
+def feed_order(number: int) -> FeedOrder:
+    """Unspecified: RANKED. Refuses with FIELD_INVALID."""
+    for order, its_number in _ORDERS.items():
+        if number in (its_number, feed_pb2.FEED_ORDER_UNSPECIFIED):
+            return order
+    raise FieldInvalidError(f"order must be one of {', '.join(_ORDERS)}", field="order")
 
 
 def time_of(message: Timestamp, field: str) -> datetime:

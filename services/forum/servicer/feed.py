@@ -59,3 +59,6 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         self, request: pb.BatchGetViewerStatesRequest, context: Context
     ) -> pb.BatchGetViewerStatesResponse:
         return await self._use_cases.batch_get_viewer_states(require_person(), request)
+
+    async def ListFeed(self, request: pb.ListFeedRequest, context: Context) -> pb.ListFeedResponse:
+        return await self._use_cases.list_feed(require_person(), request)

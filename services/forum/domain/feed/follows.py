@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 
 from chassis.errors import InvalidArgumentError, ResourceExhaustedError
 from services.forum.domain.feed.reads import ReadUntil, latest_until
-from services.forum.domain.topics import Topic
+from services.forum.domain.members import Author
 
 MOST_FOLLOWS = 1000  # of a person in a community
 
@@ -123,8 +124,21 @@ class Reader:
         return replace(self, reads=(*kept, ReadUntil(space_id, until, now, former)))
 
 
+class Followed(Protocol):
+    """What a level asks of a topic."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def space_id(self) -> str: ...
+    @property
+    def tags(self) -> tuple[str, ...]: ...
+    @property
+    def author(self) -> Author: ...
+
+
 def level_of(
-    topic: Topic, person_id: str, levels: Mapping[Target, FollowLevel], *, replied: bool
+    topic: Followed, person_id: str, levels: Mapping[Target, FollowLevel], *, replied: bool
 ) -> FollowLevel:
     """What holds for a topic: the nearest to it that says something.
 
@@ -140,7 +154,7 @@ def level_of(
     return _strongest(levels[one] for one in targets_of(topic) if one in levels)
 
 
-def targets_of(topic: Topic) -> list[Target]:
+def targets_of(topic: Followed) -> list[Target]:
     """What a topic is an example of, beside itself."""
     found = [Target(FollowKind.SPACE, topic.space_id)]
     for tag in topic.tags:

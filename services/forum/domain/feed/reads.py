@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from services.forum.domain.topics import LatestReply, Topic
 
@@ -19,6 +19,15 @@ class Place(NamedTuple):
 
     time: datetime
     id: str
+
+
+class Readable(Protocol):
+    """What a place asks of a topic."""
+
+    @property
+    def space_id(self) -> str: ...
+    @property
+    def create_time(self) -> datetime: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +76,7 @@ def latest_until(
 
 
 def read_place(
-    topic: Topic, mark: ReadMark | None, reads: Sequence[ReadUntil], at: datetime | None = None
+    topic: Readable, mark: ReadMark | None, reads: Sequence[ReadUntil], at: datetime | None = None
 ) -> Place | None:
     """Up to where a topic is read, or was at that moment; None: it was never opened."""
     until = latest_until(reads, "", topic.space_id, at=at)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chassis.mongo import Index, Migration
-from services.forum.repository.feed import bookmarks, marks, readers
+from services.forum.repository.feed import bookmarks, glimpses, marks, readers
 from services.forum.repository.feed.anywhere import AnywhereCollection, shown_page
 from services.forum.repository.feed.bookmarks import BOOKMARKS, BookmarkCollection
+from services.forum.repository.feed.glimpses import GlimpseCollection, Stretch
 from services.forum.repository.feed.marks import READ_MARKS, MarkCollection
 from services.forum.repository.feed.readers import READERS, ReaderCollection, reader_id
 
@@ -18,15 +19,18 @@ __all__ = [
     "READERS",
     "READ_MARKS",
     "FeedCollection",
+    "Stretch",
     "reader_id",
     "shown_page",
 ]
 
-INDEXES: Sequence[Index] = (*readers.INDEXES, *bookmarks.INDEXES, *marks.INDEXES)
-MIGRATIONS: Sequence[Migration] = ()
+INDEXES: Sequence[Index] = (*readers.INDEXES, *bookmarks.INDEXES, *marks.INDEXES, *glimpses.INDEXES)
+MIGRATIONS: Sequence[Migration] = glimpses.MIGRATIONS
 
 
-class FeedCollection(ReaderCollection, BookmarkCollection, MarkCollection, AnywhereCollection):
+class FeedCollection(
+    ReaderCollection, BookmarkCollection, MarkCollection, GlimpseCollection, AnywhereCollection
+):
     """All reads of one's own."""
 
     readers = READERS

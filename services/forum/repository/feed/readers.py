@@ -67,11 +67,11 @@ class ReaderCollection:
         return {one.id: one for one in found if one.readable(keyrings[one.community_id])}
 
     async def find_replied(
-        self, community_id: str, person_id: str, topic_ids: Collection[str]
+        self, communities: Collection[str], person_id: str, topic_ids: Collection[str]
     ) -> set[str]:
         """Those of the topics that the person replied to."""
         ids = [participation_id(person_id, topic_id) for topic_id in topic_ids]
-        query = {"community_id": community_id, "_id": {"$in": ids}}
+        query = {"community_id": {"$in": list(communities)}, "_id": {"$in": ids}}
         found = self._database.participations.find(query, {"topic_id": 1}).hint("_id_")
         return {row["topic_id"] async for row in found}
 

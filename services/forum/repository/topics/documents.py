@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from chassis.decisions import Aggregates, Document
+from services.forum.domain.feed.ranking import feed_keys
 from services.forum.domain.participation import VotedAtOnceError
 from services.forum.domain.posting import PostingTooFastError
 from services.forum.domain.topics import (
+    OPEN_TO_READERS,
     CloseReason,
     IdeaStatus,
     LatestReply,
@@ -111,6 +113,10 @@ def dump_topic(topic: Topic) -> Document:
     }
     if topic.author.person_id:
         document["author_id"] = topic.author.person_id
+    if topic.state in OPEN_TO_READERS:
+        document["feed_keys"] = list(
+            feed_keys(topic.community_id, topic.space_id, topic.tags, topic.author)
+        )
     if topic.edit_time is not None:
         document["edit_time"] = topic.edit_time
     if topic.own_close_reason:

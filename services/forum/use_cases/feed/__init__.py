@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from services.forum.use_cases.feed.bookmarks import BookmarkUseCases
+from services.forum.use_cases.feed.feeding import FeedingUseCases
 from services.forum.use_cases.feed.follows import FollowUseCases
 from services.forum.use_cases.feed.reads import ReadUseCases
 
 __all__ = ["FeedUseCases"]
 
 
-class FeedUseCases(FollowUseCases, BookmarkUseCases, ReadUseCases):
+class FeedUseCases(FollowUseCases, BookmarkUseCases, ReadUseCases, FeedingUseCases):
     """All of them."""

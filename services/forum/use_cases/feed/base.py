@@ -34,38 +34,42 @@ class OwnUseCases:
         self._directory = directory
 
     async def viewer_states(
-        self, community_id: str, person_id: str, topics: Sequence[Topic]
-    ) -> list[ViewerState]:
-        """How these topics, which the person can see, stand to them: five queries for a page."""
+        self, person_id: str, topics: Sequence[Topic]
+    ) -> dict[str, ViewerState]:
+        """How these topics, which the person can see, stand to them: a few queries for a page."""
         ids, repository = [topic.id for topic in topics], self._repository
+        communities = {topic.community_id for topic in topics}
+        if not topics:
+            return {}
         readers, marks, replied, bookmarked = await asyncio.gather(
-            repository.find_readers([community_id], person_id),
-            repository.find_read_marks([community_id], person_id, ids),
-            repository.find_replied(community_id, person_id, ids),
-            repository.find_bookmarked(community_id, person_id, ids),
+            repository.find_readers(communities, person_id),
+            repository.find_read_marks(communities, person_id, ids),
+            repository.find_replied(communities, person_id, ids),
+            repository.find_bookmarked(communities, person_id, ids),
         )
-        reader = readers.get(community_id) or new_reader(community_id, person_id)
+        for community_id in communities - set(readers):
+            readers[community_id] = new_reader(community_id, person_id)
         unread: dict[str, int] = {}
         open_: dict[str, tuple[Topic, Place | None]] = {}
         for topic in topics:
-            place = read_place(topic, marks.get(topic.id), reader.reads)
+            place = read_place(topic, marks.get(topic.id), readers[topic.community_id].reads)
             known = known_unread(topic, place, person_id, replied=topic.id in replied)
             if known is None:
                 open_[topic.id] = topic, place
             else:
                 unread[topic.id] = known
         unread |= await repository.count_unread(person_id, open_)
-        return [
-            viewer_state(
+        return {
+            topic.id: viewer_state(
                 topic,
-                reader,
+                readers[topic.community_id],
                 marks.get(topic.id),
                 unread[topic.id],
                 replied=topic.id in replied,
                 bookmarked=topic.id in bookmarked,
             )
             for topic in topics
-        ]
+        }
 
 
 def new_reader(community_id: str, person_id: str) -> Reader:

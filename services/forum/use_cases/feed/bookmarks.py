@@ -11,6 +11,7 @@ from chassis.pagination import Paging, encode_page_token
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1 import feed_pb2 as pb
 from services.forum.converters.feed import bookmark_to_proto, time_of
+from services.forum.converters.fitting import fitting
 from services.forum.converters.messages import reply_to_proto, topic_to_proto
 from services.forum.domain.feed.bookmarks import (
     Bookmark,
@@ -20,6 +21,7 @@ from services.forum.domain.feed.bookmarks import (
     check_remind_time,
 )
 from services.forum.domain.members import Member
+from services.forum.domain.topics import Topic
 from services.forum.repository.feed import shown_page
 from services.forum.use_cases.feed.base import OwnUseCases, keyrings_of
 
@@ -109,7 +111,7 @@ class BookmarkUseCases(OwnUseCases):
         async def read(page: Paging) -> Sequence[Bookmark]:
             return await repository.list_bookmarks(keyrings, actor.person_id, page, due)
 
-        async def show(rows: Sequence[Bookmark]) -> Iterable[tuple[Bookmark, pb.Bookmark]]:
+        async def show(rows: Sequence[Bookmark]) -> Iterable[tuple[Bookmark, Topic, pb.Bookmark]]:
             topics = await repository.find_topics_anywhere(
                 keyrings, spaces, {row.topic_id for row in rows}
             )
@@ -126,13 +128,15 @@ class BookmarkUseCases(OwnUseCases):
                         reply_to_proto(reply, reply.version) if reply else None,
                         encode_page_token(*_place(row)),
                     )
-                    found.append((row, message))
+                    found.append((row, topic, message))
             return found
 
         found = await shown_page(paging, read, show, _place)
-        shown, token = paging.page(found, lambda last: _place(last[0]))
+        # Twice: a reply beside its topic has a text as long.
+        most = fitting([topic for _, topic, _ in found for _ in range(2)], 2 * paging.size)
+        shown, token = paging.page(found, lambda last: _place(last[0]), most=max(1, most // 2))
         return pb.ListBookmarksResponse(
-            bookmarks=[message for _, message in shown], next_page_token=token
+            bookmarks=[message for _, _, message in shown], next_page_token=token
         )
 
 

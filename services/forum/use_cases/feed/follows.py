@@ -22,12 +22,13 @@ from services.forum.converters.feed import (
     follow_level,
     follow_to_proto,
 )
+from services.forum.converters.fitting import fitting
 from services.forum.converters.messages import space_to_proto, topic_to_proto
 from services.forum.domain.feed.follows import Follow, FollowKind, FollowLevel, Reader, Target
 from services.forum.domain.members import Member
 from services.forum.domain.spaces import SpaceNotFoundError
 from services.forum.domain.tags import check_tags
-from services.forum.domain.topics import TopicNotFoundError
+from services.forum.domain.topics import Topic, TopicNotFoundError
 from services.forum.repository.feed import shown_page
 from services.forum.use_cases.feed.base import OwnUseCases, keyrings_of, new_reader
 
@@ -160,13 +161,14 @@ class FollowUseCases(OwnUseCases):
         async def read(page: Paging) -> list[_Row]:
             return [row for row in rows if _beyond(row, page)][: page.limit]
 
-        async def show(some: Sequence[_Row]) -> Iterable[tuple[_Row, pb.Follow]]:
+        async def show(some: Sequence[_Row]) -> Iterable[tuple[_Row, Topic | None, pb.Follow]]:
             return await self._messages(keyrings, spaces, some)
 
         found = await shown_page(paging, read, show, lambda row: row.place)
-        shown, token = paging.page(found, lambda last: last[0].place)
+        most = fitting([topic for _, topic, _ in found], paging.size)
+        shown, token = paging.page(found, lambda last: last[0].place, most=most)
         return pb.ListFollowsResponse(
-            follows=[message for _, message in shown], next_page_token=token
+            follows=[message for _, _, message in shown], next_page_token=token
         )
 
     async def _messages(
@@ -174,7 +176,7 @@ class FollowUseCases(OwnUseCases):
         keyrings: Mapping[str, tuple[str, ...]],
         spaces: Mapping[str, Sequence[str]],
         rows: Sequence[_Row],
-    ) -> list[tuple[_Row, pb.Follow]]:
+    ) -> list[tuple[_Row, Topic | None, pb.Follow]]:
         """Those whose targets can be seen, with these."""
         targets = [row.follow.target for row in rows]
         topics = await self._repository.find_topics_anywhere(
@@ -183,7 +185,7 @@ class FollowUseCases(OwnUseCases):
         named = await self._repository.find_spaces_anywhere(
             keyrings, {one.named_space_id for one in targets} - {""}
         )
-        found: list[tuple[_Row, pb.Follow]] = []
+        found: list[tuple[_Row, Topic | None, pb.Follow]] = []
         for row, target in zip(rows, targets, strict=True):
             topic, space = topics.get(target.id), named.get(target.named_space_id)
             if (target.kind is FollowKind.TOPIC and topic is None) or (
@@ -197,7 +199,7 @@ class FollowUseCases(OwnUseCases):
                 topic=topic_to_proto(topic, topic.version) if topic else None,
                 page_token=encode_page_token(*row.place),
             )
-            found.append((row, message))
+            found.append((row, topic, message))
         return found
 
 

@@ -52,9 +52,9 @@ class ReadUseCases(OwnUseCases):
             )
 
         response = await self._commands.run(actor, request, ref, decide)
-        (state,) = await self.viewer_states(request.community_id, member.person_id, [topic])
+        states = await self.viewer_states(member.person_id, [topic])
         response.topic.CopyFrom(topic_to_proto(topic, topic.version))
-        response.viewer_state.CopyFrom(viewer_state_to_proto(state))
+        response.viewer_state.CopyFrom(viewer_state_to_proto(states[topic.id]))
         return response
 
     async def mark_all_read(
@@ -92,10 +92,7 @@ class ReadUseCases(OwnUseCases):
         member = Member.of(actor, request.community_id)
         ids = check_batch(list(request.topic_ids), "topic_ids")
         found = await self._repository.find_topics(request.community_id, ids, member.keyring)
-        states = {
-            one.topic_id: viewer_state_to_proto(one)
-            for one in await self.viewer_states(request.community_id, member.person_id, found)
-        }
+        states = await self.viewer_states(member.person_id, found)
         return pb.BatchGetViewerStatesResponse(
-            viewer_states=[states[id_] for id_ in ids if id_ in states]
+            viewer_states=[viewer_state_to_proto(states[id_]) for id_ in ids if id_ in states]
         )

@@ -1,0 +1,262 @@
+"""What belongs into somebody's feed, why, and in which order: the published formula.
+
+score = weight of the reason * (2 while something is unread) * 2 ** (-hours since activity / 24)
+
+All weights are powers of two, so a score is told by a moment instead: the activity, and a day later
+for each doubling. It does not change while time goes by: what ranks before what stays so from page
+to page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from services.forum.domain.feed.follows import FollowKind, FollowLevel, Reader, Target, level_of
+from services.forum.domain.feed.reads import ReadMark, place_of, read_place
+from services.forum.domain.members import Author
+from services.forum.domain.spaces import space_key
+from services.forum.domain.topics import LatestReply
+
+HALF_LIFE = timedelta(hours=24)
+MOST_TOPICS = 500  # followed or replied to one by one, the last ones: looked up for each page
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_END = datetime(9999, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+class FeedOrder(StrEnum):
+    """How a feed is ordered."""
+
+    RANKED = "RANKED"
+    LATEST = "LATEST"
+
+
+class Reason(StrEnum):
+    """Why something is in the feed; of several the first."""
+
+    MUST_READ = "MUST_READ"
+    MENTION = "MENTION"
+    OWN_TOPIC = "OWN_TOPIC"
+    FOLLOWED_TOPIC = "FOLLOWED_TOPIC"
+    REPLIED_TOPIC = "REPLIED_TOPIC"
+    FOLLOWED_TAG = "FOLLOWED_TAG"
+    FOLLOWED_PERSON = "FOLLOWED_PERSON"
+    FOLLOWED_COMPANY = "FOLLOWED_COMPANY"
+    FOLLOWED_SPACE = "FOLLOWED_SPACE"
+
+
+# How often the weight doubles: MENTION 8, OWN_TOPIC and FOLLOWED_TOPIC 4, FOLLOWED_SPACE 1, else 2.
+DOUBLINGS: Mapping[Reason, int] = {
+    Reason.MENTION: 3,
+    Reason.OWN_TOPIC: 2,
+    Reason.FOLLOWED_TOPIC: 2,
+    Reason.REPLIED_TOPIC: 1,
+    Reason.FOLLOWED_TAG: 1,
+    Reason.FOLLOWED_PERSON: 1,
+    Reason.FOLLOWED_COMPANY: 1,
+    Reason.FOLLOWED_SPACE: 0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """What the feed looks at of a topic before it is known to be shown."""
+
+    id: str
+    community_id: str
+    space_id: str
+    author: Author
+    tags: tuple[str, ...]
+    create_time: datetime
+    activity_time: datetime
+    reply_count: int
+    latest: tuple[LatestReply, ...]
+
+    def activity_at(self, moment: datetime) -> datetime | None:
+        """Its last activity by then; None where the topic does not remember that far back."""
+        if self.activity_time <= moment:
+            return self.activity_time
+        for one in reversed(self.latest):
+            if one.time <= moment:
+                return max(self.create_time, one.time)
+        return self.create_time if self.reply_count == len(self.latest) else None
+
+
+def feed_keys(
+    community_id: str, space_id: str, tags: Collection[str], author: Author
+) -> tuple[str, ...]:
+    """By which a published topic is found for those who follow what it is an example of."""
+    keys = [space_key(space_id), *(tag_key(community_id, tag) for tag in tags)]
+    if author.person_id:
+        keys.append(person_key(community_id, author.person_id))
+    if author.company_id:
+        keys.append(company_key(community_id, author.company_id))
+    return tuple(keys)
+
+
+def tag_key(community_id: str, tag: str) -> str:
+    """Of topics with this tag."""
+    return f"tag:{tag}@{community_id}"
+
+
+def person_key(community_id: str, person_id: str) -> str:
+    """Of topics that this person started."""
+    return f"person:{person_id}@{community_id}"
+
+
+def company_key(community_id: str, company_id: str) -> str:
+    """Of topics that were started for this company."""
+    return f"company:{company_id}@{community_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Topics of one weight: with one of the keys, or one of the ids, in one of the spaces."""
+
+    doublings: int
+    keys: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    spaces: tuple[str, ...] = ()
+
+
+class Wanted:
+    """What one person's feed is made of, in all the communities it is asked for."""
+
+    def __init__(
+        self,
+        person_id: str,
+        spaces: Mapping[str, Sequence[str]],
+        readers: Mapping[str, Reader],
+        replied: Sequence[str],
+        mentioned: Sequence[str] = (),
+    ) -> None:
+        """`spaces` are those the person can read, by community; of ids the last come first."""
+        self._person_id = person_id
+        self._spaces = spaces
+        self._levels = {community: reader.levels() for community, reader in readers.items()}
+        self._reads = {community: reader.reads for community, reader in readers.items()}
+        self._replied = frozenset(replied)
+        self._mentioned = frozenset(mentioned)
+        followed = [
+            (follow.set_time, follow.target.id)
+            for reader in readers.values()
+            for follow in reader.follows
+            if follow.target.kind is FollowKind.TOPIC and follow.level.follows
+        ]
+        self._followed = [id_ for _, id_ in sorted(followed, reverse=True)][:MOST_TOPICS]
+        self._order = list(replied), list(mentioned)
+
+    def sources(self, order: FeedOrder) -> list[Source]:
+        """Where to look: by time in one, ranked in one for each weight."""
+        readable = tuple(space for some in self._spaces.values() for space in some)
+        replied, mentioned = self._order
+        keyed: list[tuple[int, str, tuple[str, ...]]] = []
+        for community, spaces in self._spaces.items():
+            own = person_key(community, self._person_id)
+            keyed.append((DOUBLINGS[Reason.OWN_TOPIC], own, readable))
+            for target, level in self._levels.get(community, {}).items():
+                if level.follows and (found := _key_of(community, target, spaces)) is not None:
+                    reason, key, only = found
+                    keyed.append((DOUBLINGS[reason], key, (only,) if only else readable))
+        listed = [
+            (DOUBLINGS[Reason.MENTION], mentioned),
+            (DOUBLINGS[Reason.FOLLOWED_TOPIC], self._followed),
+            (DOUBLINGS[Reason.REPLIED_TOPIC], replied),
+        ]
+        if order is FeedOrder.LATEST:
+            keyed = [(0, key, where) for _, key, where in keyed]
+            listed = [(0, [id_ for _, ids in listed for id_ in ids])]
+        keys: dict[tuple[int, tuple[str, ...]], dict[str, None]] = {}
+        for doublings, key, where in keyed:
+            keys.setdefault((doublings, where), {})[key] = None
+        sources = [
+            Source(doublings, keys=tuple(some), spaces=where)
+            for (doublings, where), some in keys.items()
+        ]
+        for doublings, ids in listed:
+            if ids:
+                some = tuple(dict.fromkeys(ids))[:MOST_TOPICS]
+                sources.append(Source(doublings, ids=some, spaces=readable))
+        return sources if readable else []
+
+    def reason(self, topic: Glimpse) -> Reason | None:
+        """Why the topic is in the feed; None: it is not."""
+        levels = self._levels.get(topic.community_id, {})
+        replied = topic.id in self._replied
+        level = level_of(topic, self._person_id, levels, replied=replied)
+        if level is FollowLevel.MUTED:
+            return None
+        if topic.id in self._mentioned:
+            return Reason.MENTION
+        if not level.follows:
+            return None
+        if topic.author.person_id == self._person_id:
+            return Reason.OWN_TOPIC
+        if topic.id in self._followed:
+            return Reason.FOLLOWED_TOPIC
+        if replied:
+            return Reason.REPLIED_TOPIC
+        return _nearest(topic, levels)
+
+    def unread_at(self, topic: Glimpse, mark: ReadMark | None, moment: datetime) -> bool:
+        """Whether something of it was unread then: as the ranking takes it, and keeps it."""
+        reads = self._reads.get(topic.community_id, ())
+        place = read_place(topic, mark, reads, moment)
+        own = topic.author.person_id == self._person_id
+        if place is None and not own and topic.id not in self._replied:
+            return True
+        return any(
+            one.time <= moment
+            and one.author.person_id != self._person_id
+            and (place is None or place_of(one) > place)
+            for one in topic.latest
+        )
+
+
+def rank(activity: datetime, doublings: int) -> int:
+    """The moment that tells the score, in milliseconds."""
+    return (activity + doublings * HALF_LIFE - _EPOCH) // _MILLISECOND
+
+
+def activity_of(rank: int, doublings: int) -> datetime:
+    """Which activity has this rank, at this weight; none is before 1970, none out of bounds."""
+    try:
+        return max(_EPOCH, _EPOCH + rank * _MILLISECOND - doublings * HALF_LIFE)
+    except OverflowError:
+        return _END if rank > 0 else _EPOCH
+
+
+def _key_of(
+    community_id: str, target: Target, spaces: Sequence[str]
+) -> tuple[Reason, str, str] | None:
+    """Reason, key, and the only space where it counts; None: one cannot see it, or it has an id."""
+    match target.kind:
+        case FollowKind.SPACE if target.id in spaces:
+            return Reason.FOLLOWED_SPACE, space_key(target.id), ""
+        case FollowKind.TAG if not target.space_id or target.space_id in spaces:
+            return Reason.FOLLOWED_TAG, tag_key(community_id, target.id), target.space_id
+        case FollowKind.PERSON:
+            return Reason.FOLLOWED_PERSON, person_key(community_id, target.id), ""
+        case FollowKind.COMPANY:
+            return Reason.FOLLOWED_COMPANY, company_key(community_id, target.id), ""
+    return None
+
+
+def _nearest(topic: Glimpse, levels: Mapping[Target, FollowLevel]) -> Reason:
+    def follows(kind: FollowKind, id_: str, space_id: str = "") -> bool:
+        level = levels.get(Target(kind, id_, space_id))
+        return level is not None and level.follows
+
+    if any(
+        follows(FollowKind.TAG, tag) or follows(FollowKind.TAG, tag, topic.space_id)
+        for tag in topic.tags
+    ):
+        return Reason.FOLLOWED_TAG
+    if follows(FollowKind.PERSON, topic.author.person_id):
+        return Reason.FOLLOWED_PERSON
+    if follows(FollowKind.COMPANY, topic.author.company_id):
+        return Reason.FOLLOWED_COMPANY
+    return Reason.FOLLOWED_SPACE

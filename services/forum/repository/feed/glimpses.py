@@ -1,0 +1,153 @@
+"""Glimpses of topics for the feed: by keys or ids, over all communities, in order of activity."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from chassis.decisions import Document
+from chassis.mongo import Database, Index, Migration
+from services.forum.domain.feed.ranking import MOST_TOPICS, Glimpse, Source, feed_keys
+from services.forum.domain.spaces import space_key
+from services.forum.domain.topics import LatestReply
+from services.forum.repository.documents import author
+
+_NEWEST = [("activity_time", -1), ("_id", -1)]
+# The planner merges at most 200 branches of one index; beyond, it would walk and sort.
+_KEYS_PER_QUERY = 190
+_SHOWN = {
+    "community_id": 1,
+    "space_id": 1,
+    "author": 1,
+    "tags": 1,
+    "create_time": 1,
+    "activity_time": 1,
+    "reply_count": 1,
+    "latest": 1,
+}
+
+INDEXES: Sequence[Index] = (
+    # One over all communities, so that a feed costs the same in however many somebody is: the keys
+    # name their community. The space tests the wall before anything is fetched.
+    Index(
+        "topics",
+        [("feed_keys", 1), *_NEWEST, ("space_id", 1)],
+        "topic_feed",
+        partial={"feed_keys": {"$exists": True}},
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Which part of all activity to read: from a place on, back in time or on to a last moment."""
+
+    place: tuple[datetime, str]
+    forward_in_time: bool = False
+    until: datetime | None = None
+
+    @property
+    def sort(self) -> list[tuple[str, int]]:
+        """The way to read."""
+        return [(field, -step if self.forward_in_time else step) for field, step in _NEWEST]
+
+    def query(self) -> Document:
+        """What lies beyond the place, in the way to read."""
+        than = "$gt" if self.forward_in_time else "$lt"
+        time, id_ = self.place
+        bounds: Document = {f"{than}e": time}
+        if self.until is not None:
+            bounds["$lte"] = self.until
+        return {
+            "activity_time": bounds,
+            "$or": [{"activity_time": {than: time}}, {"_id": {than: id_}}],
+        }
+
+
+class GlimpseCollection:
+    """Reads of glimpses."""
+
+    _database: Database
+
+    async def find_glimpses(
+        self, communities: Collection[str], source: Source, stretch: Stretch, limit: int
+    ) -> list[Glimpse]:
+        """The first so many of a source in this stretch, of what is published."""
+        found: dict[str, Document] = {}
+        for query, index in _queries(communities, source):
+            rows = self._database.topics.find({**query, **stretch.query()}, _SHOWN)
+            rows = rows.sort(stretch.sort).limit(limit).hint(index)
+            found.update({row["_id"]: row async for row in rows})
+        ordered = sorted(
+            found.values(),
+            key=lambda row: (row["activity_time"], row["_id"]),
+            reverse=not stretch.forward_in_time,
+        )
+        return [_glimpse(row) for row in ordered[:limit]]
+
+    async def find_activity(self, topic: Glimpse, moment: datetime) -> datetime:
+        """When the last reply by then was written, for a topic that does not remember it."""
+        query = {
+            "community_id": topic.community_id,
+            "topic_id": topic.id,
+            "read_keys": space_key(topic.space_id),
+            "create_time": {"$lte": moment},
+        }
+        newest = [("create_time", -1), ("_id", -1)]
+        row = await self._database.replies.find_one(query, {"create_time": 1}, sort=newest)
+        return max(topic.create_time, row["create_time"]) if row else topic.create_time
+
+    async def find_replied_last(self, communities: Collection[str], person_id: str) -> list[str]:
+        """The topics that a person replied to, the last ones first."""
+        query = {"person_id": person_id, "community_id": {"$in": list(communities)}}
+        rows = self._database.participations.find(query, {"topic_id": 1}).sort("time", -1)
+        rows = rows.limit(MOST_TOPICS).hint("participation_person")
+        return [row["topic_id"] async for row in rows]
+
+
+def _queries(communities: Collection[str], source: Source) -> Iterable[tuple[Document, str]]:
+    wall: Document = {
+        "community_id": {"$in": list(communities)},
+        "space_id": {"$in": list(source.spaces)},
+    }
+    if source.ids:
+        # What is not published has no feed keys.
+        yield {"_id": {"$in": list(source.ids)}, "feed_keys": {"$exists": True}, **wall}, "_id_"
+    for start in range(0, len(source.keys), _KEYS_PER_QUERY):
+        part = list(source.keys[start : start + _KEYS_PER_QUERY])
+        yield {"feed_keys": {"$in": part}, **wall}, "topic_feed"
+
+
+def _glimpse(row: Document) -> Glimpse:
+    return Glimpse(
+        row["_id"],
+        row["community_id"],
+        row["space_id"],
+        author(row["author"]),
+        tuple(row["tags"]),
+        row["create_time"],
+        row["activity_time"],
+        row["reply_count"],
+        tuple(LatestReply(one["id"], author(one["author"]), one["time"]) for one in row["latest"]),
+    )
+
+
+async def _add_feed_keys(database: Database) -> None:
+    """Topics stored before there was a feed."""
+    query: Document = {
+        "state": {"$in": ["PUBLISHED", "CLOSED", "ARCHIVED"]},
+        "feed_keys": {"$exists": False},
+    }
+    shown = {"community_id": 1, "space_id": 1, "tags": 1, "author": 1, "seq": 1}
+    async for row in database.topics.find(query, shown):
+        keys: Any = feed_keys(
+            row["community_id"], row["space_id"], row["tags"], author(row["author"])
+        )
+        # Only while it is as it was read: a command stores them itself.
+        same = {"_id": row["_id"], "community_id": row["community_id"], "seq": row["seq"]}
+        await database.topics.update_one(same, {"$set": {"feed_keys": list(keys)}})
+
+
+MIGRATIONS: Sequence[Migration] = (Migration("2026-11-feed-keys", _add_feed_keys),)

@@ -1,0 +1,90 @@
+"""One feed of all that somebody follows, over all their communities."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from chassis.actors import Actor
+from chassis.pagination import Paging, encode_page_token
+from guildhall.forum.v1 import feed_pb2 as pb
+from services.forum.converters.feed import REASONS, feed_order, viewer_state_to_proto
+from services.forum.converters.fitting import fitting
+from services.forum.converters.messages import reply_to_proto, space_to_proto, topic_to_proto
+from services.forum.domain.feed.ranking import Wanted
+from services.forum.domain.topics import Topic
+from services.forum.use_cases.feed.base import OwnUseCases, keyrings_of
+from services.forum.use_cases.feed.merging import Merging
+
+
+class FeedingUseCases(OwnUseCases):
+    """Made as it is read: what is written goes to nobody's feed (docs/adr/0023)."""
+
+    async def list_feed(self, actor: Actor, request: pb.ListFeedRequest) -> pb.ListFeedResponse:
+        """Refuses with FIELD_INVALID, PAGE_TOKEN_INVALID."""
+        keyrings, order = keyrings_of(actor, request.community_ids), feed_order(request.order)
+        paging = Paging.of(request, int, str, datetime)
+        as_of = paging.place[2] if paging.place else _now()
+        repository, person_id = self._repository, actor.person_id
+        spaces, readers, replied = await asyncio.gather(
+            repository.find_spaces_read(keyrings),
+            repository.find_readers(keyrings, person_id),
+            repository.find_replied_last(keyrings, person_id),
+        )
+        wanted = Wanted(person_id, spaces, readers, replied)
+        merging = Merging(repository, list(keyrings), person_id, wanted, order, paging, as_of)
+        merged = await merging.page()
+        # The wall once more: it may have moved since they were looked at.
+        topics = await repository.find_topics_anywhere(
+            keyrings, spaces, [one.topic.id for one in merged[: paging.size]]
+        )
+        most = fitting([topics.get(one.topic.id) for one in merged], paging.size)
+        found, token = paging.page(merged, lambda last: (*last.place, as_of), most=most)
+        response = pb.ListFeedResponse(next_page_token=token)
+        for one in found:
+            if (topic := topics.get(one.topic.id)) is not None:
+                response.items.append(
+                    pb.FeedItem(
+                        reason=REASONS[one.reason],
+                        community_id=topic.community_id,
+                        topic=topic_to_proto(topic, topic.version),
+                        page_token=encode_page_token(*one.place, as_of),
+                    )
+                )
+        await self._embed(request, response, keyrings, person_id, topics)
+        return response
+
+    async def _embed(
+        self,
+        request: pb.ListFeedRequest,
+        response: pb.ListFeedResponse,
+        keyrings: Mapping[str, Sequence[str]],
+        person_id: str,
+        topics: Mapping[str, Topic],
+    ) -> None:
+        """What else was asked for: one query each for the whole page."""
+        repository = self._repository
+        if request.with_newest_replies:
+            newest = {one.id: one.latest[-1].id for one in topics.values() if one.latest}
+            replies = await repository.find_replies_anywhere(keyrings, topics, newest.values())
+            for item in response.items:
+                reply = replies.get(newest.get(item.topic.id, ""))
+                if reply is not None:
+                    item.newest_reply.CopyFrom(reply_to_proto(reply, reply.version))
+        if request.with_viewer_states:
+            states = await self.viewer_states(
+                person_id, [topics[item.topic.id] for item in response.items]
+            )
+            for item in response.items:
+                item.viewer_state.CopyFrom(viewer_state_to_proto(states[item.topic.id]))
+        if request.with_spaces:
+            named = {one.space_id for one in topics.values()}
+            found = await repository.find_spaces_anywhere(keyrings, named)
+            response.spaces.extend(space_to_proto(one, one.version) for one in found.values())
+
+
+def _now() -> datetime:
+    """To the millisecond, as page tokens have it."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)

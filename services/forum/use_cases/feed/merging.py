@@ -1,0 +1,179 @@
+"""One order of what many sources have: read each as far as a page needs it, and no further."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from chassis.pagination import Paging
+from services.forum.domain.feed.ranking import (
+    DOUBLINGS,
+    FeedOrder,
+    Glimpse,
+    Reason,
+    Source,
+    Wanted,
+    activity_of,
+    rank,
+)
+from services.forum.domain.feed.reads import LAST_ID, ReadMark
+from services.forum.repository import ForumRepository
+from services.forum.repository.feed import Stretch
+
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_CHANGED = 200  # topics of a source with new activity since the feed's first page
+_MOST_READ = 400  # of a source at once
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A topic of the feed and its place in it."""
+
+    rank: int
+    topic: Glimpse
+    reason: Reason
+
+    @property
+    def place(self) -> tuple[int, str]:
+        """What tells it from every other."""
+        return self.rank, self.topic.id
+
+
+@dataclass(slots=True)
+class _Stream:
+    """A source and how far it was read."""
+
+    source: Source
+    at: tuple[datetime, str]
+    size: int
+    ended: bool = False
+
+
+class Merging:
+    """One page: used once. `as_of` is when the feed's first page was asked for."""
+
+    def __init__(
+        self,
+        repository: ForumRepository,
+        communities: Collection[str],
+        person_id: str,
+        wanted: Wanted,
+        order: FeedOrder,
+        paging: Paging,
+        as_of: datetime,
+    ) -> None:
+        self._repository = repository
+        self._communities = communities
+        self._person_id = person_id
+        self._wanted = wanted
+        self._order = order
+        self._paging = paging
+        self._as_of = as_of
+        self._boost = 1 if order is FeedOrder.RANKED else 0  # what unread topics gain
+        self._place: tuple[int, str] | None = paging.place[:2] or None
+        self._found: dict[str, Ranked] = {}
+        self._looked_at: set[str] = set()
+
+    async def page(self) -> list[Ranked]:
+        """What the page needs, in the way to read."""
+        streams = [
+            _Stream(source, self._start(source), self._paging.limit)
+            for source in self._wanted.sources(self._order)
+        ]
+        changed = [self._take_changed()] if self._place else []
+        await asyncio.gather(*changed, *map(self._read, streams))
+        while True:
+            going = [stream for stream in streams if not stream.ended]
+            ready = sorted(self._found.values(), key=lambda one: one.place, reverse=not self._back)
+            if not going:
+                return ready[: self._paging.limit]
+            # What is not read yet is none of it better than this.
+            best = (min if self._back else max)(going, key=self._bound)
+            bound = self._bound(best)
+            sure = [
+                one for one in ready if (one.place <= bound if self._back else one.place >= bound)
+            ]
+            if len(sure) >= self._paging.limit:
+                return sure[: self._paging.limit]
+            best.size = min(best.size * 3, _MOST_READ)
+            await self._read(best)
+
+    @property
+    def _back(self) -> bool:
+        return self._paging.backward
+
+    def _start(self, source: Source) -> tuple[datetime, str]:
+        """Where a source can first have something for this page."""
+        if self._back:
+            if self._place is None:
+                return _BEGINNING, ""
+            doublings = source.doublings + self._boost
+            return activity_of(self._place[0], doublings), ""
+        if self._place is None:
+            return self._as_of, LAST_ID
+        return min(self._as_of, activity_of(self._place[0], source.doublings)), LAST_ID
+
+    def _bound(self, stream: _Stream) -> tuple[int, str]:
+        """The best place that something unread of the stream can have."""
+        time, id_ = stream.at
+        boost = 0 if self._back else self._boost
+        return rank(time, stream.source.doublings + boost), id_
+
+    async def _read(self, stream: _Stream) -> None:
+        until = self._as_of if self._back else None
+        stretch = Stretch(stream.at, forward_in_time=self._back, until=until)
+        rows = await self._repository.find_glimpses(
+            self._communities, stream.source, stretch, stream.size
+        )
+        stream.ended = len(rows) < stream.size
+        if rows:
+            stream.at = rows[-1].activity_time, rows[-1].id
+            await self._take({row.id: (row, row.activity_time) for row in rows})
+
+    async def _take_changed(self) -> None:
+        """What has had new activity since the first page stays where it was then."""
+        stretch = Stretch((self._as_of, LAST_ID), forward_in_time=True)
+        rows: dict[str, Glimpse] = {}
+        for source in self._wanted.sources(FeedOrder.LATEST):
+            found = await self._repository.find_glimpses(
+                self._communities, source, stretch, _MOST_CHANGED
+            )
+            rows.update({row.id: row for row in found if row.create_time <= self._as_of})
+        former: dict[str, tuple[Glimpse, datetime]] = {}
+        for row in rows.values():
+            activity = row.activity_at(self._as_of)
+            if activity is None:
+                activity = await self._repository.find_activity(row, self._as_of)
+            former[row.id] = row, activity
+        await self._take(former)
+
+    async def _take(self, rows: Mapping[str, tuple[Glimpse, datetime]]) -> None:
+        """With reason and rank, what is in the feed and beyond the page's beginning."""
+        new = {id_: row for id_, row in rows.items() if id_ not in self._looked_at}
+        self._looked_at.update(new)
+        reasons = {
+            id_: reason
+            for id_, (topic, _) in new.items()
+            if (reason := self._wanted.reason(topic)) is not None
+        }
+        marks: Mapping[str, ReadMark] = {}
+        if self._boost and reasons:
+            marks = await self._repository.find_read_marks(
+                self._communities, self._person_id, list(reasons)
+            )
+        for id_, reason in reasons.items():
+            topic, activity = new[id_]
+            doublings = 0
+            if self._order is FeedOrder.RANKED:
+                unread = self._wanted.unread_at(topic, marks.get(id_), self._as_of)
+                doublings = DOUBLINGS[reason] + unread
+            one = Ranked(rank(activity, doublings), topic, reason)
+            if self._beyond(one):
+                self._found[id_] = one
+
+    def _beyond(self, one: Ranked) -> bool:
+        if self._place is None:
+            return True
+        return one.place > self._place if self._back else one.place < self._place
