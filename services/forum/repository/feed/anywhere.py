@@ -30,7 +30,21 @@ class AnywhereCollection:
         spaces: Mapping[str, Sequence[str]],
         ids: Collection[str],
     ) -> dict[str, Topic]:
-        """Those of the topics that the keyrings show, each in its own community."""
+        """Those of the topics that the keyrings show, each in its own community.
+
+        They name other topics only where these can be seen too.
+        """
+        topics = await self._find_topics(keyrings, spaces, ids)
+        named = {id_ for topic in topics.values() for id_ in topic.links} - set(topics)
+        visible = {*topics, *await self._find_topics(keyrings, spaces, named)}
+        return {id_: topic.showing(visible) for id_, topic in topics.items()}
+
+    async def _find_topics(
+        self,
+        keyrings: Mapping[str, Sequence[str]],
+        spaces: Mapping[str, Sequence[str]],
+        ids: Collection[str],
+    ) -> dict[str, Topic]:
         if not ids:
             return {}
         open_spaces = [space for some in spaces.values() for space in some]

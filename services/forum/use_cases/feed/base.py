@@ -12,6 +12,7 @@ from chassis.pagination import check_batch
 from services.forum.domain.feed.follows import Reader
 from services.forum.domain.feed.reads import Place, known_unread, read_place
 from services.forum.domain.feed.viewing import ViewerState, viewer_state
+from services.forum.domain.members import Member
 from services.forum.domain.topics import Topic
 from services.forum.repository import ForumRepository
 from services.forum.repository.feed import reader_id
@@ -32,6 +33,13 @@ class OwnUseCases:
         self._commands = commands
         self._repository = repository
         self._directory = directory
+
+    async def shown_topic(self, topic: Topic, member: Member) -> Topic:
+        """As the member may see it: naming other topics only where these can be seen too."""
+        visible = await self._repository.find_visible_topic_ids(
+            topic.community_id, topic.links, member.keyring
+        )
+        return topic.showing(visible)
 
     async def viewer_states(
         self, person_id: str, topics: Sequence[Topic]

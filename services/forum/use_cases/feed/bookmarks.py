@@ -73,6 +73,7 @@ class BookmarkUseCases(OwnUseCases):
             return Decision(after, lambda _: _answer(after), [event] if after != before else [])
 
         response = await self._commands.run(actor, request, ref, decide)
+        topic = await self.shown_topic(topic, member)
         response.bookmark.topic.CopyFrom(topic_to_proto(topic, topic.version))
         if reply is not None:
             response.bookmark.reply.CopyFrom(reply_to_proto(reply, reply.version))

@@ -129,6 +129,7 @@ class FollowUseCases(OwnUseCases):
                 raise SpaceNotFoundError(field="target_id")
             case FollowKind.TOPIC:
                 for topic in await repository.find_topics(community_id, [target.id], keyring):
+                    topic = await self.shown_topic(topic, member)
                     return pb.Follow(topic=topic_to_proto(topic, topic.version))
                 raise TopicNotFoundError(field="target_id")
             case FollowKind.PERSON:

@@ -53,6 +53,7 @@ class ReadUseCases(OwnUseCases):
 
         response = await self._commands.run(actor, request, ref, decide)
         states = await self.viewer_states(member.person_id, [topic])
+        topic = await self.shown_topic(topic, member)
         response.topic.CopyFrom(topic_to_proto(topic, topic.version))
         response.viewer_state.CopyFrom(viewer_state_to_proto(states[topic.id]))
         return response
