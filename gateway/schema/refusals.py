@@ -251,6 +251,9 @@ class RefusalCode(Enum):
     NOTHING_ACCEPTED = strawberry.enum_value(
         "NOTHING_ACCEPTED", description="The question has no accepted answer."
     )
+    TOO_MANY_ACCEPTED = strawberry.enum_value(
+        "TOO_MANY_ACCEPTED", description="10 replies answer the question already."
+    )
     TAGS_INVALID = strawberry.enum_value(
         "TAGS_INVALID",
         description="At most 5 tags, each 1 to 35 letters of one script, digits, +, #, . and -, "

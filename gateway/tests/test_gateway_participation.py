@@ -110,3 +110,15 @@ async def test_reaction_to_what_is_no_post(
         "postId",
     )
     assert not participation.calls
+
+
+async def test_all_answers_of_a_question(house: House, forum: ForumStandIn) -> None:
+    (row,) = [topic for topic in forum.topics if topic.id == "t3"]
+    row.accepted_reply_ids.extend(["r3", "r7"])
+    ask = "query($id: ID!) { topic(id: $id) { acceptedReplies { reply { id } } } }"
+    answer = await house.ask(ask, {"id": TOPIC})
+    assert answer["data"]["topic"]["acceptedReplies"] == [
+        {"reply": {"id": REPLY}},
+        {"reply": {"id": encode_reply_id("c1", "t7", "r7")}},  # the stand-in's topic of r7
+    ]
+    assert forum.calls["BatchGetReplies"] == 1

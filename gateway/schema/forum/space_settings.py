@@ -81,6 +81,7 @@ class SpaceSettings:
     own_close_reasons: list[str] = strawberry.field(
         description="Reasons to close a topic, beside those of CloseReason."
     )
+    down_votes: bool = strawberry.field(description="Whether posts may be voted against.")
 
 
 @strawberry.input(description="What the composer begins a topic of a kind with.")
@@ -143,6 +144,9 @@ class SpaceSettingsInput:
     own_close_reasons: list[str] | None = strawberry.field(
         default=None, description="In place of all; 20 at most, each up to 80 characters."
     )
+    down_votes: bool | None = strawberry.field(
+        default=None, description="Whether posts may be voted against; in a new space they may not."
+    )
 
 
 def settings_change(settings: Any) -> forum_pb2.SpaceSettingsChange | None:
@@ -173,4 +177,5 @@ def settings_change(settings: Any) -> forum_pb2.SpaceSettingsChange | None:
         newcomer_edit_window_minutes=settings.newcomer_edit_window_minutes,
         own_close_reasons=settings.own_close_reasons,
         update_own_close_reasons=settings.own_close_reasons is not None,
+        down_votes=settings.down_votes,
     )

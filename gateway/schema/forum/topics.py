@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
@@ -38,6 +39,27 @@ def _last_reply_author(row: Any) -> AuthorRow | None:
     if not row.HasField("last_reply_author"):
         return None
     return AuthorRow(row.community_id, row.last_reply_author)
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedRow:
+    """The source of AcceptedReply."""
+
+    community_id: str
+    reply_id: str
+
+
+def _accepted(row: Any) -> list[AcceptedRow]:
+    return [AcceptedRow(row.community_id, one) for one in row.accepted_reply_ids]
+
+
+@strawberry.type(description="One answer of a question.")
+class AcceptedReply:
+    """An id among forum.Topic.accepted_reply_ids."""
+
+    reply: Annotated[Reply, strawberry.lazy("gateway.schema.forum")] | None = fetched(
+        Reference(batches.replies, lambda row: key_of(row, row.reply_id)), "The reply."
+    )
 
 
 @strawberry.type(description="A question, an article, an idea, or the beginning of a discussion.")
@@ -156,6 +178,12 @@ class Topic(Post, CommunityNode):
         ] = None,
     ) -> Connection[Annotated[Topic, strawberry.lazy("gateway.schema.forum")]] | None:
         return read(info, self)
+
+    accepted_replies: list[AcceptedReply] = fetched(
+        Embedded(_accepted),
+        "All replies that answer the question, as they were accepted; one at most, unless the "
+        "space takes several.",
+    )
 
     replies: Connection[Annotated[Reply, strawberry.lazy("gateway.schema.forum")]] | None = paged(
         lists.replies,

@@ -55,6 +55,7 @@ def topic_to_proto(topic: Topic, version: int, *, for_service: bool = False) -> 
         score=topic.score,
         reply_count=topic.reply_count,
         accepted_reply_id=topic.accepted_reply_id,
+        accepted_reply_ids=topic.accepted_reply_ids,
         create_time=timestamp_of(topic.create_time),
         edit_time=timestamp_of(topic.edit_time) if topic.edit_time else None,
         activity_time=timestamp_of(topic.activity_time),

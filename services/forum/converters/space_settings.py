@@ -34,6 +34,7 @@ def settings_to_proto(settings: SpaceSettings) -> forum_pb2.SpaceSettings:
         edit_window_minutes=int(settings.edit_window.total_seconds()) // 60,
         newcomer_edit_window_minutes=int(settings.newcomer_edit_window.total_seconds()) // 60,
         own_close_reasons=settings.own_close_reasons,
+        down_votes=settings.down_votes,
     )
 
 
@@ -54,6 +55,8 @@ def changed_settings(
     if change.accepted_answers:
         many = enums.accepted_answers(change.accepted_answers, f"{_AT}.accepted_answers")
         settings = replace(settings, accepted_answers=many)
+    if change.HasField("down_votes"):
+        settings = replace(settings, down_votes=change.down_votes)
     if change.HasField("edit_window_minutes"):
         at = f"{_AT}.edit_window_minutes"
         window = rules.check_edit_window(change.edit_window_minutes, at)

@@ -24,6 +24,10 @@ class NothingAcceptedError(FailedPreconditionError):
     """The question has no accepted answer."""
 
 
+class TooManyAcceptedError(FailedPreconditionError):
+    """So many replies answer the question that another is of no help."""
+
+
 class TopicKind(StrEnum):
     """What a topic is for."""
 

@@ -115,8 +115,8 @@ def carry(source: Topic, target: Topic, replies: Iterable[Reply]) -> Carried:
         if reply.published:
             source = source.lose(reply)
         carried = replace(reply, topic_id=target.id, space_id=target.space_id).next()
-        if source.accepted_reply_id == reply.id:
-            source = replace(source, accepted_reply_id="")
+        if reply.id in source.accepted_reply_ids:
+            source, _ = source.unaccept(reply)
             if target.kind is TopicKind.QUESTION and not target.accepted_reply_id:
                 target, carried = target.accept(carried)
             else:

@@ -100,6 +100,7 @@ class SpaceSettings:
     edit_window: timedelta = timedelta(0)  # 0: authors may always edit
     newcomer_edit_window: timedelta = timedelta(minutes=60)  # 0: as edit_window
     own_close_reasons: tuple[str, ...] = ()  # beside the ones that every space has
+    down_votes: bool = False  # whether posts may be voted against
 
     def check_new_topic(self, member: Member, kind: TopicKind) -> None:
         """Refuses with POSTING_NOT_ALLOWED, KIND_NOT_ALLOWED."""

@@ -34,6 +34,7 @@ def settings_document(settings: SpaceSettings) -> Document:
         "edit_window": settings.edit_window.total_seconds(),
         "newcomer_edit_window": settings.newcomer_edit_window.total_seconds(),
         "own_close_reasons": list(settings.own_close_reasons),
+        "down_votes": settings.down_votes,
     }
 
 
@@ -55,4 +56,5 @@ def settings(document: Document) -> SpaceSettings:
         edit_window=timedelta(seconds=document["edit_window"]),
         newcomer_edit_window=timedelta(seconds=document["newcomer_edit_window"]),
         own_close_reasons=tuple(document["own_close_reasons"]),
+        down_votes=document.get("down_votes", False),
     )

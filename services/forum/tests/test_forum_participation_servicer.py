@@ -261,3 +261,18 @@ async def test_batch_get_participations_is_behind_the_wall(world: World) -> None
     await refused(world, participations(world, SEARCH, topic), RoleRequiredError)
     call = participations(world, ASKER, *[forum_pb2.Topic(id=str(n)) for n in range(101)])
     await refused(world, call, FieldInvalidError, "posts")
+
+
+async def test_votes_against_where_the_space_allows_them(world: World) -> None:
+    space = await world.space(settings=forum_pb2.SpaceSettingsChange(down_votes=True))
+    topic = await world.topic(space)
+    assert (await vote(world, HELPER, topic, DOWN)).topic.score == -1
+    assert (await vote(world, MODERATING, topic, DOWN)).topic.score == -2
+    assert (await vote(world, HELPER, topic, UP)).topic.score == 0
+    (event,) = (await outbox(world.database))[-1:]
+    assert event == said.VoteCast(
+        topic_id=topic.id, author_id="asker", value=UP, replaced_value=DOWN
+    )
+    await retract(world, HELPER, topic)
+    await retract(world, MODERATING, topic)
+    assert (await world.see(ASKER, topic)).score == 0

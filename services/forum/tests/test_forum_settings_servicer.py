@@ -81,6 +81,7 @@ async def test_settings_change_one_by_one(world: World) -> None:
         newcomer_edit_window_minutes=0,
         own_close_reasons=["Sold out", "Sold out"],
         update_own_close_reasons=True,
+        down_votes=True,
     )
     expected = pb.SpaceSettings(
         kinds=[pb.TOPIC_KIND_IDEA],
@@ -94,6 +95,7 @@ async def test_settings_change_one_by_one(world: World) -> None:
         accepted_answers=pb.ACCEPTED_ANSWERS_SEVERAL,
         edit_window_minutes=30,
         own_close_reasons=["Sold out"],
+        down_votes=True,
     )
     assert changed.settings == expected
     assert (await outbox(world.database))[-1] == said.SpaceUpdated(space_id=space.id)

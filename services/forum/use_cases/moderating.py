@@ -32,7 +32,7 @@ class Outcome:
     events: Sequence[Message] = ()
     reply: Reply | None = None
     writes: Sequence[Write] = ()
-    former: Reply | None = None  # the answer that another took the place of
+    formers: Sequence[Reply] = ()  # the answers that another took the place of
     others: Sequence[Change] = ()  # parts of the topic that are no replies
     linked: frozenset[str] = frozenset()  # the topics it names that whoever acts can see
 
@@ -49,10 +49,10 @@ class Outcome:
         if self.events:
             if self.reply is not None:
                 outcome = replace(outcome, reply=self.reply.next())
-            former = self.former and self.former.next()
+            formers = [former.next() for former in self.formers]
             parts += [
                 ForumRepository.reply_ref(reply.community_id, reply.id).put(reply)
-                for reply in (outcome.reply, former)
+                for reply in (outcome.reply, *formers)
                 if reply is not None
             ]
         topic = outcome.topic
@@ -155,7 +155,7 @@ def reject_reply(topic: Topic, reply: Reply, reason: str) -> Outcome:
 def _out_of_sight(topic: Topic, before: Reply, after: Reply, event: Message) -> Outcome:
     """What cannot be read is no answer, and does not count."""
     events: list[Message] = []
-    if topic.accepted_reply_id == after.id:
+    if after.id in topic.accepted_reply_ids:
         topic, after = topic.unaccept(after)
         events.append(reply_unaccepted(after))
     if before.published:

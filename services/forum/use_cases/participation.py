@@ -67,7 +67,7 @@ class ParticipationUseCases(UseCases):
         value = vote_value(request.value)
         if (done := await self._done(actor, request, CastVoteResponse)) is not None:
             return done
-        topic, _ = await self._repository.get_topic_space(
+        topic, space = await self._repository.get_topic_space(
             request.community_id, request.topic_id, member.keyring
         )
         post = PostRef(topic.id, request.reply_id)
@@ -78,7 +78,7 @@ class ParticipationUseCases(UseCases):
             ) -> Voted | None:
                 written = reply or topic
                 check_not_own(member, written)
-                check_takes_vote(topic, reply, value, down=False)
+                check_takes_vote(topic, reply, value, down=space.settings.down_votes)
                 if before is not None and before.value is value:
                     return None
                 vote = voter.cast(member, post, written.author.person_id, value, now)

@@ -97,6 +97,10 @@ class AcceptReplyPayload:
 class UnacceptReplyInput(TopicWrite):
     """Of unacceptReply."""
 
+    reply_id: strawberry.ID | None = optional(
+        "Which of several answers; may be left out where there is one."
+    )
+
 
 @strawberry.type(description="The question without an accepted reply.")
 class UnacceptReplyPayload(TopicPayload):

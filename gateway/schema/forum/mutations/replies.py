@@ -42,7 +42,7 @@ class ReplyMutation:
             community_id=topic.community_id,
             topic_id=topic.id,
             body=input.body,
-            parent_reply_id=_parent(input, topic),
+            parent_reply_id=_within(topic, input.parent_reply_id, "parentReplyId"),
         )
         return await write(info, info.context.services.forum.CreateReply, request)
 
@@ -95,8 +95,9 @@ class ReplyMutation:
 
     @strawberry.mutation(
         description=codes(
-            "Accept a reply as the answer of a question, in place of another. For the author of "
-            "the question and moderators.", *REPLY, "NOT_A_QUESTION", MODERATOR,
+            "Accept a reply as the answer of a question, in place of another, or beside it where "
+            "the space takes several. For the author of the question and moderators.", *REPLY,
+            "NOT_A_QUESTION", "TOO_MANY_ACCEPTED", MODERATOR,
         )
     )  # fmt: skip
     async def accept_reply(
@@ -108,21 +109,24 @@ class ReplyMutation:
     @strawberry.mutation(
         description=codes(
             "Take an acceptance back. For the author of the question and moderators.",
-            *TOPIC, "NOT_A_QUESTION", "NOTHING_ACCEPTED", MODERATOR,
+            *TOPIC, "NOT_A_QUESTION", "NOTHING_ACCEPTED", "FIELD_INVALID", MODERATOR,
         )
     )  # fmt: skip
     async def unaccept_reply(
         self, info: Info, input: Annotated[f.UnacceptReplyInput, What]
     ) -> f.UnacceptReplyPayload:
-        request = forum_pb2.UnacceptReplyRequest(**of_topic(input))
+        topic = decode_id(input.topic_id, "topicId", "Topic")
+        request = forum_pb2.UnacceptReplyRequest(
+            **of_topic(input), reply_id=_within(topic, input.reply_id, "replyId")
+        )
         return await write(info, info.context.services.forum.UnacceptReply, request)
 
 
-def _parent(input: f.CreateReplyInput, topic: GlobalId) -> str:
-    """The id of the reply that is replied to; one of another topic is none of this one's."""
-    if input.parent_reply_id is None:
+def _within(topic: GlobalId, id: str | None, field: str) -> str:
+    """The id of a reply of this topic; one of another topic is none of this one's."""
+    if id is None:
         return ""
-    parent = decode_reply_id(input.parent_reply_id, "parentReplyId")
-    if (parent.community_id, parent.topic_id) != (topic.community_id, topic.id):
-        raise BadUserInputError("parentReplyId is of another topic", field="parentReplyId")
-    return parent.id
+    reply = decode_reply_id(id, field)
+    if (reply.community_id, reply.topic_id) != (topic.community_id, topic.id):
+        raise BadUserInputError(f"{field} is of another topic", field=field)
+    return reply.id

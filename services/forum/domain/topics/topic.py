@@ -14,6 +14,7 @@ from services.forum.domain.kinds import (
     NotAnIdeaError,
     NotAQuestionError,
     NothingAcceptedError,
+    TooManyAcceptedError,
     TopicKind,
     allows,
 )
@@ -32,6 +33,7 @@ from services.forum.domain.topics.states import (
 
 LONGEST_REVIEW = timedelta(days=3 * 366)
 _LATEST_KEPT = 5
+_MOST_ACCEPTED = 10
 _EDITABLE = frozenset(
     {TopicState.DRAFT, TopicState.PENDING_REVIEW, TopicState.PUBLISHED, TopicState.CLOSED}
 )
@@ -66,7 +68,8 @@ class Topic:
     score: int = 0
     reply_count: int = 0
     latest: tuple[LatestReply, ...] = ()  # the last few, oldest first
-    accepted_reply_id: str = ""
+    accepted_reply_id: str = ""  # of several, the first
+    further_accepted_ids: tuple[str, ...] = ()  # where the space lets several replies answer
     awaited_reply_id: str = ""  # the accepted answer of an import that has not arrived yet
     edit_time: datetime | None = None
     close_reason: CloseReason | None = None
@@ -259,18 +262,35 @@ class Topic:
         if self.state not in _ANSWERABLE:
             raise TopicStateInvalidError(f"the answer of a topic that is {self.state} stays")
 
+    @property
+    def accepted_reply_ids(self) -> tuple[str, ...]:
+        """All its answers, as they were accepted."""
+        first = self.accepted_reply_id
+        return (first, *self.further_accepted_ids) if first else ()
+
     def accept(self, reply: Reply) -> tuple[Topic, Reply]:
-        """This reply is the answer. Refuses with REPLY_STATE_INVALID."""
+        """This reply is an answer, beside those there are.
+
+        Refuses with REPLY_STATE_INVALID, TOO_MANY_ACCEPTED.
+        """
         if not reply.published:
             raise ReplyStateInvalidError(f"a reply that is {reply.state} cannot be accepted")
-        topic = replace(self, accepted_reply_id=reply.id, awaited_reply_id="")
+        accepted = (*self.accepted_reply_ids, reply.id)
+        if len(accepted) > _MOST_ACCEPTED:
+            raise TooManyAcceptedError(f"at most {_MOST_ACCEPTED} replies answer a question")
+        topic = replace(self._answered_by(accepted), awaited_reply_id="")
         return topic, replace(reply, accepted=True)
 
     def unaccept(self, reply: Reply) -> tuple[Topic, Reply]:
-        """The answer is none any more. Refuses with NOTHING_ACCEPTED."""
-        if not self.accepted_reply_id or reply.id != self.accepted_reply_id:
+        """It is no answer any more. Refuses with NOTHING_ACCEPTED."""
+        if reply.id not in self.accepted_reply_ids:
             raise NothingAcceptedError
-        return replace(self, accepted_reply_id=""), replace(reply, accepted=False)
+        left = tuple(one for one in self.accepted_reply_ids if one != reply.id)
+        return self._answered_by(left), replace(reply, accepted=False)
+
+    def _answered_by(self, ids: tuple[str, ...]) -> Topic:
+        first, *further = ids or ("",)
+        return replace(self, accepted_reply_id=first, further_accepted_ids=tuple(further))
 
     def update_idea(self, member: Member, status: IdeaStatus, note: str, now: datetime) -> Topic:
         """What the vendor says of it; a moderator of a partner does not speak for the vendor.
