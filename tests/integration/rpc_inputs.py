@@ -67,15 +67,10 @@ BESIDE: dict[str, dict[str, Any]] = {
 LOST = {"persona_external_id", "persona_display_name", "accepted_answer_external_id"}
 # Ids that say more where they are given.
 MAY_LACK = {"parent_reply_id", "duplicate_of_id"}
-<<<<<<< HEAD
-# RPCs about a topic, or one of its replies where that is given.
-ON_POSTS = {"CastVote", "RetractVote", "AddReaction", "RemoveReaction"}
-# What is about everything where it names nothing.
-WIDER_WITHOUT = {("CreateAutomation", "space_id")}
-=======
 # RPCs about a topic, and one of its replies where that is given.
 ON_POSTS = {"CastVote", "RetractVote", "AddReaction", "RemoveReaction", "UnacceptReply"}
->>>>>>> eb9c5bc (Accept several answers where the space takes them; vote against where it allows that)
+# What is about everything where it names nothing.
+WIDER_WITHOUT = {("CreateAutomation", "space_id")}
 
 
 @dataclass(frozen=True)

@@ -114,15 +114,12 @@ def dump_topic(topic: Topic) -> Document:
     }
     if topic.author.person_id:
         document["author_id"] = topic.author.person_id
-<<<<<<< HEAD
     if topic.state in OPEN_TO_READERS:
         document["feed_keys"] = list(
             feed_keys(topic.community_id, topic.space_id, topic.tags, topic.author)
         )
-=======
     if topic.further_accepted_ids:
         document["further_accepted_ids"] = list(topic.further_accepted_ids)
->>>>>>> eb9c5bc (Accept several answers where the space takes them; vote against where it allows that)
     if topic.edit_time is not None:
         document["edit_time"] = topic.edit_time
     if topic.own_close_reason:
