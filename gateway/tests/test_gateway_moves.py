@@ -83,19 +83,13 @@ async def test_split_topic(house: House, moves: MoveStandIn) -> None:
 @pytest.mark.parametrize(
     ("document", "more", "field"),
     [
-        (MOVE, {"spaceId": encode_id("Space", "c2", "sp1")}, "spaceId"),
         (MOVE, {"spaceId": TARGET}, "spaceId"),
-        (MERGE, {"targetTopicId": encode_id("Topic", "c2", "t4")}, "targetTopicId"),
-        (SPLIT, {"replyIds": [encode_reply_id("c1", "t4", "r1")]}, "replyIds"),
-        (SPLIT, {"replyIds": [encode_reply_id("c2", "t3", "r1")]}, "replyIds"),
-        (
-            CLOSE,
-            {"closeReason": "DUPLICATE", "duplicateOfId": encode_id("Topic", "c2", "t4")},
-            "duplicateOfId",
-        ),
+        (MERGE, {"targetTopicId": encode_id("Space", "c1", "sp1")}, "targetTopicId"),
+        (SPLIT, {"replyIds": [TARGET]}, "replyIds"),
+        (CLOSE, {"closeReason": "DUPLICATE", "duplicateOfId": "none"}, "duplicateOfId"),
     ],
 )
-async def test_what_is_of_elsewhere_is_refused(
+async def test_what_is_no_such_id_is_refused(
     house: House, moves: MoveStandIn, document: str, more: dict[str, Any], field: str
 ) -> None:
     text = {"title": "New", "body": "Another matter."} if document is SPLIT else {}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import datetime
 
 from google.protobuf.empty_pb2 import Empty
 
@@ -46,7 +47,7 @@ class ForumConsumers:
             await self._effect(
                 event,
                 lambda topic: _opened_on_topic(topic, case),
-                lambda topic, reply: _opened_on_reply(topic, reply, case),
+                lambda topic, reply, _: _opened_on_reply(topic, reply, case),
                 ("HideByRule", _AWAITS_DECISION, event.actor),
             ),
         ]
@@ -61,7 +62,7 @@ class ForumConsumers:
             await self._effect(
                 event,
                 lambda topic: _decided_on_topic(topic, case),
-                lambda topic, reply: _decided_on_reply(topic, reply, case),
+                lambda topic, reply, now: _decided_on_reply(topic, reply, case, now),
                 ("Approve" if case.approved else "Reject", case.reason, case.decider_id),
             )
         ]
@@ -107,7 +108,7 @@ class ForumConsumers:
         self,
         event: DomainEvent[CaseOpened] | DomainEvent[CaseDecided],
         on_topic: Callable[[Topic], Outcome],
-        on_reply: Callable[[Topic, Reply], Outcome],
+        on_reply: Callable[[Topic, Reply, datetime], Outcome],
         entry: tuple[str, str, str],
     ) -> Effect:
         """On the topic, or the reply that the case names; `entry` is action, reason and actor."""
@@ -125,7 +126,7 @@ class ForumConsumers:
                     raise ReplyNotFoundError
                 if reply.topic_id != topic.id:
                     raise Conflict  # it goes right now: look for it again
-                outcome = on_reply(topic, reply)
+                outcome = on_reply(topic, reply, seen.now.time)
             else:
                 outcome = on_topic(topic)
             if outcome.events:
@@ -166,12 +167,12 @@ def _decided_on_topic(topic: Topic, case: CaseDecided) -> Outcome:
     return Outcome(topic)
 
 
-def _decided_on_reply(topic: Topic, reply: Reply, case: CaseDecided) -> Outcome:
+def _decided_on_reply(topic: Topic, reply: Reply, case: CaseDecided, now: datetime) -> Outcome:
     if reply.submission.number != case.submission_number or topic.state is TopicState.REMOVED:
         return Outcome(topic)
     if reply.state is ReplyState.PENDING_REVIEW:
         if case.approved:
-            return moderating.approve_reply(topic, reply)
+            return moderating.approve_reply(topic, reply, now)
         return moderating.reject_reply(topic, reply, case.reason)
     if reply.state is ReplyState.HIDDEN and reply.case_id == case.case_id:
         if case.approved:

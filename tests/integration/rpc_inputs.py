@@ -70,7 +70,7 @@ MAY_LACK = {"parent_reply_id", "duplicate_of_id"}
 # RPCs about a topic, and one of its replies where that is given.
 ON_POSTS = {"CastVote", "RetractVote", "AddReaction", "RemoveReaction", "UnacceptReply"}
 # What is about everything where it names nothing.
-WIDER_WITHOUT = {("CreateAutomation", "space_id")}
+WIDER_WITHOUT = {("SplitTopic", "space_id"), ("CreateAutomation", "space_id")}
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,13 @@ from typing import Annotated
 import strawberry
 
 from gateway.context import Info
-from gateway.cursors import decode_id, decode_reply_id
-from gateway.errors import BadUserInputError
+from gateway.cursors import decode_reply_id
 from gateway.schema.forum.mutations.base import (
     MODERATOR,
     TOPIC,
     What,
+    id_of,
     of_topic,
-    within_community,
 )
 from gateway.schema.moves import inputs as m
 from gateway.schema.writes import codes, number, write
@@ -38,7 +37,7 @@ class MoveMutation:
     ) -> m.MoveTopicPayload:
         request = moves_pb2.MoveTopicRequest(
             **of_topic(input),
-            space_id=within_community(input, input.space_id, "spaceId", "Space"),
+            space_id=id_of(input.space_id, "spaceId", "Space"),
             reason=input.reason,
             even_if_author_cannot_read=input.even_if_author_cannot_read,
         )
@@ -56,9 +55,7 @@ class MoveMutation:
     ) -> m.MergeTopicsPayload:
         request = moves_pb2.MergeTopicsRequest(
             **of_topic(input),
-            target_topic_id=within_community(
-                input, input.target_topic_id, "targetTopicId", "Topic"
-            ),
+            target_topic_id=id_of(input.target_topic_id, "targetTopicId", "Topic"),
             reason=input.reason,
             even_if_author_cannot_read=input.even_if_author_cannot_read,
         )
@@ -77,8 +74,8 @@ class MoveMutation:
     ) -> m.SplitTopicPayload:
         request = moves_pb2.SplitTopicRequest(
             **of_topic(input),
-            reply_ids=_replies(input),
-            space_id=within_community(input, input.space_id, "spaceId", "Space"),
+            reply_ids=[decode_reply_id(id_, "replyIds").id for id_ in input.reply_ids],
+            space_id=id_of(input.space_id, "spaceId", "Space"),
             kind=number(input.kind),
             title=input.title,
             body=input.body,
@@ -87,12 +84,3 @@ class MoveMutation:
             even_if_author_cannot_read=input.even_if_author_cannot_read,
         )
         return await write(info, info.context.services.moves.SplitTopic, request)
-
-
-def _replies(input: m.SplitTopicInput) -> list[str]:
-    """The ids of replies of the topic."""
-    topic = decode_id(input.topic_id, "topicId", "Topic")
-    replies = [decode_reply_id(id_, "replyIds") for id_ in input.reply_ids]
-    if any((one.community_id, one.topic_id) != (topic.community_id, topic.id) for one in replies):
-        raise BadUserInputError("replyIds must be of the topic", field="replyIds")
-    return [one.id for one in replies]

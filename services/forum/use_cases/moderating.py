@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TypeVar
 
 from google.protobuf.message import Message
@@ -140,9 +141,9 @@ def restore_reply(topic: Topic, reply: Reply) -> Outcome:
     return Outcome(topic.gain(restored), [event], restored)
 
 
-def approve_reply(topic: Topic, reply: Reply) -> Outcome:
-    """Refuses with REPLY_STATE_INVALID."""
-    approved = reply.step(ReplyStep.APPROVE)
+def approve_reply(topic: Topic, reply: Reply, now: datetime) -> Outcome:
+    """It appears now, behind what was read meanwhile. Refuses with REPLY_STATE_INVALID."""
+    approved = replace(reply.step(ReplyStep.APPROVE), create_time=topic.time_of_next(now))
     return Outcome(topic.gain(approved), [reply_submitted(approved)], approved)
 
 

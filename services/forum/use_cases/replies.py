@@ -69,7 +69,7 @@ class ReplyUseCases(UseCases):
                 state=ReplyState.PENDING_REVIEW if held else ReplyState.PUBLISHED,
                 body=body,
                 author=member.author,
-                create_time=seen.now.time,
+                create_time=topic.time_of_next(seen.now.time),
                 submission=screening.submission(1),
                 parent_reply_id=request.parent_reply_id,
             )

@@ -7,7 +7,6 @@ from typing import Any
 import strawberry
 
 from gateway.cursors import decode_id, decode_reply_id
-from gateway.errors import BadUserInputError
 from gateway.schema.writes import version
 
 What = strawberry.argument(description="What to do.")
@@ -40,11 +39,9 @@ def of_reply(input: Any) -> dict[str, Any]:
     }
 
 
-def within_community(input: Any, id: str | None, field: str, kind: str) -> str:
-    """The id of something in the community of the input's topic; empty where there is none."""
-    if id is None:
-        return ""
-    found = decode_id(id, field, kind)
-    if found.community_id != decode_id(input.topic_id, "topicId", "Topic").community_id:
-        raise BadUserInputError(f"{field} is of another community", field=field)
-    return found.id
+def id_of(id: str | None, field: str, kind: str) -> str:
+    """The id behind a global one; empty where there is none.
+
+    Its community is the service's to compare: what is of another one is not there.
+    """
+    return "" if id is None else decode_id(id, field, kind).id

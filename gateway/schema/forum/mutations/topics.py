@@ -14,8 +14,8 @@ from gateway.schema.forum.mutations.base import (
     SCREENED,
     TOPIC,
     What,
+    id_of,
     of_topic,
-    within_community,
 )
 from gateway.schema.writes import codes, number, write
 from guildhall.forum.v1 import forum_pb2
@@ -93,9 +93,7 @@ class TopicMutation:
             close_reason=number(input.close_reason),
             own_close_reason=input.own_close_reason,
             reason=input.reason,
-            duplicate_of_id=within_community(
-                input, input.duplicate_of_id, "duplicateOfId", "Topic"
-            ),
+            duplicate_of_id=id_of(input.duplicate_of_id, "duplicateOfId", "Topic"),
         )
         return await write(info, info.context.services.forum.CloseTopic, request)
 

@@ -90,6 +90,7 @@ class Topic:
     carry_to_id: str = ""  # the topic that is still getting its replies
     former_space_ids: tuple[str, ...] = ()  # what replies may still be stored under
     case_count: int = 0  # cases that moderation opened about it and its replies
+    newest_time: datetime | None = None  # of the latest reply that could ever be read
     version: int = 0  # of what all its readers see of it: its own changes and published replies
 
     def next(self) -> Topic:
@@ -237,7 +238,19 @@ class Topic:
     def gain(self, reply: Reply) -> Topic:
         """A reply can be read now."""
         latest = (*self.latest, LatestReply(reply.id, reply.author, reply.create_time))
-        return replace(self, reply_count=self.reply_count + 1).remembering(latest)
+        newest = max(self.newest_time or reply.create_time, reply.create_time)
+        more = replace(self, reply_count=self.reply_count + 1, newest_time=newest)
+        return more.remembering(latest)
+
+    def time_of_next(self, now: datetime) -> datetime:
+        """When a reply appears: behind all that appeared before, whatever a replica's clock says.
+
+        So whoever has read to the end goes on from there and misses nothing. In milliseconds, as
+        the store keeps it.
+        """
+        if self.newest_time is None or now > self.newest_time:
+            return now
+        return self.newest_time + timedelta(milliseconds=1)
 
     def remembering(self, replies: Iterable[LatestReply]) -> Topic:
         """With the last few of these as its latest."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from chassis.decisions import Aggregates, Document
 from services.forum.domain.feed.ranking import feed_keys
 from services.forum.domain.participation import VotedAtOnceError
@@ -78,10 +80,16 @@ def load_topic(document: Document) -> Topic:
         carry_to_id=document.get("carry_to_id", ""),
         former_space_ids=tuple(document.get("former_space_ids", ())),
         case_count=document.get("case_count", 0),  # formerly nobody counted
+        newest_time=document.get("newest_time", _latest_time(document)),
         version=document["version"]
         if "version" in document
         else document["seq"],  # formerly they were the same
     )
+
+
+def _latest_time(document: Document) -> datetime | None:
+    """What topics remembered that were stored before they remembered their newest reply."""
+    return document["latest"][-1]["time"] if document["latest"] else None
 
 
 def dump_topic(topic: Topic) -> Document:
@@ -153,6 +161,7 @@ def _move_document(topic: Topic) -> Document:
             ("split_from_id", topic.split_from_id),
             ("carry_to_id", topic.carry_to_id),
             ("former_space_ids", list(topic.former_space_ids)),
+            ("newest_time", topic.newest_time),
         )
         if value
     }
