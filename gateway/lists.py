@@ -17,7 +17,11 @@ from gateway.context import Context
 from gateway.cursors import decode_id
 from gateway.pages import Arguments, Page, page_of
 from guildhall.directory.v1 import directory_pb2
-from guildhall.forum.v1 import forum_pb2, moves_pb2
+from guildhall.forum.v1 import (
+    curation_pb2,
+    forum_pb2,
+    moves_pb2,
+)
 
 
 def moment(value: Timestamp) -> Any:
@@ -117,6 +121,18 @@ async def space_topics(context: Context, space: Any, arguments: Arguments) -> Pa
     """Topics of one space."""
     request = forum_pb2.ListTopicsRequest(community_id=space.community_id, space_id=space.id)
     return await topics(context, request, arguments)
+
+
+async def pinned_topics(context: Context, space: Any, arguments: Arguments) -> Page:
+    """Of one space, last pinned first."""
+    return await page_of(
+        context,
+        arguments,
+        context.services.curation.ListPinnedTopics,
+        curation_pb2.ListPinnedTopicsRequest(community_id=space.community_id, space_id=space.id),
+        "topics",
+        lambda row: encode_page_token(moment(row.pin_time), row.id),
+    )
 
 
 async def replies(context: Context, topic: Any, arguments: Arguments) -> Page:

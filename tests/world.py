@@ -9,6 +9,7 @@ import urllib.request
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pymongo
@@ -211,6 +212,13 @@ async def _write(ids: dict[str, str], manager: Asker, author: Asker) -> None:
     ):
         ids[f"Topic.{state}"] = await topic(manager, f"A {state} topic")
         await manager.mutate(step, "{ topic { id } }", topicId=ids[f"Topic.{state}"], **more)
+    ids["Topic.SCHEDULED"] = await topic(manager, "A scheduled topic", draft=True)
+    await manager.mutate(
+        "scheduleTopic",
+        "{ topic { id } }",
+        topicId=ids["Topic.SCHEDULED"],
+        publishTime=(datetime.now(UTC) + timedelta(days=30)).isoformat(),
+    )
     ids["Reply"], ids["Reply.HIDDEN"] = await reply("The answer."), await reply("No answer.")
     await manager.mutate("acceptReply", "{ topic { id } }", replyId=ids["Reply"])
     await manager.mutate(

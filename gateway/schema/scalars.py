@@ -216,6 +216,10 @@ class TopicState(Enum):
     HIDDEN = forum_pb2.TOPIC_STATE_HIDDEN
     REMOVED = forum_pb2.TOPIC_STATE_REMOVED
     ARCHIVED = forum_pb2.TOPIC_STATE_ARCHIVED
+    SCHEDULED = strawberry.enum_value(
+        forum_pb2.TOPIC_STATE_SCHEDULED,
+        description="Goes out at its publishTime; until then for its author and moderators.",
+    )
 
 
 @strawberry.enum(description="Where a reply is in its life.")

@@ -15,7 +15,10 @@ from guildhall.forum.v1.participation_pb2_grpc import add_ParticipationServiceSe
 from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened
 from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 from services.forum.consumers import ForumConsumers
-from services.forum.jobs import QualityJobs
+from services.forum.jobs import (
+    QualityJobs,
+    ScheduleJobs,
+)
 from services.forum.repository import ForumRepository
 from services.forum.servicer import (
     AutomationServicer,
@@ -31,6 +34,7 @@ from services.forum.use_cases import ForumUseCases
 from services.forum.use_cases.carrying import Carrying
 from services.forum.use_cases.feed import FeedUseCases
 from services.forum.use_cases.moves import MoveUseCases
+from services.forum.use_cases.schedules import DueTopics
 
 
 async def main() -> None:
@@ -53,7 +57,17 @@ async def main() -> None:
         add_ParticipationServiceServicer_to_server(
             ParticipationServicer(use_cases, repository), process.server
         )
-        add_CurationServiceServicer_to_server(CurationServicer(use_cases), process.server)
+        add_CurationServiceServicer_to_server(
+            CurationServicer(use_cases, repository), process.server
+        )
+        due = DueTopics(
+            process.commands,
+            repository,
+            moderation,
+            directory,
+            posting_limits=settings.posting_limits == "on",
+        )
+        process.every(5, ScheduleJobs(repository, due).publish_due_topics, "publish_due_topics")
         carrying = Carrying(process.commands, repository)
         moves = MoveUseCases(process.commands, repository, moderation, directory, carrying)
         add_MoveServiceServicer_to_server(MoveServicer(moves, repository), process.server)

@@ -7,6 +7,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from graphql import (
@@ -38,6 +39,7 @@ FORBIDDEN = ("a\x07b is no text", "a\x00b is no text", "a\u202eb", "a\u200bb", "
 LONG = 40_000  # characters: over every limit, under the body's
 UNKNOWN = uuid.UUID(int=0x51).hex
 
+_SOON = (datetime.now(UTC) + timedelta(days=30)).isoformat()
 # What is legal, by name; texts that are not here are "Grace"; ids follow from the name.
 LEGAL: dict[str, Any] = {
     "slug": "bad-input", "body": "What is to be known about grace?", "email": "grace@example.org",
@@ -46,7 +48,7 @@ LEGAL: dict[str, Any] = {
     "documentIds": [f"sha256:{'0' * 64}"],
     "phrases": ["grace", "patience"], "audienceNames": ["GOLD"], "outcome": "REJECT",
     "first": 5, "last": 5, "allowedTags": ["grace"],
-    "reviewDueTime": "2028-01-01T00:00:00Z",
+    "reviewDueTime": _SOON, "publishTime": _SOON, "pinExpireTime": _SOON,
     "expectedVersion": 1, "service": "SEARCH", "consumer": "search--forum", "sort": "NEWEST",
 }  # fmt: skip
 # What a field needs beside it, and what is given though the SDL does not ask for it.
@@ -62,7 +64,8 @@ ALSO = {
 BACKWARDS = {("last",), ("before",)}  # a page from the list's end instead
 # Where something in its usual state would be refused for its state.
 STATES = {
-    "publishTopic": "DRAFT", "reopenTopic": "CLOSED", "restoreTopic": "HIDDEN",
+    "publishTopic": "DRAFT", "scheduleTopic": "DRAFT", "unscheduleTopic": "SCHEDULED",
+    "reopenTopic": "CLOSED", "restoreTopic": "HIDDEN",
     "restoreReply": "HIDDEN", "createCommunity": "VENDOR", "createEnrolment": "OTHER",
     "movePerson": "OTHER",
 }  # fmt: skip

@@ -24,6 +24,30 @@ class UpdateIdeaStatusPayload(TopicPayload):
     """Of updateIdeaStatus."""
 
 
+@strawberry.input(description="Which topic to show before all others of its space.")
+class PinTopicInput(TopicWrite):
+    """Of pinTopic."""
+
+    pin_expire_time: DateTime | None = strawberry.field(
+        default=None, description="Until when; by default for good."
+    )
+
+
+@strawberry.type(description="The pinned topic.")
+class PinTopicPayload(TopicPayload):
+    """Of pinTopic."""
+
+
+@strawberry.input(description="Which topic is one among the others again.")
+class UnpinTopicInput(TopicWrite):
+    """Of unpinTopic."""
+
+
+@strawberry.type(description="The topic.")
+class UnpinTopicPayload(TopicPayload):
+    """Of unpinTopic."""
+
+
 @strawberry.input(description="Which article is right, and until when nobody needs to look again.")
 class ReviewArticleInput(TopicWrite):
     """Of reviewArticle."""

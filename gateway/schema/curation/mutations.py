@@ -44,3 +44,26 @@ class CurationMutation:
             **of_topic(input), review_due_time=input.review_due_time
         )
         return await write(info, info.context.services.curation.ReviewArticle, request)
+
+    @strawberry.mutation(
+        description=codes(
+            "Show a topic before all others of its space. For moderators.", *TOPIC, MODERATOR,
+            "FIELD_INVALID",
+        )
+    )  # fmt: skip
+    async def pin_topic(
+        self, info: Info, input: Annotated[f.PinTopicInput, What]
+    ) -> f.PinTopicPayload:
+        request = curation_pb2.PinTopicRequest(
+            **of_topic(input), pin_expire_time=input.pin_expire_time
+        )
+        return await write(info, info.context.services.curation.PinTopic, request)
+
+    @strawberry.mutation(
+        description=codes("Show a topic among the others again. For moderators.", *TOPIC, MODERATOR)
+    )
+    async def unpin_topic(
+        self, info: Info, input: Annotated[f.UnpinTopicInput, What]
+    ) -> f.UnpinTopicPayload:
+        request = curation_pb2.UnpinTopicRequest(**of_topic(input))
+        return await write(info, info.context.services.curation.UnpinTopic, request)

@@ -35,6 +35,10 @@ class Reply(Post, CommunityNode):
     edit_time: DateTime | None = strawberry.field(description="When it was last edited.")
     version: int = strawberry.field(description="For expectedVersion.")
 
+    edited_by_moderator: bool = strawberry.field(
+        description="Whether a moderator edited it after its author last did."
+    )
+
     @strawberry.field(description="The global id, opaque.")
     def id(self) -> strawberry.ID:
         return strawberry.ID(encode_reply_id(self.community_id, self.topic_id, self.id))  # type: ignore[attr-defined]

@@ -52,6 +52,14 @@ class Space(CommunityNode):
         "Its topics, newest activity first. One call a space. Codes: BAD_USER_INPUT.",
     )
 
+    pinned_topics: Connection[Annotated[Topic, strawberry.lazy("gateway.schema.forum")]] | None = (
+        paged(
+            lists.pinned_topics,
+            "Topics to be shown before all others, last pinned first; topics has them too, where "
+            "their activity puts them. One call a space. Codes: BAD_USER_INPUT.",
+        )
+    )
+
 
 def audience_names(audience: int, names: list[str]) -> list[str]:
     """As clients see them: companies by global id."""

@@ -95,6 +95,19 @@ class Topic(Post, CommunityNode):
         description="When the article is looked at again; null where nobody has said so."
     )
 
+    edited_by_moderator: bool = strawberry.field(
+        description="Whether a moderator edited it after its author last did."
+    )
+    publish_time: DateTime | None = strawberry.field(
+        description="When it goes out by itself; null where it is not scheduled."
+    )
+    pin_time: DateTime | None = strawberry.field(
+        description="When it was pinned; null where it is not."
+    )
+    pin_expire_time: DateTime | None = strawberry.field(
+        description="Until when its pin counts; null: for good, or not pinned."
+    )
+
     @strawberry.field(description="The global id, opaque.")
     def id(self) -> strawberry.ID:
         return strawberry.ID(encode_id("Topic", self.community_id, self.id))  # type: ignore[attr-defined]

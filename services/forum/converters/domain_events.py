@@ -7,7 +7,7 @@ from google.protobuf.message import Message
 from guildhall.forum.v1 import domain_events_pb2 as said
 from services.forum.domain.replies import Reply, ReplyState
 from services.forum.domain.texts import Submission
-from services.forum.domain.topics import Topic, TopicState
+from services.forum.domain.topics import UNSENT, Topic, TopicState
 
 
 def topic_submitted(topic: Topic) -> Message:
@@ -26,9 +26,23 @@ def topic_submitted(topic: Topic) -> Message:
     )
 
 
+def topic_restored(topic: Topic) -> Message:
+    """It was hidden or removed, and is what it was before; to be reviewed, where it waited."""
+    match topic.state:
+        case TopicState.PENDING_REVIEW:
+            return topic_submitted(topic)
+        case TopicState.HIDDEN:
+            return said.TopicHidden(topic_id=topic.id)
+        case TopicState.REJECTED:
+            return said.TopicRejected(topic_id=topic.id)
+        case TopicState.DRAFT:
+            return said.TopicDrafted(topic_id=topic.id)
+    return said.TopicRestored(topic_id=topic.id)
+
+
 def topic_edited(topic: Topic) -> list[Message]:
     """A draft stays unknown; a text under review changes and has to be reviewed anew."""
-    if topic.state is TopicState.DRAFT:
+    if topic.state in UNSENT:
         return [said.TopicDrafted(topic_id=topic.id)]
     edited = said.TopicEdited(topic_id=topic.id, submission=_submission(topic.submission))
     if topic.state is TopicState.PENDING_REVIEW:

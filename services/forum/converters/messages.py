@@ -83,6 +83,10 @@ def topic_to_proto(topic: Topic, version: int, *, for_service: bool = False) -> 
         duplicate_of_id=topic.duplicate_of_id,
         moved_to_id=topic.moved_to_id,
         split_from_id=topic.split_from_id,
+        edited_by_moderator=topic.edited_by_moderator,
+        publish_time=_time(topic.publish_time),
+        pin_time=_time(topic.pin_time),
+        pin_expire_time=_time(topic.pin_expire_time),
     )
 
 
@@ -102,6 +106,7 @@ def reply_to_proto(reply: Reply, version: int, *, for_service: bool = False) -> 
         create_time=timestamp_of(reply.create_time),
         edit_time=timestamp_of(reply.edit_time) if reply.edit_time else None,
         state_reason=reply.state_reason,
+        edited_by_moderator=reply.edited_by_moderator,
         version=version,
         space_id=reply.space_id,
         parent_reply_id=reply.parent_reply_id,

@@ -84,6 +84,11 @@ class Member:
         if not self.of_vendor:
             raise RoleRequiredError("this needs the role MODERATOR, and to be of the vendor")
 
+    def require_author(self, author: Author) -> None:
+        """Refuses with ROLE_REQUIRED."""
+        if not self.wrote(author):
+            raise RoleRequiredError("only its author may do this")
+
     def require_author_or_moderator(self, author: Author) -> None:
         """Refuses with ROLE_REQUIRED."""
         if not (self.moderator or self.wrote(author)):

@@ -78,6 +78,7 @@ class Reply:
     state_reason: str = ""
     submission: Submission = FIRST_SUBMISSION
     case_id: str = ""  # the moderation case that hid it
+    edited_by_moderator: bool = False  # its text is not the author's last one
     version: int = 0
     parent_reply_id: str = ""  # empty: it replies to the topic
     child_count: int = 0  # published replies to it
@@ -118,9 +119,17 @@ class Reply:
         if self.state not in _EDITABLE:
             raise ReplyStateInvalidError(f"a reply that is {self.state} cannot be edited")
 
-    def edit(self, body: Text, submission: Submission, now: datetime) -> Reply:
+    def edit(
+        self, body: Text, submission: Submission, now: datetime, *, by_moderator: bool = False
+    ) -> Reply:
         """With another text."""
-        return replace(self, body=body, submission=submission, edit_time=now)
+        return replace(
+            self,
+            body=body,
+            submission=submission,
+            edit_time=now,
+            edited_by_moderator=by_moderator,
+        )
 
     def check_removable(self, member: Member, now: datetime) -> None:
         """Moderators always, its author for an hour.

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from services.forum.jobs.quality import QualityJobs
+from services.forum.jobs.schedules import ScheduleJobs
 
-__all__ = ["QualityJobs"]
+__all__ = ["QualityJobs", "ScheduleJobs"]

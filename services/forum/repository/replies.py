@@ -170,6 +170,7 @@ def load_reply(document: Document) -> Reply:
         accepted=document["accepted"],
         edit_time=document.get("edit_time"),
         state_reason=document["state_reason"],
+        edited_by_moderator=document.get("edited_by_moderator", False),
         submission=submission(document["submission"]),
         case_id=document["case_id"],
         version=document["version"]
@@ -192,6 +193,7 @@ def dump_reply(reply: Reply) -> Document:
         "score": reply.score,
         "accepted": reply.accepted,
         "state_reason": reply.state_reason,
+        "edited_by_moderator": reply.edited_by_moderator,
         "submission": submission_document(reply.submission),
         "case_id": reply.case_id,
         "version": reply.version,

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from chassis.actors import require_person
+from chassis.pagination import Paging
 from chassis.rpc_server import Context
 from guildhall.forum.v1 import curation_pb2 as pb
 from guildhall.forum.v1 import curation_pb2_grpc
+from services.forum.converters.messages import topic_to_proto
+from services.forum.domain.members import Member
+from services.forum.repository import ForumRepository
+from services.forum.servicer.reading import fitting
 from services.forum.use_cases import ForumUseCases
 
 
 class CurationServicer(curation_pb2_grpc.CurationServiceServicer):
     """What each RPC means is said in the proto."""
 
-    def __init__(self, use_cases: ForumUseCases) -> None:
+    def __init__(self, use_cases: ForumUseCases, repository: ForumRepository) -> None:
         self._use_cases = use_cases
+        self._repository = repository
 
     async def UpdateIdeaStatus(
         self, request: pb.UpdateIdeaStatusRequest, context: Context
@@ -24,3 +32,29 @@ class CurationServicer(curation_pb2_grpc.CurationServiceServicer):
         self, request: pb.ReviewArticleRequest, context: Context
     ) -> pb.ReviewArticleResponse:
         return await self._use_cases.review_article(require_person(), request)
+
+    async def PinTopic(self, request: pb.PinTopicRequest, context: Context) -> pb.PinTopicResponse:
+        return await self._use_cases.pin_topic(require_person(), request)
+
+    async def UnpinTopic(
+        self, request: pb.UnpinTopicRequest, context: Context
+    ) -> pb.UnpinTopicResponse:
+        return await self._use_cases.unpin_topic(require_person(), request)
+
+    async def ListPinnedTopics(
+        self, request: pb.ListPinnedTopicsRequest, context: Context
+    ) -> pb.ListPinnedTopicsResponse:
+        member = Member.of(require_person(), request.community_id)
+        paging = Paging.of(request, datetime, str)
+        found = await self._repository.list_pinned_topics(
+            request.community_id, request.space_id, member.keyring, datetime.now(UTC), paging
+        )
+        topics, token = paging.page(
+            found,
+            lambda last: (last.pin_time or last.create_time, last.id),
+            most=fitting(found, paging.size),
+        )
+        return pb.ListPinnedTopicsResponse(
+            topics=[topic_to_proto(topic, topic.version) for topic in topics],
+            next_page_token=token,
+        )

@@ -56,6 +56,16 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
     ) -> pb.PublishTopicResponse:
         return await self._use_cases.publish_topic(require_person(), request)
 
+    async def ScheduleTopic(
+        self, request: pb.ScheduleTopicRequest, context: Context
+    ) -> pb.ScheduleTopicResponse:
+        return await self._use_cases.schedule_topic(require_person(), request)
+
+    async def UnscheduleTopic(
+        self, request: pb.UnscheduleTopicRequest, context: Context
+    ) -> pb.UnscheduleTopicResponse:
+        return await self._use_cases.unschedule_topic(require_person(), request)
+
     async def UpdateTopic(
         self, request: pb.UpdateTopicRequest, context: Context
     ) -> pb.UpdateTopicResponse:

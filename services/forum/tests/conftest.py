@@ -109,6 +109,7 @@ class Directory(DirectoryServiceServicer):
     """
 
     memberships: dict[str, Sequence[str]] = field(default_factory=dict)  # person id -> keyring
+    actors: Sequence[Actor] = ()  # who holds what they call with
     away: bool = False
     asked: list[tuple[str, ...]] = field(default_factory=list)
 
@@ -123,6 +124,16 @@ class Directory(DirectoryServiceServicer):
             if person_id in self.memberships:
                 one = held.memberships.add(person_id=person_id)
                 one.membership.keyring.extend(self.memberships[person_id])
+        for actor in self.actors:
+            row = actor.memberships.get(request.community_id)
+            if row is not None and actor.person_id in request.person_ids:
+                one = held.memberships.add(person_id=actor.person_id)
+                one.membership.company_id = row.company_id
+                one.membership.roles.extend(
+                    directory_pb2.Role.Value(f"ROLE_{role}") for role in sorted(row.roles)
+                )
+                one.membership.trust_level = row.trust_level  # type: ignore[assignment]
+                one.membership.keyring.extend(row.keyring)
         return held
 
     async def BatchGetMembers(
@@ -273,7 +284,7 @@ async def make_world(
             add_ParticipationServiceServicer_to_server(
                 ParticipationServicer(use_cases, repository), server
             )
-            add_CurationServiceServicer_to_server(CurationServicer(use_cases), server)
+            add_CurationServiceServicer_to_server(CurationServicer(use_cases, repository), server)
             add_MoveServiceServicer_to_server(moves, server)
             add_AutomationServiceServicer_to_server(
                 AutomationServicer(use_cases, repository), server

@@ -75,6 +75,13 @@ REPLY = Reply("r1", "c1", "t1", "s1", ReplyState.PUBLISHED, TEXT, BERT.author, N
 SPACE = Space("s1", "c1", "general", "General", "", SpaceMode.AUTO, Audience.COMMUNITY, (), NOW)
 
 ALLOWED_TOPIC_STEPS = {
+    ("DRAFT", "schedule"): "SCHEDULED",
+    ("SCHEDULED", "schedule"): "SCHEDULED",
+    ("SCHEDULED", "unschedule"): "DRAFT",
+    ("SCHEDULED", "publish"): "PUBLISHED",
+    ("SCHEDULED", "hold"): "PENDING_REVIEW",
+    ("SCHEDULED", "remove"): "REMOVED",
+    ("REMOVED", "restore"): "HIDDEN",  # what it was nobody remembered
     ("DRAFT", "publish"): "PUBLISHED",
     ("DRAFT", "hold"): "PENDING_REVIEW",
     ("PENDING_REVIEW", "approve"): "PUBLISHED",
@@ -109,8 +116,16 @@ ALLOWED_REPLY_STEPS = {
 def test_topic_step_is_allowed(state: str, step: str) -> None:
     topic = replace(TOPIC, state=TopicState(state), case_id="old", state_reason="old")
     after = topic.step(TopicStep(step), "why")
+    removed = TopicState(state) if step == "remove" else None
+    assert after.removed_state is removed
+    if state != "REMOVED":
+        assert (after.case_id, after.state_reason) == ("", "why")
     assert after == replace(
-        TOPIC, state=TopicState(ALLOWED_TOPIC_STEPS[state, step]), state_reason="why"
+        topic,
+        state=TopicState(ALLOWED_TOPIC_STEPS[state, step]),
+        removed_state=removed,
+        case_id=after.case_id,
+        state_reason=after.state_reason,
     )
 
 
@@ -515,7 +530,7 @@ def test_imported_ids_follow_from_their_origin() -> None:
 
 
 def test_submission_numbers_count_texts() -> None:
-    edited = TOPIC.edit("New", TEXT, (), Submission(2), NOW)
+    edited = TOPIC.edit(("New", TEXT, ()), Submission(2), NOW)
     assert (edited.submission.number, edited.edit_time) == (2, NOW)
     draft = replace(TOPIC, state=TopicState.DRAFT)
-    assert draft.edit("New", TEXT, (), Submission(2), NOW).edit_time is None
+    assert draft.edit(("New", TEXT, ()), Submission(2), NOW).edit_time is None

@@ -9,6 +9,7 @@ from services.forum.use_cases.imports import ImportUseCases
 from services.forum.use_cases.moderation import ModerationUseCases
 from services.forum.use_cases.participation import ParticipationUseCases
 from services.forum.use_cases.replies import ReplyUseCases
+from services.forum.use_cases.schedules import ScheduleUseCases
 from services.forum.use_cases.spaces import SpaceUseCases
 from services.forum.use_cases.topics import TopicUseCases
 
@@ -22,6 +23,7 @@ class ForumUseCases(
     AnswerUseCases,
     ModerationUseCases,
     ImportUseCases,
+    ScheduleUseCases,
     CurationUseCases,
     ParticipationUseCases,
     AutomationUseCases,

@@ -8,8 +8,12 @@ from chassis.errors import check_version
 from chassis.texts import check_body
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1.curation_pb2 import (
+    PinTopicRequest,
+    PinTopicResponse,
     ReviewArticleRequest,
     ReviewArticleResponse,
+    UnpinTopicRequest,
+    UnpinTopicResponse,
     UpdateIdeaStatusRequest,
     UpdateIdeaStatusResponse,
 )
@@ -18,6 +22,7 @@ from services.forum.converters.messages import topic_to_proto
 from services.forum.converters.times import time_of
 from services.forum.domain.members import Member
 from services.forum.domain.topics import Topic
+from services.forum.domain.topics.curation import pin, review_article, unpin, update_idea
 from services.forum.use_cases.base import UseCases
 from services.forum.use_cases.moderating import Outcome, entry
 
@@ -42,7 +47,7 @@ class CurationUseCases(UseCases):
 
         def change(seen: Seen[Topic], topic: Topic) -> Outcome:
             check_version(topic.version, request.expected_version)
-            changed = topic.update_idea(member, status, note, seen.now.time)
+            changed = update_idea(topic, member, status, note, seen.now.time)
             if changed == topic:
                 return Outcome(topic)
             line = entry(seen.now, topic, "UpdateIdeaStatus", note, member.person_id)
@@ -67,11 +72,57 @@ class CurationUseCases(UseCases):
 
         def change(seen: Seen[Topic], topic: Topic) -> Outcome:
             check_version(topic.version, request.expected_version)
-            reviewed = topic.review(member, due, seen.now.time)
+            reviewed = review_article(topic, member, due, seen.now.time)
             line = entry(seen.now, topic, "ReviewArticle", "", member.person_id)
             return Outcome(reviewed, [said.ArticleReviewed(topic_id=topic.id)], writes=[line])
 
         def answer(outcome: Outcome, version: int) -> ReviewArticleResponse:
             return ReviewArticleResponse(topic=topic_to_proto(outcome.topic, version))
+
+        return await self._change(actor, request, member, found, change, answer)
+
+    async def pin_topic(self, actor: Actor, request: PinTopicRequest) -> PinTopicResponse:
+        """MODERATOR. Refuses with TOPIC_STATE_INVALID."""
+        member = Member.of(actor, request.community_id)
+        member.require_moderator()
+        expire_time = None
+        if request.HasField("pin_expire_time"):
+            expire_time = time_of(request.pin_expire_time, "pin_expire_time")
+        if (done := await self._done(actor, request, PinTopicResponse)) is not None:
+            return done
+        found, _ = await self._repository.get_topic_space(
+            request.community_id, request.topic_id, member.keyring
+        )
+
+        def change(seen: Seen[Topic], topic: Topic) -> Outcome:
+            check_version(topic.version, request.expected_version)
+            pinned = pin(topic, expire_time, seen.now.time)
+            line = entry(seen.now, topic, "PinTopic", "", member.person_id)
+            return Outcome(pinned, [said.TopicPinned(topic_id=topic.id)], writes=[line])
+
+        def answer(outcome: Outcome, version: int) -> PinTopicResponse:
+            return PinTopicResponse(topic=topic_to_proto(outcome.topic, version))
+
+        return await self._change(actor, request, member, found, change, answer)
+
+    async def unpin_topic(self, actor: Actor, request: UnpinTopicRequest) -> UnpinTopicResponse:
+        """MODERATOR."""
+        member = Member.of(actor, request.community_id)
+        member.require_moderator()
+        if (done := await self._done(actor, request, UnpinTopicResponse)) is not None:
+            return done
+        found, _ = await self._repository.get_topic_space(
+            request.community_id, request.topic_id, member.keyring
+        )
+
+        def change(seen: Seen[Topic], topic: Topic) -> Outcome:
+            check_version(topic.version, request.expected_version)
+            if topic.pin_time is None:
+                return Outcome(topic)
+            line = entry(seen.now, topic, "UnpinTopic", "", member.person_id)
+            return Outcome(unpin(topic), [said.TopicUnpinned(topic_id=topic.id)], writes=[line])
+
+        def answer(outcome: Outcome, version: int) -> UnpinTopicResponse:
+            return UnpinTopicResponse(topic=topic_to_proto(outcome.topic, version))
 
         return await self._change(actor, request, member, found, change, answer)

@@ -15,6 +15,7 @@ from guildhall.forum.v1 import domain_events_pb2 as said
 from services.forum.converters.domain_events import (
     reply_submitted,
     reply_unaccepted,
+    topic_restored,
     topic_submitted,
 )
 from services.forum.domain.records import ModerationEntry
@@ -99,7 +100,7 @@ def hide_topic(topic: Topic, reason: str, case_id: str = "") -> Outcome:
 def restore_topic(topic: Topic) -> Outcome:
     """Refuses with TOPIC_STATE_INVALID."""
     restored = topic.step(TopicStep.RESTORE)
-    return Outcome(restored, [said.TopicRestored(topic_id=topic.id)])
+    return Outcome(restored, [topic_restored(restored)])
 
 
 def remove_topic(topic: Topic, reason: str) -> Outcome:

@@ -131,7 +131,12 @@ class ReplyUseCases(UseCases):
             if reply.body.source == source:
                 return Outcome(topic, reply=reply)
             number = reply.submission.number + 1
-            edited = reply.edit(body, screening.submission(number), seen.now.time)
+            edited = reply.edit(
+                body,
+                screening.submission(number),
+                seen.now.time,
+                by_moderator=not member.wrote(reply.author),
+            )
             return Outcome(
                 topic, reply_edited(edited), edited, self._records_of(seen, topic, reply, member)
             )

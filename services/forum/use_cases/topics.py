@@ -25,7 +25,14 @@ from services.forum.domain.screening import Screening
 from services.forum.domain.tags import check_tags
 from services.forum.domain.texts import Submission, TopicText, check_title
 from services.forum.domain.texts import check_topic_body as check_body
-from services.forum.domain.topics import OPEN_TO_READERS, Topic, TopicKind, TopicState, TopicStep
+from services.forum.domain.topics import (
+    OPEN_TO_READERS,
+    UNSENT,
+    Topic,
+    TopicKind,
+    TopicState,
+    TopicStep,
+)
 from services.forum.use_cases.base import UseCases
 from services.forum.use_cases.moderating import Outcome, entry
 
@@ -102,6 +109,7 @@ class TopicUseCases(UseCases):
         draft, space = await self._repository.get_topic_space(
             request.community_id, request.topic_id, member.keyring
         )
+        member.require_author(draft.author)
         draft.step(TopicStep.PUBLISH)  # refuse before asking others
         space.settings.check_new_topic(member, draft.kind)
         space.settings.tag_rules.check(draft.tags)
@@ -153,9 +161,9 @@ class TopicUseCases(UseCases):
             before.tags if tags is None else tags,
         )
         screening = None
-        if text.tags != before.tags and before.state is not TopicState.DRAFT:
+        if text.tags != before.tags and before.state not in UNSENT:
             space.settings.tag_rules.check(text.tags)
-        if before.state is not TopicState.DRAFT:
+        if before.state not in UNSENT:
             screening = await self._screen(request.community_id, text.parts)
             if before.state is not TopicState.PENDING_REVIEW:
                 screening.check_edit(space)
@@ -174,7 +182,10 @@ class TopicUseCases(UseCases):
                 return Outcome(topic)
             number = topic.submission.number + 1
             edited = topic.edit(
-                text.title, body, text.tags, _submission(screening, number), seen.now.time
+                (text.title, body, text.tags),
+                _submission(screening, number),
+                seen.now.time,
+                by_moderator=not member.wrote(topic.author),
             )
             return Outcome(edited, topic_edited(edited), writes=self._records(seen, topic, member))
 
@@ -185,7 +196,7 @@ class TopicUseCases(UseCases):
 
     def _records(self, seen: Seen[Topic], topic: Topic, member: Member) -> list[Write]:
         """The former text, for those who could read it; and what a moderator did."""
-        if topic.state is TopicState.DRAFT:
+        if topic.state in UNSENT:
             return []
         own = member.wrote(topic.author)
         keys = topic.read_keys if own else keys_of_withheld(topic.community_id, topic.author)

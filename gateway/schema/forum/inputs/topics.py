@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from gateway.schema.forum.inputs.base import TopicPayload, TopicWrite, Write, optional
-from gateway.schema.scalars import CloseReason, Markdown, TopicKind
+from gateway.schema.scalars import CloseReason, DateTime, Markdown, TopicKind
 
 
 @strawberry.input(description="A new topic.")
@@ -33,6 +33,28 @@ class PublishTopicInput(TopicWrite):
 @strawberry.type(description="The submitted topic.")
 class PublishTopicPayload(TopicPayload):
     """Of publishTopic."""
+
+
+@strawberry.input(description="Which draft goes out by itself, and when.")
+class ScheduleTopicInput(TopicWrite):
+    """Of scheduleTopic."""
+
+    publish_time: DateTime = strawberry.field(description="When, within a year.")
+
+
+@strawberry.type(description="The scheduled topic.")
+class ScheduleTopicPayload(TopicPayload):
+    """Of scheduleTopic."""
+
+
+@strawberry.input(description="Which scheduled topic is a draft again.")
+class UnscheduleTopicInput(TopicWrite):
+    """Of unscheduleTopic."""
+
+
+@strawberry.type(description="The draft; as it is now, where one may not see it any more.")
+class UnscheduleTopicPayload(TopicPayload):
+    """Of unscheduleTopic."""
 
 
 @strawberry.input(description="What changes; what is left out stays.")

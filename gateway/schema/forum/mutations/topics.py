@@ -50,7 +50,8 @@ class TopicMutation:
 
     @strawberry.mutation(
         description=codes(
-            "Submit one's draft, as createTopic.", *TOPIC, "TAGS_INVALID", "KIND_NOT_ALLOWED",
+            "Submit one's draft, as createTopic.", *TOPIC, MODERATOR, "TAGS_INVALID",
+            "KIND_NOT_ALLOWED",
             "POSTING_NOT_ALLOWED", *SCREENED,
         )
     )  # fmt: skip
@@ -59,6 +60,32 @@ class TopicMutation:
     ) -> f.PublishTopicPayload:
         request = forum_pb2.PublishTopicRequest(**of_topic(input))
         return await write(info, info.context.services.forum.PublishTopic, request)
+
+    @strawberry.mutation(
+        description=codes(
+            "Let one's draft go out by itself, or change when: screened then, and delayed by the "
+            "posting limits. What cannot go out then becomes a draft again, with the reason.",
+            *TOPIC, MODERATOR, "FIELD_INVALID", "TAGS_INVALID", "KIND_NOT_ALLOWED",
+            "POSTING_NOT_ALLOWED",
+        )
+    )  # fmt: skip
+    async def schedule_topic(
+        self, info: Info, input: Annotated[f.ScheduleTopicInput, What]
+    ) -> f.ScheduleTopicPayload:
+        request = forum_pb2.ScheduleTopicRequest(**of_topic(input), publish_time=input.publish_time)
+        return await write(info, info.context.services.forum.ScheduleTopic, request)
+
+    @strawberry.mutation(
+        description=codes(
+            "Make a scheduled topic a draft again. For its author and moderators.", *TOPIC,
+            MODERATOR,
+        )
+    )  # fmt: skip
+    async def unschedule_topic(
+        self, info: Info, input: Annotated[f.UnscheduleTopicInput, What]
+    ) -> f.UnscheduleTopicPayload:
+        request = forum_pb2.UnscheduleTopicRequest(**of_topic(input))
+        return await write(info, info.context.services.forum.UnscheduleTopic, request)
 
     @strawberry.mutation(
         description=codes(
@@ -120,9 +147,10 @@ class TopicMutation:
 
     @strawberry.mutation(
         description=codes(
-            "Bring a hidden topic back. For moderators.", *TOPIC, MODERATOR, "TEXT_INVALID"
+            "Bring a hidden topic back, or a removed one as it was. For moderators.", *TOPIC,
+            MODERATOR, "TEXT_INVALID",
         )
-    )
+    )  # fmt: skip
     async def restore_topic(
         self, info: Info, input: Annotated[f.RestoreTopicInput, What]
     ) -> f.RestoreTopicPayload:
@@ -131,8 +159,8 @@ class TopicMutation:
 
     @strawberry.mutation(
         description=codes(
-            "Remove a topic for good. For moderators, or its author within an hour while there "
-            "are no replies.", *TOPIC, MODERATOR, "REASON_REQUIRED", "TEXT_INVALID",
+            "Remove a topic; moderators may restore it. For them, or its author within an hour "
+            "while there are no replies.", *TOPIC, MODERATOR, "REASON_REQUIRED", "TEXT_INVALID",
         )
     )  # fmt: skip
     async def remove_topic(

@@ -13,6 +13,7 @@ from services.forum.domain.kinds import (
 from services.forum.domain.topics.states import (
     OPEN_TO_READERS,
     TOPIC_TRANSITIONS,
+    UNSENT,
     CloseReason,
     Link,
     TopicNotFoundError,
@@ -25,6 +26,7 @@ from services.forum.domain.topics.topic import LatestReply, Topic
 __all__ = [
     "OPEN_TO_READERS",
     "TOPIC_TRANSITIONS",
+    "UNSENT",
     "CloseReason",
     "IdeaStatus",
     "LatestReply",

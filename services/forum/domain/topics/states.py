@@ -20,6 +20,7 @@ class TopicState(StrEnum):
     """Where a topic is on its way."""
 
     DRAFT = "DRAFT"
+    SCHEDULED = "SCHEDULED"
     PENDING_REVIEW = "PENDING_REVIEW"
     PUBLISHED = "PUBLISHED"
     REJECTED = "REJECTED"
@@ -51,6 +52,8 @@ class Link(StrEnum):
 class TopicStep(StrEnum):
     """What moves a topic on."""
 
+    SCHEDULE = "schedule"
+    UNSCHEDULE = "unschedule"
     PUBLISH = "publish"
     HOLD = "hold"
     APPROVE = "approve"
@@ -63,11 +66,20 @@ class TopicStep(StrEnum):
     ARCHIVE = "archive"
 
 
+UNSENT = frozenset({TopicState.DRAFT, TopicState.SCHEDULED})  # never screened, never out
 OPEN_TO_READERS = frozenset({TopicState.PUBLISHED, TopicState.CLOSED, TopicState.ARCHIVED})
 
 TOPIC_TRANSITIONS: Mapping[tuple[TopicState, TopicStep], TopicState] = {
-    (TopicState.DRAFT, TopicStep.PUBLISH): TopicState.PUBLISHED,
-    (TopicState.DRAFT, TopicStep.HOLD): TopicState.PENDING_REVIEW,
+    **{
+        (state, step): after
+        for state in (TopicState.DRAFT, TopicState.SCHEDULED)
+        for step, after in (
+            (TopicStep.SCHEDULE, TopicState.SCHEDULED),
+            (TopicStep.PUBLISH, TopicState.PUBLISHED),
+            (TopicStep.HOLD, TopicState.PENDING_REVIEW),
+        )
+    },
+    (TopicState.SCHEDULED, TopicStep.UNSCHEDULE): TopicState.DRAFT,
     (TopicState.PENDING_REVIEW, TopicStep.APPROVE): TopicState.PUBLISHED,
     (TopicState.PENDING_REVIEW, TopicStep.REJECT): TopicState.REJECTED,
     (TopicState.PUBLISHED, TopicStep.CLOSE): TopicState.CLOSED,

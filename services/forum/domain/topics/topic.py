@@ -6,12 +6,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from chassis.errors import FieldInvalidError, ReasonRequiredError, RoleRequiredError
+from chassis.errors import FieldInvalidError
 from services.forum.domain.kinds import (
     IdeaStatus,
     KindAction,
-    NotAnArticleError,
-    NotAnIdeaError,
     NotAQuestionError,
     NothingAcceptedError,
     TooManyAcceptedError,
@@ -25,18 +23,17 @@ from services.forum.domain.texts import FIRST_SUBMISSION, Submission, Text
 from services.forum.domain.topics.states import (
     OPEN_TO_READERS,
     TOPIC_TRANSITIONS,
+    UNSENT,
     CloseReason,
     TopicState,
     TopicStateInvalidError,
     TopicStep,
 )
 
-LONGEST_REVIEW = timedelta(days=3 * 366)
+LONGEST_SCHEDULE = timedelta(days=366)
 _LATEST_KEPT = 5
 _MOST_ACCEPTED = 10
-_EDITABLE = frozenset(
-    {TopicState.DRAFT, TopicState.PENDING_REVIEW, TopicState.PUBLISHED, TopicState.CLOSED}
-)
+_EDITABLE = frozenset(UNSENT | {TopicState.PENDING_REVIEW, TopicState.PUBLISHED, TopicState.CLOSED})
 _KEEPING_LINKS = frozenset({TopicStep.HIDE, TopicStep.REMOVE})
 _ANSWERABLE = frozenset({TopicState.PUBLISHED, TopicState.CLOSED})
 
@@ -91,6 +88,11 @@ class Topic:
     former_space_ids: tuple[str, ...] = ()  # what replies may still be stored under
     case_count: int = 0  # cases that moderation opened about it and its replies
     newest_time: datetime | None = None  # of the latest reply that could ever be read
+    edited_by_moderator: bool = False  # its text is not the author's last one
+    publish_time: datetime | None = None  # of a scheduled one
+    pin_time: datetime | None = None
+    pin_expire_time: datetime | None = None  # None: it stays pinned
+    removed_state: TopicState | None = None  # what it was when it was removed
     version: int = 0  # of what all its readers see of it: its own changes and published replies
 
     def next(self) -> Topic:
@@ -150,27 +152,53 @@ class Topic:
 
     def step(self, step: TopicStep, reason: str = "", case_id: str = "") -> Topic:
         """The topic after this step. Refuses with TOPIC_STATE_INVALID."""
+        if self.state is TopicState.REMOVED and step is TopicStep.RESTORE:
+            return self._restored()
         state = TOPIC_TRANSITIONS.get((self.state, step))
         if state is None:
             raise TopicStateInvalidError(f"a topic that is {self.state} cannot {step}")
         if step is TopicStep.REOPEN and self.carry_to_id:
             raise TopicStateInvalidError("its replies are still being moved")
-        kept = step in _KEEPING_LINKS
+        kept, removed = step in _KEEPING_LINKS, step is TopicStep.REMOVE
         return replace(
             self,
             state=state,
             state_reason=reason,
             case_id=case_id,
-            close_reason=None,
-            own_close_reason="",
+            close_reason=self.close_reason if removed else None,
+            own_close_reason=self.own_close_reason if removed else "",
             duplicate_of_id=self.duplicate_of_id if kept else "",
             moved_to_id=self.moved_to_id if kept else "",
+            removed_state=self.state if removed else None,
         )
+
+    def _restored(self) -> Topic:
+        """As it was when it was removed; what was not remembered then stays out of sight."""
+        state = self.removed_state or TopicState.HIDDEN
+        if state is TopicState.SCHEDULED:
+            state = TopicState.DRAFT  # its time may be over
+        return replace(self, state=state, state_reason="", publish_time=None, removed_state=None)
 
     def submit(self, submission: Submission, *, held: bool, now: datetime) -> Topic:
         """A draft goes out: to its readers, or to review. Refuses with TOPIC_STATE_INVALID."""
         sent = self.step(TopicStep.HOLD if held else TopicStep.PUBLISH)
-        return replace(sent, submission=submission, create_time=now, activity_time=now)
+        return replace(
+            sent, submission=submission, create_time=now, activity_time=now, publish_time=None
+        )
+
+    def schedule(self, member: Member, publish_time: datetime, now: datetime) -> Topic:
+        """It goes out by itself. Refuses with ROLE_REQUIRED, TOPIC_STATE_INVALID, FIELD_INVALID."""
+        member.require_author(self.author)
+        scheduled = self.step(TopicStep.SCHEDULE)
+        if not now < publish_time <= now + LONGEST_SCHEDULE:
+            raise FieldInvalidError(
+                "publish_time must lie ahead, within a year", field="publish_time"
+            )
+        return replace(scheduled, publish_time=publish_time)
+
+    def unschedule(self, reason: str = "") -> Topic:
+        """A draft again. Refuses with TOPIC_STATE_INVALID."""
+        return replace(self.step(TopicStep.UNSCHEDULE, reason), publish_time=None)
 
     def close(
         self, member: Member, why: CloseReason, reason: str, own_close_reason: str = ""
@@ -192,7 +220,7 @@ class Topic:
         Refuses with ROLE_REQUIRED, TOPIC_STATE_INVALID.
         """
         member.require_author_or_moderator(self.author)
-        if member.moderator or self.state is TopicState.DRAFT:
+        if member.moderator or self.state in UNSENT:
             return
         if self.reply_count or now - self.create_time > AUTHOR_MAY_REMOVE:
             raise TopicStateInvalidError(
@@ -201,6 +229,8 @@ class Topic:
 
     def check_editable(self, member: Member) -> None:
         """Refuses with ROLE_REQUIRED, TOPIC_STATE_INVALID."""
+        if self.state in UNSENT:
+            member.require_author(self.author)
         member.require_author_or_moderator(self.author)
         if self.state not in _EDITABLE:
             raise TopicStateInvalidError(f"a topic that is {self.state} cannot be edited")
@@ -210,13 +240,20 @@ class Topic:
         return replace(self, title=title, body=body, tags=tags)
 
     def edit(
-        self, title: str, body: Text, tags: tuple[str, ...], submission: Submission, now: datetime
+        self,
+        text: tuple[str, Text, tuple[str, ...]],
+        submission: Submission,
+        now: datetime,
+        *,
+        by_moderator: bool = False,
     ) -> Topic:
-        """With another text; a draft is not "edited", it has never been out."""
-        edited = replace(self.with_text(title, body, tags), submission=submission)
-        if self.state is TopicState.DRAFT:
+        """With another title, body and tags; a draft is not "edited", it has never been out."""
+        edited = replace(self.with_text(*text), submission=submission)
+        if self.state in UNSENT:
             return edited
-        return replace(edited, edit_time=now, edition=self.edition + 1)
+        return replace(
+            edited, edit_time=now, edition=self.edition + 1, edited_by_moderator=by_moderator
+        )
 
     def check_open_to_replies(self) -> None:
         """Refuses with TOPIC_STATE_INVALID."""
@@ -304,40 +341,3 @@ class Topic:
     def _answered_by(self, ids: tuple[str, ...]) -> Topic:
         first, *further = ids or ("",)
         return replace(self, accepted_reply_id=first, further_accepted_ids=tuple(further))
-
-    def update_idea(self, member: Member, status: IdeaStatus, note: str, now: datetime) -> Topic:
-        """What the vendor says of it; a moderator of a partner does not speak for the vendor.
-
-        Refuses with NOT_AN_IDEA, ROLE_REQUIRED, TOPIC_STATE_INVALID, REASON_REQUIRED.
-        """
-        if not allows(self.kind, KindAction.UPDATE_IDEA_STATUS):
-            raise NotAnIdeaError
-        member.require_vendors_moderator()
-        if self.state not in OPEN_TO_READERS:
-            raise TopicStateInvalidError(f"the status of an idea that is {self.state} stays")
-        if status is IdeaStatus.DECLINED and not note:
-            raise ReasonRequiredError("say why it is declined", field="note")
-        if (status, note) == (self.idea_status, self.idea_note):
-            return self
-        return replace(self, idea_status=status, idea_note=note, idea_status_time=now)
-
-    def check_article(self, member: Member) -> None:
-        """Its owner and moderators keep it right.
-
-        Refuses with NOT_AN_ARTICLE, ROLE_REQUIRED, TOPIC_STATE_INVALID.
-        """
-        if not allows(self.kind, KindAction.REVIEW):
-            raise NotAnArticleError
-        if not member.moderator and member.person_id != self.owner_id:
-            raise RoleRequiredError("only its owner and moderators may do this")
-        if self.state not in OPEN_TO_READERS:
-            raise TopicStateInvalidError(f"an article that is {self.state} is not reviewed")
-
-    def review(self, member: Member, due: datetime, now: datetime) -> Topic:
-        """Somebody looked: it is right until then. Refuses as check_article, and FIELD_INVALID."""
-        self.check_article(member)
-        if not now < due <= now + LONGEST_REVIEW:
-            raise FieldInvalidError(
-                "review_due_time must lie ahead, within three years", field="review_due_time"
-            )
-        return replace(self, review_time=now, review_due_time=due)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from chassis.decisions import Aggregates, Document
 from services.forum.domain.feed.ranking import feed_keys
@@ -27,6 +27,8 @@ from services.forum.repository.documents import (
     text_document,
 )
 
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)  # when a pin without an end ends
+
 
 def tag_key(tag: str, key: str) -> str:
     """Tags hold no blank. Tags and keys in one field, as an index takes one array only."""
@@ -41,6 +43,7 @@ def link_key(link: Link, topic_id: str) -> str:
 def load_topic(document: Document) -> Topic:
     """Back from dump_topic."""
     close_reason = document.get("close_reason")
+    removed_state = document.get("removed_state")
     return Topic(
         id=document["_id"],
         community_id=document["community_id"],
@@ -81,6 +84,11 @@ def load_topic(document: Document) -> Topic:
         former_space_ids=tuple(document.get("former_space_ids", ())),
         case_count=document.get("case_count", 0),  # formerly nobody counted
         newest_time=document.get("newest_time", _latest_time(document)),
+        edited_by_moderator=document.get("edited_by_moderator", False),
+        publish_time=document.get("publish_time"),
+        pin_time=document.get("pin_time"),
+        pin_expire_time=document.get("pin_expire_time"),
+        removed_state=TopicState(removed_state) if removed_state else None,
         version=document["version"]
         if "version" in document
         else document["seq"],  # formerly they were the same
@@ -116,6 +124,7 @@ def dump_topic(topic: Topic) -> Document:
         "submission": submission_document(topic.submission),
         "case_id": topic.case_id,
         "edition": topic.edition,
+        "edited_by_moderator": topic.edited_by_moderator,
         "version": topic.version,
         "read_keys": list(topic.read_keys),
         "tag_keys": [tag_key(tag, key) for tag in topic.tags for key in topic.read_keys],
@@ -130,25 +139,33 @@ def dump_topic(topic: Topic) -> Document:
         document["further_accepted_ids"] = list(topic.further_accepted_ids)
     if topic.edit_time is not None:
         document["edit_time"] = topic.edit_time
-    if topic.own_close_reason:
-        document["own_close_reason"] = topic.own_close_reason
-    if topic.kind is TopicKind.IDEA:
-        document |= {"idea_status": topic.idea_status.value, "idea_note": topic.idea_note}
-    if topic.owner_id:
-        document["owner_id"] = topic.owner_id
-    times = {
-        "idea_status_time": topic.idea_status_time,
-        "review_time": topic.review_time,
-        "review_due_time": topic.review_due_time,
-    }
-    document |= {name: time for name, time in times.items() if time is not None}
     if topic.close_reason is not None:
         document["close_reason"] = topic.close_reason.value
     if topic.unanswered:
         document["unanswered"] = True
     if topic.case_count:
         document["case_count"] = topic.case_count
-    return document | _move_document(topic)
+    return document | _move_document(topic) | _curation_document(topic)
+
+
+def _curation_document(topic: Topic) -> Document:
+    """What few topics have; what one has not is left out."""
+    idea = topic.kind is TopicKind.IDEA
+    found: Document = {
+        "own_close_reason": topic.own_close_reason or None,
+        "idea_status": topic.idea_status.value if idea else None,
+        "idea_note": topic.idea_note or None,
+        "idea_status_time": topic.idea_status_time,
+        "owner_id": topic.owner_id or None,
+        "review_time": topic.review_time,
+        "review_due_time": topic.review_due_time,
+        "publish_time": topic.publish_time,
+        "pin_time": topic.pin_time,
+        "pin_expire_time": topic.pin_expire_time,
+        "pin_end": (topic.pin_expire_time or NEVER) if topic.pin_time else None,
+        "removed_state": topic.removed_state.value if topic.removed_state else None,
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _move_document(topic: Topic) -> Document:

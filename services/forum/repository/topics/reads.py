@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from chassis.decisions import Aggregates, Document
 from chassis.mongo import Index
@@ -20,6 +21,7 @@ from services.forum.repository.spaces import SpaceCollection
 from services.forum.repository.topics.documents import load_topic, tag_key
 
 _NEWEST = [("activity_time", -1), ("_id", -1)]
+_LAST_PINNED = [("pin_time", -1), ("_id", -1)]
 # The last fields only answer filters from the index itself, without fetching what does not match.
 INDEXES: Sequence[Index] = (
     Index(
@@ -39,6 +41,18 @@ INDEXES: Sequence[Index] = (
         [("community_id", 1), ("read_keys", 1), *_NEWEST],
         "topic_unanswered_page",
         partial={"unanswered": True},
+    ),
+    Index(
+        "topics",
+        [("community_id", 1), ("read_keys", 1), *_LAST_PINNED, ("pin_end", 1)],
+        "topic_pinned_page",
+        partial={"pin_time": {"$exists": True}},
+    ),
+    Index(
+        "topics",
+        [("publish_time", 1)],
+        "topic_due",
+        partial={"publish_time": {"$exists": True}},
     ),
 )
 
@@ -133,6 +147,41 @@ class TopicCollection(SpaceCollection):
             keys = [tag_key(wanted.tag, key) for key in keys]
         rows = await read_page(self._database.topics, query, (field, keys), _NEWEST, paging, index)
         return [load_topic(row) for row in rows]
+
+    async def list_pinned_topics(
+        self,
+        community_id: str,
+        space_id: str,
+        keyring: Sequence[str],
+        now: datetime,
+        paging: Paging,
+    ) -> list[Topic]:
+        """What the page needs of one space, last pinned first; a place is (pin_time, id).
+
+        Refuses with SPACE_NOT_FOUND.
+        """
+        space = await self.get_space(community_id, space_id, keyring)
+        query: Document = {
+            "community_id": community_id,
+            "space_id": space.id,
+            "pin_time": {"$exists": True},
+            "pin_end": {"$gt": now},
+        }
+        rows = await read_page(
+            self._database.topics,
+            query,
+            ("read_keys", [space_key(space.id)]),
+            _LAST_PINNED,
+            paging,
+            "topic_pinned_page",
+        )
+        return [load_topic(row) for row in rows]
+
+    async def find_due_topics(self, now: datetime, most: int) -> list[Topic]:
+        """Of all communities, the longest due first: for the job that publishes them."""
+        query = {"publish_time": {"$lte": now}, "state": TopicState.SCHEDULED.value}
+        cursor = self._database.topics.find(query).sort("publish_time", 1).limit(most)
+        return [load_topic(row) async for row in cursor.hint("topic_due")]
 
     async def find_stored_topic_ids(self, community_id: str, ids: Iterable[str]) -> set[str]:
         """Which of the ids are taken, whatever their state: for imports."""

@@ -1,0 +1,73 @@
+"""What keeps topics right and in view: status of ideas, review of articles, pins."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from chassis.errors import FieldInvalidError, ReasonRequiredError, RoleRequiredError
+from services.forum.domain.kinds import (
+    IdeaStatus,
+    KindAction,
+    NotAnArticleError,
+    NotAnIdeaError,
+    allows,
+)
+from services.forum.domain.members import Member
+from services.forum.domain.topics.states import OPEN_TO_READERS, TopicStateInvalidError
+from services.forum.domain.topics.topic import Topic
+
+LONGEST_REVIEW = timedelta(days=3 * 366)
+
+
+def update_idea(
+    topic: Topic, member: Member, status: IdeaStatus, note: str, now: datetime
+) -> Topic:
+    """What the vendor says of it; a moderator of a partner does not speak for the vendor.
+
+    Refuses with NOT_AN_IDEA, ROLE_REQUIRED, TOPIC_STATE_INVALID, REASON_REQUIRED.
+    """
+    if not allows(topic.kind, KindAction.UPDATE_IDEA_STATUS):
+        raise NotAnIdeaError
+    member.require_vendors_moderator()
+    _check_out(topic)
+    if status is IdeaStatus.DECLINED and not note:
+        raise ReasonRequiredError("say why it is declined", field="note")
+    if (status, note) == (topic.idea_status, topic.idea_note):
+        return topic
+    return replace(topic, idea_status=status, idea_note=note, idea_status_time=now)
+
+
+def review_article(topic: Topic, member: Member, due: datetime, now: datetime) -> Topic:
+    """Its owner or a moderator looked: it is right until then.
+
+    Refuses with NOT_AN_ARTICLE, ROLE_REQUIRED, TOPIC_STATE_INVALID, FIELD_INVALID.
+    """
+    if not allows(topic.kind, KindAction.REVIEW):
+        raise NotAnArticleError
+    if not member.moderator and member.person_id != topic.owner_id:
+        raise RoleRequiredError("only its owner and moderators may do this")
+    _check_out(topic)
+    if not now < due <= now + LONGEST_REVIEW:
+        raise FieldInvalidError(
+            "review_due_time must lie ahead, within three years", field="review_due_time"
+        )
+    return replace(topic, review_time=now, review_due_time=due)
+
+
+def pin(topic: Topic, expire_time: datetime | None, now: datetime) -> Topic:
+    """Before all others of its space. Refuses with TOPIC_STATE_INVALID, FIELD_INVALID."""
+    _check_out(topic)
+    if expire_time is not None and expire_time <= now:
+        raise FieldInvalidError("pin_expire_time must lie ahead", field="pin_expire_time")
+    return replace(topic, pin_time=now, pin_expire_time=expire_time)
+
+
+def unpin(topic: Topic) -> Topic:
+    """One among the others again, if it was not."""
+    return replace(topic, pin_time=None, pin_expire_time=None)
+
+
+def _check_out(topic: Topic) -> None:
+    if topic.state not in OPEN_TO_READERS:
+        raise TopicStateInvalidError(f"this is for what can be read, not for what is {topic.state}")
