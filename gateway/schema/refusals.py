@@ -259,6 +259,46 @@ class RefusalCode(Enum):
         description="At most 5 tags, each 1 to 35 letters of one script, digits, +, #, . and -, "
         "and none that only looks like another.",
     )
+    UPLOADS_DISABLED = strawberry.enum_value(
+        "UPLOADS_DISABLED", description="This platform keeps no files."
+    )
+    TYPE_NOT_ALLOWED = strawberry.enum_value(
+        "TYPE_NOT_ALLOWED", description="Files of this kind cannot be attached."
+    )
+    TYPE_MISMATCH = strawberry.enum_value(
+        "TYPE_MISMATCH", description="Name, declared type and content are not of one kind."
+    )
+    FILE_TOO_LARGE = strawberry.enum_value(
+        "FILE_TOO_LARGE", description="A file has 1 byte to 10 MB."
+    )
+    FILE_UNSAFE = strawberry.enum_value(
+        "FILE_UNSAFE", description="It unfolds without measure, is damaged, or is locked."
+    )
+    CHECKSUM_INVALID = strawberry.enum_value(
+        "CHECKSUM_INVALID", description="A SHA-256 is 64 hexadecimal digits."
+    )
+    CHECKSUM_MISMATCH = strawberry.enum_value(
+        "CHECKSUM_MISMATCH", description="What was put has another SHA-256."
+    )
+    SIZE_MISMATCH = strawberry.enum_value(
+        "SIZE_MISMATCH", description="What was put has another size."
+    )
+    UPLOAD_MISSING = strawberry.enum_value(
+        "UPLOAD_MISSING", description="Nothing was put, or it was refused and deleted."
+    )
+    UPLOAD_LIMIT_REACHED = strawberry.enum_value(
+        "UPLOAD_LIMIT_REACHED", description="As much as one may put in 24 hours."
+    )
+    ATTACHMENT_NOT_FOUND = strawberry.enum_value(
+        "ATTACHMENT_NOT_FOUND", description="There is no such attachment, or it is another's."
+    )
+    ATTACHMENT_STATE_INVALID = strawberry.enum_value(
+        "ATTACHMENT_STATE_INVALID",
+        description="In its state this cannot be done with the attachment.",
+    )
+    ATTACHMENTS_TOO_MANY = strawberry.enum_value(
+        "ATTACHMENTS_TOO_MANY", description="A post has 10 at most, each once."
+    )
     AUTOMATION_NOT_FOUND = strawberry.enum_value(
         "AUTOMATION_NOT_FOUND", description="There is no such automation in the community."
     )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from chassis import runtime
 from chassis.domain_events import Subscription
+from chassis.file_passes import FilePassSigner
 from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceStub
+from guildhall.forum.v1.attachments_pb2_grpc import add_AttachmentServiceServicer_to_server
 from guildhall.forum.v1.automation_pb2_grpc import add_AutomationServiceServicer_to_server
 from guildhall.forum.v1.curation_pb2_grpc import add_CurationServiceServicer_to_server
 from guildhall.forum.v1.exports_pb2_grpc import add_ExportServiceServicer_to_server
@@ -20,7 +22,10 @@ from services.forum.jobs import (
     ScheduleJobs,
 )
 from services.forum.repository import ForumRepository
+from services.forum.repository.blobs import DiskBlobs
+from services.forum.repository.scanner import Scanner
 from services.forum.servicer import (
+    AttachmentServicer,
     AutomationServicer,
     CurationServicer,
     ExportServicer,
@@ -31,8 +36,11 @@ from services.forum.servicer import (
 )
 from services.forum.settings import ForumSettings
 from services.forum.use_cases import ForumUseCases
+from services.forum.use_cases.attachment_reviews import AttachmentReviews
+from services.forum.use_cases.attachments import AttachmentUseCases, Files
 from services.forum.use_cases.carrying import Carrying
 from services.forum.use_cases.feed import FeedUseCases
+from services.forum.use_cases.inspecting import Inspector
 from services.forum.use_cases.moves import MoveUseCases
 from services.forum.use_cases.schedules import DueTopics
 
@@ -76,6 +84,12 @@ async def main() -> None:
         add_AutomationServiceServicer_to_server(automation, process.server)
         quality = QualityJobs(use_cases)
         process.every(60, quality.run_automation, "run_automation")
+        files = build_files(settings)
+        attachments = AttachmentUseCases(process.commands, repository, files)
+        add_AttachmentServiceServicer_to_server(AttachmentServicer(attachments), process.server)
+        if files is not None:
+            reviews = AttachmentReviews(process.commands, repository, files)
+            process.every(15, reviews.review_attachments, "review_attachments")
         consumers = ForumConsumers(repository)
         process.subscribe(
             Subscription(
@@ -88,6 +102,19 @@ async def main() -> None:
             )
         )
         await process.run()
+
+
+def build_files(settings: ForumSettings) -> Files | None:
+    """The store, and who looks into what is put there."""
+    if settings.files == "none":
+        return None
+    signer = FilePassSigner.from_file("forum", settings.signing_key_file)
+    return Files(
+        DiskBlobs(settings.files_folder, settings.files_url, signer),
+        Inspector(),
+        Scanner(settings.clamd) if settings.clamd else None,
+        scan_required=settings.scan == "required",
+    )
 
 
 if __name__ == "__main__":

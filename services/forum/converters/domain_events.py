@@ -5,6 +5,7 @@ from __future__ import annotations
 from google.protobuf.message import Message
 
 from guildhall.forum.v1 import domain_events_pb2 as said
+from services.forum.domain.attachments import Attachment, AttachmentState
 from services.forum.domain.replies import Reply, ReplyState
 from services.forum.domain.texts import Submission
 from services.forum.domain.topics import UNSENT, Topic, TopicState
@@ -92,6 +93,30 @@ def reply_unaccepted(reply: Reply) -> Message:
     return said.ReplyUnaccepted(
         reply_id=reply.id, topic_id=reply.topic_id, author_id=reply.author.person_id
     )
+
+
+def upload_created(attachment: Attachment) -> Message:
+    """An address was given."""
+    return said.UploadCreated(attachment_id=attachment.id)
+
+
+def upload_completed(attachment: Attachment) -> Message:
+    """The file was put and looked into."""
+    if attachment.state is AttachmentState.INFECTED:
+        return said.AttachmentInfected(attachment_id=attachment.id)
+    return said.UploadCompleted(attachment_id=attachment.id)
+
+
+def attachment_scanned(attachment: Attachment) -> Message:
+    """The scanner has come back to it."""
+    if attachment.state is AttachmentState.INFECTED:
+        return said.AttachmentInfected(attachment_id=attachment.id)
+    return said.AttachmentScanned(attachment_id=attachment.id)
+
+
+def attachment_removed(attachment: Attachment) -> Message:
+    """Its file is deleted."""
+    return said.AttachmentRemoved(attachment_id=attachment.id)
 
 
 def _submission(submission: Submission) -> said.Submission:

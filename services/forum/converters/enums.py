@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import TypeVar
 
 from chassis.errors import FieldInvalidError
-from guildhall.forum.v1 import forum_pb2, moves_pb2
+from guildhall.forum.v1 import attachments_pb2, forum_pb2, moves_pb2
+from services.forum.domain.attachments import AttachmentState
 from services.forum.domain.kinds import IdeaStatus, TopicKind
 from services.forum.domain.replies import ReplyState
 from services.forum.domain.space_settings import AcceptedAnswers, PostingRight
@@ -21,6 +22,9 @@ AUDIENCES = {one: forum_pb2.Audience.Value(f"AUDIENCE_{one}") for one in Audienc
 TOPIC_KINDS = {one: forum_pb2.TopicKind.Value(f"TOPIC_KIND_{one}") for one in TopicKind}
 TOPIC_STATES = {one: forum_pb2.TopicState.Value(f"TOPIC_STATE_{one}") for one in TopicState}
 REPLY_STATES = {one: forum_pb2.ReplyState.Value(f"REPLY_STATE_{one}") for one in ReplyState}
+ATTACHMENT_STATES = {
+    one: attachments_pb2.AttachmentState.Value(f"ATTACHMENT_STATE_{one}") for one in AttachmentState
+}
 CLOSE_REASONS = {one: forum_pb2.CloseReason.Value(f"CLOSE_REASON_{one}") for one in CloseReason}
 
 IDEA_STATUSES = {one: forum_pb2.IdeaStatus.Value(f"IDEA_STATUS_{one}") for one in IdeaStatus}

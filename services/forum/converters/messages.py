@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis.timestamps import timestamp_of
-from guildhall.forum.v1 import forum_pb2
+from guildhall.forum.v1 import attachments_pb2, forum_pb2
 from services.forum.converters import enums
 from services.forum.converters.markdown import safe_html
 from services.forum.converters.space_settings import settings_to_proto
+from services.forum.domain.attachments import Attached, Attachment
 from services.forum.domain.members import Author
 from services.forum.domain.records import ModerationEntry, Revision
 from services.forum.domain.replies import Reply, ReplyState
@@ -87,6 +89,7 @@ def topic_to_proto(topic: Topic, version: int, *, for_service: bool = False) -> 
         publish_time=_time(topic.publish_time),
         pin_time=_time(topic.pin_time),
         pin_expire_time=_time(topic.pin_expire_time),
+        attachments=() if gone else _attached(topic.community_id, topic.attachments),
     )
 
 
@@ -108,6 +111,7 @@ def reply_to_proto(reply: Reply, version: int, *, for_service: bool = False) -> 
         state_reason=reply.state_reason,
         edited_by_moderator=reply.edited_by_moderator,
         version=version,
+        attachments=() if gone else _attached(reply.community_id, reply.attachments),
         space_id=reply.space_id,
         parent_reply_id=reply.parent_reply_id,
         child_count=reply.child_count,
@@ -144,6 +148,39 @@ def moderation_entry_to_proto(entry: ModerationEntry) -> forum_pb2.ModerationEnt
 
 def _time(time: datetime | None) -> Timestamp | None:
     return timestamp_of(time) if time else None
+
+
+def attachment_to_proto(attachment: Attachment) -> attachments_pb2.Attachment:
+    """Without its address, which is made for each reader."""
+    return attachments_pb2.Attachment(
+        id=attachment.id,
+        community_id=attachment.community_id,
+        name=attachment.name,
+        type=attachment.type,
+        size=attachment.size,
+        width=attachment.width,
+        height=attachment.height,
+        state=enums.ATTACHMENT_STATES[attachment.state],
+        create_time=timestamp_of(attachment.create_time),
+        version=attachment.version,
+    )
+
+
+def _attached(community_id: str, those: Sequence[Attached]) -> list[attachments_pb2.Attachment]:
+    """As their post keeps them."""
+    return [
+        attachments_pb2.Attachment(
+            id=one.id,
+            community_id=community_id,
+            name=one.name,
+            type=one.type,
+            size=one.size,
+            width=one.width,
+            height=one.height,
+            state=attachments_pb2.ATTACHMENT_STATE_ATTACHED,
+        )
+        for one in those
+    ]
 
 
 def _author(author: Author) -> forum_pb2.Author:

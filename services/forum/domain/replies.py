@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chassis.errors import FailedPreconditionError, NotFoundError
+from services.forum.domain.attachments import Attached
 from services.forum.domain.members import Author, Member, keys_of_withheld
 from services.forum.domain.spaces import space_key
 from services.forum.domain.texts import FIRST_SUBMISSION, Submission, Text
@@ -79,6 +80,7 @@ class Reply:
     submission: Submission = FIRST_SUBMISSION
     case_id: str = ""  # the moderation case that hid it
     edited_by_moderator: bool = False  # its text is not the author's last one
+    attachments: tuple[Attached, ...] = ()
     version: int = 0
     parent_reply_id: str = ""  # empty: it replies to the topic
     child_count: int = 0  # published replies to it

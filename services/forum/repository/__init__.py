@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from chassis.mongo import Database, Index, Migration
 from services.forum.repository import (
+    attachments,
     automation,
     exports,
     feed,
@@ -17,6 +18,7 @@ from services.forum.repository import (
     spaces,
     topics,
 )
+from services.forum.repository.attachments import AttachmentCollection
 from services.forum.repository.automation import AutomationCollection
 from services.forum.repository.exports import ExportCollection
 from services.forum.repository.feed import FeedCollection
@@ -28,6 +30,7 @@ __all__ = ["ForumRepository", "TopicFilter"]
 
 
 class ForumRepository(
+    AttachmentCollection,
     ExportCollection,
     FeedCollection,
     MoveCollection,
@@ -47,6 +50,7 @@ class ForumRepository(
         *participation.INDEXES,
         *moves.INDEXES,
         *automation.INDEXES,
+        *attachments.INDEXES,
     )
     migrations: Sequence[Migration] = (*feed.MIGRATIONS,)
     spaces = spaces.SPACES

@@ -9,6 +9,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from chassis.decisions import Document
 from chassis.pagination import Order, Paging
+from services.forum.domain.attachments import Attached
 from services.forum.domain.members import Author, Persona
 from services.forum.domain.texts import Submission, Text
 
@@ -66,6 +67,29 @@ def submission(document: Document) -> Submission:
         document["policy_version"],
         tuple(document["rule_ids"]),
         document["imported"],
+    )
+
+
+def attached_documents(attachments: Sequence[Attached]) -> list[Document]:
+    """The attachments of a post, in its order."""
+    return [
+        {
+            "id": one.id,
+            "name": one.name,
+            "type": one.type,
+            "size": one.size,
+            "width": one.width,
+            "height": one.height,
+        }
+        for one in attachments
+    ]
+
+
+def attached(document: Document) -> tuple[Attached, ...]:
+    """Of a post's document; most have none, and say nothing of it."""
+    return tuple(
+        Attached(one["id"], one["name"], one["type"], one["size"], one["width"], one["height"])
+        for one in document.get("attachments", ())
     )
 
 

@@ -13,6 +13,8 @@ from services.forum.domain.replies import Reply, ReplyNotFoundError, ReplyState
 from services.forum.domain.spaces import space_key
 from services.forum.domain.topics import Topic
 from services.forum.repository.documents import (
+    attached,
+    attached_documents,
     author,
     author_document,
     read_page,
@@ -86,10 +88,15 @@ class ReplyCollection(TopicCollection):
         if keyring is None:
             return [load_reply(document) async for document in self._database.replies.find(query)]
         wall = await self._wall(community_id, keyring)
-        shown = {"$match": {"community_id": community_id, **wall}}
+        found = await self._find_replies({**query, **wall}, wall, "_id_")
+        return [load_reply(document) for document in found]
+
+    async def _find_replies(self, query: Document, wall: Document, index: str) -> list[Document]:
+        """Those whose topics are behind the wall as well."""
+        shown = {"$match": {"community_id": query["community_id"], **wall}}
         found = await self._database.replies.aggregate(
             [
-                {"$match": {**query, **wall}},
+                {"$match": query},
                 {
                     "$lookup": {
                         "from": "topics",
@@ -102,9 +109,9 @@ class ReplyCollection(TopicCollection):
                 {"$match": {"topics": {"$ne": []}}},
                 {"$unset": "topics"},
             ],
-            hint="_id_",
+            hint=index,
         )
-        return [load_reply(document) async for document in found]
+        return await found.to_list()
 
     async def list_replies(
         self,
@@ -176,6 +183,7 @@ def load_reply(document: Document) -> Reply:
         version=document["version"]
         if "version" in document
         else document["seq"],  # formerly the topic's
+        attachments=attached(document),
         parent_reply_id=document.get("parent_reply_id", ""),
         child_count=document.get("child_count", 0),
     )
@@ -200,6 +208,8 @@ def dump_reply(reply: Reply) -> Document:
         "read_keys": list(reply.read_keys),
         "child_count": reply.child_count,
     }
+    if reply.attachments:
+        document["attachments"] = attached_documents(reply.attachments)
     if reply.parent_reply_id:
         document["parent_reply_id"] = reply.parent_reply_id
     if reply.edit_time is not None:

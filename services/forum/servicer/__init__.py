@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.forum.servicer.attachments import AttachmentServicer
 from services.forum.servicer.automation import AutomationServicer
 from services.forum.servicer.curation import CurationServicer
 from services.forum.servicer.exports import ExportServicer
@@ -11,6 +12,7 @@ from services.forum.servicer.moves import MoveServicer
 from services.forum.servicer.participation import ParticipationServicer
 
 __all__ = [
+    "AttachmentServicer",
     "AutomationServicer",
     "CurationServicer",
     "ExportServicer",

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest_asyncio
@@ -16,6 +17,7 @@ from chassis.batch import Batch
 from chassis.commands import Commands
 from chassis.domain_events import Consequence, Effect
 from chassis.errors import UnavailableError
+from chassis.file_passes import FilePassSigner
 from chassis.mongo import Database
 from chassis.rpc_server import Context
 from chassis.testing import *  # noqa: F403 - fixtures
@@ -27,6 +29,7 @@ from guildhall.directory.v1.directory_pb2_grpc import (
     add_DirectoryServiceServicer_to_server,
 )
 from guildhall.forum.v1 import forum_pb2 as pb
+from guildhall.forum.v1.attachments_pb2_grpc import add_AttachmentServiceServicer_to_server
 from guildhall.forum.v1.automation_pb2_grpc import add_AutomationServiceServicer_to_server
 from guildhall.forum.v1.curation_pb2_grpc import add_CurationServiceServicer_to_server
 from guildhall.forum.v1.exports_pb2_grpc import add_ExportServiceServicer_to_server
@@ -44,7 +47,9 @@ from guildhall.moderation.v1.moderation_pb2_grpc import (
     add_ModerationServiceServicer_to_server,
 )
 from services.forum.repository import ForumRepository
+from services.forum.repository.blobs import DiskBlobs
 from services.forum.servicer import (
+    AttachmentServicer,
     AutomationServicer,
     CurationServicer,
     ExportServicer,
@@ -54,8 +59,10 @@ from services.forum.servicer import (
     ParticipationServicer,
 )
 from services.forum.use_cases import ForumUseCases
+from services.forum.use_cases.attachments import AttachmentUseCases, Files
 from services.forum.use_cases.carrying import Carrying
 from services.forum.use_cases.feed import FeedUseCases
+from services.forum.use_cases.inspecting import Inspector
 from services.forum.use_cases.moves import MoveUseCases
 
 ASKER = person_actor("asker")
@@ -169,6 +176,8 @@ class World:
     screen: Screen
     members: Directory
     move_use_cases: Callable[[Carrying], MoveUseCases]
+    files: Files
+    folder: Path  # where the files are
     numbers: count[int] = field(default_factory=count)
     stubs: dict[tuple[int, type], tuple[Actor, Any]] = field(default_factory=dict)
 
@@ -262,7 +271,7 @@ class World:
 
 @pytest_asyncio.fixture
 async def make_world(
-    database: Database, commands: Commands, loopback: Loopback
+    database: Database, commands: Commands, loopback: Loopback, tmp_path: Path
 ) -> Callable[..., Any]:
     """Makes the world, with or without posting limits."""
 
@@ -277,7 +286,18 @@ async def make_world(
         use_cases = ForumUseCases(commands, repository, moderation, posting_limits=posting_limits)
         members = Directory()  # type: ignore[abstract]  # as Screen
 
+        files = Files(
+            DiskBlobs(
+                tmp_path / "files",
+                "http://gateway.test",
+                FilePassSigner("forum", loopback.key("forum")),
+            ),
+            Inspector(),
+        )
+        filing = AttachmentUseCases(commands, repository, files)
+
         def add(server: aio.Server) -> None:
+            add_AttachmentServiceServicer_to_server(AttachmentServicer(filing), server)
             add_ForumServiceServicer_to_server(ForumServicer(use_cases, repository), server)
             add_ExportServiceServicer_to_server(ExportServicer(repository), server)
             add_FeedServiceServicer_to_server(feed, server)
@@ -302,7 +322,16 @@ async def make_world(
         moves = MoveServicer(move_use_cases(Carrying(commands, repository)), repository)
         await loopback.serve("forum", add)
         return World(
-            database, loopback, commands, repository, use_cases, screen, members, move_use_cases
+            database,
+            loopback,
+            commands,
+            repository,
+            use_cases,
+            screen,
+            members,
+            move_use_cases,
+            files,
+            tmp_path / "files",
         )
 
     return make

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from google.protobuf.message import Message
 
 from chassis.actors import Actor
 from chassis.commands import Commands
-from chassis.decisions import Decision, PartRef, Seen, Write
+from chassis.decisions import Decision, PartRef, Ref, Seen, Write
 from chassis.errors import DomainError, VersionStaleError
 from chassis.moment import Moment
 from guildhall.moderation.v1 import moderation_pb2
@@ -95,6 +95,7 @@ class UseCases:
         change: Callable[[Seen[Topic], Topic], Outcome],
         answer: Callable[[Outcome, int], A],
         *replies: PartRef[Reply],
+        along: Sequence[Ref[Any]] = (),
     ) -> A:
         """Decide on the topic as it is then; `topic`, one the member can see, says which."""
 
@@ -107,6 +108,7 @@ class UseCases:
             return replace(outcome, linked=outcome.linked | linked).decision(seen, answer)
 
         ref = self._repository.topics.ref(topic.community_id, topic.id).having(*replies)
+        ref = ref.along(*along)
         return await self._commands.run(actor, request, ref, decide)
 
 

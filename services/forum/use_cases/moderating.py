@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from google.protobuf.message import Message
 
-from chassis.decisions import Change, Decision, Seen, Write
+from chassis.decisions import Change, Decision, Other, Seen, Write
 from chassis.moment import Moment
 from guildhall.forum.v1 import domain_events_pb2 as said
 from services.forum.converters.domain_events import (
@@ -37,6 +37,7 @@ class Outcome:
     formers: Sequence[Reply] = ()  # the answers that another took the place of
     others: Sequence[Change] = ()  # parts of the topic that are no replies
     linked: frozenset[str] = frozenset()  # the topics it names that whoever acts can see
+    along: Sequence[Other] = ()  # further aggregates
 
     def decision(
         self, seen: Seen[Topic], answer: Callable[[Outcome, int], A]
@@ -60,7 +61,14 @@ class Outcome:
         topic = outcome.topic
         told = replace(outcome, topic=topic.showing(self.linked))
         writes = [*self.writes, *self._counted(seen)]
-        return Decision(topic, lambda _: answer(told, topic.version), self.events, parts, writes)
+        return Decision(
+            topic,
+            lambda _: answer(told, topic.version),
+            self.events,
+            parts,
+            writes,
+            self.along,
+        )
 
     def _counted(self, seen: Seen[Topic]) -> list[Write]:
         """What the reply's parent counts, where the reply came into sight or went out of it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chassis.actors import Actor
 from chassis.decisions import Decision, Seen, Write
 from chassis.errors import VersionStaleError, check_version
@@ -21,6 +23,7 @@ from services.forum.domain.replies import Reply, ReplyState, check_parent
 from services.forum.domain.texts import check_reply_body
 from services.forum.domain.topics import Topic, TopicKind
 from services.forum.repository.paces import ReplyPace, pace_ref
+from services.forum.use_cases.attaching import Claim, Taken
 from services.forum.use_cases.base import UseCases, visible, visible_reply
 from services.forum.use_cases.moderating import Outcome, entry
 
@@ -35,6 +38,7 @@ class ReplyUseCases(UseCases):
         """
         member = Member.of(actor, request.community_id)
         source = check_reply_body(request.body)
+        claim = Claim.of(member, request.community_id, request.attachment_ids)
         if (done := await self._done(actor, request, CreateReplyResponse)) is not None:
             return done
         found, space = await self._repository.get_topic_space(
@@ -61,6 +65,7 @@ class ReplyUseCases(UseCases):
             topic.check_open_to_replies()
             for one in parents:
                 check_parent(seen.part(one), topic.id)
+            taken = claim.taken(seen, topic.id, reply_id)
             reply = Reply(
                 id=reply_id,
                 community_id=request.community_id,
@@ -71,6 +76,7 @@ class ReplyUseCases(UseCases):
                 author=member.author,
                 create_time=topic.time_of_next(seen.now.time),
                 submission=screening.submission(1),
+                attachments=taken.attached,
                 parent_reply_id=request.parent_reply_id,
             )
             if slow:
@@ -92,11 +98,11 @@ class ReplyUseCases(UseCases):
                 topic = topic.gain(reply)
             others = [pace.put(ReplyPace(seen.now.time))] if slow else []
             outcome = Outcome(topic, [reply_submitted(reply)], reply, writes, others=others)
-            return outcome.decision(seen, _created)
+            return taken.added(outcome).decision(seen, _created)
 
         target = self._repository.topics.ref(request.community_id, request.topic_id)
         paces = (pace,) if slow else ()
-        target = target.having(ref, *parents, *paces)
+        target = target.having(ref, *parents, *paces).along(*claim.refs)
         return await self._commands.run(actor, request, target, decide)
 
     async def update_reply(self, actor: Actor, request: UpdateReplyRequest) -> UpdateReplyResponse:
@@ -110,6 +116,7 @@ class ReplyUseCases(UseCases):
         )
         before = await self._repository.get_reply(found, request.reply_id, member.keyring)
         before.check_editable(member)
+        claim = Claim.of(member, request.community_id, request.attachment_ids, before.attachments)
         screening = await self._screen(request.community_id, [source])
         if before.state is not ReplyState.PENDING_REVIEW:
             screening.check_edit(space)
@@ -128,7 +135,10 @@ class ReplyUseCases(UseCases):
                 )
             if reply.state is not before.state:
                 raise VersionStaleError("the reply has just changed: read it again")
-            if reply.body.source == source:
+            taken = Taken(reply.attachments)
+            if request.update_attachments:
+                taken = claim.taken(seen, topic.id, reply.id)
+            if reply.body.source == source and taken.attached == reply.attachments:
                 return Outcome(topic, reply=reply)
             number = reply.submission.number + 1
             edited = reply.edit(
@@ -140,12 +150,18 @@ class ReplyUseCases(UseCases):
             return Outcome(
                 topic, reply_edited(edited), edited, self._records_of(seen, topic, reply, member)
             )
+            edited = reply.edit(body, screening.submission(number), seen.now.time)
+            edited = replace(edited, attachments=taken.attached)
+            records = self._records_of(seen, topic, reply, member)
+            return taken.added(Outcome(topic, reply_edited(edited), edited, records))
 
         def answer(outcome: Outcome, _: int) -> UpdateReplyResponse:
             reply = outcome.changed_reply
             return UpdateReplyResponse(reply=reply_to_proto(reply, reply.version))
 
-        return await self._change(actor, request, member, found, change, answer, ref)
+        return await self._change(
+            actor, request, member, found, change, answer, ref, along=claim.refs
+        )
 
     def _records_of(
         self, seen: Seen[Topic], topic: Topic, reply: Reply, member: Member

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chassis.actors import Actor
 from chassis.decisions import Decision, Seen, Write
 from chassis.errors import VersionStaleError, check_version
@@ -33,6 +35,7 @@ from services.forum.domain.topics import (
     TopicState,
     TopicStep,
 )
+from services.forum.use_cases.attaching import Claim, Taken
 from services.forum.use_cases.base import UseCases
 from services.forum.use_cases.moderating import Outcome, entry
 
@@ -47,6 +50,7 @@ class TopicUseCases(UseCases):
         text = TopicText(
             check_title(request.title), check_body(request.body), check_tags(request.tags)
         )
+        claim = Claim.of(member, request.community_id, request.attachment_ids)
         if (done := await self._done(actor, request, CreateTopicResponse)) is not None:
             return done
         space = await self._repository.get_space(
@@ -66,6 +70,7 @@ class TopicUseCases(UseCases):
             if seen.state is not None:  # asked again after the record of the first time expired
                 return Outcome(seen.state).decision(seen, _created)
             now = seen.now.time
+            taken = claim.taken(seen, topic_id)
             topic = Topic(
                 id=topic_id,
                 community_id=request.community_id,
@@ -79,10 +84,11 @@ class TopicUseCases(UseCases):
                 create_time=now,
                 activity_time=now,
                 owner_id=member.person_id if kind is TopicKind.ARTICLE else "",
+                attachments=taken.attached,
             )
             if screening is None:
                 drafted = said.TopicDrafted(topic_id=topic_id)
-                return Outcome(topic, [drafted]).decision(seen, _created)
+                return taken.added(Outcome(topic, [drafted])).decision(seen, _created)
             topic = topic.submit(
                 screening.submission(1), held=screening.holds(member, space), now=now
             )
@@ -94,9 +100,10 @@ class TopicUseCases(UseCases):
                 topic_id,
                 seen.now,
             )
-            return Outcome(topic, [topic_submitted(topic)], writes=writes).decision(seen, _created)
+            outcome = Outcome(topic, [topic_submitted(topic)], writes=writes)
+            return taken.added(outcome).decision(seen, _created)
 
-        ref = self._repository.topics.ref(request.community_id, topic_id)
+        ref = self._repository.topics.ref(request.community_id, topic_id).along(*claim.refs)
         return await self._commands.run(actor, request, ref, decide)
 
     async def publish_topic(
@@ -155,6 +162,7 @@ class TopicUseCases(UseCases):
             request.community_id, request.topic_id, member.keyring
         )
         before.check_editable(member)
+        claim = Claim.of(member, request.community_id, request.attachment_ids, before.attachments)
         text = TopicText(
             before.title if title is None else title,
             before.body.source if source is None else source,
@@ -178,7 +186,15 @@ class TopicUseCases(UseCases):
                 space.settings.check_edit(
                     member, topic.author, topic.create_time, seen.now.time, topic.kind
                 )
-            if (text.title, text.body, text.tags) == (topic.title, topic.body.source, topic.tags):
+            taken = Taken(topic.attachments)
+            if request.update_attachments:
+                taken = claim.taken(seen, topic.id)
+            same = (text.title, text.body, text.tags) == (
+                topic.title,
+                topic.body.source,
+                topic.tags,
+            )
+            if same and taken.attached == topic.attachments:
                 return Outcome(topic)
             number = topic.submission.number + 1
             edited = topic.edit(
@@ -187,12 +203,14 @@ class TopicUseCases(UseCases):
                 seen.now.time,
                 by_moderator=not member.wrote(topic.author),
             )
-            return Outcome(edited, topic_edited(edited), writes=self._records(seen, topic, member))
+            edited = replace(edited, attachments=taken.attached)
+            records = self._records(seen, topic, member)
+            return taken.added(Outcome(edited, topic_edited(edited), writes=records))
 
         def answer(outcome: Outcome, version: int) -> UpdateTopicResponse:
             return UpdateTopicResponse(topic=topic_to_proto(outcome.topic, version))
 
-        return await self._change(actor, request, member, before, change, answer)
+        return await self._change(actor, request, member, before, change, answer, along=claim.refs)
 
     def _records(self, seen: Seen[Topic], topic: Topic, member: Member) -> list[Write]:
         """The former text, for those who could read it; and what a moderator did."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chassis.errors import FieldInvalidError
+from services.forum.domain.attachments import Attached
 from services.forum.domain.kinds import (
     IdeaStatus,
     KindAction,
@@ -93,6 +94,7 @@ class Topic:
     pin_time: datetime | None = None
     pin_expire_time: datetime | None = None  # None: it stays pinned
     removed_state: TopicState | None = None  # what it was when it was removed
+    attachments: tuple[Attached, ...] = ()
     version: int = 0  # of what all its readers see of it: its own changes and published replies
 
     def next(self) -> Topic:

@@ -19,6 +19,8 @@ from services.forum.domain.topics import (
     TopicState,
 )
 from services.forum.repository.documents import (
+    attached,
+    attached_documents,
     author,
     author_document,
     submission,
@@ -89,6 +91,7 @@ def load_topic(document: Document) -> Topic:
         pin_time=document.get("pin_time"),
         pin_expire_time=document.get("pin_expire_time"),
         removed_state=TopicState(removed_state) if removed_state else None,
+        attachments=attached(document),
         version=document["version"]
         if "version" in document
         else document["seq"],  # formerly they were the same
@@ -141,6 +144,8 @@ def dump_topic(topic: Topic) -> Document:
         document["edit_time"] = topic.edit_time
     if topic.close_reason is not None:
         document["close_reason"] = topic.close_reason.value
+    if topic.attachments:
+        document["attachments"] = attached_documents(topic.attachments)
     if topic.unanswered:
         document["unanswered"] = True
     if topic.case_count:

@@ -1,0 +1,167 @@
+"""The job: what waits for the scanner is scanned, what no post has is deleted, each once."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from guildhall.forum.v1 import attachments_pb2 as pb
+from services.forum.repository.blobs import INCOMING, KEPT, place
+from services.forum.repository.scanner import Scanner
+from services.forum.tests.conftest import ASKER, MODERATING, World
+from services.forum.tests.files_made import complete, image, put, ready, seen, upload
+from services.forum.tests.test_forum_servicer import refused
+from services.forum.use_cases.attachment_reviews import AttachmentReviews
+
+DAY = timedelta(days=1)
+
+
+def reviews(world: World) -> AttachmentReviews:
+    return AttachmentReviews(world.commands, world.repository, world.files)
+
+
+def later(time: timedelta) -> datetime:
+    return datetime.now(UTC) + time
+
+
+def there(world: World, attachment_id: str) -> bool:
+    return place(world.folder, KEPT, attachment_id).exists()
+
+
+async def states(world: World) -> dict[str, str]:
+    return {row["_id"]: row["state"] for row in (await world.stored()).get("attachments", [])}
+
+
+async def notes(world: World) -> list[str]:
+    return [row["_id"] for row in (await world.stored()).get("attachment_reviews", [])]
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+async def test_what_no_post_took_is_deleted_after_a_day(world: World, at_once: int) -> None:
+    done, waiting = await ready(world), (await upload(world, image())).attachment
+    await reviews(world).review_attachments(later(DAY - timedelta(minutes=5)))
+    assert there(world, done.id)
+    await asyncio.gather(*(reviews(world).review_attachments(later(DAY)) for _ in range(at_once)))
+    await reviews(world).review_attachments(later(DAY))
+    assert await states(world) == {done.id: "REMOVED", waiting.id: "REMOVED"}
+    assert not there(world, done.id)
+    assert not place(world.folder, INCOMING, waiting.id).exists()
+    assert (await world.said()).count("AttachmentRemoved") == 2
+    assert await notes(world) == []
+    assert await seen(world, ASKER, done.id, waiting.id) == {}
+    stored = (await world.stored())["attachments"]
+    assert {row["name"] for row in stored} == {""}
+    space = await world.space()
+    taking = world.topic(space, attachment_ids=[done.id])
+    await refused(world, taking, "ATTACHMENT_NOT_FOUND", "attachment_ids")
+
+
+async def test_what_a_post_took_stays(world: World) -> None:
+    done = await ready(world)
+    topic = await world.topic(await world.space(), attachment_ids=[done.id])
+    put(world, done.id, b"once more")  # by an address that was still good
+    for days in (1, 8, 30, 400):
+        await reviews(world).review_attachments(later(days * DAY))
+    assert there(world, done.id)
+    assert not place(world.folder, INCOMING, done.id).exists()
+    assert await states(world) == {done.id: "ATTACHED"}
+    assert (await world.see(ASKER, topic)).attachments
+
+
+async def test_of_a_removed_post_it_is_deleted_after_thirty_days(world: World) -> None:
+    done = await ready(world)
+    topic = await world.topic(await world.space(), attachment_ids=[done.id])
+    await world.act("RemoveTopic", MODERATING, topic, reason="no")
+    for days in (8, 9, 37):
+        await reviews(world).review_attachments(later(days * DAY))
+        assert there(world, done.id)
+    await reviews(world).review_attachments(later(39 * DAY))
+    assert not there(world, done.id)
+    assert await states(world) == {done.id: "REMOVED"}
+    assert await notes(world) == []
+
+
+async def test_what_an_edit_dropped_is_deleted_and_what_was_hidden_is_not(world: World) -> None:
+    space = await world.space()
+    dropped, hidden = await ready(world), await ready(world)
+    topic = await world.topic(space, attachment_ids=[dropped.id])
+    await world.act("UpdateTopic", ASKER, topic, update_attachments=True)
+    other = await world.topic(space, attachment_ids=[hidden.id])
+    await world.act("HideTopic", MODERATING, other, reason="no")
+    for days in (8, 39):
+        await reviews(world).review_attachments(later(days * DAY))
+    assert await states(world) == {dropped.id: "REMOVED", hidden.id: "ATTACHED"}
+
+
+async def test_of_a_reply_it_goes_with_its_topic(world: World) -> None:
+    topic = await world.topic(await world.space())
+    done = await ready(world)
+    from guildhall.forum.v1 import forum_pb2
+
+    request = forum_pb2.CreateReplyRequest(
+        **world.ids(), topic_id=topic.id, body="See here.", attachment_ids=[done.id]
+    )
+    await world.of(ASKER).CreateReply(request)
+    find = world.repository.find_listing_states
+    assert await find("c1", done.id) == ["PUBLISHED"]
+    await world.act("RemoveTopic", MODERATING, topic, reason="no")
+    assert await find("c1", done.id) == ["REMOVED"]
+    assert await find("c2", done.id) == []
+
+
+async def test_what_waits_for_the_scanner_is_scanned_when_it_is_back(world: World) -> None:
+    """A stand-in speaks clamd's words here; test_forum_attachments_scanner asks a real one."""
+    verdicts = {b"good": b"stream: OK\0", b"evil": b"stream: Evil FOUND\0"}
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        sent = await reader.readexactly(len(b"zINSTREAM\0") + 4 + len(b"good") + 4)
+        writer.write(next(word for text, word in verdicts.items() if text in sent))
+        writer.close()
+        await writer.wait_closed()
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    object.__setattr__(world.files, "scanner", Scanner(f"127.0.0.1:{port}"))
+    good = await complete(world, await upload(world, b"good", "a.txt"))
+    evil = await complete(world, await upload(world, b"evil", "b.txt"))
+    assert good.state == evil.state == pb.ATTACHMENT_STATE_SCANNING
+    taking = world.topic(await world.space(), attachment_ids=[good.id])
+    await refused(world, taking, "ATTACHMENT_STATE_INVALID")
+    assert not (await seen(world, ASKER, good.id))[good.id].url
+
+    await reviews(world).review_attachments(later(timedelta(minutes=1)))
+    assert set((await states(world)).values()) == {"SCANNING"}
+    server = await asyncio.start_server(answer, "127.0.0.1", port)
+    async with server:
+        for minutes in (2, 3):
+            await reviews(world).review_attachments(later(timedelta(minutes=minutes)))
+    assert await states(world) == {good.id: "READY", evil.id: "INFECTED"}
+    assert there(world, good.id)
+    assert not there(world, evil.id)
+    assert (await world.said())[-2:] in (
+        ["AttachmentScanned", "AttachmentInfected"],
+        ["AttachmentInfected", "AttachmentScanned"],
+    )
+    await world.topic(await world.space("other"), attachment_ids=[good.id])
+
+
+async def test_a_file_whose_deletion_was_cut_off_is_deleted_by_the_next_run(world: World) -> None:
+    done = await ready(world)
+    blobs = world.files.blobs
+    path = place(world.folder, KEPT, done.id)
+    path.rename(path.with_suffix(".aside"))
+    path.mkdir()  # nothing can delete it like a file
+    with pytest.raises(OSError, match="directory"):
+        await reviews(world).review_attachments(later(DAY))
+    assert await states(world) == {done.id: "REMOVED"}
+    assert await notes(world) == [done.id]
+    path.rmdir()
+    path.with_suffix(".aside").rename(path)
+    await reviews(world).review_attachments(later(DAY))
+    assert await blobs.kept(done.id) is None
+    assert await notes(world) == []
+    assert (await world.said()).count("AttachmentRemoved") == 1
