@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from chassis.decisions import PLATFORM
 from guildhall.directory.v1 import directory_pb2
-from guildhall.forum.v1 import forum_pb2, participation_pb2
+from guildhall.forum.v1 import forum_pb2, participation_pb2, vitality_pb2
 from guildhall.gateway.v1 import gateway_pb2
 from guildhall.moderation.v1 import moderation_pb2
 
@@ -74,6 +74,15 @@ async def spaces(
     request = forum_pb2.BatchGetSpacesRequest(community_id=community_id, space_ids=ids)
     response = await context.call(context.services.forum.BatchGetSpaces, request)
     return {space.id: space for space in response.spaces}
+
+
+async def space_health(
+    context: Context, community_id: str, ids: list[str]
+) -> Mapping[str, vitality_pb2.SpaceHealth]:
+    """How spaces do that the person moderates."""
+    request = vitality_pb2.BatchGetSpaceHealthRequest(community_id=community_id, space_ids=ids)
+    response = await context.call(context.services.vitality.BatchGetSpaceHealth, request)
+    return {health.space_id: health for health in response.spaces}
 
 
 async def topics(

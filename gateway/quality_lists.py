@@ -8,7 +8,7 @@ from chassis.pagination import encode_page_token
 from gateway.context import Context
 from gateway.lists import moment
 from gateway.pages import Arguments, Page, page_of
-from guildhall.forum.v1 import automation_pb2
+from guildhall.forum.v1 import automation_pb2, vitality_pb2
 
 
 async def automations(context: Context, community: Any, arguments: Arguments) -> Page:
@@ -35,3 +35,20 @@ async def automation_matches(context: Context, automation: Any, arguments: Argum
         "matches",
         lambda row: row.page_token,
     )
+
+
+async def space_days(context: Context, space: Any, arguments: Arguments) -> Page:
+    """A space's days, the newest first."""
+    return await page_of(
+        context,
+        arguments,
+        context.services.vitality.ListSpaceDays,
+        vitality_pb2.ListSpaceDaysRequest(community_id=space.community_id, space_id=space.id),
+        "days",
+        _day_token,
+    )
+
+
+def _day_token(row: vitality_pb2.SpaceDay) -> str:
+    day = moment(row.day_time)
+    return encode_page_token(day, f"{row.space_id}:{day:%Y-%m-%d}")

@@ -26,6 +26,7 @@ from gateway.schema.operations import OperationsMutation, OperationsQuery
 from gateway.schema.participation.mutations import ParticipationMutation
 from gateway.schema.portals_mutations import PortalMutation
 from gateway.schema.quality.automations import AutomationMutation, AutomationQuery
+from gateway.schema.quality.vitality import VitalityMutation
 from gateway.schema.refusals import Refusal
 from gateway.schema.scalars import SCALARS, attribute
 from gateway.schema.search import SearchMutation, SearchQuery
@@ -68,6 +69,7 @@ class Mutation(
     PortalMutation,
     OperationsMutation,
     AutomationMutation,
+    VitalityMutation,
 ):
     """Writes."""
 

@@ -45,7 +45,12 @@ from gateway.subscriptions.subscriptions import Subscriptions
 from gateway.tests.exports_standin import ExportStandIn, add_exports
 from gateway.tests.moves_standin import MoveStandIn, add_moves
 from gateway.tests.participation_standin import ParticipationStandIn, add_participation
-from gateway.tests.quality_standins import AutomationStandIn, add_automation
+from gateway.tests.quality_standins import (
+    AutomationStandIn,
+    VitalityStandIn,
+    add_automation,
+    add_vitality,
+)
 from gateway.tests.standins import DirectoryStandIn, ForumStandIn, add_directory, add_forum
 from gateway.web import Site
 
@@ -236,6 +241,11 @@ def automation() -> AutomationStandIn:
     return AutomationStandIn()
 
 
+@pytest.fixture
+def vitality() -> VitalityStandIn:
+    return VitalityStandIn()
+
+
 @pytest_asyncio.fixture
 async def house(
     database: Database,
@@ -249,6 +259,7 @@ async def house(
     participation: ParticipationStandIn,
     moves: MoveStandIn,
     automation: AutomationStandIn,
+    vitality: VitalityStandIn,
 ) -> AsyncIterator[House]:
     await loopback.serve("directory", add_directory(directory))
     others = (
@@ -256,6 +267,7 @@ async def house(
         add_participation(participation),
         add_moves(moves),
         add_automation(automation),
+        add_vitality(vitality),
     )
     await loopback.serve("forum", add_forum(forum, *others))
     for absent in ("moderation", "search"):  # where no other fixture serves them

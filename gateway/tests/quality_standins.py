@@ -10,12 +10,16 @@ from grpc import aio
 
 from chassis.errors import NotFoundError
 from chassis.pagination import encode_page_token
-from gateway.tests.standins import _StandIn, paged, time
+from gateway.tests.standins import _StandIn, paged, space, time
 from guildhall.forum.v1 import automation_pb2 as pb
-from guildhall.forum.v1 import forum_pb2
+from guildhall.forum.v1 import forum_pb2, vitality_pb2
 from guildhall.forum.v1.automation_pb2_grpc import (
     AutomationServiceServicer,
     add_AutomationServiceServicer_to_server,
+)
+from guildhall.forum.v1.vitality_pb2_grpc import (
+    VitalityServiceServicer,
+    add_VitalityServiceServicer_to_server,
 )
 
 
@@ -91,6 +95,60 @@ class AutomationStandIn(_StandIn, AutomationServiceServicer):
     async def DeleteAutomation(self, request: Any, _context: Any) -> Any:
         self.called("DeleteAutomation", request)
         return pb.DeleteAutomationResponse()
+
+
+class VitalityStandIn(_StandIn, VitalityServiceServicer):
+    """Every space of c1 is warming, and has had three days."""
+
+    async def BatchGetSpaceHealth(self, request: Any, _context: Any) -> Any:
+        self.called("BatchGetSpaceHealth", request)
+        return vitality_pb2.BatchGetSpaceHealthResponse(
+            spaces=[
+                vitality_pb2.SpaceHealth(
+                    space_id=id_,
+                    community_id="c1",
+                    post_count=7,
+                    answered_share=0.0,
+                    compute_time=time(9),
+                    latest_day=_day(id_, 3),
+                )
+                for id_ in request.space_ids
+            ]
+        )
+
+    async def ListSpaceDays(self, request: Any, _context: Any) -> Any:
+        self.called("ListSpaceDays", request)
+        rows, token = paged(
+            request,
+            [_day(request.space_id, number) for number in (3, 2, 1)],
+            lambda row: encode_page_token(
+                row.day_time.ToDatetime(UTC),
+                f"{row.space_id}:{row.day_time.ToDatetime(UTC):%Y-%m-%d}",
+            ),
+        )
+        return vitality_pb2.ListSpaceDaysResponse(days=rows, next_page_token=token)
+
+    async def KeepSpaceOpen(self, request: Any, _context: Any) -> Any:
+        self.called("KeepSpaceOpen", request)
+        kept = space(request.space_id)
+        kept.kept_open = request.keep_open
+        return vitality_pb2.KeepSpaceOpenResponse(space=kept)
+
+
+def _day(space_id: str, number: int) -> vitality_pb2.SpaceDay:
+    return vitality_pb2.SpaceDay(
+        space_id=space_id,
+        community_id="c1",
+        day_time=time(number * 24 * 60),
+        post_count=number,
+        index=0.25 * number,
+        vitality=forum_pb2.SPACE_VITALITY_WARMING,
+    )
+
+
+def add_vitality(servicer: VitalityStandIn) -> Callable[[aio.Server], None]:
+    """For serving."""
+    return lambda server: add_VitalityServiceServicer_to_server(servicer, server)
 
 
 def add_automation(servicer: AutomationStandIn) -> Callable[[aio.Server], None]:

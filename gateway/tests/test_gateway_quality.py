@@ -9,9 +9,9 @@ import pytest
 from chassis.errors import CommunityNotFoundError, RoleRequiredError
 from gateway.cursors import encode_id
 from gateway.tests.conftest import House
-from gateway.tests.quality_standins import AutomationStandIn
+from gateway.tests.quality_standins import AutomationStandIn, VitalityStandIn
 from guildhall.forum.v1 import automation_pb2 as pb
-from guildhall.forum.v1 import forum_pb2
+from guildhall.forum.v1 import forum_pb2, vitality_pb2
 
 C1 = encode_id("Community", "c1", "c1")
 A1 = encode_id("Automation", "c1", "a1")
@@ -172,3 +172,65 @@ async def test_what_refuses(automation: AutomationStandIn, house: House) -> None
         "code": "COMMUNITY_NOT_FOUND",
         "field": "communityId",
     }
+
+
+SPACE = encode_id("Space", "c1", "sp1")
+VITALITY = """query Vitality($id: ID!) { communityNode(id: $id) { ... on Space {
+  name folded keptOpen vitality vitalityTime
+  health { postCount answeredShare nonVendorShare firstReplySeconds computeTime
+    latestDay { dayTime index vitality } }
+  days(first: 2) { edges { cursor node { postCount index } } pageInfo { hasNextPage } } } } }"""
+
+
+async def test_how_a_space_does(vitality: VitalityStandIn, house: House) -> None:
+    answer = await house.ask(VITALITY, {"id": SPACE})
+    assert "errors" not in answer
+    found = answer["data"]["communityNode"]
+    assert found == {
+        "name": "General",
+        "folded": False,
+        "keptOpen": False,
+        "vitality": None,
+        "vitalityTime": None,
+        "health": {
+            "postCount": 7,
+            "answeredShare": 0.0,
+            "nonVendorShare": None,
+            "firstReplySeconds": None,
+            "computeTime": "2026-01-01T00:09:00.000Z",
+            "latestDay": {
+                "dayTime": "2026-01-04T00:00:00.000Z",
+                "index": 0.75,
+                "vitality": "WARMING",
+            },
+        },
+        "days": found["days"],
+    }
+    assert [edge["node"]["postCount"] for edge in found["days"]["edges"]] == [3, 2]
+    assert found["days"]["pageInfo"]["hasNextPage"]
+    assert vitality.calls == {"BatchGetSpaceHealth": 1, "ListSpaceDays": 1}
+
+
+async def test_how_spaces_do_is_one_call_and_not_for_everybody(
+    vitality: VitalityStandIn, house: House
+) -> None:
+    vitality.failures["BatchGetSpaceHealth"] = RoleRequiredError("this needs the role MODERATOR")
+    answer = await house.ask(VITALITY, {"id": SPACE})
+    assert answer["data"]["communityNode"]["health"] is None
+    assert answer["data"]["communityNode"]["name"] == "General"
+    assert [error["extensions"]["code"] for error in answer["errors"]] == ["ROLE_REQUIRED"]
+
+
+async def test_a_space_is_kept_open(vitality: VitalityStandIn, house: House) -> None:
+    given = {"spaceId": SPACE, "keepOpen": True, "expectedVersion": 3}
+    answer = await mutate(house, "keepSpaceOpen", given, "space { id keptOpen }")
+    assert answer["data"] == {"keepSpaceOpen": {"space": {"id": SPACE, "keptOpen": True}}}
+    assert vitality.requests == [
+        vitality_pb2.KeepSpaceOpenRequest(
+            request_id="request-1",
+            community_id="c1",
+            space_id="sp1",
+            keep_open=True,
+            expected_version=3,
+        )
+    ]

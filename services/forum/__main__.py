@@ -14,6 +14,7 @@ from guildhall.forum.v1.feed_pb2_grpc import add_FeedServiceServicer_to_server
 from guildhall.forum.v1.forum_pb2_grpc import add_ForumServiceServicer_to_server
 from guildhall.forum.v1.moves_pb2_grpc import add_MoveServiceServicer_to_server
 from guildhall.forum.v1.participation_pb2_grpc import add_ParticipationServiceServicer_to_server
+from guildhall.forum.v1.vitality_pb2_grpc import add_VitalityServiceServicer_to_server
 from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened
 from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 from services.forum.consumers import ForumConsumers
@@ -33,6 +34,7 @@ from services.forum.servicer import (
     ForumServicer,
     MoveServicer,
     ParticipationServicer,
+    VitalityServicer,
 )
 from services.forum.settings import ForumSettings
 from services.forum.use_cases import ForumUseCases
@@ -43,6 +45,7 @@ from services.forum.use_cases.feed import FeedUseCases
 from services.forum.use_cases.inspecting import Inspector
 from services.forum.use_cases.moves import MoveUseCases
 from services.forum.use_cases.schedules import DueTopics
+from services.forum.use_cases.vitality import VitalityUseCases
 
 
 async def main() -> None:
@@ -82,7 +85,11 @@ async def main() -> None:
         process.every(5, carrying.finish, "finish_moves")
         automation = AutomationServicer(use_cases, repository)
         add_AutomationServiceServicer_to_server(automation, process.server)
-        quality = QualityJobs(use_cases)
+        vitality = VitalityUseCases(process.commands, repository, directory)
+        add_VitalityServiceServicer_to_server(
+            VitalityServicer(vitality, repository), process.server
+        )
+        quality = QualityJobs(use_cases, vitality)
         process.every(60, quality.run_automation, "run_automation")
         files = build_files(settings)
         attachments = AttachmentUseCases(process.commands, repository, files)
@@ -90,6 +97,7 @@ async def main() -> None:
         if files is not None:
             reviews = AttachmentReviews(process.commands, repository, files)
             process.every(15, reviews.review_attachments, "review_attachments")
+        process.every(600, quality.count_days, "count_days")
         consumers = ForumConsumers(repository)
         process.subscribe(
             Subscription(

@@ -11,6 +11,7 @@ from gateway.cursors import encode_id
 from gateway.schema.directory import Community
 from gateway.schema.fields import COMMUNITY, fetched, paged
 from gateway.schema.forum.space_settings import SpaceSettings
+from gateway.schema.quality.spaces import SpaceVitalityFields
 from gateway.schema.relay import CommunityNode, Connection
 from gateway.schema.scalars import Audience, DateTime, SpaceMode
 from guildhall.forum.v1 import forum_pb2
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @strawberry.type(description="A place for topics, with its own readers.")
-class Space(CommunityNode):
+class Space(CommunityNode, SpaceVitalityFields):
     """forum.Space."""
 
     message = forum_pb2.Space

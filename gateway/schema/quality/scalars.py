@@ -6,7 +6,7 @@ from enum import Enum
 
 import strawberry
 
-from guildhall.forum.v1 import automation_pb2
+from guildhall.forum.v1 import automation_pb2, forum_pb2
 
 
 @strawberry.enum(
@@ -57,4 +57,19 @@ class AutomationAction(Enum):
     ESCALATE = strawberry.enum_value(
         automation_pb2.AUTOMATION_ACTION_ESCALATE,
         description="Tells the moderators, by an entry among the topic's.",
+    )
+
+
+@strawberry.enum(description="Whether a space lives by itself.")
+class SpaceVitality(Enum):
+    """forum.SpaceVitality."""
+
+    DORMANT = strawberry.enum_value(
+        forum_pb2.SPACE_VITALITY_DORMANT, description="An index below 0.3."
+    )
+    WARMING = strawberry.enum_value(
+        forum_pb2.SPACE_VITALITY_WARMING, description="An index of 0.3, not 1 for 28 days yet."
+    )
+    SELF_SUSTAINING = strawberry.enum_value(
+        forum_pb2.SPACE_VITALITY_SELF_SUSTAINING, description="An index of 1 or more for 28 days."
     )

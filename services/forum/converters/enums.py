@@ -12,12 +12,13 @@ from services.forum.domain.attachments import AttachmentState
 from services.forum.domain.kinds import IdeaStatus, TopicKind
 from services.forum.domain.replies import ReplyState
 from services.forum.domain.space_settings import AcceptedAnswers, PostingRight
-from services.forum.domain.spaces import Audience, SpaceMode
+from services.forum.domain.spaces import Audience, SpaceMode, Vitality
 from services.forum.domain.topics import CloseReason, Link, TopicState
 
 E = TypeVar("E", bound=StrEnum)
 
 SPACE_MODES = {one: forum_pb2.SpaceMode.Value(f"SPACE_MODE_{one}") for one in SpaceMode}
+VITALITIES = {one: forum_pb2.SpaceVitality.Value(f"SPACE_VITALITY_{one}") for one in Vitality}
 AUDIENCES = {one: forum_pb2.Audience.Value(f"AUDIENCE_{one}") for one in Audience}
 TOPIC_KINDS = {one: forum_pb2.TopicKind.Value(f"TOPIC_KIND_{one}") for one in TopicKind}
 TOPIC_STATES = {one: forum_pb2.TopicState.Value(f"TOPIC_STATE_{one}") for one in TopicState}
@@ -33,6 +34,11 @@ ACCEPTED_ANSWERS = {
     one: forum_pb2.AcceptedAnswers.Value(f"ACCEPTED_ANSWERS_{one}") for one in AcceptedAnswers
 }
 LINKS = {one: moves_pb2.TopicLink.Value(f"TOPIC_LINK_{one}") for one in Link}
+
+
+def vitality_number(vitality: Vitality | None) -> forum_pb2.SpaceVitality.ValueType:
+    """Unspecified where there is none."""
+    return VITALITIES[vitality] if vitality else forum_pb2.SPACE_VITALITY_UNSPECIFIED
 
 
 def space_mode(number: int, *, unspecified: SpaceMode) -> SpaceMode:

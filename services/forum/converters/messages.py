@@ -36,6 +36,10 @@ def space_to_proto(space: Space, version: int, *, for_service: bool = False) -> 
         version=version,
         read_keys=space.read_keys if for_service else (),
         settings=settings_to_proto(space.settings),
+        vitality=enums.vitality_number(space.vitality),
+        vitality_time=timestamp_of(space.vitality_time) if space.vitality_time else None,
+        folded=space.folded,
+        kept_open=space.kept_open,
     )
 
 

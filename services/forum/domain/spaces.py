@@ -30,6 +30,14 @@ class SpaceSlugTakenError(AlreadyExistsError):
         super().__init__(message, field=field, retry_after=retry_after)
 
 
+class Vitality(StrEnum):
+    """Whether a space lives by itself."""
+
+    DORMANT = "DORMANT"
+    WARMING = "WARMING"
+    SELF_SUSTAINING = "SELF_SUSTAINING"
+
+
 class SpaceMode(StrEnum):
     """Whether posts appear at once."""
 
@@ -61,6 +69,10 @@ class Space:
     create_time: datetime
     version: int = 0
     settings: SpaceSettings = DEFAULT_SETTINGS
+    vitality: Vitality | None = None  # None: no day was counted yet, or only the vendor reads it
+    vitality_time: datetime | None = None
+    dormant: bool = False  # for so long that it is folded
+    kept_open: bool = False
 
     @property
     def read_keys(self) -> tuple[str, ...]:
@@ -83,6 +95,11 @@ class Space:
         return self.name.casefold()
 
     @property
+    def folded(self) -> bool:
+        """Shown collapsed; no wall."""
+        return self.dormant and not self.kept_open
+
+    @property
     def requires_review(self) -> bool:
         """Posts of all below REGULAR wait for review."""
         return self.mode is SpaceMode.REQUIRED
@@ -90,6 +107,10 @@ class Space:
     def readable(self, keyring: Collection[str]) -> bool:
         """Whether one of these keys opens it."""
         return opens(self.read_keys, keyring)
+
+    def keep_open(self, kept: bool) -> Space:
+        """Never folded, or folded again when it is dormant."""
+        return replace(self, kept_open=kept)
 
     def change(
         self,

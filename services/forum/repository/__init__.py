@@ -17,6 +17,7 @@ from services.forum.repository import (
     replies,
     spaces,
     topics,
+    vitality,
 )
 from services.forum.repository.attachments import AttachmentCollection
 from services.forum.repository.automation import AutomationCollection
@@ -25,6 +26,7 @@ from services.forum.repository.feed import FeedCollection
 from services.forum.repository.moves import MoveCollection
 from services.forum.repository.participation import ParticipationCollection
 from services.forum.repository.topics import TopicFilter
+from services.forum.repository.vitality import VitalityCollection
 
 __all__ = ["ForumRepository", "TopicFilter"]
 
@@ -36,6 +38,7 @@ class ForumRepository(
     MoveCollection,
     ParticipationCollection,
     AutomationCollection,
+    VitalityCollection,
 ):
     """All reads, and where commands find what they change."""
 
@@ -51,6 +54,7 @@ class ForumRepository(
         *moves.INDEXES,
         *automation.INDEXES,
         *attachments.INDEXES,
+        *vitality.INDEXES,
     )
     migrations: Sequence[Migration] = (*feed.MIGRATIONS,)
     spaces = spaces.SPACES

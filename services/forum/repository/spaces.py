@@ -13,6 +13,7 @@ from services.forum.domain.spaces import (
     SpaceMode,
     SpaceNotFoundError,
     SpaceSlugTakenError,
+    Vitality,
 )
 from services.forum.repository.documents import read_page
 from services.forum.repository.space_settings import settings, settings_document
@@ -109,6 +110,10 @@ def load_space(document: Document) -> Space:
         document["create_time"],
         document["seq"],
         settings(document.get("settings", {})),
+        Vitality(document["vitality"]) if document.get("vitality") else None,
+        document.get("vitality_time"),
+        document.get("dormant", False),
+        document.get("kept_open", False),
     )
 
 
@@ -125,6 +130,10 @@ def dump_space(space: Space) -> Document:
         "read_keys": list(space.read_keys),
         "create_time": space.create_time,
         "settings": settings_document(space.settings),
+        "vitality": space.vitality.value if space.vitality else "",
+        "vitality_time": space.vitality_time,
+        "dormant": space.dormant,
+        "kept_open": space.kept_open,
     }
 
 

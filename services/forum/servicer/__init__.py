@@ -10,6 +10,7 @@ from services.forum.servicer.feed import FeedServicer
 from services.forum.servicer.forum import ForumServicer
 from services.forum.servicer.moves import MoveServicer
 from services.forum.servicer.participation import ParticipationServicer
+from services.forum.servicer.vitality import VitalityServicer
 
 __all__ = [
     "AttachmentServicer",
@@ -20,4 +21,5 @@ __all__ = [
     "ForumServicer",
     "MoveServicer",
     "ParticipationServicer",
+    "VitalityServicer",
 ]

@@ -40,6 +40,7 @@ from guildhall.forum.v1.participation_pb2_grpc import (
     ParticipationServiceStub,
     add_ParticipationServiceServicer_to_server,
 )
+from guildhall.forum.v1.vitality_pb2_grpc import add_VitalityServiceServicer_to_server
 from guildhall.moderation.v1 import moderation_pb2
 from guildhall.moderation.v1.moderation_pb2_grpc import (
     ModerationServiceServicer,
@@ -57,6 +58,7 @@ from services.forum.servicer import (
     ForumServicer,
     MoveServicer,
     ParticipationServicer,
+    VitalityServicer,
 )
 from services.forum.use_cases import ForumUseCases
 from services.forum.use_cases.attachments import AttachmentUseCases, Files
@@ -64,6 +66,7 @@ from services.forum.use_cases.carrying import Carrying
 from services.forum.use_cases.feed import FeedUseCases
 from services.forum.use_cases.inspecting import Inspector
 from services.forum.use_cases.moves import MoveUseCases
+from services.forum.use_cases.vitality import VitalityUseCases
 
 ASKER = person_actor("asker")
 HELPER = person_actor("helper", company_id="co2")
@@ -118,6 +121,8 @@ class Directory(DirectoryServiceServicer):
     memberships: dict[str, Sequence[str]] = field(default_factory=dict)  # person id -> keyring
     actors: Sequence[Actor] = ()  # who holds what they call with
     away: bool = False
+    audience: list[tuple[str, str]] = field(default_factory=list)  # persons with their companies
+    readers_asked: list[tuple[str, ...]] = field(default_factory=list)
     asked: list[tuple[str, ...]] = field(default_factory=list)
 
     async def BatchGetMemberships(
@@ -142,6 +147,29 @@ class Directory(DirectoryServiceServicer):
                 one.membership.trust_level = row.trust_level  # type: ignore[assignment]
                 one.membership.keyring.extend(row.keyring)
         return held
+
+    async def GetCommunity(
+        self, request: directory_pb2.GetCommunityRequest, context: Context
+    ) -> directory_pb2.GetCommunityResponse:
+        if self.away:
+            raise UnavailableError
+        community = directory_pb2.Community(id=request.community_id, vendor_company_id="vendor")
+        return directory_pb2.GetCommunityResponse(community=community)
+
+    async def ListAudience(
+        self, request: directory_pb2.ListAudienceRequest, context: Context
+    ) -> directory_pb2.ListAudienceResponse:
+        """Two a page."""
+        (clause,) = request.clauses
+        self.readers_asked.append(tuple(clause.keys))
+        start = int(request.page_token or 0)
+        return directory_pb2.ListAudienceResponse(
+            audience_members=[
+                directory_pb2.AudienceMember(person_id=person_id, company_id=company_id)
+                for person_id, company_id in self.audience[start : start + 2]
+            ],
+            next_page_token=str(start + 2) if len(self.audience) > start + 2 else "",
+        )
 
     async def BatchGetMembers(
         self, request: directory_pb2.BatchGetMembersRequest, context: Context
@@ -178,6 +206,7 @@ class World:
     move_use_cases: Callable[[Carrying], MoveUseCases]
     files: Files
     folder: Path  # where the files are
+    vitality: VitalityUseCases
     numbers: count[int] = field(default_factory=count)
     stubs: dict[tuple[int, type], tuple[Actor, Any]] = field(default_factory=dict)
 
@@ -306,6 +335,7 @@ async def make_world(
             )
             add_CurationServiceServicer_to_server(CurationServicer(use_cases, repository), server)
             add_MoveServiceServicer_to_server(moves, server)
+            add_VitalityServiceServicer_to_server(VitalityServicer(vitality, repository), server)
             add_AutomationServiceServicer_to_server(
                 AutomationServicer(use_cases, repository), server
             )
@@ -315,6 +345,7 @@ async def make_world(
         )
         directory = loopback.client(DirectoryServiceStub, "directory", service_actor("forum"))
         feed = FeedServicer(FeedUseCases(commands, repository, directory))
+        vitality = VitalityUseCases(commands, repository, directory)
 
         def move_use_cases(carrying: Carrying) -> MoveUseCases:
             return MoveUseCases(commands, repository, moderation, directory, carrying)
@@ -332,6 +363,7 @@ async def make_world(
             move_use_cases,
             files,
             tmp_path / "files",
+            vitality,
         )
 
     return make
