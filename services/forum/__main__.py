@@ -15,13 +15,11 @@ from guildhall.forum.v1.forum_pb2_grpc import add_ForumServiceServicer_to_server
 from guildhall.forum.v1.moves_pb2_grpc import add_MoveServiceServicer_to_server
 from guildhall.forum.v1.participation_pb2_grpc import add_ParticipationServiceServicer_to_server
 from guildhall.forum.v1.vitality_pb2_grpc import add_VitalityServiceServicer_to_server
+from guildhall.forum.v1.routing_pb2_grpc import add_RoutingServiceServicer_to_server
 from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened
 from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 from services.forum.consumers import ForumConsumers
-from services.forum.jobs import (
-    QualityJobs,
-    ScheduleJobs,
-)
+from services.forum.jobs import QualityJobs, RoutingJobs, ScheduleJobs
 from services.forum.repository import ForumRepository
 from services.forum.repository.blobs import DiskBlobs
 from services.forum.repository.scanner import Scanner
@@ -35,6 +33,7 @@ from services.forum.servicer import (
     MoveServicer,
     ParticipationServicer,
     VitalityServicer,
+    RoutingServicer,
 )
 from services.forum.settings import ForumSettings
 from services.forum.use_cases import ForumUseCases
@@ -44,6 +43,7 @@ from services.forum.use_cases.carrying import Carrying
 from services.forum.use_cases.feed import FeedUseCases
 from services.forum.use_cases.inspecting import Inspector
 from services.forum.use_cases.moves import MoveUseCases
+from services.forum.use_cases.routing import RoutingUseCases
 from services.forum.use_cases.schedules import DueTopics
 from services.forum.use_cases.vitality import VitalityUseCases
 
@@ -98,6 +98,10 @@ async def main() -> None:
             reviews = AttachmentReviews(process.commands, repository, files)
             process.every(15, reviews.review_attachments, "review_attachments")
         process.every(600, quality.count_days, "count_days")
+        routing = RoutingUseCases(process.commands, repository, directory)
+        add_RoutingServiceServicer_to_server(RoutingServicer(routing), process.server)
+        routing_jobs = RoutingJobs(routing)
+        process.every(300, routing_jobs.route_questions, "route_questions")
         consumers = ForumConsumers(repository)
         process.subscribe(
             Subscription(

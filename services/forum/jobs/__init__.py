@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.forum.jobs.quality import QualityJobs
+from services.forum.jobs.routing import RoutingJobs
 from services.forum.jobs.schedules import ScheduleJobs
 
-__all__ = ["QualityJobs", "ScheduleJobs"]
+__all__ = ["QualityJobs", "RoutingJobs", "ScheduleJobs"]

@@ -15,6 +15,7 @@ from services.forum.repository import (
     participation,
     records,
     replies,
+    routing,
     spaces,
     topics,
     vitality,
@@ -25,6 +26,7 @@ from services.forum.repository.exports import ExportCollection
 from services.forum.repository.feed import FeedCollection
 from services.forum.repository.moves import MoveCollection
 from services.forum.repository.participation import ParticipationCollection
+from services.forum.repository.routing import RoutingCollection
 from services.forum.repository.topics import TopicFilter
 from services.forum.repository.vitality import VitalityCollection
 
@@ -39,6 +41,7 @@ class ForumRepository(
     ParticipationCollection,
     AutomationCollection,
     VitalityCollection,
+    RoutingCollection,
 ):
     """All reads, and where commands find what they change."""
 
@@ -55,11 +58,13 @@ class ForumRepository(
         *automation.INDEXES,
         *attachments.INDEXES,
         *vitality.INDEXES,
+        *routing.INDEXES,
     )
     migrations: Sequence[Migration] = (*feed.MIGRATIONS,)
     spaces = spaces.SPACES
     topics = topics.TOPICS
     reactions = participation.REACTIONS
+    experts = routing.EXPERTS
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -11,6 +11,7 @@ from services.forum.servicer.forum import ForumServicer
 from services.forum.servicer.moves import MoveServicer
 from services.forum.servicer.participation import ParticipationServicer
 from services.forum.servicer.vitality import VitalityServicer
+from services.forum.servicer.routing import RoutingServicer
 
 __all__ = [
     "AttachmentServicer",
@@ -22,4 +23,5 @@ __all__ = [
     "MoveServicer",
     "ParticipationServicer",
     "VitalityServicer",
+    "RoutingServicer",
 ]

@@ -41,6 +41,7 @@ from guildhall.forum.v1.participation_pb2_grpc import (
     add_ParticipationServiceServicer_to_server,
 )
 from guildhall.forum.v1.vitality_pb2_grpc import add_VitalityServiceServicer_to_server
+from guildhall.forum.v1.routing_pb2_grpc import add_RoutingServiceServicer_to_server
 from guildhall.moderation.v1 import moderation_pb2
 from guildhall.moderation.v1.moderation_pb2_grpc import (
     ModerationServiceServicer,
@@ -59,6 +60,7 @@ from services.forum.servicer import (
     MoveServicer,
     ParticipationServicer,
     VitalityServicer,
+    RoutingServicer,
 )
 from services.forum.use_cases import ForumUseCases
 from services.forum.use_cases.attachments import AttachmentUseCases, Files
@@ -67,6 +69,7 @@ from services.forum.use_cases.feed import FeedUseCases
 from services.forum.use_cases.inspecting import Inspector
 from services.forum.use_cases.moves import MoveUseCases
 from services.forum.use_cases.vitality import VitalityUseCases
+from services.forum.use_cases.routing import RoutingUseCases
 
 ASKER = person_actor("asker")
 HELPER = person_actor("helper", company_id="co2")
@@ -177,6 +180,23 @@ class Directory(DirectoryServiceServicer):
         return directory_pb2.BatchGetMembersResponse(
             members=[
                 directory_pb2.Member(community_id=request.community_id, person_id=one)
+                for one in request.person_ids
+                if one != "nobody"
+            ]
+        )
+
+    async def BatchGetMemberships(
+        self, request: directory_pb2.BatchGetMembershipsRequest, context: Context
+    ) -> directory_pb2.BatchGetMembershipsResponse:
+        return directory_pb2.BatchGetMembershipsResponse(
+            memberships=[
+                directory_pb2.PersonMembership(
+                    person_id=one,
+                    membership=directory_pb2.Membership(
+                        community_id=request.community_id,
+                        keyring=[f"community:{request.community_id}", f"person:{one}"],
+                    ),
+                )
                 for one in request.person_ids
                 if one != "nobody"
             ]
@@ -339,6 +359,7 @@ async def make_world(
             add_AutomationServiceServicer_to_server(
                 AutomationServicer(use_cases, repository), server
             )
+            add_RoutingServiceServicer_to_server(RoutingServicer(routing), server)
 
         await loopback.serve(
             "directory", lambda server: add_DirectoryServiceServicer_to_server(members, server)
@@ -351,6 +372,7 @@ async def make_world(
             return MoveUseCases(commands, repository, moderation, directory, carrying)
 
         moves = MoveServicer(move_use_cases(Carrying(commands, repository)), repository)
+        routing = RoutingUseCases(commands, repository, directory)
         await loopback.serve("forum", add)
         return World(
             database,

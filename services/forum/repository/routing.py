@@ -1,0 +1,140 @@
+"""The collection of experts, questions that wait for somebody, and answers that were accepted."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from chassis.decisions import Aggregates, Document, Ref
+from chassis.mongo import Database, Index
+from services.forum.domain.routing import Ask, Expert, GivenAnswer
+from services.forum.domain.spaces import space_key
+from services.forum.domain.topics import Topic
+from services.forum.repository.topics import load_topic
+
+_NAMESPACE = uuid.UUID("b8b6f3f2-4a57-4f0a-8d8d-6c1c9a1f7e30")
+_OLDEST = [("create_time", 1), ("_id", 1)]
+_MOST_TOPICS = 300  # answered ones with a tag in common that are looked at
+
+INDEXES: Sequence[Index] = (
+    Index("experts", [("person_id", 1), ("community_id", 1)], "expert_person"),
+    Index("experts", [("community_id", 1), ("asks.topic_id", 1)], "expert_topic"),
+    # Over all communities: for the job.
+    Index("topics", _OLDEST, "topic_unanswered_age", partial={"unanswered": True}),
+)
+
+
+class RoutingCollection:
+    """Reads for routing. The job reads as the service: whom it asks can see the question."""
+
+    experts: Aggregates[Expert]
+    _database: Database
+
+    def expert_ref(self, community_id: str, person_id: str) -> Ref[Expert]:
+        """Where a person's asks in a community are; it need not exist yet."""
+        return self.experts.ref(community_id, expert_id(community_id, person_id))
+
+    async def find_experts_of(self, communities: Collection[str], person_id: str) -> list[Expert]:
+        """One person's, of those communities; who was never asked has none."""
+        query = {"person_id": person_id, "community_id": {"$in": list(communities)}}
+        found = self._database.experts.find(query).hint("expert_person")
+        return [load_expert(document) async for document in found]
+
+    async def find_experts(self, community_id: str, person_ids: Collection[str]) -> list[Expert]:
+        """Those of the persons who were asked or said something before."""
+        ids = [expert_id(community_id, person_id) for person_id in person_ids]
+        query = {"_id": {"$in": ids}, "community_id": community_id}
+        return [load_expert(document) async for document in self._database.experts.find(query)]
+
+    async def find_asked(self, community_id: str, topic_id: str) -> set[str]:
+        """Who was asked about a question, by person id."""
+        query = {"community_id": community_id, "asks.topic_id": topic_id}
+        found = self._database.experts.find(query, {"person_id": 1}).hint("expert_topic")
+        return {row["person_id"] async for row in found}
+
+    async def find_unrouted(
+        self, beyond: tuple[datetime, str], until: datetime, limit: int
+    ) -> list[Topic]:
+        """Open questions without any reply, oldest first, behind (create_time, id)."""
+        time, id_ = beyond
+        query: Document = {
+            "unanswered": True,
+            "reply_count": 0,
+            "create_time": {"$gte": time, "$lte": until},
+            "$or": [{"create_time": {"$gt": time}}, {"_id": {"$gt": id_}}],
+        }
+        found = self._database.topics.find(query).sort(_OLDEST).limit(limit)
+        return [load_topic(document) async for document in found.hint("topic_unanswered_age")]
+
+    async def get_routing_place(self) -> tuple[datetime, str] | None:
+        """How far questions were routed: (create_time, id) of the last."""
+        row = await self._database.routing_places.find_one({"_id": "routing"})
+        return None if row is None else (row["time"], row["topic_id"])
+
+    async def keep_routing_place(self, place: tuple[datetime, str]) -> None:
+        """To go on there."""
+        time, topic_id = place
+        row = {"$set": {"time": time, "topic_id": topic_id}}
+        await self._database.routing_places.update_one({"_id": "routing"}, row, upsert=True)
+
+    async def find_given_answers(
+        self, community_id: str, space_ids: Collection[str], tags: Sequence[str]
+    ) -> list[GivenAnswer]:
+        """Accepted replies of persons to questions in those spaces that share a tag."""
+        keys = [f"{tag} {space_key(id_)}" for tag in tags for id_ in space_ids]
+        query = {"community_id": community_id, "tag_keys": {"$in": keys}, "kind": "QUESTION"}
+        topics = self._database.topics.find(query, {"tags": 1}).limit(_MOST_TOPICS)
+        shared = {
+            row["_id"]: len(set(row["tags"]) & set(tags))
+            async for row in topics.hint("topic_tag_page")
+        }
+        accepted = {
+            "community_id": community_id,
+            "topic_id": {"$in": list(shared)},
+            "read_keys": {"$in": [space_key(id_) for id_ in space_ids]},
+            "accepted": True,
+        }
+        fields = {"topic_id": 1, "create_time": 1, "author.person_id": 1}
+        found = self._database.replies.find(accepted, fields).hint("reply_page")
+        return [
+            GivenAnswer(row["author"]["person_id"], row["create_time"], shared[row["topic_id"]])
+            async for row in found
+            if row.get("author", {}).get("person_id")
+        ]
+
+    async def list_space_ids(self, community_id: str) -> list[str]:
+        """All spaces of a community, whoever reads them."""
+        found = self._database.spaces.find({"community_id": community_id}, {"_id": 1})
+        return [row["_id"] async for row in found]
+
+
+def expert_id(community_id: str, person_id: str) -> str:
+    """One a person and community."""
+    return uuid.uuid5(_NAMESPACE, f"{community_id}:{person_id}").hex
+
+
+def load_expert(document: Document) -> Expert:
+    """Back from dump_expert."""
+    return Expert(
+        document["_id"],
+        document["community_id"],
+        document["person_id"],
+        document["opted_out"],
+        tuple(Ask(one["topic_id"], one["time"], one["declined"]) for one in document["asks"]),
+    )
+
+
+def dump_expert(expert: Expert) -> Document:
+    """As it is stored."""
+    return {
+        "person_id": expert.person_id,
+        "opted_out": expert.opted_out,
+        "asks": [
+            {"topic_id": ask.topic_id, "time": ask.time, "declined": ask.declined}
+            for ask in expert.asks
+        ],
+    }
+
+
+EXPERTS: Aggregates[Expert] = Aggregates("expert", "experts", load_expert, dump_expert)

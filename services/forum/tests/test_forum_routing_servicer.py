@@ -1,0 +1,316 @@
+"""Who is asked about questions that nobody replies to, and what they can say to it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from chassis.actors import Actor
+from chassis.errors import CommunityNotFoundError, DomainError, RoleRequiredError
+from chassis.rpc_status import reason_of
+from chassis.testing import outbox, person_actor, service_actor
+from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceStub
+from guildhall.forum.v1 import domain_events_pb2 as said
+from guildhall.forum.v1 import forum_pb2
+from guildhall.forum.v1 import routing_pb2 as pb
+from guildhall.forum.v1.routing_pb2_grpc import RoutingServiceStub
+from services.forum.domain.routing import Expert, GivenAnswer, ranked
+from services.forum.tests.conftest import ASKER, HELPER, MANAGING, STRANGER, World
+from services.forum.use_cases.routing import RoutingUseCases
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+LATER = timedelta(hours=5)  # when a question has waited long enough
+
+
+@pytest.fixture
+def routing(world: World) -> RoutingUseCases:
+    directory = world.loopback.client(DirectoryServiceStub, "directory", service_actor("forum"))
+    return RoutingUseCases(world.commands, world.repository, directory)
+
+
+@pytest_asyncio.fixture
+async def space(world: World) -> forum_pb2.Space:
+    return await world.space()
+
+
+async def answered(world: World, space: forum_pb2.Space, helper: Actor, *tags: str) -> None:
+    """A question whose accepted answer is the helper's."""
+    topic = await world.topic(space, ASKER, tags=tags)
+    reply = await world.reply(topic, helper)
+    await world.act("AcceptReply", ASKER, reply)
+
+
+async def asks(world: World, actor: Actor, **more: Any) -> list[str]:
+    response = await world.of(actor, RoutingServiceStub).ListAsks(pb.ListAsksRequest(**more))
+    return [ask.topic_id for ask in response.asks]
+
+
+async def route(routing: RoutingUseCases) -> int:
+    return await routing.route_questions(datetime.now(UTC) + LATER)
+
+
+# -- rules
+
+
+def test_who_answered_more_and_later_is_likelier_to_know() -> None:
+    day = timedelta(days=1)
+    answers = [
+        GivenAnswer("once", NOW - day, 1),
+        GivenAnswer("twice", NOW - day, 1),
+        GivenAnswer("twice", NOW - day, 1),
+        GivenAnswer("long ago", NOW - 720 * day, 3),
+        GivenAnswer("both tags", NOW - day, 3),
+        GivenAnswer("tomorrow", NOW + day, 1),
+    ]
+    assert ranked(answers, NOW) == ["both tags", "twice", "tomorrow", "once", "long ago"]
+
+
+def test_nobody_is_asked_more_than_twice_in_seven_days() -> None:
+    expert = Expert("e", "c1", "p1")
+    for number in range(3):
+        expert = expert.ask(f"t{number}", NOW)
+    assert [ask.topic_id for ask in expert.asks] == ["t0", "t1"]
+    assert not expert.may_be_asked("t3", NOW + timedelta(days=6, hours=23))
+    assert expert.may_be_asked("t3", NOW + timedelta(days=7))
+    assert not expert.may_be_asked("t1", NOW + timedelta(days=7))
+
+
+def test_whoever_opted_out_is_not_asked_and_keeps_what_they_were() -> None:
+    expert = Expert("e", "c1", "p1").ask("t1", NOW).prefer(opted_out=True)
+    assert expert.ask("t2", NOW) == expert
+    assert [ask.topic_id for ask in expert.asks] == ["t1"]
+
+
+def test_only_so_many_asks_are_kept() -> None:
+    expert = Expert("e", "c1", "p1")
+    for number in range(60):
+        expert = expert.ask(f"t{number}", NOW + number * timedelta(days=7))
+    assert (len(expert.asks), expert.asks[-1].topic_id) == (50, "t59")
+
+
+# -- the job
+
+
+async def test_a_question_is_brought_before_whoever_answered_such(
+    world: World, routing: RoutingUseCases, space: forum_pb2.Space
+) -> None:
+    await answered(world, space, HELPER, "radio")
+    question = await world.topic(space, ASKER, tags=["radio", "beta"])
+    other = await world.topic(space, ASKER, tags=["invoices"])
+    plain = await world.topic(space, ASKER)
+    assert await routing.route_questions(datetime.now(UTC) + timedelta(hours=3)) == 0
+    assert await route(routing) == 1
+    assert (await outbox(world.database))[-1] == said.ExpertAsked(
+        person_id="helper", topic_id=question.id
+    )
+    assert await asks(world, HELPER) == [question.id]
+    assert {other.id, plain.id}.isdisjoint(await asks(world, HELPER))
+    assert await asks(world, ASKER) == []
+
+
+async def test_the_job_twice_asks_once(
+    world: World, routing: RoutingUseCases, space: forum_pb2.Space
+) -> None:
+    await answered(world, space, HELPER, "radio")
+    await world.topic(space, ASKER, tags=["radio"])
+    assert await route(routing) == 1
+    before = await outbox(world.database)
+    assert await route(routing) == 0
+    await world.database.routing_places.delete_many({})  # killed before it said how far it was
+    assert await route(routing) == 0
+    assert await outbox(world.database) == before
+
+
+async def test_at_most_three_are_asked(
+    world: World, routing: RoutingUseCases, space: forum_pb2.Space
+) -> None:
+    for number in range(5):
+        await answered(world, space, person_actor(f"expert{number}"), "radio")
+    await world.topic(space, ASKER, tags=["radio"])
+    assert await route(routing) == 3
+
+
+async def test_nobody_is_asked_about_their_own(
+    world: World, routing: RoutingUseCases, space: forum_pb2.Space
+) -> None:
+    topic = await world.topic(space, HELPER, tags=["radio"])
+    await world.act("AcceptReply", HELPER, await world.reply(topic, HELPER))
+    await world.topic(space, HELPER, tags=["radio"])
+    assert await route(routing) == 0
+
+
+async def test_whoever_cannot_read_the_space_is_not_asked(
+    world: World, routing: RoutingUseCases, space: forum_pb2.Space
+) -> None:
+    await answered(world, space, HELPER, "radio")
+    staff = await world.space("staff", audience=forum_pb2.AUDIENCE_VENDOR)
+    await world.topic(staff, MANAGING, tags=["radio"])
+    before = await outbox(world.database)
+    assert await route(routing) == 0
+    assert await outbox(world.database) == before
+
+
+async def test_whoever_has_left_is_not_asked(
+    world: World, routing: RoutingUseCases, space: forum_pb2.Space
+) -> None:
+    await answered(world, space, person_actor("nobody"), "radio")
+    await world.topic(space, ASKER, tags=["radio"])
+    assert await route(routing) == 0
+
+
+async def test_questions_with_a_reply_old_ones_and_drafts_are_left(
+    world: World, routing: RoutingUseCases, space: forum_pb2.Space
+) -> None:
+    await answered(world, space, HELPER, "radio")
+    replied = await world.topic(space, ASKER, tags=["radio"])
+    await world.reply(replied, MANAGING)
+    await world.topic(space, ASKER, tags=["radio"], draft=True)
+    assert await route(routing) == 0
+    await world.topic(space, ASKER, tags=["radio"])
+    assert await routing.route_questions(datetime.now(UTC) + timedelta(days=8)) == 0
+
+
+async def test_a_hidden_answer_tells_nothing_of_its_author(
+    world: World, routing: RoutingUseCases, space: forum_pb2.Space
+) -> None:
+    topic = await world.topic(space, ASKER, tags=["radio"])
+    reply = await world.reply(topic, HELPER)
+    await world.act("AcceptReply", ASKER, reply)
+    await world.act("HideReply", MANAGING, reply, reason="wrong")
+    await world.topic(space, ASKER, tags=["radio"])
+    assert await route(routing) == 0
+
+
+# -- what those say who are asked
+
+
+@pytest_asyncio.fixture
+async def asked(
+    world: World, routing: RoutingUseCases, space: forum_pb2.Space
+) -> list[forum_pb2.Topic]:
+    """Two questions that HELPER is asked about, the older first."""
+    await answered(world, space, HELPER, "radio")
+    topics = [await world.topic(space, ASKER, tags=["radio"]) for _ in range(2)]
+    assert await route(routing) == 2
+    return topics
+
+
+async def test_asks_are_pages_both_ways(world: World, asked: list[forum_pb2.Topic]) -> None:
+    stub = world.of(HELPER, RoutingServiceStub)
+    whole = await asks(world, HELPER)
+    assert set(whole) == {topic.id for topic in asked}
+    for backward in (False, True):
+        first = await stub.ListAsks(pb.ListAsksRequest(page_size=1, backward=backward))
+        second = await stub.ListAsks(
+            pb.ListAsksRequest(page_size=1, backward=backward, page_token=first.next_page_token)
+        )
+        found = [first.asks[0].topic_id, second.asks[0].topic_id]
+        assert found == (whole[::-1] if backward else whole)
+        assert second.next_page_token == ""
+
+
+async def test_what_one_replied_to_is_asked_no_more(
+    world: World, asked: list[forum_pb2.Topic]
+) -> None:
+    await world.reply(asked[0], HELPER)
+    assert await asks(world, HELPER) == [asked[1].id]
+
+
+async def test_what_was_answered_or_hidden_is_asked_no_more(
+    world: World, asked: list[forum_pb2.Topic]
+) -> None:
+    await world.act("AcceptReply", ASKER, await world.reply(asked[0], MANAGING))
+    await world.act("HideTopic", MANAGING, asked[1], reason="spam")
+    assert await asks(world, HELPER) == []
+
+
+async def test_a_wall_that_moved_takes_asks_away(
+    world: World, asked: list[forum_pb2.Topic], space: forum_pb2.Space
+) -> None:
+    await world.of(MANAGING).UpdateSpace(
+        forum_pb2.UpdateSpaceRequest(
+            **world.ids(), space_id=space.id, audience=forum_pb2.AUDIENCE_VENDOR
+        )
+    )
+    assert await asks(world, HELPER) == []
+
+
+async def test_one_can_decline(world: World, asked: list[forum_pb2.Topic]) -> None:
+    stub = world.of(HELPER, RoutingServiceStub)
+    for _ in range(2):
+        await stub.DeclineAsk(pb.DeclineAskRequest(**world.ids(), topic_id=asked[0].id))
+    assert await asks(world, HELPER) == [asked[1].id]
+    assert (await world.said()).count("AskDeclined") == 1
+
+
+@pytest.mark.parametrize("actor", [ASKER, MANAGING], ids=["author", "manager"])
+async def test_who_is_not_asked_has_nothing_to_decline(
+    world: World, asked: list[forum_pb2.Topic], actor: Actor
+) -> None:
+    before = await world.stored()
+    request = pb.DeclineAskRequest(**world.ids(), topic_id=asked[0].id)
+    with pytest.raises(DomainError) as refusal:
+        await world.of(actor, RoutingServiceStub).DeclineAsk(request)
+    assert (reason_of(refusal.value), refusal.value.field) == ("ASK_NOT_FOUND", "topic_id")
+    assert await world.stored() == before
+
+
+async def test_one_can_opt_out_and_in(
+    world: World, routing: RoutingUseCases, space: forum_pb2.Space
+) -> None:
+    await answered(world, space, HELPER, "radio")
+    stub = world.of(HELPER, RoutingServiceStub)
+    get = pb.GetRoutingPreferenceRequest(community_id="c1")
+    assert not (await stub.GetRoutingPreference(get)).routing_preference.opted_out
+    for _ in range(2):
+        out = pb.SetRoutingPreferenceRequest(**world.ids(), opted_out=True)
+        assert (await stub.SetRoutingPreference(out)).routing_preference.opted_out
+    assert (await stub.GetRoutingPreference(get)).routing_preference.opted_out
+    await world.topic(space, ASKER, tags=["radio"])
+    assert await route(routing) == 0
+    assert (await world.said()).count("RoutingPreferenceSet") == 1
+    back = pb.SetRoutingPreferenceRequest(**world.ids(), opted_out=False)
+    await stub.SetRoutingPreference(back)
+    await world.topic(space, ASKER, tags=["radio"])
+    assert await routing.route_questions(datetime.now(UTC) + LATER + timedelta(minutes=1)) == 1
+
+
+async def test_an_outsider_finds_no_community_and_no_asks(
+    world: World, asked: list[forum_pb2.Topic]
+) -> None:
+    stub = world.of(STRANGER, RoutingServiceStub)
+    assert await asks(world, STRANGER) == []
+    assert await asks(world, STRANGER, community_ids=["c1"]) == []
+    before = await world.stored()
+    for call in (
+        stub.DeclineAsk(pb.DeclineAskRequest(**world.ids(), topic_id=asked[0].id)),
+        stub.SetRoutingPreference(pb.SetRoutingPreferenceRequest(**world.ids(), opted_out=True)),
+        stub.GetRoutingPreference(pb.GetRoutingPreferenceRequest(community_id="c1")),
+    ):
+        with pytest.raises(CommunityNotFoundError):
+            await call
+    assert await world.stored() == before
+
+
+async def test_services_have_nothing_of_their_own(world: World) -> None:
+    with pytest.raises(RoleRequiredError):
+        await world.of(service_actor("search"), RoutingServiceStub).ListAsks(pb.ListAsksRequest())
+
+
+async def test_the_job_reads_from_indexes(world: World, space: forum_pb2.Space) -> None:
+    """However many topics wait for nothing, or are not questions."""
+    for _ in range(20):
+        await world.topic(space, ASKER, kind=forum_pb2.TOPIC_KIND_DISCUSSION)
+    await world.topic(space, ASKER, tags=["radio"])
+    now = datetime.now(UTC)
+    await world.database.command("profile", 2)
+    try:
+        found = await world.repository.find_unrouted((now - timedelta(days=7), ""), now, 50)
+    finally:
+        await world.database.command("profile", 0)
+    assert len(found) == 1
+    reads = world.database["system.profile"].find({"ns": {"$regex": "topics$"}, "op": "query"})
+    assert max([read["docsExamined"] async for read in reads]) == 1

@@ -1,0 +1,211 @@
+"""Bring questions that nobody replies to before people who could know, and what those say."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from google.protobuf.empty_pb2 import Empty
+
+from chassis.actors import Actor
+from chassis.decisions import Decision, Seen
+from chassis.pagination import Paging
+from chassis.timestamps import timestamp_of
+from guildhall.directory.v1.directory_pb2 import BatchGetMembershipsRequest
+from guildhall.forum.v1 import domain_events_pb2 as said
+from guildhall.forum.v1 import routing_pb2 as pb
+from services.forum.converters.messages import topic_to_proto
+from services.forum.domain.members import Member
+from services.forum.domain.routing import (
+    MOST_ASKED,
+    ROUTED_AFTER,
+    ROUTED_WITHIN,
+    AskNotFoundError,
+    Expert,
+    ranked,
+)
+from services.forum.domain.spaces import Space
+from services.forum.domain.topics import Topic
+from services.forum.use_cases.feed.base import OwnUseCases, keyrings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_FORUM = Actor(service="forum")
+_AT_ONCE = 50  # questions of one round
+_CANDIDATES = 30  # of whom the directory is asked
+_MOST_LISTED = 100
+
+
+class RoutingUseCases(OwnUseCases):
+    """An expert is an aggregate, one a person and community."""
+
+    async def route_questions(self, now: datetime) -> int:
+        """The job: asks for every question that has come of age; how many asks. May run twice."""
+        place = await self._repository.get_routing_place()
+        oldest = now - ROUTED_WITHIN
+        if place is None or place[0] < oldest:
+            place = (oldest, "")
+        asked = 0
+        while topics := await self._repository.find_unrouted(place, now - ROUTED_AFTER, _AT_ONCE):
+            for topic in topics:
+                asked += await self._route(topic, now)
+            place = (topics[-1].create_time, topics[-1].id)
+            await self._repository.keep_routing_place(place)
+        return asked
+
+    async def _route(self, topic: Topic, now: datetime) -> int:
+        """At most three people, whoever was asked before counted."""
+        repository, community_id = self._repository, topic.community_id
+        before = await repository.find_asked(community_id, topic.id)
+        if not topic.tags or len(before) >= MOST_ASKED:
+            return 0
+        (space,) = await repository.find_spaces(community_id, [topic.space_id], None)
+        spaces = await repository.list_space_ids(community_id)
+        answers = await repository.find_given_answers(community_id, spaces, topic.tags)
+        likely = [one for one in ranked(answers, now) if one != topic.author.person_id]
+        likely = [one for one in likely if one not in before][:_CANDIDATES]
+        count = len(before)
+        for person_id in await self._readers(space, likely):
+            if count == MOST_ASKED:
+                break
+            count += await self._ask(community_id, person_id, topic.id)
+        return count - len(before)
+
+    async def _readers(self, space: Space, person_ids: Sequence[str]) -> list[str]:
+        """Those of the persons who are members and can read the space, in the same order."""
+        if not person_ids:
+            return []
+        request = BatchGetMembershipsRequest(
+            community_id=space.community_id, person_ids=list(person_ids)
+        )
+        answer = await self._directory.BatchGetMemberships(request)
+        keyrings: Mapping[str, Sequence[str]] = {
+            one.person_id: one.membership.keyring for one in answer.memberships
+        }
+        return [one for one in person_ids if space.readable(keyrings.get(one, ()))]
+
+    async def _ask(self, community_id: str, person_id: str, topic_id: str) -> bool:
+        """Whether the person may be asked and was."""
+        ref = self._repository.expert_ref(community_id, person_id)
+        asked = False
+
+        def decide(seen: Seen[Expert]) -> Decision[Expert, Empty]:
+            nonlocal asked
+            before = seen.state or Expert(ref.id, community_id, person_id)
+            after = before.ask(topic_id, seen.now.time)
+            asked = after != before
+            event = said.ExpertAsked(person_id=person_id, topic_id=topic_id)
+            return Decision(after, lambda _: Empty(), [event] if asked else [])
+
+        request = pb.AskExpertRequest(
+            request_id=f"ask-{topic_id}-{person_id}"[:128],
+            community_id=community_id,
+            person_id=person_id,
+            topic_id=topic_id,
+        )
+        await self._commands.run(_FORUM, request, ref, decide)
+        return asked
+
+    async def list_asks(self, actor: Actor, request: pb.ListAsksRequest) -> pb.ListAsksResponse:
+        """A few at most, so all are read, and the page is cut from them."""
+        paging = Paging.of(request, datetime, str)
+        repository, person_id = self._repository, actor.person_id
+        keyrings = keyrings_of(actor, request.community_ids)
+        experts, spaces = await asyncio.gather(
+            repository.find_experts_of(keyrings, person_id), repository.find_spaces_read(keyrings)
+        )
+        asks = [ask for expert in experts for ask in expert.asks if not ask.declined]
+        asks = sorted(asks, key=lambda ask: (ask.time, ask.topic_id), reverse=True)[:_MOST_LISTED]
+        topics = await repository.find_topics_anywhere(
+            keyrings, spaces, [ask.topic_id for ask in asks]
+        )
+        replied: set[str] = set()
+        for community_id in keyrings:
+            own = [one.id for one in topics.values() if one.community_id == community_id]
+            replied |= await repository.find_replied(community_id, person_id, own) if own else set()
+        open_ = [
+            pb.Ask(
+                community_id=topics[ask.topic_id].community_id,
+                topic_id=ask.topic_id,
+                ask_time=timestamp_of(ask.time),
+                topic=topic_to_proto(topics[ask.topic_id], topics[ask.topic_id].version),
+            )
+            for ask in asks
+            if ask.topic_id in topics
+            and topics[ask.topic_id].unanswered
+            and ask.topic_id not in replied
+        ]
+        read = _beyond(open_, paging)
+        page, token = paging.page(read, _place)
+        return pb.ListAsksResponse(asks=page, next_page_token=token)
+
+    async def decline_ask(
+        self, actor: Actor, request: pb.DeclineAskRequest
+    ) -> pb.DeclineAskResponse:
+        """Refuses with ASK_NOT_FOUND."""
+        member = Member.of(actor, request.community_id)
+        ref = self._repository.expert_ref(request.community_id, member.person_id)
+
+        def decide(seen: Seen[Expert]) -> Decision[Expert, pb.DeclineAskResponse]:
+            before = seen.state
+            if before is None:
+                raise AskNotFoundError(field="topic_id")
+            after = before.decline(request.topic_id)
+            event = said.AskDeclined(person_id=member.person_id, topic_id=request.topic_id)
+            answer = pb.DeclineAskResponse(topic_id=request.topic_id)
+            return Decision(after, lambda _: answer, [event] if after != before else [])
+
+        return await self._commands.run(actor, request, ref, decide)
+
+    async def set_routing_preference(
+        self, actor: Actor, request: pb.SetRoutingPreferenceRequest
+    ) -> pb.SetRoutingPreferenceResponse:
+        """What one wants from now on."""
+        member = Member.of(actor, request.community_id)
+        ref = self._repository.expert_ref(request.community_id, member.person_id)
+
+        def decide(seen: Seen[Expert]) -> Decision[Expert, pb.SetRoutingPreferenceResponse]:
+            before = seen.state or Expert(ref.id, request.community_id, member.person_id)
+            after = before.prefer(opted_out=request.opted_out)
+            event = said.RoutingPreferenceSet(
+                person_id=member.person_id, opted_out=request.opted_out
+            )
+            answer = pb.SetRoutingPreferenceResponse(
+                routing_preference=pb.RoutingPreference(
+                    community_id=request.community_id, opted_out=request.opted_out
+                )
+            )
+            return Decision(after, lambda _: answer, [event] if after != before else [])
+
+        return await self._commands.run(actor, request, ref, decide)
+
+    async def get_routing_preference(
+        self, actor: Actor, request: pb.GetRoutingPreferenceRequest
+    ) -> pb.GetRoutingPreferenceResponse:
+        """As it was set."""
+        member = Member.of(actor, request.community_id)
+        found = await self._repository.find_experts_of([request.community_id], member.person_id)
+        preference = pb.RoutingPreference(
+            community_id=request.community_id, opted_out=any(one.opted_out for one in found)
+        )
+        return pb.GetRoutingPreferenceResponse(routing_preference=preference)
+
+
+def _place(ask: pb.Ask) -> tuple[datetime, str]:
+    return ask.ask_time.ToDatetime(UTC), ask.topic_id
+
+
+def _beyond(asks: Sequence[pb.Ask], paging: Paging) -> list[pb.Ask]:
+    """What lies behind the place, in the way to read; asks come last first."""
+    if paging.backward:
+        asks = list(reversed(asks))
+    if paging.place:
+        time, topic_id = paging.place
+        place = (time, topic_id)
+        asks = [
+            ask for ask in asks if (_place(ask) > place if paging.backward else _place(ask) < place)
+        ]
+    return list(asks)[: paging.limit]
