@@ -28,6 +28,7 @@ from gateway.schema.portals_mutations import PortalMutation
 from gateway.schema.quality.automations import AutomationMutation, AutomationQuery
 from gateway.schema.quality.vitality import VitalityMutation
 from gateway.schema.refusals import Refusal
+from gateway.schema.routing import RoutingMutation, RoutingQuery
 from gateway.schema.scalars import SCALARS, attribute
 from gateway.schema.search import SearchMutation, SearchQuery
 from gateway.schema.similar import SimilarQuery
@@ -43,6 +44,7 @@ class Query(
     ExportQuery,
     SearchQuery,
     SimilarQuery,
+    RoutingQuery,
     ModerationQuery,
     AdministrationQuery,
     OperationsQuery,
@@ -61,6 +63,7 @@ class Mutation(
     ParticipationMutation,
     MoveMutation,
     ImportMutation,
+    RoutingMutation,
     SearchMutation,
     ModerationMutation,
     CompanyMutation,

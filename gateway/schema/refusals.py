@@ -312,6 +312,9 @@ class RefusalCode(Enum):
     POSTING_TOO_FAST = strawberry.enum_value(
         "POSTING_TOO_FAST", description="One posts too fast: wait retryAfter seconds."
     )
+    ASK_NOT_FOUND = strawberry.enum_value(
+        "ASK_NOT_FOUND", description="One is not asked about this question."
+    )
     QUESTION_NOT_FOUND = strawberry.enum_value(
         "QUESTION_NOT_FOUND",
         description="An imported answer's question is neither there nor before it in the call.",

@@ -51,6 +51,8 @@ from gateway.tests.quality_standins import (
     add_automation,
     add_vitality,
 )
+from gateway.tests.quality_standins import AutomationStandIn, add_automation
+from gateway.tests.routing_standin import RoutingStandIn, add_routing
 from gateway.tests.standins import DirectoryStandIn, ForumStandIn, add_directory, add_forum
 from gateway.web import Site
 
@@ -232,6 +234,11 @@ def participation() -> ParticipationStandIn:
 
 
 @pytest.fixture
+def routing() -> RoutingStandIn:
+    return RoutingStandIn()
+
+
+@pytest.fixture
 def moves() -> MoveStandIn:
     return MoveStandIn()
 
@@ -258,6 +265,7 @@ async def house(
     exports: ExportStandIn,
     participation: ParticipationStandIn,
     moves: MoveStandIn,
+    routing: RoutingStandIn,
     automation: AutomationStandIn,
     vitality: VitalityStandIn,
 ) -> AsyncIterator[House]:
@@ -266,6 +274,7 @@ async def house(
         add_exports(exports),
         add_participation(participation),
         add_moves(moves),
+        add_routing(routing),
         add_automation(automation),
         add_vitality(vitality),
     )

@@ -185,23 +185,6 @@ class Directory(DirectoryServiceServicer):
             ]
         )
 
-    async def BatchGetMemberships(
-        self, request: directory_pb2.BatchGetMembershipsRequest, context: Context
-    ) -> directory_pb2.BatchGetMembershipsResponse:
-        return directory_pb2.BatchGetMembershipsResponse(
-            memberships=[
-                directory_pb2.PersonMembership(
-                    person_id=one,
-                    membership=directory_pb2.Membership(
-                        community_id=request.community_id,
-                        keyring=[f"community:{request.community_id}", f"person:{one}"],
-                    ),
-                )
-                for one in request.person_ids
-                if one != "nobody"
-            ]
-        )
-
     async def BatchGetCompanies(
         self, request: directory_pb2.BatchGetCompaniesRequest, context: Context
     ) -> directory_pb2.BatchGetCompaniesResponse:

@@ -33,6 +33,9 @@ def routing(world: World) -> RoutingUseCases:
 
 @pytest_asyncio.fixture
 async def space(world: World) -> forum_pb2.Space:
+    experts = [f"expert{number}" for number in range(5)]
+    for name in ("asker", "helper", "manager", *experts):
+        world.members.memberships[name] = ["community:c1", f"person:{name}"]
     return await world.space()
 
 

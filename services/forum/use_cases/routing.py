@@ -155,7 +155,9 @@ class RoutingUseCases(OwnUseCases):
                 raise AskNotFoundError(field="topic_id")
             after = before.decline(request.topic_id)
             event = said.AskDeclined(person_id=member.person_id, topic_id=request.topic_id)
-            answer = pb.DeclineAskResponse(topic_id=request.topic_id)
+            answer = pb.DeclineAskResponse(
+                topic_id=request.topic_id, community_id=request.community_id
+            )
             return Decision(after, lambda _: answer, [event] if after != before else [])
 
         return await self._commands.run(actor, request, ref, decide)
