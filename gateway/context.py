@@ -23,8 +23,8 @@ from guildhall.forum.v1.exports_pb2_grpc import ExportServiceStub
 from guildhall.forum.v1.forum_pb2_grpc import ForumServiceStub
 from guildhall.forum.v1.moves_pb2_grpc import MoveServiceStub
 from guildhall.forum.v1.participation_pb2_grpc import ParticipationServiceStub
-from guildhall.forum.v1.vitality_pb2_grpc import VitalityServiceStub
 from guildhall.forum.v1.routing_pb2_grpc import RoutingServiceStub
+from guildhall.forum.v1.vitality_pb2_grpc import VitalityServiceStub
 from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 from guildhall.search.v1.search_pb2_grpc import SearchServiceStub
 
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from guildhall.forum.v1.forum_pb2_grpc import ForumServiceAsyncStub
     from guildhall.forum.v1.moves_pb2_grpc import MoveServiceAsyncStub
     from guildhall.forum.v1.participation_pb2_grpc import ParticipationServiceAsyncStub
-    from guildhall.forum.v1.vitality_pb2_grpc import VitalityServiceAsyncStub
     from guildhall.forum.v1.routing_pb2_grpc import RoutingServiceAsyncStub
+    from guildhall.forum.v1.vitality_pb2_grpc import VitalityServiceAsyncStub
     from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceAsyncStub
     from guildhall.search.v1.search_pb2_grpc import SearchServiceAsyncStub
 
@@ -84,6 +84,8 @@ class Services:
         )
         self.vitality: VitalityServiceAsyncStub = channels.client(
             VitalityServiceStub,
+            "forum",
+        )
         self.routing: RoutingServiceAsyncStub = channels.client(
             RoutingServiceStub,
             "forum",

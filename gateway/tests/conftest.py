@@ -51,7 +51,6 @@ from gateway.tests.quality_standins import (
     add_automation,
     add_vitality,
 )
-from gateway.tests.quality_standins import AutomationStandIn, add_automation
 from gateway.tests.routing_standin import RoutingStandIn, add_routing
 from gateway.tests.standins import DirectoryStandIn, ForumStandIn, add_directory, add_forum
 from gateway.web import Site

@@ -14,8 +14,8 @@ from guildhall.forum.v1.feed_pb2_grpc import add_FeedServiceServicer_to_server
 from guildhall.forum.v1.forum_pb2_grpc import add_ForumServiceServicer_to_server
 from guildhall.forum.v1.moves_pb2_grpc import add_MoveServiceServicer_to_server
 from guildhall.forum.v1.participation_pb2_grpc import add_ParticipationServiceServicer_to_server
-from guildhall.forum.v1.vitality_pb2_grpc import add_VitalityServiceServicer_to_server
 from guildhall.forum.v1.routing_pb2_grpc import add_RoutingServiceServicer_to_server
+from guildhall.forum.v1.vitality_pb2_grpc import add_VitalityServiceServicer_to_server
 from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened
 from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 from services.forum.consumers import ForumConsumers
@@ -32,8 +32,8 @@ from services.forum.servicer import (
     ForumServicer,
     MoveServicer,
     ParticipationServicer,
-    VitalityServicer,
     RoutingServicer,
+    VitalityServicer,
 )
 from services.forum.settings import ForumSettings
 from services.forum.use_cases import ForumUseCases

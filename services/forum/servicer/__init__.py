@@ -10,8 +10,8 @@ from services.forum.servicer.feed import FeedServicer
 from services.forum.servicer.forum import ForumServicer
 from services.forum.servicer.moves import MoveServicer
 from services.forum.servicer.participation import ParticipationServicer
-from services.forum.servicer.vitality import VitalityServicer
 from services.forum.servicer.routing import RoutingServicer
+from services.forum.servicer.vitality import VitalityServicer
 
 __all__ = [
     "AttachmentServicer",
@@ -22,6 +22,6 @@ __all__ = [
     "ForumServicer",
     "MoveServicer",
     "ParticipationServicer",
-    "VitalityServicer",
     "RoutingServicer",
+    "VitalityServicer",
 ]

@@ -40,8 +40,8 @@ from guildhall.forum.v1.participation_pb2_grpc import (
     ParticipationServiceStub,
     add_ParticipationServiceServicer_to_server,
 )
-from guildhall.forum.v1.vitality_pb2_grpc import add_VitalityServiceServicer_to_server
 from guildhall.forum.v1.routing_pb2_grpc import add_RoutingServiceServicer_to_server
+from guildhall.forum.v1.vitality_pb2_grpc import add_VitalityServiceServicer_to_server
 from guildhall.moderation.v1 import moderation_pb2
 from guildhall.moderation.v1.moderation_pb2_grpc import (
     ModerationServiceServicer,
@@ -59,8 +59,8 @@ from services.forum.servicer import (
     ForumServicer,
     MoveServicer,
     ParticipationServicer,
-    VitalityServicer,
     RoutingServicer,
+    VitalityServicer,
 )
 from services.forum.use_cases import ForumUseCases
 from services.forum.use_cases.attachments import AttachmentUseCases, Files
@@ -68,8 +68,8 @@ from services.forum.use_cases.carrying import Carrying
 from services.forum.use_cases.feed import FeedUseCases
 from services.forum.use_cases.inspecting import Inspector
 from services.forum.use_cases.moves import MoveUseCases
-from services.forum.use_cases.vitality import VitalityUseCases
 from services.forum.use_cases.routing import RoutingUseCases
+from services.forum.use_cases.vitality import VitalityUseCases
 
 ASKER = person_actor("asker")
 HELPER = person_actor("helper", company_id="co2")
