@@ -6,6 +6,7 @@ python -m bench.consumer MONGO_URI DATABASE NATS_URL
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import time
 from collections.abc import Iterable
@@ -55,7 +56,7 @@ class Hearer:
                 self._hearing = asyncio.create_task(self._consumer.run())
             self._applied += events
             while self._heard() < self._applied:  # noqa: ASYNC110 - a counter has no event
-                await asyncio.sleep(0.005)
+                await asyncio.sleep(0.01)
         else:
             await self._fetch_bare(events)
         return {"ended": time.time(), "cpu": time.process_time() - cpu}
@@ -93,6 +94,7 @@ async def main(uri: str, name: str, nats_url: str) -> None:
     bus = Bus(nats_url, name="consumer")
     bus.start()
     await bus.until_connected()
+    gc.freeze()  # as a service does
     await obey(Hearer(database(client, name), bus).act)
     await bus.close()
     await client.close()

@@ -6,6 +6,7 @@ python -m bench.producer MONGO_URI DATABASE NATS_URL
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import sys
 import time
@@ -89,6 +90,7 @@ async def main(uri: str, name: str, nats_url: str) -> None:
     await bus.until_connected()
     await bus.ensure_stream(SERVICE)
     producer = Producer(store, bus)
+    gc.freeze()  # as a service does
     await obey(producer.act)
     await producer.act("pause")
     await bus.close()

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from pymongo.write_concern import WriteConcern
 from uuid_utils import uuid7
 
 from chassis import outbox
+from chassis.changes import Change, as_one
 from chassis.decisions import (
     Aggregates,
     Decide,
@@ -83,6 +84,7 @@ class Batch:
         self._parts: dict[Place, _Part] = {}
         self._outbox: list[Document] = []
         self._guarded: dict[str, list[Operation]] = defaultdict(list)
+        self._expected: dict[str, int] = defaultdict(int)  # documents that those are about
         self._free: dict[str, list[Operation]] = defaultdict(list)
 
     @property
@@ -175,6 +177,12 @@ class Batch:
     def guard(self, collection: str, operation: Operation) -> None:
         """A further operation that must insert or match exactly one document, else Conflict."""
         self._guarded[collection].append(operation)
+        self._expected[collection] += 1
+
+    def change(self, collection: str, where: Document, changes: Sequence[Change]) -> None:
+        """Further changes, of documents that must still be what they were, else Conflict."""
+        self._guarded[collection].extend(as_one(where, changes, self._database.codec_options))
+        self._expected[collection] += len(changes)
 
     async def commit(self, deadline: float) -> None:
         """Store all of it in one transaction, majority and journal; `deadline` is monotonic.
@@ -205,15 +213,19 @@ class Batch:
 
     def _collect(self) -> None:
         """Aggregates and parts, each once in its last state, as operations."""
+        changes: dict[tuple[str, str], list[Change]] = defaultdict(list)
         for (collection, community_id, id_), root in self._roots.items():
             if root.seq == root.stored_seq:
                 continue
             key = {"_id": id_, "community_id": community_id}
             document = {**root.aggregates.dump(root.state), **key, "seq": root.seq}
             if root.stored_seq:
-                self.guard(collection, ReplaceOne({**key, "seq": root.stored_seq}, document))
+                change = Change(id_, root.stored_seq, document, whole=True)
+                changes[collection, community_id].append(change)
             else:
                 self.guard(collection, InsertOne(document))
+        for (collection, community_id), some in changes.items():
+            self.change(collection, {"community_id": community_id}, some)
         for (collection, community_id, id_), part in self._parts.items():
             if not part.seq:
                 continue
@@ -224,7 +236,7 @@ class Batch:
             else:
                 self.guard(collection, InsertOne(document))
         for row in self._outbox:
-            self._guarded["outbox"].append(InsertOne(row))
+            self.guard(outbox.COLLECTION, InsertOne(row))
 
     async def _store(self, session: AsyncClientSession) -> None:
         # Aggregates first: replicas meet there, and who loses has done nothing else in vain.
@@ -233,7 +245,7 @@ class Batch:
             result = await self._database[collection].bulk_write(
                 operations, ordered=True, session=session
             )
-            if result.inserted_count + result.matched_count != len(operations):
+            if result.inserted_count + result.matched_count != self._expected[collection]:
                 raise Conflict
         for collection in sorted(self._free):
             await self._database[collection].bulk_write(

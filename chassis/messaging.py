@@ -90,7 +90,7 @@ def from_message(subject: str, headers: Mapping[str, str] | None, data: bytes) -
         given = headers or {}
         _, _, community_id, aggregate_type, aggregate_id, _ = subject.split(".")
         time = Timestamp()
-        time.FromJsonString(given["ce-time"])
+        time.FromDatetime(datetime.fromisoformat(given["ce-time"]))  # its own way takes longer
         event = StoredEvent(
             id=given["ce-id"],
             type=given["ce-type"],

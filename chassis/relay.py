@@ -162,6 +162,7 @@ class OutboxRelay:
             await self._rows.find(query)
             .sort([("p", 1), ("agg", 1), ("seq", 1)])
             .limit(most)
+            .batch_size(most)  # in one answer
             .to_list()
         )
 

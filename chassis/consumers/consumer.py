@@ -98,6 +98,9 @@ class Consumer:
             consumer=self.name,
             committed=committed,
         )
+        self._heard = {
+            result: telemetry.EVENTS_HEARD.labels(self.name, result.value) for result in Result
+        }
         self._busy = asyncio.Lock()
         self._failures = 0  # outages in a row; the breaker is open while it is not 0
 
@@ -269,7 +272,7 @@ class Consumer:
         await self._conclude(delivery, outcome)
 
     async def _conclude(self, delivery: _Delivery, outcome: Outcome) -> None:
-        telemetry.EVENTS_HEARD.labels(self.name, outcome.result.value).inc()
+        self._heard[outcome.result].inc()
         error, count = outcome.error, delivery.count
         if outcome.result in (Result.APPLIED, Result.DUPLICATE):
             await _ack(delivery.message)

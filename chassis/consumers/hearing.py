@@ -253,15 +253,12 @@ class Hearing:
             generation = await self._apply_projections(steps)
             batch = Batch(self._database)
             await self._decide(batch, steps)
-            positions = dict(before)
-            for step in {step.event.aggregate_id: step for step in steps}.values():
-                self._inbox.advance(
-                    batch,
-                    positions.get(step.event.aggregate_id, NOWHERE),
-                    step.event,
-                    step.stream_seq,
-                    generation.current,
-                )
+            last = {step.event.aggregate_id: step for step in steps}
+            self._inbox.advance(
+                batch,
+                ((before.get(id_, NOWHERE), s.event, s.stream_seq) for id_, s in last.items()),
+                generation.current,
+            )
             await batch.commit(time.monotonic() + _BUDGET)
         if batch.event_count:
             self._committed()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pymongo import InsertOne, ReturnDocument, UpdateOne
+from pymongo import InsertOne, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from chassis.batch import Batch
+from chassis.changes import Change
 from chassis.decisions import Document
 from chassis.mongo import Database, Index
 from chassis.outbox import partition_of
@@ -16,7 +17,8 @@ from guildhall.chassis.v1.event_log_pb2 import StoredEvent
 
 COLLECTION = "inbox"
 INDEXES = [
-    Index(COLLECTION, [("consumer", 1), ("p", 1), ("seq", 1)], "heads"),
+    # without seq, which every event moves: heads are read once a night
+    Index(COLLECTION, [("consumer", 1), ("p", 1)], "consumer_partition"),
     Index("suspects", [("at", 1)], "expire", expire_after=7 * 86_400),
 ]
 
@@ -56,21 +58,26 @@ class Inbox:
         }
 
     def advance(
-        self, batch: Batch, before: Position, event: StoredEvent, stream_seq: int, generation: int
+        self, batch: Batch, last: Iterable[tuple[Position, StoredEvent, int]], generation: int
     ) -> None:
-        """The row after `event`, guarded: whoever else has moved or parked it makes a Conflict."""
-        changed: Document = {
-            "seq": event.seq,
-            "ev": event.id,
-            "ss": stream_seq or before.stream_seq,
-            "gen": generation,
-        }
-        if before.stored:
-            here = {"_id": self.key(event.aggregate_id), "seq": before.seq}
-            here["parked"] = True if before.parked else {"$exists": False}
-            batch.guard(COLLECTION, UpdateOne(here, {"$set": changed}))
-        else:
-            batch.guard(COLLECTION, InsertOne({**self._identity(event), **changed}))
+        """The rows after these events, of which each has where its aggregate was and its place in
+        the stream. Guarded: whoever else has moved or parked one makes a Conflict.
+        """
+        moved: dict[bool, list[Change]] = {False: [], True: []}
+        for before, event, stream_seq in last:
+            changed: Document = {
+                "seq": event.seq,
+                "ev": event.id,
+                "ss": stream_seq or before.stream_seq,
+                "gen": generation,
+            }
+            if before.stored:
+                change = Change(self.key(event.aggregate_id), before.seq, changed)
+                moved[before.parked].append(change)
+            else:
+                batch.guard(COLLECTION, InsertOne({**self._identity(event), **changed}))
+        batch.change(COLLECTION, {"parked": {"$exists": False}}, moved[False])
+        batch.change(COLLECTION, {"parked": True}, moved[True])
 
     async def park(self, event: StoredEvent, before: Position) -> bool:
         """Stop an aggregate where it is; False where it has moved meanwhile."""
