@@ -26,6 +26,16 @@ def resident(pid: int) -> int:
     return sum(int(_read(one, "statm").split()[1]) * _PAGE for one in _family(pid))
 
 
+def own(pid: int) -> int:
+    """The same without what are pages of files, which the kernel takes back when it needs them."""
+    return sum(_anonymous(one) for one in _family(pid))
+
+
+def _anonymous(pid: int) -> int:
+    (line,) = (one for one in _read(pid, "status").splitlines() if one.startswith("RssAnon:"))
+    return int(line.split()[1]) * 1024
+
+
 def _own_cpu(pid: int) -> float:
     # The process's own clock is exact, where stat counts in ticks of 10 ms; what its children
     # took that ended only stat knows: after the name, which may hold anything, fields 16 and 17.
@@ -54,6 +64,10 @@ class Programs:
     def memory(self) -> dict[str, int]:
         """Bytes resident, by program."""
         return {name: resident(pid) for name, pid in self.pids.items()}
+
+    def own_memory(self) -> dict[str, int]:
+        """Those that are not pages of files."""
+        return {name: own(pid) for name, pid in self.pids.items()}
 
 
 @dataclass

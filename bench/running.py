@@ -46,6 +46,8 @@ class Running(Stack):
         kept = data / "port"
         base = int(kept.read_text()) if kept.exists() else free_base_port()
         kept.write_text(str(base))
+        # A heap that is touched little by little looks as if it grew.
+        os.environ.setdefault("OPENSEARCH_JAVA_OPTS", "-XX:+AlwaysPreTouch")
         super().__init__(base, data, Silence(), search_kind=kind)
 
     def _python(self, name: str, port: int, module: str, environment: dict[str, str]) -> Program:
