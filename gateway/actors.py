@@ -31,6 +31,7 @@ HEARTBEAT = 0.25  # seconds between heartbeats
 SILENCE = 1.0  # seconds without one until nothing is believed
 QUARANTINE = 2.0  # seconds after a silence until anything is believed: producers reconnect too
 _MOST = 10_000
+_HIT = telemetry.ACTORS.labels("hit")
 _Pending = tuple[int, bool, str, str]  # epoch, provision, issuer, subject
 
 
@@ -101,7 +102,7 @@ class Actors:
         key = (identity.issuer, identity.subject)
         entry = self._entries.get(key)
         if entry is not None and self.trusted and time.monotonic() < entry.until:
-            telemetry.ACTORS.labels("hit").inc()
+            _HIT.inc()
             return entry.caller
         telemetry.ACTORS.labels("miss").inc()
         return await self._shared(key, identity, provision)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from chassis import telemetry
 from chassis.errors import TooBusyError, UnavailableError
@@ -31,6 +29,30 @@ class OverloadedError(UnavailableError):
     """So many are under way that only cheaper operations are begun."""
 
 
+class _Place:
+    """A place for as long as it is entered; every request takes two."""
+
+    __slots__ = ("_person_id", "_under_way")
+
+    def __init__(self, under_way: Counter[str], person_id: str) -> None:
+        self._under_way = under_way
+        self._person_id = person_id
+
+    def __enter__(self) -> None:
+        taken = self._under_way[self._person_id]
+        if self._person_id == _ALL:
+            if taken >= MOST:
+                raise NoPlaceError("too many requests at once", retry_after=1)
+        elif taken >= MOST_OF_ONE:
+            raise TooBusyError("too many requests of one person at once", retry_after=1)
+        self._under_way[self._person_id] = taken + 1
+
+    def __exit__(self, *_: object) -> None:
+        self._under_way[self._person_id] -= 1
+        if not self._under_way[self._person_id]:
+            del self._under_way[self._person_id]
+
+
 class Admission:
     """The places of this process, and the points of all."""
 
@@ -39,20 +61,9 @@ class Admission:
         self.member = member  # of every person; None: as many as they like
         self._under_way: Counter[str] = Counter()
 
-    @contextmanager
-    def place(self, person_id: str = _ALL) -> Iterator[None]:
-        """One of all places, or of a person's own. Refuses with TOO_BUSY."""
-        if person_id == _ALL and self._under_way[_ALL] >= MOST:
-            raise NoPlaceError("too many requests at once", retry_after=1)
-        if person_id != _ALL and self._under_way[person_id] >= MOST_OF_ONE:
-            raise TooBusyError("too many requests of one person at once", retry_after=1)
-        self._under_way[person_id] += 1
-        try:
-            yield
-        finally:
-            self._under_way[person_id] -= 1
-            if not self._under_way[person_id]:
-                del self._under_way[person_id]
+    def place(self, person_id: str = _ALL) -> _Place:
+        """One of all places, or of a person's own; refuses with TOO_BUSY when it is entered."""
+        return _Place(self._under_way, person_id)
 
     def admit(
         self, cost: int, most_cost: int, person_id: str, portal: Portal | None

@@ -10,7 +10,6 @@ from typing import Any
 
 from grpc import ChannelConnectivity, aio
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -156,14 +155,19 @@ class Gateway:
 def _wants_stream(scope: Scope) -> bool:
     if scope["path"] != "/graphql" or scope["method"] not in ("GET", "POST"):
         return False
-    return wants_stream(Headers(scope=scope).get("accept", ""))
+    return wants_stream(_accepted(scope))
 
 
 def _wants_page(scope: Scope) -> bool:
     """Whether a browser asks for GraphiQL."""
     if scope["method"] not in ("GET", "HEAD"):
         return False
-    return wanted(Headers(scope=scope).get("accept", ""), page=True) == HTML
+    return wanted(_accepted(scope), page=True) == HTML
+
+
+def _accepted(scope: Scope) -> str:
+    accepts: list[bytes] = [value for name, value in scope["headers"] if name == b"accept"]
+    return accepts[0].decode("latin-1") if accepts else ""
 
 
 def _too_long(scope: Scope) -> int | None:

@@ -340,7 +340,9 @@ class _Level:
     ) -> None:
         batch = reference.batch
         known, wanted = self._context.tables.rows[batch], self._keys[batch]
-        keys = {key: None for row in part.rows if (key := reference.key(row)) is not None}
+        found = dict.fromkeys(map(reference.key, part.rows))
+        found.pop(None, None)
+        keys = cast("dict[Key, None]", found)
         for key in keys:
             if key not in known:
                 wanted[key[0]][key[1]] = None

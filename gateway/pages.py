@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from chassis.pagination import MAX_PAGE_SIZE
@@ -78,6 +78,7 @@ class Page:
     rows: Sequence[Any]
     token: Callable[[Any], str]
     total_count: int | None = None
+    _edges: list[PageEdge] | None = field(default=None, init=False, repr=False)
 
     @property
     def next_page_token(self) -> str:
@@ -87,8 +88,10 @@ class Page:
 
     @property
     def edges(self) -> list[PageEdge]:
-        """The rows as edges."""
-        return [PageEdge(self, index, row) for index, row in enumerate(self.rows)]
+        """The rows as edges; asked for to fetch what is below them, and to be shown."""
+        if self._edges is None:
+            self._edges = [PageEdge(self, index, row) for index, row in enumerate(self.rows)]
+        return self._edges
 
     @property
     def page_info(self) -> Page:

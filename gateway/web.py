@@ -82,7 +82,7 @@ class Site:
 def cookie(connection: HTTPConnection, name: str) -> str:
     """A cookie's value; empty where there is none, or more than one."""
     header = connection.headers.get("cookie", "")
-    if header.count(f"{name}=") == 0:
+    if not header or header.count(f"{name}=") == 0:
         return ""
     values = [
         value.strip()

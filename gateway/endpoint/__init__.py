@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 
 from opentelemetry.trace import Span, SpanKind
+from prometheus_client import Histogram
 from starlette.requests import HTTPConnection
 
 from chassis import telemetry
@@ -15,6 +17,7 @@ from chassis.errors import DomainError, PeerFailedError
 from gateway import errors
 from gateway.context import Caller, Context
 from gateway.endpoint.documents import document_of
+from gateway.endpoint.head import Head
 from gateway.endpoint.introspection import check_introspection
 from gateway.endpoint.replies import GRAPHQL_JSON, Reply, Send, send_reply, wanted
 from gateway.endpoint.requests import (
@@ -70,7 +73,7 @@ class GraphQLEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         begun = time.perf_counter()
-        connection = HTTPConnection(scope)
+        connection = Head(scope)
         name = f"{scope['method'] if scope['method'] in _METHODS else '_OTHER'} /graphql"
         trace_parent = connection.headers.get(telemetry.TRACE_PARENT, "")
         with telemetry.span(name, kind=SpanKind.SERVER, trace_parent=trace_parent) as span:
@@ -81,7 +84,7 @@ class GraphQLEndpoint:
             shared = shared_with(self._parts, connection)
             await send_reply(send, reply, kind, trace_id, shared)
         seconds = time.perf_counter() - begun
-        telemetry.HTTP_SECONDS.labels("/graphql", str(reply.status)).observe(seconds)
+        _seconds(reply.status).observe(seconds)
 
     async def preflight(self, scope: Scope, _: Receive, send: Send) -> None:
         """Whether a page of another origin may ask."""
@@ -169,6 +172,11 @@ class GraphQLEndpoint:
             return []  # it is refused without a point
         person_id = caller.actor.person_id if caller is not None else ""
         return parts.admission.admit(cost, most, person_id, work.portal)
+
+
+@lru_cache(maxsize=64)
+def _seconds(status: int) -> Histogram:
+    return telemetry.HTTP_SECONDS.labels("/graphql", str(status))
 
 
 def _check_method(connection: HTTPConnection, operation: Operation) -> None:

@@ -21,6 +21,14 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 JSON, GRAPHQL_JSON, HTML = "application/json", "application/graphql-response+json", "text/html"
 MAX_RESPONSE = 1 << 20
+_CONTENT_TYPES = {
+    kind: (b"content-type", f"{kind}; charset=utf-8".encode()) for kind in (JSON, GRAPHQL_JSON)
+}
+_ALWAYS = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", API_POLICY.encode()),
+    (b"vary", b"Accept, Authorization, Cookie, Origin"),
+)
 _MAX_ACCEPT = 1_000  # characters: no program sends more
 _WEIGHT = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
 
@@ -84,11 +92,9 @@ async def send_reply(
     """The whole answer, in this media type, with these headers beside our own."""
     body = encoded(reply.body)
     headers = [
-        (b"content-type", f"{kind}; charset=utf-8".encode()),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-        (b"content-security-policy", API_POLICY.encode()),
-        (b"vary", b"Accept, Authorization, Cookie, Origin"),
+        _CONTENT_TYPES[kind],
+        (b"content-length", b"%d" % len(body)),
+        *_ALWAYS,
         (b"x-trace-id", trace_id.encode()),
         *reply.headers,
         *more,

@@ -11,6 +11,9 @@ from collections.abc import Callable, Sequence
 from types import GeneratorType
 from typing import Any, TypeAlias, cast
 
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from graphql import (
     FieldNode,
     GraphQLAbstractType,
@@ -32,7 +35,7 @@ from strawberry.types.field import StrawberryField
 
 from gateway.execution.selections import Selected, Selections
 from gateway.loaders import Embedded, Fetch, Listing, Reference, fetch_of
-from gateway.schema.scalars import attribute
+from gateway.schema.scalars import attribute, write_timestamp
 
 Complete: TypeAlias = Callable[[Any, "GraphQLResolveInfo[Any]"], Any]
 
@@ -45,6 +48,13 @@ _UNCHANGED = {
     "Boolean": "type({v}) is bool",
     "Int": "type({v}) is int and -2147483648 <= {v} <= 2147483647",
     "Float": "type({v}) is float and {v} - {v} == 0",
+}
+# Which of protobuf's types can be nothing else.
+_TEXT, _SMALL = FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_INT32
+_VOUCHED = {
+    **dict.fromkeys(("String", "ID", "Markdown", "Html"), (_TEXT,)),
+    "Boolean": (FieldDescriptor.TYPE_BOOL,),
+    "Int": (_SMALL,),
 }
 _MOST_LINES = 2_000
 
@@ -80,6 +90,10 @@ class _Compiler:
             "plain": _plain,
             "LISTS": _LISTS,
             "a_list": _a_list,
+            "OURS": _OURS,
+            "ours": _ours,
+            "Timestamp": Timestamp,
+            "time": write_timestamp,
         }
         self._source: list[str] = []
         self._made: dict[tuple[str, tuple[int, ...]], str] = {}
@@ -158,6 +172,8 @@ class _Compiler:
         if isinstance(inner, GraphQLEnumType):
             known = self._known(inner)
             return f"({known}[{value}] if type({value}) is int and {value} in {known} else {call})"
+        if is_leaf_type(inner) and inner.name == "DateTime":
+            return f"(time({value}) if type({value}) is Timestamp else {call})"
         test = _UNCHANGED.get(inner.name) if is_leaf_type(inner) else None
         return call if test is None else f"({value} if {test.format(v=value)} else {call})"
 
@@ -178,6 +194,9 @@ class _Compiler:
                 entries.append(f"{selected.name!r}: {kind.name!r}")
                 continue
             value = f"v{place}"
+            if (sure := self._sure(selected.definition, message)) is not None:
+                entries.append(f"{selected.name!r}: {sure}")
+                continue
             found, again = self._found(selected, selected.definition, value, message)
             lines.append(found)
             shown = self._shown(value, again or value, selected.definition.type, selected.nodes)
@@ -185,6 +204,22 @@ class _Compiler:
         if any("rows[" in line for line in lines):
             lines.insert(1, "rows = i.context.tables.rows")
         return [*lines, f"return {{{', '.join(entries)}}}"]
+
+    def _sure(self, definition: GraphQLField, message: type | None) -> str | None:
+        """An expression of a leaf that protobuf vouches for: it needs no look at its type."""
+        ours: StrawberryField | None = definition.extensions.get("strawberry-definition")
+        if message is None or ours is None or ours.base_resolver is not None:
+            return None
+        if ours.extensions or ours.permission_classes or ours.default_resolver is not attribute:
+            return None
+        kind = get_nullable_type(definition.type)
+        of = get_nullable_type(kind.of_type) if is_list_type(kind) else kind
+        field = message.DESCRIPTOR.fields_by_name.get(ours.python_name)  # type: ignore[attr-defined]
+        if field is None or field.is_repeated is not is_list_type(kind) or not is_leaf_type(of):
+            return None
+        if field.type not in _VOUCHED.get(of.name, ()):
+            return None
+        return f"list(v.{ours.python_name})" if field.is_repeated else f"v.{ours.python_name}"
 
     def _abstract(self, kind: GraphQLAbstractType, nodes: Sequence[FieldNode]) -> list[str]:
         if kind.resolve_type is None:
@@ -240,7 +275,7 @@ class _Compiler:
             return f"{to} = {plain} if v.HasField({ours.python_name!r}) else None", ""
         if isinstance(inner, GraphQLEnumType) or (is_leaf_type(inner) and inner.name in _UNCHANGED):
             return f"{to} = {plain}", full
-        return f"{to} = {full}", ""
+        return f"{to} = {plain} if OURS.get(type(v)) or ours(v) else {full}", ""
 
 
 _CHECK = "if not (PLAIN.get(type(v)) or plain(v)): raise Wrong"
@@ -250,6 +285,10 @@ _PLAIN: dict[type, bool] = {}
 
 _LISTS: dict[type, bool] = {}
 """Whether values of a type are gone through as lists are."""
+
+
+_OURS: dict[type, bool] = {}
+"""Whether rows of a type are no messages, so that their attributes are what they seem."""
 
 
 def message_of(kind: GraphQLObjectType) -> type | None:
@@ -273,6 +312,12 @@ def _plain(value: Any) -> bool:
         or hasattr(kind, "__await__")
     )
     return _PLAIN[kind]
+
+
+def _ours(row: Any) -> bool:
+    kind = type(row)
+    _OURS[kind] = not issubclass(kind, Message)
+    return _OURS[kind]
 
 
 def _a_list(value: Any) -> bool:

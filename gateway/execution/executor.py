@@ -18,6 +18,7 @@ from graphql import (
 )
 from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet, collect_fields
 from graphql.execution.executor import Executor
+from graphql.execution.values import VariableValues
 from graphql.pyutils import Path
 
 from chassis import telemetry
@@ -72,6 +73,23 @@ class CompiledExecutor(Executor[Any]):
     """Executes one operation; without a variant it is the library's, unchanged."""
 
     variant: Variant | None = None
+
+    def again(self, context: Any, variables: VariableValues) -> CompiledExecutor:
+        """Of the same document, as `build` would make it for this context and these variables."""
+        return type(self)(
+            self.schema,
+            self.fragment_definitions,
+            self.fragments,
+            None,
+            context,
+            self.operation,
+            variables,
+            self.field_resolver,
+            self.type_resolver,
+            self.subscribe_field_resolver,
+            is_awaitable=self.is_awaitable,
+            hide_suggestions=self.hide_suggestions,
+        )
 
     async def run(self) -> ExecutionResult:
         """As execute_operation, which does for every execution what one variant needs once."""

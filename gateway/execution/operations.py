@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import GeneratorType
 from typing import Any, Generic, TypeVar
@@ -15,10 +15,12 @@ from graphql import (
     DocumentNode,
     ExecutionResult,
     FieldNode,
+    GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
     parse,
 )
+from graphql.execution.values import VariableValues
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 
 from chassis import rpc_client, telemetry
@@ -27,6 +29,7 @@ from gateway.context import Context
 from gateway.errors import Json, OperationTimeoutError
 from gateway.execution.executor import CompiledExecutor, Variant
 from gateway.execution.selections import deciding_variables
+from gateway.execution.variables import PlainVariables
 from gateway.faults import fields_at_fault, with_fields
 from gateway.limits import LIMIT_EXCEEDED, Limits, Measure, Price, check_json, exceeded
 from gateway.validation import MAX_ERRORS, invalid
@@ -38,6 +41,7 @@ _MAX_PRICES = 64  # of one operation, by its paging variables
 _MAX_VARIANTS = 64  # of one operation, by the variables that decide what is left out
 _INTROSPECTION = {"__schema", "__type", "__typename"}
 _AWAITABLE: dict[type, bool] = {}
+_HIT = telemetry.OPERATIONS.labels("hit")
 V = TypeVar("V")
 COMPILE_AT = 2  # of an operation's executions the first with functions: they cost what ten save
 
@@ -64,13 +68,15 @@ class Operation:
     constant: bool  # introspection only, without variables: the answer never changes
     deciding: tuple[str, ...]  # variables of @skip and @include
     answer: dict[str, Any] | None = None
+    plain: PlainVariables | None = None
+    pattern: CompiledExecutor | None = None  # what executors are made after
     prices: dict[tuple[Any, ...], Price] = field(default_factory=dict)
     variants: dict[tuple[Any, ...], Variant] = field(default_factory=dict)
 
     def price(self, variables: Mapping[str, Any]) -> Price:
         """What it costs with these variables; only those that size a page matter."""
         try:
-            key = tuple(variables.get(name, ...) for name in sorted(self.measure.paging_variables))
+            key = tuple([variables.get(name, ...) for name in self._paging()])
             price = self.prices.get(key)
         except TypeError:  # a list or an object where a number belongs
             return self.measure.price(variables)
@@ -79,6 +85,11 @@ class Operation:
             if len(self.prices) < _MAX_PRICES:
                 self.prices[key] = price
         return price
+
+    def _paging(self) -> Iterable[str]:
+        """Sorted; mostly none."""
+        names = self.measure.paging_variables
+        return sorted(names) if names else ()
 
     def variant(self, schema: GraphQLSchema, coerced: Mapping[str, Any]) -> Variant:
         """With these values of its variables."""
@@ -154,7 +165,7 @@ class Operations:
         """What the cache knows of a document, or learns now."""
         found: Operation | Refused | None = self._known.get(text) or self._refused.get(text)
         if found is not None:
-            telemetry.OPERATIONS.labels("hit").inc()
+            _HIT.inc()
             return found
         found = self._learn(text)
         if isinstance(found, Operation):
@@ -260,6 +271,23 @@ class Operations:
     async def _result(
         self, operation: Operation, variables: dict[str, Any], context: Context
     ) -> ExecutionResult:
+        executor = self._executor(operation, variables, context)
+        if isinstance(executor, list):
+            return ExecutionResult(None, executor)
+        variant = operation.variant(self._schema, executor.variable_values.coerced)
+        context.selections = variant.selections
+        if self._compile_at is not None and variant.begin() >= self._compile_at:
+            executor.variant = variant
+        return await executor.run()
+
+    def _executor(
+        self, operation: Operation, variables: dict[str, Any], context: Context
+    ) -> CompiledExecutor | list[GraphQLError]:
+        """The library's own way, or what it made before with plain variables in their place."""
+        if operation.plain is not None and operation.pattern is not None:
+            values = operation.plain.values(variables)
+            if values is not None:
+                return operation.pattern.again(context, values)
         executor = CompiledExecutor.build(
             self._schema,
             operation.document,
@@ -270,13 +298,13 @@ class Operations:
             max_coercion_errors=MAX_ERRORS,
         )
         if isinstance(executor, list):
-            return ExecutionResult(None, executor)
+            return executor
         assert isinstance(executor, CompiledExecutor)  # noqa: S101
-        variant = operation.variant(self._schema, executor.variable_values.coerced)
-        context.selections = variant.selections
-        if self._compile_at is not None and variant.begin() >= self._compile_at:
-            executor.variant = variant
-        return await executor.run()
+        if self._compile_at is not None and operation.pattern is None:
+            definitions = executor.operation.variable_definitions or ()
+            operation.plain = PlainVariables.of(self._schema, definitions)
+            operation.pattern = executor.again(None, VariableValues({}, {}))
+        return executor
 
     def _formatted(
         self,

@@ -31,9 +31,14 @@ _PLAIN = {str, int, bool}
 def write_time(value: Timestamp | datetime) -> str:
     """RFC 3339 in UTC, to the millisecond."""
     if isinstance(value, Timestamp):
-        seconds = (_NAIVE_EPOCH + timedelta(0, value.seconds)).isoformat()
-        return f"{seconds}.{value.nanos // 1_000_000:03d}Z"
+        return write_timestamp(value)
     return f"{value.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
+def write_timestamp(value: Timestamp) -> str:
+    """The same of what services say."""
+    seconds = (_NAIVE_EPOCH + timedelta(0, value.seconds)).isoformat()
+    return f"{seconds}.{value.nanos // 1_000_000:03d}Z"
 
 
 def read_time(value: Any) -> Timestamp:

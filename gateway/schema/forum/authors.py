@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 import strawberry
@@ -25,21 +26,20 @@ class Persona:
 class AuthorRow:
     """An author in a community: the source of Author. A page has many."""
 
-    __slots__ = ("_author", "community_id")
+    __slots__ = ("_author", "_community_id", "member_key")
 
     def __init__(self, community_id: str, author: forum_pb2.Author) -> None:
-        self.community_id = community_id
+        self._community_id = community_id
         self._author = author
+        person_id = author.person_id
+        # Where the member is found; None where it was imported. Asked for twice, so made once.
+        self.member_key: Key | None = (community_id, person_id) if person_id else None
 
     @property
-    def person_id(self) -> str:
-        """Empty where it was imported."""
-        return self._author.person_id
-
-    @property
-    def company_id(self) -> str:
-        """Empty likewise."""
-        return self._author.company_id
+    def company_key(self) -> Key | None:
+        """Where the company is found; None likewise."""
+        company_id = self._author.company_id
+        return (self._community_id, company_id) if company_id else None
 
     @property
     def persona(self) -> forum_pb2.Persona | None:
@@ -66,11 +66,11 @@ class Author:
     )
 
     member: Member | None = fetched(
-        Reference(batches.members, lambda row: key_of(row, row.person_id)),
+        Reference(batches.members, attrgetter("member_key")),
         "The member, who may have left since; null where it was imported.",
     )
 
     company: Company | None = fetched(
-        Reference(batches.companies, lambda row: key_of(row, row.company_id)),
+        Reference(batches.companies, attrgetter("company_key")),
         "The company it was written for, whoever the member acts for now.",
     )
