@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import sys
@@ -21,6 +22,9 @@ jetstream {{
   sync_interval: always
 }}
 """
+# Live it holds some ten MB; left alone, what Go has not collected yet, or not given back, grows to
+# several times as much. A soft limit: with more to hold it takes more, and collects more often.
+MEMORY = "40MiB"
 HINTS = (
     ("address already in use", "its port is in use: choose other ports with GUILDHALL_PORT"),
     ("no space left on device", "the disk is full: make room and start again"),
@@ -38,7 +42,10 @@ def nats(data: Path, port: int, log: Path | None = None, monitor_port: int | Non
         url=f"nats://127.0.0.1:{port}",
         answers=lambda: answers_http(f"http://127.0.0.1:{monitor}/healthz"),
         process=Process(
-            "nats-server", [_program(), "--config", str(config)], log_of(data, log, "nats")
+            "nats-server",
+            [_program(), "--config", str(config)],
+            log_of(data, log, "nats"),
+            env={"GOMEMLIMIT": os.environ.get("GOMEMLIMIT", MEMORY)},
         ),
         ports=(port, monitor),
         variable="NATS_URL",
