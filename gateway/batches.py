@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from chassis.decisions import PLATFORM
 from guildhall.directory.v1 import directory_pb2
-from guildhall.forum.v1 import forum_pb2, participation_pb2, vitality_pb2
+from guildhall.forum.v1 import feed_pb2, forum_pb2, participation_pb2, vitality_pb2
 from guildhall.gateway.v1 import gateway_pb2
 from guildhall.moderation.v1 import moderation_pb2
 
@@ -122,6 +122,15 @@ def post_key(topic_id: str, reply_id: str = "") -> str:
 def _post(key: str) -> participation_pb2.PostRef:
     topic_id, _, reply_id = key.partition(".")
     return participation_pb2.PostRef(topic_id=topic_id, reply_id=reply_id)
+
+
+async def viewer_states(
+    context: Context, community_id: str, ids: list[str]
+) -> Mapping[str, feed_pb2.ViewerState]:
+    """How topics stand to the person."""
+    request = feed_pb2.BatchGetViewerStatesRequest(community_id=community_id, topic_ids=ids)
+    response = await context.call(context.services.feed.BatchGetViewerStates, request)
+    return {state.topic_id: state for state in response.viewer_states}
 
 
 async def cases(

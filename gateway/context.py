@@ -20,6 +20,7 @@ from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceStub
 from guildhall.forum.v1.automation_pb2_grpc import AutomationServiceStub
 from guildhall.forum.v1.curation_pb2_grpc import CurationServiceStub
 from guildhall.forum.v1.exports_pb2_grpc import ExportServiceStub
+from guildhall.forum.v1.feed_pb2_grpc import FeedServiceStub
 from guildhall.forum.v1.forum_pb2_grpc import ForumServiceStub
 from guildhall.forum.v1.moves_pb2_grpc import MoveServiceStub
 from guildhall.forum.v1.participation_pb2_grpc import ParticipationServiceStub
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from guildhall.forum.v1.automation_pb2_grpc import AutomationServiceAsyncStub
     from guildhall.forum.v1.curation_pb2_grpc import CurationServiceAsyncStub
     from guildhall.forum.v1.exports_pb2_grpc import ExportServiceAsyncStub
+    from guildhall.forum.v1.feed_pb2_grpc import FeedServiceAsyncStub
     from guildhall.forum.v1.forum_pb2_grpc import ForumServiceAsyncStub
     from guildhall.forum.v1.moves_pb2_grpc import MoveServiceAsyncStub
     from guildhall.forum.v1.participation_pb2_grpc import ParticipationServiceAsyncStub
@@ -76,6 +78,10 @@ class Services:
         )
         self.moves: MoveServiceAsyncStub = channels.client(
             MoveServiceStub,
+            "forum",
+        )
+        self.feed: FeedServiceAsyncStub = channels.client(
+            FeedServiceStub,
             "forum",
         )
         self.automation: AutomationServiceAsyncStub = channels.client(

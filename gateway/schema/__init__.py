@@ -16,6 +16,8 @@ from gateway.schema.curation.mutations import CurationMutation
 from gateway.schema.directory import DirectoryQuery
 from gateway.schema.exports import ExportQuery
 from gateway.schema.federation import Subgraph, nodes
+from gateway.schema.feed.mutations import FeedMutation
+from gateway.schema.feed.queries import FeedQuery
 from gateway.schema.forum.mutations import ReplyMutation, SpaceMutation, TopicMutation
 from gateway.schema.forum.queries import ForumQuery
 from gateway.schema.imports import ImportMutation
@@ -41,6 +43,7 @@ class Query(
     ViewerQuery,
     DirectoryQuery,
     ForumQuery,
+    FeedQuery,
     ExportQuery,
     SearchQuery,
     SimilarQuery,
@@ -59,6 +62,7 @@ class Mutation(
     SpaceMutation,
     TopicMutation,
     ReplyMutation,
+    FeedMutation,
     CurationMutation,
     ParticipationMutation,
     MoveMutation,

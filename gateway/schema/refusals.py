@@ -249,7 +249,6 @@ class RefusalCode(Enum):
         "TOO_MANY_FOLLOWS",
         "One follows the most that one may in the community.",
     )
-    BOOKMARK_NOT_FOUND = _code("BOOKMARK_NOT_FOUND", "One does not keep this post.")
     TOO_MANY_BOOKMARKS = _code(
         "TOO_MANY_BOOKMARKS",
         "One keeps the most posts that one may in the community.",

@@ -12,7 +12,7 @@ import strawberry
 from chassis.actors import Actor
 from chassis.decisions import PLATFORM
 from chassis.errors import DomainError
-from gateway import batches
+from gateway import batches, feed_lists
 from gateway.context import Context, Info, is_not_found
 from gateway.cursors import GlobalId, decode_id, decode_reply_id
 from gateway.errors import BadUserInputError
@@ -26,13 +26,16 @@ from gateway.loaders import (
     Listing,
     Reference,
     fetch_choice,
+    fetched_by,
     fill,
     fill_each,
     filled,
+    read,
 )
 from gateway.schema.directory import Community, Company, Person
+from gateway.schema.feed.items import Bookmark, Follow
 from gateway.schema.fields import COMMUNITY, COMPANY, fetched
-from gateway.schema.relay import CommunityNode
+from gateway.schema.relay import After, Before, CommunityNode, Connection, First, Last
 from gateway.schema.scalars import Role, TrustLevel
 from guildhall.directory.v1 import directory_pb2
 
@@ -83,6 +86,11 @@ async def _person(context: Context, actor: Any, _arguments: Mapping[str, Any]) -
     return response.person
 
 
+def _person_id(actor: Any) -> str:
+    person_id: str = actor.person_id
+    return person_id
+
+
 @strawberry.type(description="The person who asks.")
 class Viewer:
     """Its source is the actor."""
@@ -92,6 +100,39 @@ class Viewer:
     memberships: list[Membership] = fetched(
         Embedded(_memberships), "The communities one is in, with company and roles; all of them."
     )
+
+    @strawberry.field(
+        metadata=fetched_by(Listing(feed_lists.follows, _person_id), guildhall_cost=5),
+        description="What one follows, last set first; what one cannot see any more is left out. "
+        "Codes: BAD_USER_INPUT.",
+    )
+    def follows(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Follow] | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(Listing(feed_lists.bookmarks, _person_id), guildhall_cost=5),
+        description="What one keeps, newest first; what one cannot see any more is left out. "
+        "Codes: BAD_USER_INPUT.",
+    )
+    def bookmarks(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        due: Annotated[
+            bool, strawberry.argument(description="Only those whose reminder is due.")
+        ] = False,
+    ) -> Connection[Bookmark] | None:
+        return read(info, self)
 
     @strawberry.field(description="Whether one runs the platform.")
     def is_operator(self) -> bool:

@@ -43,6 +43,7 @@ from gateway.sessions import Sessions
 from gateway.signin import SignIn
 from gateway.subscriptions.subscriptions import Subscriptions
 from gateway.tests.exports_standin import ExportStandIn, add_exports
+from gateway.tests.feed_standin import FeedStandIn, add_feed
 from gateway.tests.moves_standin import MoveStandIn, add_moves
 from gateway.tests.participation_standin import ParticipationStandIn, add_participation
 from gateway.tests.quality_standins import (
@@ -238,6 +239,11 @@ def routing() -> RoutingStandIn:
 
 
 @pytest.fixture
+def feed() -> FeedStandIn:
+    return FeedStandIn()
+
+
+@pytest.fixture
 def moves() -> MoveStandIn:
     return MoveStandIn()
 
@@ -263,6 +269,7 @@ async def house(
     forum: ForumStandIn,
     exports: ExportStandIn,
     participation: ParticipationStandIn,
+    feed: FeedStandIn,
     moves: MoveStandIn,
     routing: RoutingStandIn,
     automation: AutomationStandIn,
@@ -272,6 +279,7 @@ async def house(
     others = (
         add_exports(exports),
         add_participation(participation),
+        add_feed(feed),
         add_moves(moves),
         add_routing(routing),
         add_automation(automation),

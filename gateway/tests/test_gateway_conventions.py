@@ -252,7 +252,9 @@ CREATES = re.compile(r"create|import")
 # What one says of a post is no change of it: its version stays, whoever votes meanwhile.
 SAID_OF_POSTS = {"castVote", "retractVote", "addReaction", "removeReaction", "declineAsk"}
 # What one wants for oneself has no version: the last word holds.
-OF_ONESELF = {"setRoutingPreference"}
+OF_ONESELF = {
+    "setRoutingPreference", "setFollow", "setTagFollow", "markTopicRead", "markAllRead",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MUTATIONS)

@@ -12,6 +12,7 @@ from gateway.context import Info
 from gateway.cursors import encode_id
 from gateway.loaders import Embedded, Listing, Reference, fetched_by, read
 from gateway.schema.directory import Community, Member
+from gateway.schema.feed import ViewerState
 from gateway.schema.fields import COMMUNITY, fetched, paged
 from gateway.schema.forum.authors import Author, AuthorRow, author_of, key_of
 from gateway.schema.forum.ideas import IdeaStatus
@@ -135,6 +136,11 @@ class Topic(Post, CommunityNode):
     owner: Member | None = fetched(
         Reference(batches.members, lambda row: key_of(row, row.owner_id)),
         "Who keeps the article right; null where it is none.",
+    )
+
+    viewer_state: ViewerState | None = fetched(
+        Reference(batches.viewer_states, lambda row: (row.community_id, row.id)),
+        "How it stands to the one who asks: followed, kept, unread.",
     )
 
     author: Author | None = fetched(Embedded(author_of), "Who wrote it.")

@@ -315,7 +315,7 @@ async def test_a_bookmark_is_changed_removed_and_made_anew(world: World) -> None
     assert "second" not in str((await world.stored())["bookmarks"])
     again = pb.RemoveBookmarkRequest(**world.ids(), topic_id=topic.id)
     call = world.feed_of(HELPER).RemoveBookmark(again)
-    await refused(world, call, "BOOKMARK_NOT_FOUND", "topic_id")
+    await refused(world, call, "TOPIC_NOT_FOUND", "topic_id")
     await keep(world, HELPER, topic_id=topic.id)
     assert [one.note for one in await bookmarks(world, HELPER)] == [""]
     assert (await world.said())[-2:] == ["BookmarkRemoved", "BookmarkAdded"]
@@ -356,7 +356,7 @@ async def test_remove_bookmark_is_of_ones_own(world: World) -> None:
     await keep(world, HELPER, topic_id=topic.id)
     request = pb.RemoveBookmarkRequest(**world.ids(), topic_id=topic.id)
     call = world.feed_of(ASKER).RemoveBookmark(request)
-    await refused(world, call, "BOOKMARK_NOT_FOUND", "topic_id")
+    await refused(world, call, "TOPIC_NOT_FOUND", "topic_id")
     call = world.feed_of(STRANGER).RemoveBookmark(request)
     await refused(world, call, CommunityNotFoundError, "community_id")
 

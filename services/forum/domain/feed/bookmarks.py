@@ -5,16 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from chassis.errors import FieldInvalidError, NotFoundError, ResourceExhaustedError
+from chassis.errors import FieldInvalidError, ResourceExhaustedError
 from chassis.texts import check_body
 
 MOST_BOOKMARKS = 1000  # of a person in a community
 _MOST_NOTE = 500
 _LATEST_REMINDER = timedelta(days=3660)
-
-
-class BookmarkNotFoundError(NotFoundError):
-    """This post is not kept."""
 
 
 class TooManyBookmarksError(ResourceExhaustedError):

@@ -21,7 +21,8 @@ from services.forum.domain.spaces import space_key
 from services.forum.domain.topics import LatestReply
 
 HALF_LIFE = timedelta(hours=24)
-MOST_TOPICS = 500  # followed or replied to one by one, the last ones: looked up for each page
+# Topics that are looked up one by one for each page, the last ones.
+MOST_FOLLOWED, MOST_REPLIED, MOST_MENTIONED = 200, 100, 100
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _END = datetime(9999, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -48,15 +49,16 @@ class Reason(StrEnum):
     FOLLOWED_SPACE = "FOLLOWED_SPACE"
 
 
-# How often the weight doubles: MENTION 8, OWN_TOPIC and FOLLOWED_TOPIC 4, FOLLOWED_SPACE 1, else 2.
+# How often the weight doubles: 8 for mentions, 1 for spaces, 4 for what is nearer to somebody. Few
+# weights, as each is a query of its own.
 DOUBLINGS: Mapping[Reason, int] = {
     Reason.MENTION: 3,
     Reason.OWN_TOPIC: 2,
     Reason.FOLLOWED_TOPIC: 2,
-    Reason.REPLIED_TOPIC: 1,
-    Reason.FOLLOWED_TAG: 1,
-    Reason.FOLLOWED_PERSON: 1,
-    Reason.FOLLOWED_COMPANY: 1,
+    Reason.REPLIED_TOPIC: 2,
+    Reason.FOLLOWED_TAG: 2,
+    Reason.FOLLOWED_PERSON: 2,
+    Reason.FOLLOWED_COMPANY: 2,
     Reason.FOLLOWED_SPACE: 0,
 }
 
@@ -138,16 +140,16 @@ class Wanted:
         self._spaces = spaces
         self._levels = {community: reader.levels() for community, reader in readers.items()}
         self._reads = {community: reader.reads for community, reader in readers.items()}
-        self._replied = frozenset(replied)
-        self._mentioned = frozenset(mentioned)
+        self._replied = frozenset(replied[:MOST_REPLIED])
+        self._mentioned = frozenset(mentioned[:MOST_MENTIONED])
         followed = [
             (follow.set_time, follow.target.id)
             for reader in readers.values()
             for follow in reader.follows
             if follow.target.kind is FollowKind.TOPIC and follow.level.follows
         ]
-        self._followed = [id_ for _, id_ in sorted(followed, reverse=True)][:MOST_TOPICS]
-        self._order = list(replied), list(mentioned)
+        self._followed = [id_ for _, id_ in sorted(followed, reverse=True)][:MOST_FOLLOWED]
+        self._order = list(replied[:MOST_REPLIED]), list(mentioned[:MOST_MENTIONED])
 
     def sources(self, order: FeedOrder) -> list[Source]:
         """Where to look: by time in one, ranked in one for each weight."""
@@ -161,11 +163,8 @@ class Wanted:
                 if level.follows and (found := _key_of(community, target, spaces)) is not None:
                     reason, key, only = found
                     keyed.append((DOUBLINGS[reason], key, (only,) if only else readable))
-        listed = [
-            (DOUBLINGS[Reason.MENTION], mentioned),
-            (DOUBLINGS[Reason.FOLLOWED_TOPIC], self._followed),
-            (DOUBLINGS[Reason.REPLIED_TOPIC], replied),
-        ]
+        near = DOUBLINGS[Reason.FOLLOWED_TOPIC]  # that of what one replied to as well
+        listed = [(DOUBLINGS[Reason.MENTION], mentioned), (near, [*self._followed, *replied])]
         if order is FeedOrder.LATEST:
             keyed = [(0, key, where) for _, key, where in keyed]
             listed = [(0, [id_ for _, ids in listed for id_ in ids])]
@@ -178,7 +177,7 @@ class Wanted:
         ]
         for doublings, ids in listed:
             if ids:
-                some = tuple(dict.fromkeys(ids))[:MOST_TOPICS]
+                some = tuple(dict.fromkeys(ids))
                 sources.append(Source(doublings, ids=some, spaces=readable))
         return sources if readable else []
 

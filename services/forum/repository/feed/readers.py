@@ -22,7 +22,11 @@ INDEXES: Sequence[Index] = (
     Index("readers", [("person_id", 1), ("community_id", 1)], "reader_person"),
     # The topics somebody replied to, the last first: of one community for a topic's state, of all
     # for the feed.
-    Index("participations", [("person_id", 1), ("time", -1)], "participation_person"),
+    Index(
+        "participations",
+        [("person_id", 1), ("time", -1), ("topic_id", 1), ("community_id", 1)],
+        "participation_page",
+    ),
 )
 
 

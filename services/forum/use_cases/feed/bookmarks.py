@@ -15,13 +15,13 @@ from services.forum.converters.fitting import fitting
 from services.forum.converters.messages import reply_to_proto, topic_to_proto
 from services.forum.domain.feed.bookmarks import (
     Bookmark,
-    BookmarkNotFoundError,
     TooManyBookmarksError,
     check_note,
     check_remind_time,
 )
 from services.forum.domain.members import Member
-from services.forum.domain.topics import Topic
+from services.forum.domain.replies import ReplyNotFoundError
+from services.forum.domain.topics import Topic, TopicNotFoundError
 from services.forum.repository.feed import shown_page
 from services.forum.use_cases.feed.base import OwnUseCases, keyrings_of
 
@@ -82,7 +82,7 @@ class BookmarkUseCases(OwnUseCases):
     async def remove_bookmark(
         self, actor: Actor, request: pb.RemoveBookmarkRequest
     ) -> pb.RemoveBookmarkResponse:
-        """Refuses with BOOKMARK_NOT_FOUND."""
+        """Refuses with TOPIC_NOT_FOUND, REPLY_NOT_FOUND."""
         member = Member.of(actor, request.community_id)
         ref = self._repository.bookmark_ref(
             request.community_id, member.person_id, request.topic_id, request.reply_id
@@ -90,7 +90,9 @@ class BookmarkUseCases(OwnUseCases):
 
         def decide(seen: Seen[Bookmark]) -> Decision[Bookmark, pb.RemoveBookmarkResponse]:
             if seen.state is None or seen.state.removed:
-                raise BookmarkNotFoundError(field="reply_id" if request.reply_id else "topic_id")
+                if request.reply_id:
+                    raise ReplyNotFoundError(field="reply_id")
+                raise TopicNotFoundError(field="topic_id")
             event = said.BookmarkRemoved(
                 person_id=member.person_id,
                 topic_id=request.topic_id,

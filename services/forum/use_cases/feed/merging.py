@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from chassis.pagination import Paging
 from services.forum.domain.feed.ranking import (
@@ -18,10 +18,11 @@ from services.forum.domain.feed.ranking import (
     activity_of,
     rank,
 )
-from services.forum.domain.feed.reads import LAST_ID, ReadMark
+from services.forum.domain.feed.reads import ReadMark
 from services.forum.repository import ForumRepository
 from services.forum.repository.feed import Stretch
 
+_MOMENT = timedelta(milliseconds=1)  # as exact as times are stored
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_CHANGED = 200  # topics of a source with new activity since the feed's first page
 _MOST_READ = 400  # of a source at once
@@ -79,7 +80,8 @@ class Merging:
     async def page(self) -> list[Ranked]:
         """What the page needs, in the way to read."""
         streams = [
-            _Stream(source, self._start(source), self._paging.limit)
+            # One more, as it may begin with the last row of the page before.
+            _Stream(source, self._start(source), self._paging.limit + bool(self._place))
             for source in self._wanted.sources(self._order)
         ]
         changed = [self._take_changed()] if self._place else []
@@ -112,8 +114,8 @@ class Merging:
             doublings = source.doublings + self._boost
             return activity_of(self._place[0], doublings), ""
         if self._place is None:
-            return self._as_of, LAST_ID
-        return min(self._as_of, activity_of(self._place[0], source.doublings)), LAST_ID
+            return self._as_of, ""
+        return min(self._as_of, activity_of(self._place[0], source.doublings)), ""
 
     def _bound(self, stream: _Stream) -> tuple[int, str]:
         """The best place that something unread of the stream can have."""
@@ -134,7 +136,7 @@ class Merging:
 
     async def _take_changed(self) -> None:
         """What has had new activity since the first page stays where it was then."""
-        stretch = Stretch((self._as_of, LAST_ID), forward_in_time=True)
+        stretch = Stretch((self._as_of + _MOMENT, ""), forward_in_time=True)
         rows: dict[str, Glimpse] = {}
         for source in self._wanted.sources(FeedOrder.LATEST):
             found = await self._repository.find_glimpses(

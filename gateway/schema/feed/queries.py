@@ -1,0 +1,63 @@
+"""The feed in GraphQL."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+
+from gateway import feed_lists
+from gateway.context import Info
+from gateway.cursors import decode_id
+from gateway.loaders import filled, selects
+from gateway.schema.feed import FeedOrder
+from gateway.schema.feed.items import FeedItem
+from gateway.schema.relay import After, Before, Connection, First, Last
+from gateway.schema.writes import number
+from guildhall.forum.v1 import feed_pb2
+
+_NODE = ("edges", "node")
+
+
+@strawberry.type
+class FeedQuery:
+    """Root fields of the feed."""
+
+    @strawberry.field(
+        metadata={"guildhall_cost": 10},
+        description="The topics of all that one follows, wrote, replied to or was mentioned in, in "
+        "all one's communities, each once. A feed stays as it was at its first page, whatever is "
+        "written or read meanwhile: page after page there is no gap and no repeat; but what one "
+        "cannot see any more is out at once. Codes: BAD_USER_INPUT.",
+    )
+    async def feed(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        order: Annotated[
+            FeedOrder, strawberry.argument(description="How it is ordered.")
+        ] = FeedOrder.RANKED,
+        community_ids: Annotated[
+            list[strawberry.ID] | None,
+            strawberry.argument(
+                description="In these only; by default in all of one's communities."
+            ),
+        ] = None,
+    ) -> Connection[FeedItem] | None:
+        request = feed_pb2.ListFeedRequest(
+            community_ids=[
+                decode_id(text, f"communityIds.{place}", "Community").id
+                for place, text in enumerate(community_ids or ())
+            ],
+            order=number(order),
+            with_newest_replies=selects(info, *_NODE, "newestReply"),
+            with_viewer_states=selects(info, *_NODE, "topic", "viewerState"),
+            with_spaces=selects(info, *_NODE, "topic", "space"),
+        )
+        page = await feed_lists.feed(
+            info.context, request, {"first": first, "after": after, "last": last, "before": before}
+        )
+        return await filled(info, page)
