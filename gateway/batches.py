@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from chassis.decisions import PLATFORM
 from guildhall.directory.v1 import directory_pb2
-from guildhall.forum.v1 import feed_pb2, forum_pb2, participation_pb2, vitality_pb2
+from guildhall.forum.v1 import feed_pb2, forum_pb2, participation_pb2, trust_pb2, vitality_pb2
 from guildhall.gateway.v1 import gateway_pb2
 from guildhall.moderation.v1 import moderation_pb2
 
 if TYPE_CHECKING:
     from gateway.context import Context
 
+_MOST_PROGRESS = 20
 _MAX_COMMUNITIES = 20  # that a company is looked for in
 
 
@@ -131,6 +132,20 @@ async def viewer_states(
     request = feed_pb2.BatchGetViewerStatesRequest(community_id=community_id, topic_ids=ids)
     response = await context.call(context.services.feed.BatchGetViewerStates, request)
     return {state.topic_id: state for state in response.viewer_states}
+
+
+async def trust_progress(
+    context: Context, community_id: str, ids: list[str]
+) -> Mapping[str, trust_pb2.TrustProgress]:
+    """How far members are: oneself, for moderators all, twenty a call."""
+    found: dict[str, trust_pb2.TrustProgress] = {}
+    for start in range(0, len(ids), _MOST_PROGRESS):
+        request = trust_pb2.BatchGetTrustProgressRequest(
+            community_id=community_id, person_ids=ids[start : start + _MOST_PROGRESS]
+        )
+        response = await context.call(context.services.trust.BatchGetTrustProgress, request)
+        found |= {one.person_id: one for one in response.trust_progress}
+    return found
 
 
 async def cases(

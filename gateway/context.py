@@ -25,6 +25,7 @@ from guildhall.forum.v1.forum_pb2_grpc import ForumServiceStub
 from guildhall.forum.v1.moves_pb2_grpc import MoveServiceStub
 from guildhall.forum.v1.participation_pb2_grpc import ParticipationServiceStub
 from guildhall.forum.v1.routing_pb2_grpc import RoutingServiceStub
+from guildhall.forum.v1.trust_pb2_grpc import TrustServiceStub
 from guildhall.forum.v1.vitality_pb2_grpc import VitalityServiceStub
 from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 from guildhall.search.v1.search_pb2_grpc import SearchServiceStub
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from guildhall.forum.v1.moves_pb2_grpc import MoveServiceAsyncStub
     from guildhall.forum.v1.participation_pb2_grpc import ParticipationServiceAsyncStub
     from guildhall.forum.v1.routing_pb2_grpc import RoutingServiceAsyncStub
+    from guildhall.forum.v1.trust_pb2_grpc import TrustServiceAsyncStub
     from guildhall.forum.v1.vitality_pb2_grpc import VitalityServiceAsyncStub
     from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceAsyncStub
     from guildhall.search.v1.search_pb2_grpc import SearchServiceAsyncStub
@@ -94,6 +96,10 @@ class Services:
         )
         self.routing: RoutingServiceAsyncStub = channels.client(
             RoutingServiceStub,
+            "forum",
+        )
+        self.trust: TrustServiceAsyncStub = channels.client(
+            TrustServiceStub,
             "forum",
         )
         self.moderation: ModerationServiceAsyncStub = channels.client(

@@ -35,6 +35,8 @@ from gateway.schema.scalars import SCALARS, attribute
 from gateway.schema.search import SearchMutation, SearchQuery
 from gateway.schema.similar import SimilarQuery
 from gateway.schema.subscriptions import Subscription
+from gateway.schema.trust.mutations import TrustMutation
+from gateway.schema.trust.queries import TrustQuery
 from gateway.schema.viewer import ViewerMutation, ViewerQuery
 
 
@@ -52,6 +54,7 @@ class Query(
     AdministrationQuery,
     OperationsQuery,
     AutomationQuery,
+    TrustQuery,
 ):
     """Reads."""
 
@@ -66,6 +69,7 @@ class Mutation(
     CurationMutation,
     ParticipationMutation,
     MoveMutation,
+    TrustMutation,
     ImportMutation,
     RoutingMutation,
     SearchMutation,

@@ -284,7 +284,11 @@ class UpdateMemberInput(_MemberWrite):
     """Of updateMember."""
 
     roles: list[Role] | None = _optional("The new roles, in place of all.")
-    trust_level: TrustLevel | None = _optional("The new trust level.")
+    trust_level: TrustLevel | None = _optional(
+        "The new trust level, which stays whatever the member earns, unless trustLevelFixed is "
+        "false."
+    )
+    trust_level_fixed: bool | None = _optional("False: the trust level is earned from now on.")
 
 
 @strawberry.type(description="The changed member.")

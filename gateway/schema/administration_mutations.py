@@ -338,6 +338,7 @@ class MemberMutation:
             roles=_roles(input.roles),
             update_roles=input.roles is not None,
             trust_level=number(input.trust_level),
+            trust_level_fixed=input.trust_level_fixed,
         )
         method = info.context.services.directory.UpdateMember
         return await _write_member(info, method, request)  # type: ignore[no-any-return]

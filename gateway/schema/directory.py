@@ -24,6 +24,7 @@ from gateway.schema.scalars import (
     unset_is_null,
 )
 from gateway.schema.staff import CommunityForStaff, CompanyForStaff, PersonForStaff
+from gateway.schema.trust import TrustProgress
 from guildhall.directory.v1 import directory_pb2
 
 if TYPE_CHECKING:
@@ -91,6 +92,16 @@ class Member(CommunityNode):
     @strawberry.field(description="The global id, opaque.")
     def id(self) -> strawberry.ID:
         return strawberry.ID(encode_id("Member", self.community_id, self.person_id))  # type: ignore[attr-defined]
+
+    trust_level_fixed: bool = strawberry.field(
+        description="Whether the trust level was given by hand: what is earned does not change it."
+    )
+
+    trust_progress: TrustProgress | None = fetched(
+        Reference(batches.trust_progress, lambda row: (row.community_id, row.person_id)),
+        "How far the member is from the next trust level: one's own, and for moderators whoever "
+        "has done anything; else null.",
+    )
 
     company: Company | None = fetched(
         COMPANY,

@@ -54,6 +54,7 @@ from gateway.tests.quality_standins import (
 )
 from gateway.tests.routing_standin import RoutingStandIn, add_routing
 from gateway.tests.standins import DirectoryStandIn, ForumStandIn, add_directory, add_forum
+from gateway.tests.trust_standin import TrustStandIn, add_trust
 from gateway.web import Site
 
 STOCK = os.environ.get("GATEWAY_EXECUTION") == "stock"  # as the gateway's own setting
@@ -258,6 +259,11 @@ def vitality() -> VitalityStandIn:
     return VitalityStandIn()
 
 
+@pytest.fixture
+def trust() -> TrustStandIn:
+    return TrustStandIn()
+
+
 @pytest_asyncio.fixture
 async def house(
     database: Database,
@@ -272,6 +278,7 @@ async def house(
     feed: FeedStandIn,
     moves: MoveStandIn,
     routing: RoutingStandIn,
+    trust: TrustStandIn,
     automation: AutomationStandIn,
     vitality: VitalityStandIn,
 ) -> AsyncIterator[House]:
@@ -282,6 +289,7 @@ async def house(
         add_feed(feed),
         add_moves(moves),
         add_routing(routing),
+        add_trust(trust),
         add_automation(automation),
         add_vitality(vitality),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chassis import runtime
 from guildhall.directory.v1.directory_pb2_grpc import add_DirectoryServiceServicer_to_server
+from services.directory.consumers import DirectoryConsumers
 from services.directory.repository import DirectoryRepository
 from services.directory.servicer import DirectoryServicer
 from services.directory.settings import DirectorySettings
@@ -19,6 +20,7 @@ async def main() -> None:
         await use_cases.persons.bootstrap_operator(settings.bootstrap_operator)
         servicer = DirectoryServicer(use_cases, repository)
         add_DirectoryServiceServicer_to_server(servicer, process.server)
+        process.subscribe(DirectoryConsumers(repository).of_forum())
         await process.run()
 
 

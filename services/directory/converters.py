@@ -199,6 +199,7 @@ def member_to_proto(member: Member) -> pb.Member:
         join_time=timestamp(member.join_time),
         end_time=timestamp(member.end_time),
         version=member.version,
+        trust_level_fixed=member.trust_level_fixed,
     )
 
 

@@ -15,10 +15,11 @@ from guildhall.forum.v1.forum_pb2_grpc import add_ForumServiceServicer_to_server
 from guildhall.forum.v1.moves_pb2_grpc import add_MoveServiceServicer_to_server
 from guildhall.forum.v1.participation_pb2_grpc import add_ParticipationServiceServicer_to_server
 from guildhall.forum.v1.routing_pb2_grpc import add_RoutingServiceServicer_to_server
+from guildhall.forum.v1.trust_pb2_grpc import add_TrustServiceServicer_to_server
 from guildhall.forum.v1.vitality_pb2_grpc import add_VitalityServiceServicer_to_server
 from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened
 from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
-from services.forum.consumers import ForumConsumers
+from services.forum.consumers import ForumConsumers, TrustConsumers
 from services.forum.jobs import QualityJobs, RoutingJobs, ScheduleJobs
 from services.forum.repository import ForumRepository
 from services.forum.repository.blobs import DiskBlobs
@@ -33,6 +34,7 @@ from services.forum.servicer import (
     MoveServicer,
     ParticipationServicer,
     RoutingServicer,
+    TrustServicer,
     VitalityServicer,
 )
 from services.forum.settings import ForumSettings
@@ -45,6 +47,7 @@ from services.forum.use_cases.inspecting import Inspector
 from services.forum.use_cases.moves import MoveUseCases
 from services.forum.use_cases.routing import RoutingUseCases
 from services.forum.use_cases.schedules import DueTopics
+from services.forum.use_cases.trust import TrustUseCases
 from services.forum.use_cases.vitality import VitalityUseCases
 
 
@@ -102,6 +105,11 @@ async def main() -> None:
         add_RoutingServiceServicer_to_server(RoutingServicer(routing), process.server)
         routing_jobs = RoutingJobs(routing)
         process.every(300, routing_jobs.route_questions, "route_questions")
+        trust = TrustUseCases(process.commands, repository)
+        add_TrustServiceServicer_to_server(TrustServicer(trust), process.server)
+        process.every(300, trust.judge_active, "judge_active")
+        process.every(21600, trust.judge_regulars, "judge_regulars")
+        process.subscribe(TrustConsumers(repository).of_forum())
         consumers = ForumConsumers(repository)
         process.subscribe(
             Subscription(

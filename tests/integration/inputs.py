@@ -50,6 +50,7 @@ LEGAL: dict[str, Any] = {
     "first": 5, "last": 5, "allowedTags": ["grace"],
     "reviewDueTime": _SOON, "publishTime": _SOON, "pinExpireTime": _SOON,
     "expectedVersion": 1, "service": "SEARCH", "consumer": "search--forum", "sort": "NEWEST",
+    "trustLevel": "BASIC",
 }  # fmt: skip
 # What a field needs beside it, and what is given though the SDL does not ask for it.
 BESIDE: dict[str, dict[str, Any]] = {

@@ -54,7 +54,7 @@ ALSO: dict[str, Any] = {
     "audience": 0, "audience_names": [], "replacement": "", "outcome": 2,
     "settings.kinds": [1, 2], "max_length": 20, "settings.own_close_reasons": ["grace"],
     "own_close_reason": "", "close_reason": 1,
-    "parent_reply_id": "", "duplicate_of_id": "",
+    "trust_level": 2, "parent_reply_id": "", "duplicate_of_id": "",
     "tag": "",
 }  # fmt: skip
 # What a field needs beside it to be looked at.

@@ -39,6 +39,7 @@ class Member:
     join_time: datetime
     end_time: datetime | None
     version: int
+    trust_level_fixed: bool = False
 
 
 def member_of(person: Person, membership: Membership) -> Member:
@@ -55,6 +56,7 @@ def member_of(person: Person, membership: Membership) -> Member:
         membership.join_time,
         membership.end_time,
         membership.version,
+        membership.trust_level_fixed,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from chassis.actors import BASIC, MANAGER, MEMBER
+from chassis.actors import BASIC, MANAGER, MEMBER, REGULAR
 from chassis.errors import FieldInvalidError, TextInvalidError
 from services.directory.domain.fields import check_issuer, is_open
 from services.directory.domain.refusals import (
@@ -89,6 +89,7 @@ class Membership:
     trust_level: int = BASIC
     end_time: datetime | None = None
     version: int = 0  # the person's, at the last change that shows in the member
+    trust_level_fixed: bool = False  # given by hand: what is earned does not change it
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,17 +214,40 @@ class Person:
         return replace(self, memberships=(*kept, new))
 
     def change_member(
-        self, community_id: str, roles: Iterable[str] | None, trust_level: int | None
+        self,
+        community_id: str,
+        roles: Iterable[str] | None,
+        trust_level: int | None,
+        trust_level_fixed: bool | None = None,
     ) -> Person:
-        """Other roles or trust; None leaves them. Refuses as get_membership and grantable do."""
+        """Other roles or trust; None leaves them. Trust that is given stays, unless said otherwise.
+
+        Refuses as get_membership and grantable do.
+        """
         old = self._current_membership(community_id)
+        fixed = old.trust_level_fixed or trust_level is not None
         return self._with(
             replace(
                 old,
                 roles=old.roles if roles is None else grantable(roles, vendor=old.vendor),
                 trust_level=trust_level or old.trust_level,
+                trust_level_fixed=fixed if trust_level_fixed is None else trust_level_fixed,
             )
         )
+
+    def earn(self, community_id: str, trust_level: int, former_level: int) -> Person:
+        """What was earned, where no hand has fixed another.
+
+        More is never taken away, but for REGULAR, which was earned and is lost again. Who is no
+        member any more stays as it is.
+        """
+        old = self.find_membership(community_id)
+        if old is None or old.end_time is not None or old.trust_level_fixed:
+            return self
+        lost = trust_level < former_level == old.trust_level == REGULAR
+        if not (trust_level > old.trust_level or lost):
+            return self
+        return self._with(replace(old, trust_level=trust_level))
 
     def leave(self, community_id: str, at: datetime) -> Person:
         """No longer a member. Refuses with MEMBER_NOT_FOUND, MEMBER_FORMER."""

@@ -84,6 +84,7 @@ def _load_membership(document: Document) -> Membership:
         document["trust_level"],
         document["end_time"],
         document["version"],
+        document.get("trust_level_fixed", False),  # formerly nothing was earned
     )
 
 
@@ -95,6 +96,7 @@ def _dump_membership(membership: Membership) -> Document:
         "join_time": membership.join_time,
         "roles": sorted(membership.roles),
         "trust_level": membership.trust_level,
+        "trust_level_fixed": membership.trust_level_fixed,
         "end_time": membership.end_time,
         "version": membership.version,
     }
@@ -135,6 +137,7 @@ def load_member(document: Document, at: datetime) -> Member:
         document["join_time"],
         end_time,
         document["version"],
+        document.get("trust_level_fixed", False),
     )
 
 

@@ -81,13 +81,14 @@ class MemberUseCases:
         require_manager(actor, community_id)
         roles = roles_of(request.roles) if request.update_roles else None
         trust_level = trust_level_of(request.trust_level)
+        fixed = request.trust_level_fixed if request.HasField("trust_level_fixed") else None
         dispensable = await self._dispensable(actor, community_id, request.person_id)
 
         def decide(seen: Seen[Person]) -> Decision[Person, pb.UpdateMemberResponse]:
             person = _existing(seen.state)
             membership = person.get_membership(community_id)
             check_version(membership.version, request.expected_version)
-            after = person.change_member(community_id, roles, trust_level)
+            after = person.change_member(community_id, roles, trust_level, fixed)
             if roles is not None and MANAGER in membership.roles and MANAGER not in roles:
                 _check_dispensable(dispensable)
             return change_person(

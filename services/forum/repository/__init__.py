@@ -18,6 +18,7 @@ from services.forum.repository import (
     routing,
     spaces,
     topics,
+    trust,
     vitality,
 )
 from services.forum.repository.attachments import AttachmentCollection
@@ -28,6 +29,7 @@ from services.forum.repository.moves import MoveCollection
 from services.forum.repository.participation import ParticipationCollection
 from services.forum.repository.routing import RoutingCollection
 from services.forum.repository.topics import TopicFilter
+from services.forum.repository.trust import TrustCollection
 from services.forum.repository.vitality import VitalityCollection
 
 __all__ = ["ForumRepository", "TopicFilter"]
@@ -42,6 +44,7 @@ class ForumRepository(
     AutomationCollection,
     VitalityCollection,
     RoutingCollection,
+    TrustCollection,
 ):
     """All reads, and where commands find what they change."""
 
@@ -59,12 +62,15 @@ class ForumRepository(
         *attachments.INDEXES,
         *vitality.INDEXES,
         *routing.INDEXES,
+        *trust.INDEXES,
     )
     migrations: Sequence[Migration] = (*feed.MIGRATIONS,)
     spaces = spaces.SPACES
     topics = topics.TOPICS
     reactions = participation.REACTIONS
     experts = routing.EXPERTS
+    standings = trust.STANDINGS
+    trust_settings = trust.TRUST_SETTINGS
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -11,6 +11,7 @@ from services.forum.servicer.forum import ForumServicer
 from services.forum.servicer.moves import MoveServicer
 from services.forum.servicer.participation import ParticipationServicer
 from services.forum.servicer.routing import RoutingServicer
+from services.forum.servicer.trust import TrustServicer
 from services.forum.servicer.vitality import VitalityServicer
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "MoveServicer",
     "ParticipationServicer",
     "RoutingServicer",
+    "TrustServicer",
     "VitalityServicer",
 ]

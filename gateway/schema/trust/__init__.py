@@ -1,0 +1,88 @@
+"""Trust levels in GraphQL: what they need, and how far members are."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import strawberry
+
+from gateway.schema.scalars import DateTime, TrustLevel, unset_is_null
+from guildhall.forum.v1 import trust_pb2
+
+
+@strawberry.enum(description="What is counted of a member towards trust levels.")
+class TrustFact(Enum):
+    """forum.TrustFact."""
+
+    TOPICS_ENTERED = strawberry.enum_value(
+        trust_pb2.TRUST_FACT_TOPICS_ENTERED, description="Topics opened, each once."
+    )
+    POSTS_READ = trust_pb2.TRUST_FACT_POSTS_READ
+    DAYS_VISITED = trust_pb2.TRUST_FACT_DAYS_VISITED
+    TOPICS_REPLIED = strawberry.enum_value(
+        trust_pb2.TRUST_FACT_TOPICS_REPLIED, description="Topics with a reply of the member."
+    )
+    LIKES_GIVEN = strawberry.enum_value(
+        trust_pb2.TRUST_FACT_LIKES_GIVEN, description="Votes for posts, and reactions."
+    )
+    LIKES_RECEIVED = trust_pb2.TRUST_FACT_LIKES_RECEIVED
+    LIKERS = strawberry.enum_value(
+        trust_pb2.TRUST_FACT_LIKERS, description="Different people who gave likes."
+    )
+    POSTS_REMOVED = strawberry.enum_value(
+        trust_pb2.TRUST_FACT_POSTS_REMOVED, description="By somebody else; at most so many."
+    )
+
+
+@strawberry.type(description="How much of something a level needs.")
+class TrustNeed:
+    """forum.TrustNeed."""
+
+    fact: TrustFact = strawberry.field(description="Of what.")
+    count: int = strawberry.field(description="How much; of POSTS_REMOVED at most so many.")
+
+
+@strawberry.type(description="What a level needs: BASIC and MEMBER ever, REGULAR within 100 days.")
+class TrustRequirement:
+    """forum.TrustRequirement."""
+
+    trust_level: TrustLevel = strawberry.field(description="Which.")
+    needs: list[TrustNeed] = strawberry.field(description="All of these.")
+
+
+@strawberry.type(description="What trust levels need in a community.")
+class TrustSettings:
+    """forum.TrustSettings."""
+
+    requirements: list[TrustRequirement] = strawberry.field(
+        description="Of the levels that are earned; LEADER is given by hand."
+    )
+    version: int = strawberry.field(description="For expectedVersion; 0: never changed.")
+
+
+@strawberry.type(description="How much of something a member has.")
+class TrustStanding:
+    """forum.TrustStanding."""
+
+    fact: TrustFact = strawberry.field(description="Of what.")
+    count: int = strawberry.field(description="How much there is.")
+    needed: int = strawberry.field(description="How much is needed; POSTS_REMOVED: at most.")
+
+
+@strawberry.type(description="How far a member is from the next trust level.")
+class TrustProgress:
+    """forum.TrustProgress."""
+
+    level: TrustLevel = strawberry.field(
+        description="The level that was earned; the member's own may have been given by hand."
+    )
+    standings: list[TrustStanding] = strawberry.field(
+        description="What the next level needs; of REGULAR, what keeps it."
+    )
+    level_time: DateTime | None = strawberry.field(
+        description="When it was earned; null where none was."
+    )
+
+    @strawberry.field(description="The level to be earned next; null where there is none.")
+    def next_level(self) -> TrustLevel | None:
+        return unset_is_null(self, "next_level")

@@ -1,0 +1,46 @@
+"""What managers can do about trust, in GraphQL."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+
+from gateway.context import Info
+from gateway.cursors import decode_id
+from gateway.schema.trust import inputs as t
+from gateway.schema.writes import codes, version, write
+from guildhall.forum.v1 import trust_pb2
+
+_What = strawberry.argument(description="What to do.")
+
+
+@strawberry.type
+class TrustMutation:
+    """Trust."""
+
+    @strawberry.mutation(
+        description=codes(
+            "Change what trust levels need; nobody loses a level for it at once. For managers.",
+            "FIELD_INVALID", "VERSION_STALE", "ROLE_REQUIRED", "COMMUNITY_NOT_FOUND",
+        )
+    )  # fmt: skip
+    async def update_trust_settings(
+        self, info: Info, input: Annotated[t.UpdateTrustSettingsInput, _What]
+    ) -> t.UpdateTrustSettingsPayload:
+        request = trust_pb2.UpdateTrustSettingsRequest(
+            request_id=input.request_id,
+            community_id=decode_id(input.community_id, "communityId", "Community").id,
+            requirements=[
+                trust_pb2.TrustRequirement(
+                    trust_level=one.trust_level.value,
+                    needs=[
+                        trust_pb2.TrustNeed(fact=need.fact.value, count=need.count)
+                        for need in one.needs
+                    ],
+                )
+                for one in input.requirements
+            ],
+            expected_version=version(input),
+        )
+        return await write(info, info.context.services.trust.UpdateTrustSettings, request)

@@ -1,0 +1,61 @@
+"""Trust in GraphQL, beside a stand-in."""
+
+from __future__ import annotations
+
+from gateway.cursors import encode_id
+from gateway.tests.conftest import House
+from gateway.tests.trust_standin import TrustStandIn
+from guildhall.directory.v1 import directory_pb2
+from guildhall.forum.v1 import trust_pb2 as pb
+
+COMMUNITY = encode_id("Community", "c1", "c1")
+
+PROGRESS = """query($ids: [ID!]!) { communityNodes(ids: $ids) { ... on Member { id
+  trustLevelFixed trustProgress { level nextLevel levelTime standings { fact count needed } } } } }
+"""
+SETTINGS = """query($id: ID!) { trustSettings(communityId: $id) {
+  version requirements { trustLevel needs { fact count } } } }"""
+UPDATE = """mutation($input: UpdateTrustSettingsInput!) { updateTrustSettings(input: $input) {
+  trustSettings { version requirements { trustLevel needs { fact count } } } } }"""
+
+
+async def test_progress_is_ones_own_in_one_call(house: House, trust: TrustStandIn) -> None:
+    ids = [encode_id("Member", "c1", person) for person in ("p1", "p2", "p3")]
+    answer = await house.ask(PROGRESS, {"ids": ids})
+    own, *others = answer["data"]["communityNodes"]
+    assert own == {
+        "id": ids[0],
+        "trustLevelFixed": False,
+        "trustProgress": {
+            "level": "REGULAR",
+            "nextLevel": None,
+            "levelTime": "2026-01-01T00:00:00.000Z",
+            "standings": [{"fact": "LIKERS", "count": 2, "needed": 5}],
+        },
+    }
+    assert [other["trustProgress"] for other in others] == [None, None]
+    assert trust.requests == [
+        pb.BatchGetTrustProgressRequest(community_id="c1", person_ids=["p1", "p2", "p3"])
+    ]
+
+
+async def test_settings_are_read_and_changed(house: House, trust: TrustStandIn) -> None:
+    answer = await house.ask(SETTINGS, {"id": COMMUNITY})
+    basic = {"trustLevel": "BASIC", "needs": [{"fact": "TOPICS_ENTERED", "count": 5}]}
+    assert answer["data"]["trustSettings"] == {"version": 1, "requirements": [basic]}
+    member = {"trustLevel": "MEMBER", "needs": [{"fact": "LIKERS", "count": 2}]}
+    given = {"requestId": "request-1", "communityId": COMMUNITY, "requirements": [member]}
+    changed = await house.ask(UPDATE, {"input": {**given, "expectedVersion": 1}})
+    told = changed["data"]["updateTrustSettings"]["trustSettings"]
+    assert told == {"version": 1, "requirements": [member]}
+    assert trust.requests[-1] == pb.UpdateTrustSettingsRequest(
+        request_id="request-1",
+        community_id="c1",
+        requirements=[
+            pb.TrustRequirement(
+                trust_level=directory_pb2.TRUST_LEVEL_MEMBER,
+                needs=[pb.TrustNeed(fact=pb.TRUST_FACT_LIKERS, count=2)],
+            )
+        ],
+        expected_version=1,
+    )

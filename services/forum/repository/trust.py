@@ -1,0 +1,181 @@
+"""What members did day by day, the levels they earned by it, and what levels need."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, date, datetime
+
+from pymongo import UpdateOne
+
+from chassis.decisions import Aggregates, Document, Ref, Write
+from chassis.mongo import Database, Index
+from services.forum.domain.trust import DEFAULT_NEEDS, Day, Fact, Standing, TrustSettings
+
+_NAMESPACE = uuid.UUID("0d2c4f9e-52e6-4f0b-8b0e-3f6f1f0a6c55")
+INDEXES: Sequence[Index] = (
+    Index(
+        "standing_days", [("community_id", 1), ("person_id", 1), ("day", 1)], "standing_day_person"
+    ),
+    # The work of the jobs, whatever the community.
+    Index("standing_days", [("update_time", 1)], "standing_day_update"),
+    Index("standings", [("level", 1), ("_id", 1)], "standing_level"),
+)
+_SETS = ("replied_topics", "likers", "removed_posts")
+
+
+class TrustCollection:
+    """Reads and writes of trust."""
+
+    standings: Aggregates[Standing]
+    trust_settings: Aggregates[TrustSettings]
+    _database: Database
+
+    def standing_ref(self, community_id: str, person_id: str) -> Ref[Standing]:
+        """Where a member's standing is; it need not exist yet."""
+        return self.standings.ref(community_id, standing_id(community_id, person_id))
+
+    def trust_settings_ref(self, community_id: str) -> Ref[TrustSettings]:
+        """Where a community's settings are; they need not exist yet."""
+        return self.trust_settings.ref(community_id, f"trust-{community_id}")
+
+    async def get_trust_settings(self, community_id: str) -> TrustSettings:
+        """As they were set, else by default."""
+        query = {"community_id": community_id, "_id": f"trust-{community_id}"}
+        row = await self._database.trust_settings.find_one(query)
+        return load_trust_settings(row) if row else TrustSettings.default(community_id)
+
+    async def find_standings(
+        self, community_id: str, person_ids: Collection[str]
+    ) -> dict[str, Standing]:
+        """What these people have earned, by person; also of who has earned nothing yet."""
+        ids = {standing_id(community_id, person_id): person_id for person_id in person_ids}
+        rows = self._database.standings.find(
+            {"community_id": community_id, "_id": {"$in": list(ids)}}
+        )
+        found = {row["_id"]: load_standing(row) async for row in rows}
+        return {
+            person_id: found.get(id_, Standing(id_, community_id, person_id))
+            for id_, person_id in ids.items()
+        }
+
+    async def list_standing_days(self, community_id: str, person_id: str) -> list[Day]:
+        """All days on which there was anything, oldest first."""
+        query = {"community_id": community_id, "person_id": person_id}
+        rows = self._database.standing_days.find(query).hint("standing_day_person")
+        return [_day(row) async for row in rows.sort("day", 1)]
+
+    async def find_active_people(self, since: datetime) -> list[tuple[str, str]]:
+        """Community and person of all about whom something was counted since then."""
+        rows = await self._database.standing_days.aggregate(
+            [
+                {"$match": {"update_time": {"$gte": since}}},
+                {"$group": {"_id": {"c": "$community_id", "p": "$person_id"}}},
+                {"$sort": {"_id": 1}},
+            ]
+        )
+        return [(row["_id"]["c"], row["_id"]["p"]) async for row in rows]
+
+    async def find_people_at(self, level: int) -> list[tuple[str, str]]:
+        """Community and person of all who stand at a level."""
+        rows = self._database.standings.find(
+            {"level": level}, {"community_id": 1, "person_id": 1}
+        ).hint("standing_level")
+        return [(row["community_id"], row["person_id"]) async for row in rows]
+
+    async def count_posts_read(self, community_id: str, person_id: str, topic_id: str) -> int:
+        """How many posts lie between where somebody stopped reading a topic the last two times."""
+        query = {"community_id": community_id, "person_id": person_id, "topic_id": topic_id}
+        mark = await self._database.read_marks.find_one(query)
+        if mark is None:
+            return 0
+        behind: Document = {"$lte": mark["time"]}
+        if "former_time" in mark:
+            behind["$gt"] = mark["former_time"]
+        read: int = await self._database.replies.count_documents(
+            {"community_id": community_id, "topic_id": topic_id, "create_time": behind},
+            limit=MOST_READ,
+        )
+        return read if "former_time" in mark else read + 1  # the topic's own text
+
+    @staticmethod
+    def count_day(
+        community_id: str,
+        person_id: str,
+        time: datetime,
+        counts: Mapping[Fact, int],
+        *,
+        visited: bool = False,
+        once: Mapping[str, str] | None = None,
+    ) -> Write:
+        """More of these on the day of that time; `once`: what counts once, by its field's name."""
+        day = time.astimezone(UTC).date().isoformat()
+        change: Document = {
+            "$setOnInsert": {"person_id": person_id, "day": day},
+            "$set": {"update_time": time, **({"visited": True} if visited else {})},
+        }
+        if counts:
+            change["$inc"] = {f"counts.{fact}": count for fact, count in counts.items()}
+        if once:
+            change["$addToSet"] = dict(once)
+        row = {"_id": f"{community_id}:{person_id}:{day}", "community_id": community_id}
+        return Write("standing_days", UpdateOne(row, change, upsert=True))
+
+
+MOST_READ = 200  # posts, at once
+
+
+def standing_id(community_id: str, person_id: str) -> str:
+    """One a member."""
+    return uuid.uuid5(_NAMESPACE, f"{community_id}:{person_id}").hex
+
+
+def _day(row: Document) -> Day:
+    counts = row.get("counts", {})
+    return Day(
+        date.fromisoformat(row["day"]),
+        row.get("visited", False),
+        {Fact(name): count for name, count in counts.items()},
+        *(frozenset(row.get(name, ())) for name in _SETS),
+    )
+
+
+def load_standing(row: Document) -> Standing:
+    """Back from dump_standing."""
+    return Standing(
+        row["_id"], row["community_id"], row["person_id"], row["level"], row["level_time"]
+    )
+
+
+def dump_standing(standing: Standing) -> Document:
+    """As it is stored."""
+    return {
+        "person_id": standing.person_id,
+        "level": standing.level,
+        "level_time": standing.level_time,
+    }
+
+
+def load_trust_settings(row: Document) -> TrustSettings:
+    """Back from dump_trust_settings."""
+    stored = {
+        int(level): {Fact(fact): count for fact, count in needs.items()}
+        for level, needs in row["needs"].items()
+    }
+    return TrustSettings(row["community_id"], {**DEFAULT_NEEDS, **stored}, row["seq"])
+
+
+def dump_trust_settings(settings: TrustSettings) -> Document:
+    """As they are stored."""
+    return {
+        "needs": {
+            str(level): {fact.value: count for fact, count in needs.items()}
+            for level, needs in settings.needs.items()
+        }
+    }
+
+
+STANDINGS: Aggregates[Standing] = Aggregates("standing", "standings", load_standing, dump_standing)
+TRUST_SETTINGS: Aggregates[TrustSettings] = Aggregates(
+    "trust_settings", "trust_settings", load_trust_settings, dump_trust_settings
+)

@@ -1,0 +1,139 @@
+"""Which level what members did is worth, by plain calls."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from chassis.actors import BASIC, LEADER, NEW, REGULAR, TRUSTED_MEMBER
+from chassis.errors import FieldInvalidError
+from services.forum.domain.trust import (
+    DEFAULT_NEEDS,
+    Day,
+    Fact,
+    Standing,
+    TrustSettings,
+    check_needs,
+    facts_of,
+    judged,
+    meets,
+    next_level,
+)
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+SETTINGS = TrustSettings.default("c1")
+NOBODY = Standing("s1", "c1", "p1")
+
+
+def days(count: int, *, ago: int = 0, topics: int = 1, read: int = 5, likes: int = 1) -> list[Day]:
+    """So many days, the last so long ago, each with as much."""
+    end = NOW.date() - timedelta(days=ago)
+    return [
+        Day(
+            end - timedelta(days=number),
+            True,
+            {
+                Fact.TOPICS_ENTERED: 3,
+                Fact.POSTS_READ: read,
+                Fact.LIKES_GIVEN: likes,
+                Fact.LIKES_RECEIVED: likes,
+            },
+            frozenset(f"t{number * topics + more}" for more in range(topics)),
+            frozenset({f"p{number % 7}"}),
+        )
+        for number in range(count)
+    ]
+
+
+def level(of: list[Day], standing: Standing = NOBODY, now: datetime = NOW) -> int:
+    return judged(standing, SETTINGS, of, now).level
+
+
+def test_levels_are_reached_one_after_the_other() -> None:
+    assert level([]) == NEW
+    assert level(days(1, read=30)) == NEW  # three topics are too few
+    assert level(days(2, read=15)) == BASIC
+    assert level(days(14, read=10)) == BASIC
+    assert level(days(15, read=10)) == TRUSTED_MEMBER
+    assert level(days(29, read=10)) == TRUSTED_MEMBER
+    assert level(days(30, read=10)) == REGULAR
+    assert level(days(30, read=10, topics=0)) == BASIC  # read only
+    reached = judged(NOBODY, SETTINGS, days(30, read=10), NOW)
+    assert reached == replace(NOBODY, level=REGULAR, level_time=NOW)
+
+
+def test_what_is_long_ago_counts_for_member_and_not_for_regular() -> None:
+    assert level(days(60, ago=200, read=10)) == TRUSTED_MEMBER
+
+
+def test_removed_posts_keep_from_regular() -> None:
+    good = days(30, read=10)
+    spam = [replace(good[0], removed_posts=frozenset(f"r{n}" for n in range(6))), *good[1:]]
+    assert level(spam) == TRUSTED_MEMBER
+    five = [replace(good[0], removed_posts=frozenset(f"r{n}" for n in range(5))), *good[1:]]
+    assert level(five) == REGULAR
+
+
+@pytest.mark.parametrize("held", [NEW, BASIC, TRUSTED_MEMBER, LEADER])
+def test_only_regular_is_lost(held: int) -> None:
+    standing = replace(NOBODY, level=held, level_time=NOW - timedelta(days=500))
+    assert judged(standing, SETTINGS, [], NOW) == standing
+
+
+def test_regular_is_lost_below_nine_tenths_and_after_two_weeks() -> None:
+    old = replace(NOBODY, level=REGULAR, level_time=NOW - timedelta(days=14))
+    young = replace(old, level_time=NOW - timedelta(days=14) + timedelta(seconds=1))
+    lost = judged(old, SETTINGS, days(26, read=10), NOW)
+    assert (lost.level, lost.level_time) == (TRUSTED_MEMBER, NOW)
+    assert judged(young, SETTINGS, days(26, read=10), NOW) == young
+    assert judged(old, SETTINGS, days(27, read=10), NOW) == old
+    # What was removed gives no slack.
+    bad = [replace(d, removed_posts=frozenset({f"r{d.day}"})) for d in days(30, read=10)]
+    assert judged(old, SETTINGS, bad, NOW).level == TRUSTED_MEMBER
+    # Lost and earned again.
+    assert judged(lost, SETTINGS, days(30, read=10), NOW).level == REGULAR
+
+
+def test_same_topic_and_same_liker_count_once() -> None:
+    one = Day(date(2026, 5, 1), True, {}, frozenset({"t1"}), frozenset({"p2"}))
+    two = replace(one, day=date(2026, 5, 2), visited=False, counts={Fact.LIKES_GIVEN: 2})
+    counts = facts_of([one, two])
+    assert (counts[Fact.TOPICS_REPLIED], counts[Fact.LIKERS]) == (1, 1)
+    assert (counts[Fact.DAYS_VISITED], counts[Fact.LIKES_GIVEN]) == (1, 2)
+    assert facts_of([one, two], date(2026, 5, 2))[Fact.DAYS_VISITED] == 0
+
+
+def test_needs_of_a_community_replace_the_defaults() -> None:
+    easy = SETTINGS.changed({BASIC: {}, TRUSTED_MEMBER: {Fact.DAYS_VISITED: 1}})
+    assert judged(NOBODY, easy, days(1), NOW).level == TRUSTED_MEMBER
+    assert easy.needs[REGULAR] == DEFAULT_NEEDS[REGULAR]
+    assert meets(facts_of([]), {Fact.POSTS_REMOVED: 0})
+
+
+def test_next_level() -> None:
+    assert [next_level(replace(NOBODY, level=one)) for one in (NEW, BASIC, TRUSTED_MEMBER)] == [
+        BASIC,
+        TRUSTED_MEMBER,
+        REGULAR,
+    ]
+    assert next_level(replace(NOBODY, level=REGULAR)) == 0
+
+
+@pytest.mark.parametrize(
+    ("needs", "field"),
+    [
+        ([], "requirements"),
+        ([(LEADER, [])], "requirements.0.trust_level"),
+        ([(NEW, [])], "requirements.0.trust_level"),
+        ([(BASIC, []), (BASIC, [])], "requirements.1.trust_level"),
+        ([(BASIC, [(Fact.LIKERS, 1), (Fact.LIKERS, 2)])], "requirements.0.needs.1.fact"),
+        ([(BASIC, [(Fact.LIKERS, -1)])], "requirements.0.needs.0.count"),
+        ([(BASIC, [(Fact.LIKERS, 1_000_001)])], "requirements.0.needs.0.count"),
+    ],
+)
+def test_bad_needs_are_refused(needs: list[tuple[int, list[tuple[Fact, int]]]], field: str) -> None:
+    with pytest.raises(FieldInvalidError) as refusal:
+        check_needs(needs)
+    assert refusal.value.field == field

@@ -1,0 +1,288 @@
+"""Trust over real gRPC, and what the forum counts of its own domain events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from google.protobuf.message import Message
+
+from chassis.actors import BASIC, REGULAR, TRUSTED_MEMBER, Actor
+from chassis.decisions import Write
+from chassis.domain_events import DomainEvent
+from chassis.errors import DomainError
+from chassis.rpc_status import reason_of
+from chassis.testing import outbox
+from guildhall.directory.v1 import directory_pb2
+from guildhall.forum.v1 import domain_events_pb2 as said
+from guildhall.forum.v1 import feed_pb2, participation_pb2
+from guildhall.forum.v1 import trust_pb2 as tpb
+from guildhall.forum.v1.feed_pb2_grpc import FeedServiceStub
+from guildhall.forum.v1.trust_pb2_grpc import TrustServiceStub, add_TrustServiceServicer_to_server
+from services.forum.consumers import TrustConsumers
+from services.forum.domain.trust import Day, Fact
+from services.forum.servicer import TrustServicer
+from services.forum.tests.conftest import (
+    ASKER,
+    HELPER,
+    MANAGING,
+    MODERATING,
+    SEARCH,
+    STRANGER,
+    World,
+)
+from services.forum.use_cases.trust import TrustUseCases
+
+C1: dict[str, Any] = {"community_id": "c1"}
+
+
+@pytest_asyncio.fixture
+async def trust(world: World) -> TrustUseCases:
+    """Served beside the forum, as another part: tokens say for whom they are."""
+    use_cases = TrustUseCases(world.commands, world.repository)
+    servicer = TrustServicer(use_cases)
+    await world.loopback.serve(
+        "search", lambda server: add_TrustServiceServicer_to_server(servicer, server)
+    )
+    return use_cases
+
+
+async def call(world: World, actor: Actor, rpc: str, **fields: Any) -> Any:
+    stub = world.loopback.client(TrustServiceStub, "search", actor)
+    return await getattr(stub, rpc)(getattr(tpb, f"{rpc}Request")(**fields))
+
+
+async def refused(world: World, call_: Any, reason: str, field: str = "") -> None:
+    before = await world.stored()
+    with pytest.raises(DomainError) as refusal:
+        await call_
+    assert (reason_of(refusal.value), refusal.value.field) == (reason, field)
+    assert await world.stored() == before
+
+
+async def heard(world: World) -> None:
+    """All that was said so far, each event once, as the chassis applies it."""
+    consumers = TrustConsumers(world.repository)
+    handlers = consumers.of_forum().handlers
+    messages = await outbox(world.database)
+    rows = await world.database["outbox"].find().sort("_id", 1).to_list()
+    for row, message in zip(rows, messages, strict=True):
+        if (handler := handlers.get(type(message))) is None:
+            continue
+        event = _event(message, row["actor"], row["seq"], row["at"])
+        writes = list(await handler(event))
+        assert writes == list(await handler(event))  # it may run twice
+        await _apply(world, writes)
+
+
+def _event(message: Message, actor: str, seq: int, time: datetime) -> DomainEvent[Any]:
+    return DomainEvent("e1", "c1", "topic", "x", seq, time, actor, message)
+
+
+async def _apply(world: World, writes: Sequence[Any]) -> None:
+    for write in writes:
+        assert isinstance(write, Write)
+        await world.database[write.collection].bulk_write([write.operation])
+
+
+async def today(world: World, person_id: str) -> Day:
+    (day,) = await world.repository.list_standing_days("c1", person_id)
+    return day
+
+
+async def test_writing_is_a_visit(world: World) -> None:
+    topic = await world.topic(await world.space())
+    for number in range(2):
+        await world.reply(topic, body=f"Number {number}.")
+    await heard(world)
+    asker, helper = await today(world, "asker"), await today(world, "helper")
+    assert (asker.visited, asker.replied_topics) == (True, frozenset())
+    assert (helper.visited, helper.replied_topics) == (True, frozenset({topic.id}))
+
+
+async def heard_reads(world: World) -> None:
+    """The latest mark alone."""
+    messages = [e for e in await outbox(world.database) if isinstance(e, said.TopicRead)]
+    handler = TrustConsumers(world.repository).on_topic_read
+    event = _event(messages[-1], "asker", len(messages), datetime.now(UTC))
+    await _apply(world, list(await handler(event)))
+
+
+async def test_posts_are_read_once(world: World) -> None:
+    topic = await world.topic(await world.space())
+    replies = [await world.reply(topic, body=f"Number {number}.") for number in range(5)]
+    feed = world.loopback.client(FeedServiceStub, "forum", ASKER)
+    for reply in (replies[1], replies[4]):
+        await feed.MarkTopicRead(
+            feed_pb2.MarkTopicReadRequest(**world.ids(), topic_id=topic.id, reply_id=reply.id)
+        )
+        await heard_reads(world)
+    day = await today(world, "asker")
+    assert day.counts == {Fact.POSTS_READ: 6, Fact.TOPICS_ENTERED: 1}
+
+
+async def test_likes_are_counted_on_both_sides_and_taken_back(world: World) -> None:
+    handlers = TrustConsumers(world.repository).of_forum().handlers
+    now = datetime.now(UTC)
+    up, down = participation_pb2.VOTE_VALUE_UP, participation_pb2.VOTE_VALUE_DOWN
+
+    async def hear(message: Message, actor: str = "helper") -> None:
+        await _apply(world, list(await handlers[type(message)](_event(message, actor, 1, now))))
+
+    post: dict[str, Any] = {"topic_id": "t1", "author_id": "asker"}
+    await hear(said.VoteCast(**post, value=up))
+    await hear(said.VoteCast(**post, value=up), "other")
+    await hear(said.ReactionAdded(**post))
+    await hear(said.VoteCast(**post, value=down, replaced_value=up))
+    assert (await today(world, "helper")).counts[Fact.LIKES_GIVEN] == 1
+    asker = await today(world, "asker")
+    assert (asker.counts[Fact.LIKES_RECEIVED], asker.visited) == (2, False)
+    assert asker.likers == {"helper", "other"}
+    await hear(said.ReactionRemoved(**post))
+    await hear(said.VoteRetracted(**post, value=up), "other")
+    await hear(said.VoteRetracted(**post, value=down))
+    assert (await today(world, "asker")).counts[Fact.LIKES_RECEIVED] == 0
+    await hear(said.VoteCast(topic_id="t1", value=up))  # of an imported persona
+    assert (await today(world, "helper")).counts[Fact.LIKES_GIVEN] == 1
+
+
+async def test_posts_that_others_removed_count_against_their_author(world: World) -> None:
+    space = await world.space()
+    topic = await world.topic(space)
+    own, spam = await world.reply(topic), await world.reply(topic)
+    other = await world.topic(space, HELPER)
+    await world.act("RemoveReply", HELPER, own)
+    await world.act("RemoveReply", MODERATING, spam, reason="spam")
+    await world.act("RemoveTopic", MODERATING, other, reason="spam")
+    await heard(world)
+    assert (await today(world, "helper")).removed_posts == {spam.id, other.id}
+
+
+async def test_reached_levels_are_said_once(world: World, trust: TrustUseCases) -> None:
+    await _lived(world, "asker", 15)
+    before = await world.said()
+    await trust.judge_active()
+    reached = _reached(3, 1)
+    assert (await outbox(world.database))[-1] == reached
+    assert len(await world.said()) == len(before) + 1
+    await trust.judge_active()
+    await trust.judge_regulars()
+    assert len(await world.said()) == len(before) + 1
+
+
+async def test_regular_is_lost_by_doing_nothing(world: World, trust: TrustUseCases) -> None:
+    await _lived(world, "asker", 30)
+    await trust.judge_active()
+    (standing,) = (await world.repository.find_standings("c1", ["asker"])).values()
+    assert standing.level == REGULAR
+    long_ago = datetime.now(UTC) - timedelta(days=200)
+    await world.database.standings.update_one({}, {"$set": {"level_time": long_ago}})
+    await world.database.standing_days.delete_many({})
+    await trust.judge_active()  # nobody was active
+    assert (await outbox(world.database))[-1].level == REGULAR  # type: ignore[attr-defined]
+    await trust.judge_regulars()
+    lost = _reached(3, 4)
+    assert (await outbox(world.database))[-1] == lost
+
+
+def _reached(level: int, former: int) -> said.TrustLevelReached:
+    numbers: dict[str, Any] = {"level": level, "former_level": former}
+    return said.TrustLevelReached(person_id="asker", **numbers)
+
+
+async def _lived(world: World, person_id: str, days: int) -> None:
+    """So many days of a good member."""
+    now = datetime.now(UTC)
+    counts = {
+        Fact.TOPICS_ENTERED: 3,
+        Fact.POSTS_READ: 10,
+        Fact.LIKES_GIVEN: 1,
+        Fact.LIKES_RECEIVED: 1,
+    }
+    for number in range(days):
+        for once in ({"replied_topics": f"t{number}"}, {"likers": f"p{number}"}):
+            write = world.repository.count_day(
+                "c1",
+                person_id,
+                now - timedelta(days=number),
+                counts if "likers" in once else {},
+                visited=True,
+                once=once,
+            )
+            await _apply(world, [write])
+
+
+async def test_progress_is_told_to_oneself_and_moderators(
+    world: World, trust: TrustUseCases
+) -> None:
+    await _lived(world, "asker", 2)
+    await trust.judge_active()
+    asked = {**C1, "person_ids": ["asker", "helper", "nobody"]}
+    (own,) = (await call(world, ASKER, "BatchGetTrustProgress", **asked)).trust_progress
+    level = directory_pb2.TrustLevel
+    assert (own.person_id, own.level, own.next_level) == ("asker", level.TRUST_LEVEL_NEW, BASIC)
+    assert {(one.fact, one.count, one.needed) for one in own.standings} == {
+        (tpb.TRUST_FACT_TOPICS_ENTERED, 6, 5),
+        (tpb.TRUST_FACT_POSTS_READ, 20, 30),
+    }
+    (mine,) = (await call(world, HELPER, "BatchGetTrustProgress", **asked)).trust_progress
+    assert (mine.person_id, mine.level) == ("helper", level.TRUST_LEVEL_NEW)
+    for actor in (MODERATING, MANAGING):
+        told = (await call(world, actor, "BatchGetTrustProgress", **asked)).trust_progress
+        assert [one.person_id for one in told] == ["asker"]
+    many = {**C1, "person_ids": ["x"] * 21}
+    await refused(
+        world, call(world, ASKER, "BatchGetTrustProgress", **many), "FIELD_INVALID", "person_ids"
+    )
+    outside = call(world, STRANGER, "BatchGetTrustProgress", **asked)
+    await refused(world, outside, "COMMUNITY_NOT_FOUND", "community_id")
+    await refused(world, call(world, SEARCH, "BatchGetTrustProgress", **asked), "ROLE_REQUIRED")
+
+
+async def test_settings_are_the_managers(world: World, trust: TrustUseCases) -> None:
+    before = (await call(world, MANAGING, "GetTrustSettings", **C1)).trust_settings
+    assert [one.trust_level for one in before.requirements] == [BASIC, TRUSTED_MEMBER, REGULAR]
+    assert before.version == 0
+    easy = tpb.TrustRequirement(
+        trust_level=directory_pb2.TRUST_LEVEL_MEMBER,
+        needs=[tpb.TrustNeed(fact=tpb.TRUST_FACT_DAYS_VISITED, count=1)],
+    )
+    fields = {**world.ids(), "requirements": [easy]}
+    after = (await call(world, MANAGING, "UpdateTrustSettings", **fields)).trust_settings
+    assert (after.requirements[1], after.version) == (easy, 1)
+    assert (after.requirements[0], after.requirements[2]) == (
+        before.requirements[0],
+        before.requirements[2],
+    )
+    assert (await call(world, MANAGING, "GetTrustSettings", **C1)).trust_settings == after
+    assert await world.said() == ["TrustSettingsUpdated"]
+    repeated = (await call(world, MANAGING, "UpdateTrustSettings", **fields)).trust_settings
+    assert repeated == after
+    await _lived(world, "asker", 3)
+    await trust.judge_active()
+    assert (await outbox(world.database))[-1].level == TRUSTED_MEMBER  # type: ignore[attr-defined]
+
+    def update(actor: Actor = MANAGING, **change: Any) -> Any:
+        return call(world, actor, "UpdateTrustSettings", **{**fields, **world.ids(), **change})
+
+    for actor in (ASKER, MODERATING, SEARCH):
+        await refused(world, update(actor), "ROLE_REQUIRED")
+        await refused(world, call(world, actor, "GetTrustSettings", **C1), "ROLE_REQUIRED")
+    hidden = ("COMMUNITY_NOT_FOUND", "community_id")
+    await refused(world, update(STRANGER), *hidden)
+    await refused(world, call(world, STRANGER, "GetTrustSettings", **C1), *hidden)
+    await refused(world, update(expected_version=9), "VERSION_STALE", "expected_version")
+    await refused(world, update(requirements=[]), "FIELD_INVALID", "requirements")
+    nothing: Any = 99
+    wrong = tpb.TrustRequirement(
+        trust_level=directory_pb2.TRUST_LEVEL_BASIC, needs=[tpb.TrustNeed(fact=nothing)]
+    )
+    field = "requirements.0.needs.0.fact"
+    await refused(world, update(requirements=[wrong]), "FIELD_INVALID", field)
+    leader = tpb.TrustRequirement(trust_level=directory_pb2.TRUST_LEVEL_LEADER)
+    await refused(
+        world, update(requirements=[leader]), "FIELD_INVALID", "requirements.0.trust_level"
+    )
