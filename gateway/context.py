@@ -19,6 +19,7 @@ from guildhall.chassis.v1.operations_pb2_grpc import OperationsServiceStub
 from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceStub
 from guildhall.forum.v1.automation_pb2_grpc import AutomationServiceStub
 from guildhall.forum.v1.curation_pb2_grpc import CurationServiceStub
+from guildhall.forum.v1.drafts_pb2_grpc import DraftServiceStub
 from guildhall.forum.v1.exports_pb2_grpc import ExportServiceStub
 from guildhall.forum.v1.feed_pb2_grpc import FeedServiceStub
 from guildhall.forum.v1.forum_pb2_grpc import ForumServiceStub
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
     from guildhall.forum.v1.automation_pb2_grpc import AutomationServiceAsyncStub
     from guildhall.forum.v1.curation_pb2_grpc import CurationServiceAsyncStub
+    from guildhall.forum.v1.drafts_pb2_grpc import DraftServiceAsyncStub
     from guildhall.forum.v1.exports_pb2_grpc import ExportServiceAsyncStub
     from guildhall.forum.v1.feed_pb2_grpc import FeedServiceAsyncStub
     from guildhall.forum.v1.forum_pb2_grpc import ForumServiceAsyncStub
@@ -72,6 +74,10 @@ class Services:
         )
         self.participation: ParticipationServiceAsyncStub = channels.client(
             ParticipationServiceStub,
+            "forum",
+        )
+        self.drafts: DraftServiceAsyncStub = channels.client(
+            DraftServiceStub,
             "forum",
         )
         self.curation: CurationServiceAsyncStub = channels.client(

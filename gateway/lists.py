@@ -17,11 +17,7 @@ from gateway.context import Context
 from gateway.cursors import decode_id
 from gateway.pages import Arguments, Page, page_of
 from guildhall.directory.v1 import directory_pb2
-from guildhall.forum.v1 import (
-    curation_pb2,
-    forum_pb2,
-    moves_pb2,
-)
+from guildhall.forum.v1 import curation_pb2, drafts_pb2, forum_pb2, moves_pb2
 
 
 def moment(value: Timestamp) -> Any:
@@ -121,6 +117,20 @@ async def space_topics(context: Context, space: Any, arguments: Arguments) -> Pa
     """Topics of one space."""
     request = forum_pb2.ListTopicsRequest(community_id=space.community_id, space_id=space.id)
     return await topics(context, request, arguments)
+
+
+async def drafts(
+    context: Context, request: drafts_pb2.ListDraftsRequest, arguments: Arguments
+) -> Page:
+    """One's own in a community, last saved first."""
+    return await page_of(
+        context,
+        arguments,
+        context.services.drafts.ListDrafts,
+        request,
+        "drafts",
+        lambda row: encode_page_token(moment(row.save_time), row.id),
+    )
 
 
 async def pinned_topics(context: Context, space: Any, arguments: Arguments) -> Page:

@@ -14,6 +14,8 @@ from gateway.schema.administration_mutations import (
 )
 from gateway.schema.curation.mutations import CurationMutation
 from gateway.schema.directory import DirectoryQuery
+from gateway.schema.drafts.mutations import DraftMutation
+from gateway.schema.drafts.queries import DraftQuery
 from gateway.schema.exports import ExportQuery
 from gateway.schema.federation import Subgraph, nodes
 from gateway.schema.feed.mutations import FeedMutation
@@ -47,6 +49,7 @@ class Query(
     ForumQuery,
     FeedQuery,
     ExportQuery,
+    DraftQuery,
     SearchQuery,
     SimilarQuery,
     RoutingQuery,
@@ -67,6 +70,7 @@ class Mutation(
     ReplyMutation,
     FeedMutation,
     CurationMutation,
+    DraftMutation,
     ParticipationMutation,
     MoveMutation,
     TrustMutation,

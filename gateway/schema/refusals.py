@@ -199,6 +199,12 @@ class RefusalCode(Enum):
     EDIT_WINDOW_OVER = _code("EDIT_WINDOW_OVER", "The author may not change this text any more.")
     NOT_AN_IDEA = _code("NOT_AN_IDEA", "Only ideas have a status by the vendor.")
     NOT_AN_ARTICLE = _code("NOT_AN_ARTICLE", "Only articles have an owner and are reviewed.")
+    DRAFT_NOT_FOUND = _code("DRAFT_NOT_FOUND", "One has no draft there.")
+    TOO_MANY_DRAFTS = _code("TOO_MANY_DRAFTS", "One has a hundred drafts: post or delete one.")
+    REVISION_NOT_FOUND = _code(
+        "REVISION_NOT_FOUND",
+        "The post had no such edition that one can read.",
+    )
     NOT_A_QUESTION = _code("NOT_A_QUESTION", "Only questions have an accepted answer.")
     NOTHING_ACCEPTED = _code("NOTHING_ACCEPTED", "The question has no accepted answer.")
     TOO_MANY_ACCEPTED = _code("TOO_MANY_ACCEPTED", "10 replies answer the question already.")

@@ -9,6 +9,7 @@ from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceStub
 from guildhall.forum.v1.attachments_pb2_grpc import add_AttachmentServiceServicer_to_server
 from guildhall.forum.v1.automation_pb2_grpc import add_AutomationServiceServicer_to_server
 from guildhall.forum.v1.curation_pb2_grpc import add_CurationServiceServicer_to_server
+from guildhall.forum.v1.drafts_pb2_grpc import add_DraftServiceServicer_to_server
 from guildhall.forum.v1.exports_pb2_grpc import add_ExportServiceServicer_to_server
 from guildhall.forum.v1.feed_pb2_grpc import add_FeedServiceServicer_to_server
 from guildhall.forum.v1.forum_pb2_grpc import add_ForumServiceServicer_to_server
@@ -28,6 +29,7 @@ from services.forum.servicer import (
     AttachmentServicer,
     AutomationServicer,
     CurationServicer,
+    DraftServicer,
     ExportServicer,
     FeedServicer,
     ForumServicer,
@@ -74,6 +76,7 @@ async def main() -> None:
         add_CurationServiceServicer_to_server(
             CurationServicer(use_cases, repository), process.server
         )
+        add_DraftServiceServicer_to_server(DraftServicer(use_cases, repository), process.server)
         due = DueTopics(
             process.commands,
             repository,

@@ -60,10 +60,13 @@ BESIDE: dict[str, dict[str, Any]] = {
 }
 ALSO = {
     "ImportedPostInput": ("title",), "RemoveMemberInput": ("reason",),
+    "SaveDraftInput": ("spaceId",), "DeleteDraftInput": ("spaceId",), "draft": ("spaceId",),
     "CreateAutomationInput": ("closeReason",),
 }  # fmt: skip
 BACKWARDS = {("last",), ("before",)}  # a page from the list's end instead
 # Where something in its usual state would be refused for its state.
+# What may be left empty in one mutation, though not in those that post it.
+MAY_BE_EMPTY = {"saveDraft": ("title", "body")}
 STATES = {
     "publishTopic": "DRAFT", "scheduleTopic": "DRAFT", "unscheduleTopic": "SCHEDULED",
     "reopenTopic": "CLOSED", "restoreTopic": "HIDDEN",
@@ -119,7 +122,7 @@ class Inputs:
         given: dict[str, Any] = {
             name: self._legal(name, argument.type)
             for name, argument in self.field.args.items()
-            if is_required_argument(argument) or name == "first"
+            if is_required_argument(argument) or name == "first" or name in ALSO.get(self.name, ())
         }
         return given
 
@@ -226,7 +229,7 @@ class Inputs:
         for text in FORBIDDEN:
             yield "forbidden", text
         yield "too long", "x" * LONG
-        if not may_be_empty(name, field):
+        if not may_be_empty(name, field) and name not in MAY_BE_EMPTY.get(self.name, ()):
             yield from (("empty", text) for text in ("", " \t "))
 
     def _bad_id(self, name: str) -> Iterator[tuple[str, str]]:

@@ -20,7 +20,15 @@ from gateway.cursors import decode_id, decode_reply_id
 from guildhall.chassis.v1 import event_log_pb2, operations_pb2
 from guildhall.forum.v1 import forum_pb2
 from guildhall.moderation.v1 import moderation_pb2
-from tests.integration.inputs import FORBIDDEN, LEGAL, OTHERS, STATES, UNKNOWN, is_emptiable
+from tests.integration.inputs import (
+    FORBIDDEN,
+    LEGAL,
+    MAY_BE_EMPTY,
+    OTHERS,
+    STATES,
+    UNKNOWN,
+    is_emptiable,
+)
 from tests.system import ENGINEER
 from tests.world import World, identity
 
@@ -63,6 +71,8 @@ BESIDE: dict[str, dict[str, Any]] = {
     "replacement": {"kind": moderation_pb2.RULE_KIND_REPLACE},
     "question_external_id": {"kind": forum_pb2.IMPORTED_POST_KIND_ANSWER},
 }
+# What a request does not take, where what is good for it is another of its fields.
+NOT_BESIDE = dict.fromkeys(("SaveDraft", "DeleteDraft", "GetDraft"), ("topic_id", "reply_id"))
 # Of imported posts: some have lost their author, some have no accepted answer.
 LOST = {"persona_external_id", "persona_display_name", "accepted_answer_external_id"}
 # Ids that say more where they are given.
@@ -113,6 +123,8 @@ class Requests:
         """Everything given that is not optional, and it is good."""
         request: Any = self._message()
         self._fill(request, "")
+        for name in NOT_BESIDE.get(self._method.name, ()):
+            request.ClearField(name)
         if self._method.name in ("ResolveActor", "SignIn"):
             request.issuer, request.subject = identity(self._world.place, ENGINEER)
         return request  # type: ignore[no-any-return]
@@ -158,11 +170,17 @@ class Requests:
         """Every field made bad in every way that its type and name suggest."""
         yield from self._bad(self._method.input_type.fields, "")
 
+    @property
+    def _may_be_empty(self) -> tuple[str, ...]:
+        name = self._method.name
+        return (*NOT_BESIDE.get(name, ()), *MAY_BE_EMPTY.get(name[0].lower() + name[1:], ()))
+
     def _bad(self, fields: Any, at: str) -> Iterator[BadRequest]:
         for field in fields:
             path = f"{at}{field.name}"
             for why, value in self._bad_values(field):
-                yield self.with_value(field, path, why, value)
+                if value or field.name not in self._may_be_empty:
+                    yield self.with_value(field, path, why, value)
             if field.type == MESSAGE and not is_time(field):
                 below = f"{path}.0." if field.is_repeated else f"{path}."
                 yield from self._bad(field.message_type.fields, below)

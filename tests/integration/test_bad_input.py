@@ -42,8 +42,9 @@ WITH_INPUT = [name for name, field in MUTATIONS.items() if field.args]
 GENERAL = {"BAD_USER_INPUT", "UNAUTHENTICATED", "LIMIT_EXCEEDED"}
 AT_ONCE = 8
 # The ids of what is imported make it repeatable: its request ids are not remembered. A rebuild
-# remembers the one that began it, and there is nothing else to give beside it.
-NOT_REMEMBERED = {"importPosts", "rebuildProjections"}
+# remembers the one that began it, and there is nothing else to give beside it. Drafts are kept past
+# the commands.
+NOT_REMEMBERED = {"importPosts", "rebuildProjections", "saveDraft", "deleteDraft"}
 
 
 class Asking:

@@ -8,9 +8,10 @@ import strawberry
 
 from gateway import lists
 from gateway.context import Info
-from gateway.cursors import decode_id, decode_within
+from gateway.cursors import decode_id, decode_reply_id, decode_within
 from gateway.loaders import filled
 from gateway.schema.forum import Topic
+from gateway.schema.forum.diffs import RevisionDiff
 from gateway.schema.relay import After, Before, Connection, First, Last
 from gateway.schema.scalars import TopicState
 from guildhall.forum.v1 import forum_pb2
@@ -35,6 +36,30 @@ class ForumQuery:
         if response is None:
             return None
         return await filled(info, response.topic)
+
+    @strawberry.field(
+        metadata={"guildhall_cost": 5},
+        description="What the edit that ended an edition changed; null where there is no such "
+        "edition that one can read. Codes: BAD_USER_INPUT.",
+    )
+    async def revision_diff(
+        self,
+        info: Info,
+        post_id: Annotated[strawberry.ID, strawberry.argument(description="The topic or reply.")],
+        edition: Annotated[int, strawberry.argument(description="The number of the former text.")],
+    ) -> RevisionDiff | None:
+        found = decode_id(post_id, "postId", "Topic", "Reply")
+        context = info.context
+        request = forum_pb2.GetRevisionDiffRequest(
+            community_id=found.community_id, topic_id=found.id, edition=edition
+        )
+        if found.kind == "Reply":
+            reply = decode_reply_id(post_id, "postId")
+            request.topic_id, request.reply_id = reply.topic_id, reply.id
+        response = await context.find(context.services.forum.GetRevisionDiff, request)
+        if response is None:
+            return None
+        return await filled(info, response.revision_diff)
 
     @strawberry.field(
         metadata={"guildhall_cost": 5},

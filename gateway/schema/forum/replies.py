@@ -35,6 +35,9 @@ class Reply(Post, CommunityNode):
     edit_time: DateTime | None = strawberry.field(description="When it was last edited.")
     version: int = strawberry.field(description="For expectedVersion.")
 
+    edition: int = strawberry.field(
+        description="The number of its text: 1, and one more with every edit."
+    )
     edited_by_moderator: bool = strawberry.field(
         description="Whether a moderator edited it after its author last did."
     )

@@ -114,6 +114,7 @@ def reply_to_proto(reply: Reply, version: int, *, for_service: bool = False) -> 
         edit_time=timestamp_of(reply.edit_time) if reply.edit_time else None,
         state_reason=reply.state_reason,
         edited_by_moderator=reply.edited_by_moderator,
+        edition=reply.edition,
         version=version,
         attachments=() if gone else _attached(reply.community_id, reply.attachments),
         space_id=reply.space_id,

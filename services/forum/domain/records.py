@@ -5,6 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from chassis.errors import NotFoundError
+
+
+class RevisionNotFoundError(NotFoundError):
+    """The post had no such edition, or the caller cannot see it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Revision:

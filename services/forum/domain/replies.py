@@ -79,6 +79,7 @@ class Reply:
     state_reason: str = ""
     submission: Submission = FIRST_SUBMISSION
     case_id: str = ""  # the moderation case that hid it
+    edition: int = 1  # counts its texts
     edited_by_moderator: bool = False  # its text is not the author's last one
     attachments: tuple[Attached, ...] = ()
     version: int = 0
@@ -130,6 +131,7 @@ class Reply:
             body=body,
             submission=submission,
             edit_time=now,
+            edition=self.edition + 1,
             edited_by_moderator=by_moderator,
         )
 

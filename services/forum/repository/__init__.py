@@ -8,6 +8,7 @@ from chassis.mongo import Database, Index, Migration
 from services.forum.repository import (
     attachments,
     automation,
+    drafts,
     exports,
     feed,
     moves,
@@ -23,6 +24,7 @@ from services.forum.repository import (
 )
 from services.forum.repository.attachments import AttachmentCollection
 from services.forum.repository.automation import AutomationCollection
+from services.forum.repository.drafts import DraftCollection
 from services.forum.repository.exports import ExportCollection
 from services.forum.repository.feed import FeedCollection
 from services.forum.repository.moves import MoveCollection
@@ -42,9 +44,10 @@ class ForumRepository(
     MoveCollection,
     ParticipationCollection,
     AutomationCollection,
-    VitalityCollection,
+    DraftCollection,
     RoutingCollection,
     TrustCollection,
+    VitalityCollection,
 ):
     """All reads, and where commands find what they change."""
 
@@ -60,9 +63,10 @@ class ForumRepository(
         *moves.INDEXES,
         *automation.INDEXES,
         *attachments.INDEXES,
-        *vitality.INDEXES,
+        *drafts.INDEXES,
         *routing.INDEXES,
         *trust.INDEXES,
+        *vitality.INDEXES,
     )
     migrations: Sequence[Migration] = (*feed.MIGRATIONS,)
     spaces = spaces.SPACES

@@ -11,7 +11,7 @@ from chassis.decisions import Document, Write
 from chassis.mongo import Index
 from chassis.pagination import Paging
 from services.forum.domain.posting import Poster
-from services.forum.domain.records import ModerationEntry, Revision
+from services.forum.domain.records import ModerationEntry, Revision, RevisionNotFoundError
 from services.forum.domain.replies import Reply
 from services.forum.domain.topics import Topic
 from services.forum.repository.documents import read_page
@@ -88,6 +88,24 @@ class RecordCollection(ReplyCollection):
             "revision_page",
         )
         return [load_revision(row) for row in rows]
+
+    async def find_editions(
+        self, topic: Topic, post: Topic | Reply, edition: int, keyring: Sequence[str]
+    ) -> tuple[Revision, Revision | None]:
+        """A former text of a post one can see, and the next one that the keyring shows; None: the
+        post's own is the next. Refuses with REVISION_NOT_FOUND.
+        """
+        query = {
+            "community_id": post.community_id,
+            "post_id": post.id,
+            "read_keys": {"$in": [*space_keys(topic), *keyring]},
+            "edition": {"$gte": max(edition, 1)},  # what was not counted has 0, or nothing
+        }
+        cursor = self._database.revisions.find(query).sort("edition", 1).limit(2)
+        found = [load_revision(row) async for row in cursor.hint("revision_page")]
+        if not found or found[0].edition != edition:
+            raise RevisionNotFoundError(field="edition")
+        return found[0], found[1] if len(found) > 1 else None
 
     @staticmethod
     def new_moderation_entry(entry: ModerationEntry) -> Write:

@@ -178,6 +178,7 @@ def load_reply(document: Document) -> Reply:
         edit_time=document.get("edit_time"),
         state_reason=document["state_reason"],
         edited_by_moderator=document.get("edited_by_moderator", False),
+        edition=document.get("edition", 1),
         submission=submission(document["submission"]),
         case_id=document["case_id"],
         version=document["version"]
@@ -202,6 +203,7 @@ def dump_reply(reply: Reply) -> Document:
         "accepted": reply.accepted,
         "state_reason": reply.state_reason,
         "edited_by_moderator": reply.edited_by_moderator,
+        "edition": reply.edition,
         "submission": submission_document(reply.submission),
         "case_id": reply.case_id,
         "version": reply.version,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.forum.servicer.attachments import AttachmentServicer
 from services.forum.servicer.automation import AutomationServicer
 from services.forum.servicer.curation import CurationServicer
+from services.forum.servicer.drafts import DraftServicer
 from services.forum.servicer.exports import ExportServicer
 from services.forum.servicer.feed import FeedServicer
 from services.forum.servicer.forum import ForumServicer
@@ -18,6 +19,7 @@ __all__ = [
     "AttachmentServicer",
     "AutomationServicer",
     "CurationServicer",
+    "DraftServicer",
     "ExportServicer",
     "FeedServicer",
     "ForumServicer",

@@ -12,7 +12,7 @@ from guildhall.forum.v1 import curation_pb2_grpc
 from services.forum.converters.messages import topic_to_proto
 from services.forum.domain.members import Member
 from services.forum.repository import ForumRepository
-from services.forum.servicer.reading import fitting
+from services.forum.servicer.reading import fitting, shown
 from services.forum.use_cases import ForumUseCases
 
 
@@ -54,7 +54,8 @@ class CurationServicer(curation_pb2_grpc.CurationServiceServicer):
             lambda last: (last.pin_time or last.create_time, last.id),
             most=fitting(found, paging.size),
         )
+        told = await shown(self._repository, request.community_id, topics, member.keyring)
         return pb.ListPinnedTopicsResponse(
-            topics=[topic_to_proto(topic, topic.version) for topic in topics],
+            topics=[topic_to_proto(topic, topic.version) for topic in told],
             next_page_token=token,
         )

@@ -32,6 +32,7 @@ from guildhall.forum.v1 import forum_pb2 as pb
 from guildhall.forum.v1.attachments_pb2_grpc import add_AttachmentServiceServicer_to_server
 from guildhall.forum.v1.automation_pb2_grpc import add_AutomationServiceServicer_to_server
 from guildhall.forum.v1.curation_pb2_grpc import add_CurationServiceServicer_to_server
+from guildhall.forum.v1.drafts_pb2_grpc import add_DraftServiceServicer_to_server
 from guildhall.forum.v1.exports_pb2_grpc import add_ExportServiceServicer_to_server
 from guildhall.forum.v1.feed_pb2_grpc import FeedServiceStub, add_FeedServiceServicer_to_server
 from guildhall.forum.v1.forum_pb2_grpc import ForumServiceStub, add_ForumServiceServicer_to_server
@@ -54,6 +55,7 @@ from services.forum.servicer import (
     AttachmentServicer,
     AutomationServicer,
     CurationServicer,
+    DraftServicer,
     ExportServicer,
     FeedServicer,
     ForumServicer,
@@ -336,6 +338,7 @@ async def make_world(
             add_ParticipationServiceServicer_to_server(
                 ParticipationServicer(use_cases, repository), server
             )
+            add_DraftServiceServicer_to_server(DraftServicer(use_cases, repository), server)
             add_CurationServiceServicer_to_server(CurationServicer(use_cases, repository), server)
             add_MoveServiceServicer_to_server(moves, server)
             add_VitalityServiceServicer_to_server(VitalityServicer(vitality, repository), server)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.forum.use_cases.answers import AnswerUseCases
 from services.forum.use_cases.automation import AutomationUseCases
 from services.forum.use_cases.curation import CurationUseCases
+from services.forum.use_cases.drafts import DraftUseCases
 from services.forum.use_cases.imports import ImportUseCases
 from services.forum.use_cases.moderation import ModerationUseCases
 from services.forum.use_cases.participation import ParticipationUseCases
@@ -27,5 +28,6 @@ class ForumUseCases(
     CurationUseCases,
     ParticipationUseCases,
     AutomationUseCases,
+    DraftUseCases,
 ):
     """All of them."""

@@ -16,6 +16,7 @@ from guildhall.forum.v1.forum_pb2 import (
 from services.forum.converters.domain_events import reply_edited, reply_submitted
 from services.forum.converters.markdown import rendered
 from services.forum.converters.messages import reply_to_proto
+from services.forum.domain.drafts import DraftKind, DraftPlace
 from services.forum.domain.members import Member, keys_of_withheld
 from services.forum.domain.posting import Poster
 from services.forum.domain.records import Revision
@@ -180,8 +181,16 @@ class ReplyUseCases(UseCases):
             seen.now.time,
             keys,
             reply.author.person_id,
+            reply.edition,
         )
-        writes = [self._repository.new_revision(revision)]
+        written = DraftPlace(
+            topic.community_id,
+            member.person_id,
+            DraftKind.REPLY_EDIT,
+            topic_id=topic.id,
+            reply_id=reply.id,
+        )
+        writes = [self._repository.no_draft(written), self._repository.new_revision(revision)]
         if not own:
             writes.append(entry(seen.now, topic, "UpdateReply", "", member.person_id, reply.id))
         return writes

@@ -199,7 +199,8 @@ def _still_due(state: Topic | None, topic: Topic) -> Topic | None:
     """The topic as it is then, if it is to go out at the time that was looked for."""
     if state is None or state.state is not TopicState.SCHEDULED:
         return None
-    return state if state.publish_time == topic.publish_time else None
+    same = (state.publish_time, state.space_id) == (topic.publish_time, topic.space_id)
+    return state if same else None
 
 
 def _request(topic: Topic, what: str) -> PublishTopicRequest:

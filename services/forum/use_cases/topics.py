@@ -20,6 +20,7 @@ from services.forum.converters import enums
 from services.forum.converters.domain_events import topic_edited, topic_submitted
 from services.forum.converters.markdown import rendered
 from services.forum.converters.messages import topic_to_proto
+from services.forum.domain.drafts import DraftKind, DraftPlace
 from services.forum.domain.members import Member, keys_of_withheld
 from services.forum.domain.posting import Poster
 from services.forum.domain.records import Revision
@@ -65,6 +66,9 @@ class TopicUseCases(UseCases):
         poster = await self._poster(member, request.community_id) if screening else None
         body = rendered(text.body)
         topic_id = self._commands.new_id(actor, request)
+        written = DraftPlace(
+            space.community_id, member.person_id, DraftKind.TOPIC, space_id=space.id
+        )
 
         def decide(seen: Seen[Topic]) -> Decision[Topic, CreateTopicResponse]:
             if seen.state is not None:  # asked again after the record of the first time expired
@@ -86,9 +90,11 @@ class TopicUseCases(UseCases):
                 owner_id=member.person_id if kind is TopicKind.ARTICLE else "",
                 attachments=taken.attached,
             )
+            posted = [self._repository.no_draft(written)]
             if screening is None:
                 drafted = said.TopicDrafted(topic_id=topic_id)
-                return taken.added(Outcome(topic, [drafted])).decision(seen, _created)
+                outcome = Outcome(topic, [drafted], writes=posted)
+                return taken.added(outcome).decision(seen, _created)
             topic = topic.submit(
                 screening.submission(1), held=screening.holds(member, space), now=now
             )
@@ -100,6 +106,7 @@ class TopicUseCases(UseCases):
                 topic_id,
                 seen.now,
             )
+            writes += posted
             outcome = Outcome(topic, [topic_submitted(topic)], writes=writes)
             return taken.added(outcome).decision(seen, _created)
 
@@ -214,8 +221,12 @@ class TopicUseCases(UseCases):
 
     def _records(self, seen: Seen[Topic], topic: Topic, member: Member) -> list[Write]:
         """The former text, for those who could read it; and what a moderator did."""
+        written = DraftPlace(
+            topic.community_id, member.person_id, DraftKind.TOPIC_EDIT, topic_id=topic.id
+        )
+        posted = self._repository.no_draft(written)
         if topic.state in UNSENT:
-            return []
+            return [posted]
         own = member.wrote(topic.author)
         keys = topic.read_keys if own else keys_of_withheld(topic.community_id, topic.author)
         revision = Revision(
@@ -231,7 +242,7 @@ class TopicUseCases(UseCases):
             topic.author.person_id,
             topic.edition,
         )
-        writes = [self._repository.new_revision(revision)]
+        writes = [posted, self._repository.new_revision(revision)]
         if not own:
             writes.append(entry(seen.now, topic, "UpdateTopic", "", member.person_id))
         return writes

@@ -1,0 +1,64 @@
+"""What one is writing, in GraphQL."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import strawberry
+
+from gateway import batches
+from gateway.loaders import Reference
+from gateway.schema.fields import fetched
+from gateway.schema.forum import Reply, Space, Topic
+from gateway.schema.forum.authors import key_of
+from gateway.schema.scalars import DateTime, Markdown, TopicKind, unset_is_null
+from guildhall.forum.v1 import drafts_pb2
+
+
+@strawberry.enum(description="What a draft is going to be.")
+class DraftKind(Enum):
+    """forum.DraftKind."""
+
+    TOPIC = strawberry.enum_value(
+        drafts_pb2.DRAFT_KIND_TOPIC, description="A new topic: spaceId says where."
+    )
+    REPLY = strawberry.enum_value(
+        drafts_pb2.DRAFT_KIND_REPLY, description="A reply to the topic topicId, or to replyId."
+    )
+    TOPIC_EDIT = strawberry.enum_value(
+        drafts_pb2.DRAFT_KIND_TOPIC_EDIT, description="Another text of the topic topicId."
+    )
+    REPLY_EDIT = strawberry.enum_value(
+        drafts_pb2.DRAFT_KIND_REPLY_EDIT, description="Another text of the reply replyId."
+    )
+
+
+@strawberry.type(
+    description="What one is writing, kept for 180 days or until it is posted; for nobody else."
+)
+class Draft:
+    """forum.Draft."""
+
+    draft_kind: DraftKind = strawberry.field(description="What it is going to be.")
+    title: str = strawberry.field(description="Its title so far.")
+    body: Markdown = strawberry.field(description="Its text so far.")
+    tags: list[str] = strawberry.field(description="Its tags so far.")
+    save_time: DateTime = strawberry.field(description="When it was last saved.")
+    version: int = strawberry.field(description="For expectedVersion: how often it was saved.")
+
+    @strawberry.field(description="The kind of a new topic, as far as it was chosen.")
+    def topic_kind(self) -> TopicKind | None:
+        return unset_is_null(self, "topic_kind")
+
+    space: Space | None = fetched(
+        Reference(batches.spaces, lambda row: key_of(row, row.space_id)),
+        "Where a new topic goes; null for others, and where one cannot read it any more.",
+    )
+    topic: Topic | None = fetched(
+        Reference(batches.topics, lambda row: key_of(row, row.topic_id)),
+        "The topic that it replies to or changes; null likewise.",
+    )
+    reply: Reply | None = fetched(
+        Reference(batches.replies, lambda row: key_of(row, row.reply_id)),
+        "The reply that it replies to or changes; null likewise.",
+    )

@@ -1,0 +1,92 @@
+"""Inputs and payloads of what is done with drafts, and how a place is given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import strawberry
+
+from gateway.cursors import decode_id, decode_reply_id
+from gateway.errors import BadUserInputError
+from gateway.schema.drafts import Draft, DraftKind
+from gateway.schema.forum.inputs.base import optional
+from gateway.schema.scalars import Markdown, TopicKind
+from gateway.schema.writes import expected_version, request_id
+
+
+@strawberry.input
+class DraftWrite:
+    """A write to the draft of one place."""
+
+    request_id: str = request_id()
+    draft_kind: DraftKind = strawberry.field(description="What it is going to be.")
+    space_id: strawberry.ID | None = optional("Where a new topic goes.")
+    topic_id: strawberry.ID | None = optional("The topic that it replies to or changes.")
+    reply_id: strawberry.ID | None = optional(
+        "The reply that it replies to or changes, in place of topicId."
+    )
+
+
+@strawberry.input(description="What one has written so far. The last one to save wins.")
+class SaveDraftInput(DraftWrite):
+    """Of saveDraft."""
+
+    topic_kind: TopicKind | None = optional("The kind of a new topic, if it was chosen.")
+    title: str | None = optional("Its title so far.")
+    body: Markdown | None = optional("Its text so far.")
+    tags: list[str] | None = optional("Its tags so far.")
+    expected_version: int | None = expected_version()
+
+
+@strawberry.type(description="The draft.")
+class SaveDraftPayload:
+    """Of saveDraft."""
+
+    draft: Draft = strawberry.field(description="The draft as it is now.")
+
+
+@strawberry.input(description="Which draft to forget.")
+class DeleteDraftInput(DraftWrite):
+    """Of deleteDraft."""
+
+
+@strawberry.type(description="Whether there was one.")
+class DeleteDraftPayload:
+    """Of deleteDraft."""
+
+    deleted: bool = strawberry.field(description="False where there was no such draft.")
+
+
+def place_of(
+    draft_kind: Any, space_id: str | None, topic_id: str | None, reply_id: str | None
+) -> dict[str, Any]:
+    """The fields that say whose place it is: one id, of the kind that the draft's needs."""
+    given: dict[str, Any] = {}
+    if space_id is not None:
+        space = decode_id(space_id, "spaceId", "Space")
+        given["spaceId"] = {"community_id": space.community_id, "space_id": space.id}
+    if topic_id is not None:
+        topic = decode_id(topic_id, "topicId", "Topic")
+        given["topicId"] = {"community_id": topic.community_id, "topic_id": topic.id}
+    if reply_id is not None:
+        reply = decode_reply_id(reply_id, "replyId")
+        given["replyId"] = {
+            "community_id": reply.community_id,
+            "topic_id": reply.topic_id,
+            "reply_id": reply.id,
+        }
+    taken = _TAKEN[draft_kind.value]
+    for field in given:
+        if field not in taken:
+            raise BadUserInputError(f"a draft of this kind takes no {field}", field=field)
+    if len(given) != 1:
+        raise BadUserInputError(f"give {' or '.join(taken)}", field=taken[0])
+    return {"draft_kind": draft_kind.value, **next(iter(given.values()))}
+
+
+_TAKEN = {
+    DraftKind.TOPIC.value: ("spaceId",),
+    DraftKind.REPLY.value: ("topicId", "replyId"),
+    DraftKind.TOPIC_EDIT.value: ("topicId",),
+    DraftKind.REPLY_EDIT.value: ("replyId",),
+}

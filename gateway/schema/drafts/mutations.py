@@ -1,0 +1,54 @@
+"""What is done with drafts, in GraphQL."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+
+from gateway.context import Info
+from gateway.schema.drafts import inputs as f
+from gateway.schema.forum.mutations.base import What
+from gateway.schema.writes import codes, number, version, write
+from guildhall.forum.v1 import drafts_pb2
+
+
+@strawberry.type
+class DraftMutation:
+    """One's own."""
+
+    @strawberry.mutation(
+        description=codes(
+            "Keep what one has written so far, as often as one likes: nobody else sees it. Again "
+            "it is saved again.", "SPACE_NOT_FOUND", "TOPIC_NOT_FOUND", "REPLY_NOT_FOUND",
+            "TOPIC_STATE_INVALID", "REPLY_STATE_INVALID", "ROLE_REQUIRED", "TEXT_INVALID",
+            "TAGS_INVALID", "FIELD_INVALID", "TOO_MANY_DRAFTS", "VERSION_STALE",
+        )
+    )  # fmt: skip
+    async def save_draft(
+        self, info: Info, input: Annotated[f.SaveDraftInput, What]
+    ) -> f.SaveDraftPayload:
+        request = drafts_pb2.SaveDraftRequest(
+            request_id=input.request_id,
+            **f.place_of(input.draft_kind, input.space_id, input.topic_id, input.reply_id),
+            topic_kind=number(input.topic_kind),
+            title=input.title or "",
+            body=input.body or "",
+            tags=input.tags,
+            expected_version=version(input),
+        )
+        return await write(info, info.context.services.drafts.SaveDraft, request)
+
+    @strawberry.mutation(
+        description=codes(
+            "Forget a draft. Again there is none.", "COMMUNITY_NOT_FOUND", "FIELD_INVALID"
+        )
+    )
+    async def delete_draft(
+        self, info: Info, input: Annotated[f.DeleteDraftInput, What]
+    ) -> f.DeleteDraftPayload:
+        request = drafts_pb2.DeleteDraftRequest(
+            request_id=input.request_id,
+            **f.place_of(input.draft_kind, input.space_id, input.topic_id, input.reply_id),
+        )
+        return await write(info, info.context.services.drafts.DeleteDraft, request)

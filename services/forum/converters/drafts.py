@@ -1,0 +1,51 @@
+"""Drafts and their places as messages, and back."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from chassis.timestamps import timestamp_of
+from guildhall.forum.v1 import drafts_pb2, forum_pb2
+from services.forum.converters import enums
+from services.forum.domain.drafts import Draft, DraftKind, DraftPlace, draft_place
+
+Placed: TypeAlias = (
+    drafts_pb2.SaveDraftRequest | drafts_pb2.DeleteDraftRequest | drafts_pb2.GetDraftRequest
+)
+_KINDS = {kind: drafts_pb2.DraftKind.Value(f"DRAFT_KIND_{kind}") for kind in DraftKind}
+
+
+def place_of(request: Placed, person_id: str) -> DraftPlace:
+    """Which draft a request is about. Refuses with FIELD_INVALID."""
+    kind = enums.one_of(_KINDS, request.draft_kind, "draft_kind")
+    return draft_place(
+        request.community_id,
+        person_id,
+        kind,
+        request.space_id,
+        request.topic_id,
+        request.reply_id,
+    )
+
+
+def draft_to_proto(draft: Draft) -> drafts_pb2.Draft:
+    """As its writer left it."""
+    place = draft.place
+    return drafts_pb2.Draft(
+        community_id=place.community_id,
+        draft_kind=_KINDS[place.kind],
+        space_id=place.space_id,
+        topic_id=place.topic_id,
+        reply_id=place.reply_id,
+        topic_kind=(
+            enums.TOPIC_KINDS[draft.topic_kind]
+            if draft.topic_kind
+            else forum_pb2.TOPIC_KIND_UNSPECIFIED
+        ),
+        title=draft.title,
+        body=draft.body,
+        tags=draft.tags,
+        save_time=timestamp_of(draft.save_time),
+        version=draft.version,
+        id=place.id,
+    )

@@ -1,0 +1,119 @@
+"""What a person is writing: one draft a place, last write wins."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from chassis.errors import FieldInvalidError, NotFoundError, ResourceExhaustedError
+from chassis.texts import check_body, check_line
+from services.forum.domain.kinds import TopicKind
+from services.forum.domain.tags import check_tags
+from services.forum.domain.texts import MAX_BODY, MAX_TITLE
+
+MOST_DRAFTS = 100  # of one person in a community
+_NAMESPACE = uuid.UUID("6f0f7c0e-6d0e-4c59-9c1f-2d6a0f1f8a11")
+
+
+class DraftNotFoundError(NotFoundError):
+    """The caller has no draft there."""
+
+
+class TooManyDraftsError(ResourceExhaustedError):
+    """Post or delete one before beginning another."""
+
+
+class DraftKind(StrEnum):
+    """What is being written."""
+
+    TOPIC = "TOPIC"
+    REPLY = "REPLY"
+    TOPIC_EDIT = "TOPIC_EDIT"
+    REPLY_EDIT = "REPLY_EDIT"
+
+
+_NEEDS = {
+    DraftKind.TOPIC: ("space_id",),
+    DraftKind.REPLY: ("topic_id",),
+    DraftKind.TOPIC_EDIT: ("topic_id",),
+    DraftKind.REPLY_EDIT: ("topic_id", "reply_id"),
+}
+_MAY = {DraftKind.REPLY: ("reply_id",)}  # a reply to that one
+
+
+@dataclass(frozen=True, slots=True)
+class DraftPlace:
+    """Whose draft of what; ids that the kind does not need are empty."""
+
+    community_id: str
+    person_id: str
+    kind: DraftKind
+    space_id: str = ""
+    topic_id: str = ""
+    reply_id: str = ""
+
+    @property
+    def id(self) -> str:
+        """The same for the same person and place."""
+        parts = (
+            self.community_id,
+            self.person_id,
+            self.kind,
+            self.space_id,
+            self.topic_id,
+            self.reply_id,
+        )
+        return uuid.uuid5(_NAMESPACE, "\n".join(parts)).hex
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """As it was last saved."""
+
+    place: DraftPlace
+    topic_kind: TopicKind | None
+    title: str
+    body: str
+    tags: tuple[str, ...]
+    save_time: datetime
+    version: int = 0
+
+    @property
+    def characters(self) -> int:
+        """How much text it is to send."""
+        return len(self.body)
+
+
+def draft_place(
+    community_id: str, person_id: str, kind: DraftKind, space_id: str, topic_id: str, reply_id: str
+) -> DraftPlace:
+    """With the ids that the kind needs, and no others. Refuses with FIELD_INVALID."""
+    needed, may = _NEEDS[kind], _MAY.get(kind, ())
+    for name, id_ in (("space_id", space_id), ("topic_id", topic_id), ("reply_id", reply_id)):
+        if name in needed and not id_:
+            raise FieldInvalidError(f"a draft of this kind needs {name}", field=name)
+        if id_ and name not in (*needed, *may):
+            raise FieldInvalidError(f"a draft of this kind takes no {name}", field=name)
+    return DraftPlace(community_id, person_id, kind, space_id, topic_id, reply_id)
+
+
+def new_draft(
+    place: DraftPlace,
+    topic_kind: TopicKind | None,
+    title: str,
+    body: str,
+    tags: Sequence[str],
+    now: datetime,
+) -> Draft:
+    """Whatever is written so far, even nothing. Refuses with TEXT_INVALID, TAGS_INVALID."""
+    return Draft(
+        place,
+        topic_kind,
+        check_line(title, "title", least=0, most=MAX_TITLE),
+        check_body(body, "body", least=0, most=MAX_BODY),
+        check_tags(tags),
+        now,
+    )

@@ -1,0 +1,255 @@
+"""DraftService and GetRevisionDiff over real gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from chassis.actors import Actor
+from chassis.errors import (
+    CommunityNotFoundError,
+    FieldInvalidError,
+    PageTokenInvalidError,
+    RequestIdInvalidError,
+    RoleRequiredError,
+    TextInvalidError,
+    VersionStaleError,
+)
+from guildhall.forum.v1 import drafts_pb2
+from guildhall.forum.v1 import forum_pb2 as pb
+from guildhall.forum.v1.drafts_pb2_grpc import DraftServiceStub
+from services.forum.domain.drafts import MOST_DRAFTS
+from services.forum.tests.conftest import (
+    ASKER,
+    BODY,
+    HELPER,
+    MANAGING,
+    MODERATING,
+    SEARCH,
+    STRANGER,
+    World,
+)
+from services.forum.tests.test_forum_servicer import refused
+
+TOPIC, REPLY = drafts_pb2.DRAFT_KIND_TOPIC, drafts_pb2.DRAFT_KIND_REPLY
+TOPIC_EDIT, REPLY_EDIT = drafts_pb2.DRAFT_KIND_TOPIC_EDIT, drafts_pb2.DRAFT_KIND_REPLY_EDIT
+
+
+async def save(world: World, actor: Actor, kind: Any, **more: Any) -> drafts_pb2.Draft:
+    request = drafts_pb2.SaveDraftRequest(**{**world.ids(), "draft_kind": kind, **more})
+    saved: drafts_pb2.Draft = (await world.of(actor, DraftServiceStub).SaveDraft(request)).draft
+    return saved
+
+
+async def get(world: World, actor: Actor, kind: Any, **place: Any) -> drafts_pb2.Draft:
+    request = drafts_pb2.GetDraftRequest(community_id="c1", draft_kind=kind, **place)
+    found: drafts_pb2.Draft = (await world.of(actor, DraftServiceStub).GetDraft(request)).draft
+    return found
+
+
+async def drafts(world: World, actor: Actor, **more: Any) -> tuple[list[str], str]:
+    request = drafts_pb2.ListDraftsRequest(**{"community_id": "c1", **more})
+    page = await world.of(actor, DraftServiceStub).ListDrafts(request)
+    return [one.body for one in page.drafts], page.next_page_token
+
+
+async def delete(world: World, actor: Actor, kind: Any, **place: Any) -> bool:
+    request = drafts_pb2.DeleteDraftRequest(**world.ids(), draft_kind=kind, **place)
+    return bool((await world.of(actor, DraftServiceStub).DeleteDraft(request)).deleted)
+
+
+async def test_save_draft_keeps_one_a_place_and_says_nothing(world: World) -> None:
+    space = await world.space()
+    before = await world.stored()
+    first = await save(
+        world, ASKER, TOPIC, space_id=space.id, topic_kind=pb.TOPIC_KIND_QUESTION,
+        title=" How ", body="I am\r\n", tags=["Grace"],
+    )  # fmt: skip
+    assert (first.title, first.body, list(first.tags), first.version) == (
+        "How", "I am", ["grace"], 1,
+    )  # fmt: skip
+    second = await save(world, ASKER, TOPIC, space_id=space.id, body="I am writing")
+    assert (second.title, second.body, second.topic_kind, second.version) == (
+        "", "I am writing", 0, 2,
+    )  # fmt: skip
+    assert await get(world, ASKER, TOPIC, space_id=space.id) == second
+    after = await world.stored()
+    assert len(after.pop("drafts")) == 1
+    before.pop("drafts", None)
+    assert after == before
+    # Somebody else's of the same place is another, and nobody sees one that is not theirs.
+    await save(world, HELPER, TOPIC, space_id=space.id, body="Mine")
+    assert await drafts(world, ASKER) == (["I am writing"], "")
+    assert await drafts(world, HELPER) == (["Mine"], "")
+    for actor in (MODERATING, MANAGING):
+        assert await drafts(world, actor) == ([], "")
+        unseen = get(world, actor, TOPIC, space_id=space.id)
+        await refused(world, unseen, "DRAFT_NOT_FOUND")
+    assert not await delete(world, MANAGING, TOPIC, space_id=space.id)
+    assert await delete(world, ASKER, TOPIC, space_id=space.id)
+    assert not await delete(world, ASKER, TOPIC, space_id=space.id)
+    assert await drafts(world, HELPER) == (["Mine"], "")
+
+
+async def test_places(world: World) -> None:
+    space = await world.space()
+    topic = await world.topic(space)
+    reply = await world.reply(topic, ASKER)
+    places: list[tuple[Any, dict[str, str]]] = [
+        (TOPIC, {"space_id": space.id}),
+        (REPLY, {"topic_id": topic.id}),
+        (REPLY, {"topic_id": topic.id, "reply_id": reply.id}),
+        (TOPIC_EDIT, {"topic_id": topic.id}),
+        (REPLY_EDIT, {"topic_id": topic.id, "reply_id": reply.id}),
+    ]
+    for number, (kind, place) in enumerate(places):
+        await save(world, ASKER, kind, **place, body=f"Draft {number}")
+    bodies = [f"Draft {number}" for number in reversed(range(5))]
+    assert await drafts(world, ASKER) == (bodies, "")
+    first, token = await drafts(world, ASKER, page_size=2)
+    rest, end = await drafts(world, ASKER, page_size=4, page_token=token)
+    assert (first + rest, end) == (bodies, "")
+    last, token = await drafts(world, ASKER, page_size=2, backward=True)
+    before, end = await drafts(world, ASKER, page_size=4, page_token=token, backward=True)
+    assert (before + last, end) == (bodies, "")
+    for number, (kind, place) in enumerate(places):
+        assert (await get(world, ASKER, kind, **place)).body == f"Draft {number}"
+    # What is posted is no draft any more.
+    await world.topic(space)
+    await world.act("UpdateTopic", ASKER, topic, body="Another text of it.")
+    await world.act("UpdateReply", ASKER, reply, body="Another text of it.")
+    assert await drafts(world, ASKER) == (["Draft 2", "Draft 1"], "")
+
+
+async def test_the_last_to_save_wins_unless_they_mind(world: World) -> None:
+    space = await world.space()
+    place: dict[str, Any] = {"space_id": space.id}
+    saved = await asyncio.gather(
+        *(save(world, ASKER, TOPIC, **place, body=f"Text {n}") for n in range(6))
+    )
+    assert sorted(one.version for one in saved) == [1, 2, 3, 4, 5, 6]
+    last = max(saved, key=lambda one: one.version)
+    assert await get(world, ASKER, TOPIC, **place) == last
+    stale = save(world, ASKER, TOPIC, **place, body="Stale", expected_version=3)
+    await refused(world, stale, VersionStaleError, "expected_version")
+    again = await save(world, ASKER, TOPIC, **place, body="Fresh", expected_version=6)
+    assert again.version == 7
+    none = save(world, HELPER, TOPIC, **place, body="None", expected_version=1)
+    await refused(world, none, VersionStaleError, "expected_version")
+
+
+async def test_drafts_refuse(world: World) -> None:
+    space = await world.space()
+    vendors = await world.space("vendors", audience=pb.AUDIENCE_VENDOR)
+    topic, hidden = await world.topic(space), await world.topic(vendors, MANAGING)
+    reply = await world.reply(topic)
+    here = {"space_id": space.id}
+    wrong: list[tuple[Any, dict[str, Any], Any, str]] = [
+        (0, here, FieldInvalidError, "draft_kind"),
+        (TOPIC, {}, FieldInvalidError, "space_id"),
+        (TOPIC, {**here, "topic_id": topic.id}, FieldInvalidError, "topic_id"),
+        (TOPIC, {"space_id": vendors.id}, "SPACE_NOT_FOUND", "space_id"),
+        (TOPIC, {"space_id": "none"}, "SPACE_NOT_FOUND", "space_id"),
+        (TOPIC, {**here, "topic_kind": 9}, FieldInvalidError, "topic_kind"),
+        (TOPIC, {**here, "title": "x" * 151}, TextInvalidError, "title"),
+        (TOPIC, {**here, "body": "x" * 32768}, TextInvalidError, "body"),
+        (TOPIC, {**here, "body": "x\x00"}, TextInvalidError, "body"),
+        (TOPIC, {**here, "tags": ["a b"]}, "TAGS_INVALID", "tags"),
+        (TOPIC, {**here, "request_id": "short"}, RequestIdInvalidError, "request_id"),
+        (REPLY, {"topic_id": hidden.id}, "TOPIC_NOT_FOUND", "topic_id"),
+        (REPLY, {"topic_id": topic.id, "reply_id": "none"}, "REPLY_NOT_FOUND", "reply_id"),
+        (TOPIC_EDIT, {"topic_id": hidden.id}, "TOPIC_NOT_FOUND", "topic_id"),
+        (REPLY_EDIT, {"topic_id": topic.id}, FieldInvalidError, "reply_id"),
+        (REPLY_EDIT, {"topic_id": topic.id, "reply_id": "none"}, "REPLY_NOT_FOUND", "reply_id"),
+        (REPLY_EDIT, {"topic_id": topic.id, "reply_id": reply.id}, RoleRequiredError, ""),
+    ]
+    for kind, fields, reason, field in wrong:
+        await refused(world, save(world, ASKER, kind, **fields), reason, field)
+    others = save(world, HELPER, TOPIC_EDIT, topic_id=topic.id)
+    await refused(world, others, RoleRequiredError)
+    for outsider, reason, field in (
+        (STRANGER, CommunityNotFoundError, "community_id"),
+        (SEARCH, RoleRequiredError, ""),
+    ):
+        for call in (
+            save(world, outsider, TOPIC, **here),
+            get(world, outsider, TOPIC, **here),
+            delete(world, outsider, TOPIC, **here),
+            drafts(world, outsider),
+        ):
+            await refused(world, call, reason, field)
+    await refused(world, drafts(world, ASKER, page_token="x"), PageTokenInvalidError, "page_token")
+
+
+async def test_one_has_so_many_drafts(world: World) -> None:
+    space = await world.space()
+    await save(world, ASKER, TOPIC, space_id=space.id)
+    row = await world.database.drafts.find_one()
+    assert row is not None
+    rows = [{**row, "_id": f"more-{number}"} for number in range(MOST_DRAFTS - 1)]
+    await world.database.drafts.insert_many(rows)
+    other = await world.space("other")
+    await refused(world, save(world, ASKER, TOPIC, space_id=other.id), "TOO_MANY_DRAFTS")
+    await save(world, ASKER, TOPIC, space_id=space.id, body="What is there can be saved")
+    await save(world, HELPER, TOPIC, space_id=other.id)
+
+
+# -- what an edit changed
+
+
+async def compare(world: World, actor: Actor, post: pb.Topic | pb.Reply, edition: int) -> Any:
+    on = (
+        {"topic_id": post.id}
+        if isinstance(post, pb.Topic)
+        else {"topic_id": post.topic_id, "reply_id": post.id}
+    )
+    request = pb.GetRevisionDiffRequest(community_id="c1", edition=edition, **on)
+    return (await world.of(actor).GetRevisionDiff(request)).revision_diff
+
+
+def former(segments: Any) -> str:
+    return "".join(one.text for one in segments if one.kind != pb.DIFF_KIND_ADDED)
+
+
+def later(segments: Any) -> str:
+    return "".join(one.text for one in segments if one.kind != pb.DIFF_KIND_REMOVED)
+
+
+async def test_get_revision_diff(world: World) -> None:
+    topic = await world.topic(await world.space(), tags=["grace", "hope"])
+    edit = {"title": "Frobnicators?", "tags": ["hope", "joy"], "update_tags": True}
+    await world.act("UpdateTopic", ASKER, topic, **edit)
+    await world.act("UpdateTopic", ASKER, topic, body="How do I *turn on* the frobnicator?")
+    found = await compare(world, HELPER, topic, 1)
+    assert (found.edition, found.later_edition) == (1, 2)
+    assert (former(found.title), later(found.title)) == ("Frobnicator?", "Frobnicators?")
+    assert (list(found.removed_tags), list(found.added_tags)) == (["grace"], ["joy"])
+    assert [one.kind for one in found.body] == [pb.DIFF_KIND_UNCHANGED]
+    found = await compare(world, HELPER, topic, 2)
+    assert (found.edition, found.later_edition) == (2, 3)
+    assert (former(found.body), later(found.body)) == (BODY, "How do I *turn on* the frobnicator?")
+    reply = await world.reply(topic)
+    await world.act("UpdateReply", HELPER, reply, body="Turn it on and off.")
+    found = await compare(world, ASKER, reply, 1)
+    assert (former(found.body), later(found.body)) == (
+        "Turn it off and on.", "Turn it on and off.",
+    )  # fmt: skip
+
+
+async def test_a_diff_shows_no_text_that_one_cannot_read(world: World) -> None:
+    topic = await world.topic(await world.space(), body="A text with a secret in it.")
+    await world.act("UpdateTopic", ASKER, topic, body="A text with a secret, edited.")
+    await world.act("UpdateTopic", MODERATING, topic, body="A text without, by a moderator.")
+    # The second edition is for its author and moderators: others see the first beside the third.
+    found = await compare(world, HELPER, topic, 1)
+    assert (found.later_edition, later(found.body)) == (3, "A text without, by a moderator.")
+    found = await compare(world, ASKER, topic, 1)
+    assert (found.later_edition, later(found.body)) == (2, "A text with a secret, edited.")
+    for edition in (2, 3, 0, -1):
+        unseen = compare(world, HELPER, topic, edition)
+        await refused(world, unseen, "REVISION_NOT_FOUND", "edition")
+    outside = compare(world, STRANGER, topic, 1)
+    await refused(world, outside, CommunityNotFoundError, "community_id")
+    await world.act("HideTopic", MODERATING, topic, reason="wrong")
+    hidden = compare(world, HELPER, topic, 1)
+    await refused(world, hidden, "TOPIC_NOT_FOUND", "topic_id")
