@@ -254,6 +254,7 @@ SAID_OF_POSTS = {"castVote", "retractVote", "addReaction", "removeReaction", "de
 # What one wants for oneself has no version: the last word holds.
 OF_ONESELF = {
     "setRoutingPreference", "setFollow", "setTagFollow", "markTopicRead", "markAllRead",
+    "deleteDraft",
 }  # fmt: skip
 
 

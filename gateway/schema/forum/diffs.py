@@ -39,7 +39,7 @@ class RevisionDiff:
     later_edition: int = strawberry.field(
         description="The number of the later one: the next that one can read."
     )
-    title: list[DiffSegment] = strawberry.field(description="The titles, of topics.")
-    body: list[DiffSegment] = strawberry.field(description="The texts.")
+    title_segments: list[DiffSegment] = strawberry.field(description="The titles, of topics.")
+    body_segments: list[DiffSegment] = strawberry.field(description="The texts.")
     removed_tags: list[str] = strawberry.field(description="Tags of the former only.")
     added_tags: list[str] = strawberry.field(description="Tags of the later only.")

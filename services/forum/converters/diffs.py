@@ -24,8 +24,8 @@ def revision_diff(
     return forum_pb2.RevisionDiff(
         edition=former.edition,
         later_edition=edition,
-        title=_segments(diff(former.title, title)),
-        body=_segments(diff(former.body, body)),
+        title_segments=_segments(diff(former.title, title)),
+        body_segments=_segments(diff(former.body, body)),
         removed_tags=[tag for tag in former.tags if tag not in tags],
         added_tags=[tag for tag in tags if tag not in former.tags],
     )

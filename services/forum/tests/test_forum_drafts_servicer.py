@@ -222,16 +222,22 @@ async def test_get_revision_diff(world: World) -> None:
     await world.act("UpdateTopic", ASKER, topic, body="How do I *turn on* the frobnicator?")
     found = await compare(world, HELPER, topic, 1)
     assert (found.edition, found.later_edition) == (1, 2)
-    assert (former(found.title), later(found.title)) == ("Frobnicator?", "Frobnicators?")
+    assert (former(found.title_segments), later(found.title_segments)) == (
+        "Frobnicator?",
+        "Frobnicators?",
+    )
     assert (list(found.removed_tags), list(found.added_tags)) == (["grace"], ["joy"])
-    assert [one.kind for one in found.body] == [pb.DIFF_KIND_UNCHANGED]
+    assert [one.kind for one in found.body_segments] == [pb.DIFF_KIND_UNCHANGED]
     found = await compare(world, HELPER, topic, 2)
     assert (found.edition, found.later_edition) == (2, 3)
-    assert (former(found.body), later(found.body)) == (BODY, "How do I *turn on* the frobnicator?")
+    assert (former(found.body_segments), later(found.body_segments)) == (
+        BODY,
+        "How do I *turn on* the frobnicator?",
+    )
     reply = await world.reply(topic)
     await world.act("UpdateReply", HELPER, reply, body="Turn it on and off.")
     found = await compare(world, ASKER, reply, 1)
-    assert (former(found.body), later(found.body)) == (
+    assert (former(found.body_segments), later(found.body_segments)) == (
         "Turn it off and on.", "Turn it on and off.",
     )  # fmt: skip
 
@@ -242,9 +248,12 @@ async def test_a_diff_shows_no_text_that_one_cannot_read(world: World) -> None:
     await world.act("UpdateTopic", MODERATING, topic, body="A text without, by a moderator.")
     # The second edition is for its author and moderators: others see the first beside the third.
     found = await compare(world, HELPER, topic, 1)
-    assert (found.later_edition, later(found.body)) == (3, "A text without, by a moderator.")
+    assert (found.later_edition, later(found.body_segments)) == (
+        3,
+        "A text without, by a moderator.",
+    )
     found = await compare(world, ASKER, topic, 1)
-    assert (found.later_edition, later(found.body)) == (2, "A text with a secret, edited.")
+    assert (found.later_edition, later(found.body_segments)) == (2, "A text with a secret, edited.")
     for edition in (2, 3, 0, -1):
         unseen = compare(world, HELPER, topic, edition)
         await refused(world, unseen, "REVISION_NOT_FOUND", "edition")
