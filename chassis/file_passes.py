@@ -19,6 +19,7 @@ from joserfc.jwk import OKPKey
 from chassis.errors import UnauthenticatedError
 
 Action = Literal["put", "get"]
+INCOMING, KEPT = "incoming", "kept"  # areas of a folder: as it was put, as it is read
 PUT: Final = "put"
 GET: Final = "get"
 _AUDIENCE = "files"
@@ -108,3 +109,13 @@ def _file_pass(action: Action, claims: Mapping[str, Any]) -> FilePass:
     if type(found.inline) is not bool:
         raise ValueError
     return found
+
+
+def place(folder: Path, area: str, key: str) -> Path:
+    """Where a folder that two parts share has a file; a key has letters and digits, so no way out.
+
+    Refuses with ValueError.
+    """
+    if not (key.isalnum() and key.isascii()):
+        raise ValueError("no key of a file")
+    return folder / area / key[:2] / key

@@ -46,6 +46,10 @@ def service_environment(place: Place, service: Service, engines: EngineUrls) -> 
         "METRICS_LISTEN": place.address(service.metrics_port),
         "TRUSTED_KEYS_FILE": str(place.keys / "trusted.json"),
     }
+    if service.name == "forum":
+        told["FILES"] = "disk"
+        told["FILES_FOLDER"] = str(place.data / "files")
+        told["FILES_URL"] = place.url(GATEWAY)
     if service.name == "search":
         told["OPENSEARCH_URL"] = engines.search
     if service.name == "directory":
@@ -62,6 +66,8 @@ def gateway_environment(place: Place, engines: EngineUrls) -> dict[str, str]:
         "PUBLIC_URL": place.url(GATEWAY),
         "CURSOR_KEY_FILE": str(place.keys / "cursor.key"),
         "ISSUERS_FILE": str(place.issuers_file),
+        "TRUSTED_KEYS_FILE": str(place.keys / "trusted.json"),
+        "FILES_FOLDER": str(place.data / "files"),
     }
     return _prefixed(place, "GATEWAY_", told)
 

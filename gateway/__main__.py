@@ -15,6 +15,7 @@ import uvloop
 
 from chassis import commands, mongo, outbox, telemetry
 from chassis.commands import Commands
+from chassis.file_passes import FilePassVerifier
 from chassis.messaging import Bus
 from chassis.rpc_client import Channels
 from chassis.tokens import TokenSigner
@@ -27,6 +28,7 @@ from gateway.cursors import CursorKey
 from gateway.endpoint import Parts
 from gateway.endpoint.requests import MAX_BODY
 from gateway.execution.operations import COMPILE_AT, Operations
+from gateway.files import Files
 from gateway.issuers import Issuers, read_issuers
 from gateway.logins import Logins
 from gateway.portals.known import KnownPortals
@@ -93,7 +95,11 @@ async def build(settings: GatewaySettings, stack: AsyncExitStack) -> Gateway:
         stack.push_async_callback(_end, asyncio.create_task(task))
     logins = Logins(parts.cursor_key.derived("logins"))
     signin = SignIn(site, issuers, verifier, actors, sessions, logins)
-    return Gateway(parts, signin, channels.channel("directory"), subscriptions)
+    files = None
+    if settings.files_folder is not None and settings.trusted_keys_file is not None:
+        passes = FilePassVerifier.from_file("forum", settings.trusted_keys_file)
+        files = Files(settings.files_folder, passes)
+    return Gateway(parts, signin, channels.channel("directory"), subscriptions, files)
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -18,6 +18,7 @@ from chassis.errors import DomainError
 from gateway.context import Caller
 from gateway.endpoint import GraphQLEndpoint, Parts, Receive, Scope, Send, session_caller
 from gateway.endpoint.replies import HTML, wanted
+from gateway.files import Files
 from gateway.signin import SignIn
 from gateway.subscriptions.sockets import serve_socket
 from gateway.subscriptions.streams import serve_stream, wants_stream
@@ -45,6 +46,7 @@ class Gateway:
         signin: SignIn,
         directory: aio.Channel,
         subscriptions: Subscriptions,
+        files: Files | None = None,
     ) -> None:
         self._parts = parts
         self.subscriptions = subscriptions
@@ -60,6 +62,7 @@ class Gateway:
                 Route("/healthz", self._health, methods=["GET"]),
                 Route("/readyz", self._ready, methods=["GET"]),
                 *signin.routes,
+                *(files.routes if files is not None else ()),
             ]
         )
 
@@ -82,7 +85,9 @@ class Gateway:
     def _with_headers(self, send: Send) -> Send:
         async def sending(message: Any) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *self._headers]
+                said = list(message.get("headers", ()))
+                own = {name for name, _ in said}
+                message["headers"] = said + [one for one in self._headers if one[0] not in own]
             await send(message)
 
         return sending

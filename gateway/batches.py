@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 from chassis.decisions import PLATFORM
 from guildhall.directory.v1 import directory_pb2
-from guildhall.forum.v1 import feed_pb2, forum_pb2, participation_pb2, trust_pb2, vitality_pb2
+from guildhall.forum.v1 import (
+    attachments_pb2,
+    feed_pb2,
+    forum_pb2,
+    participation_pb2,
+    trust_pb2,
+    vitality_pb2,
+)
 from guildhall.gateway.v1 import gateway_pb2
 from guildhall.moderation.v1 import moderation_pb2
 
@@ -146,6 +153,17 @@ async def trust_progress(
         response = await context.call(context.services.trust.BatchGetTrustProgress, request)
         found |= {one.person_id: one for one in response.trust_progress}
     return found
+
+
+async def attachments(
+    context: Context, community_id: str, ids: list[str]
+) -> Mapping[str, attachments_pb2.Attachment]:
+    """Attachments of posts that the person can read now, and their own, with addresses."""
+    request = attachments_pb2.BatchGetAttachmentsRequest(
+        community_id=community_id, attachment_ids=ids
+    )
+    response = await context.call(context.services.attachments.BatchGetAttachments, request)
+    return {attachment.id: attachment for attachment in response.attachments}
 
 
 async def cases(

@@ -17,6 +17,7 @@ from gateway.execution.selections import Selections
 from gateway.loaders import Tables
 from guildhall.chassis.v1.operations_pb2_grpc import OperationsServiceStub
 from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceStub
+from guildhall.forum.v1.attachments_pb2_grpc import AttachmentServiceStub
 from guildhall.forum.v1.automation_pb2_grpc import AutomationServiceStub
 from guildhall.forum.v1.curation_pb2_grpc import CurationServiceStub
 from guildhall.forum.v1.drafts_pb2_grpc import DraftServiceStub
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from gateway.subscriptions.watches import Moment
     from guildhall.chassis.v1.operations_pb2_grpc import OperationsServiceAsyncStub
     from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
+    from guildhall.forum.v1.attachments_pb2_grpc import AttachmentServiceAsyncStub
     from guildhall.forum.v1.automation_pb2_grpc import AutomationServiceAsyncStub
     from guildhall.forum.v1.curation_pb2_grpc import CurationServiceAsyncStub
     from guildhall.forum.v1.drafts_pb2_grpc import DraftServiceAsyncStub
@@ -66,6 +68,10 @@ class Services:
         )
         self.forum: ForumServiceAsyncStub = channels.client(
             ForumServiceStub,
+            "forum",
+        )
+        self.attachments: AttachmentServiceAsyncStub = channels.client(
+            AttachmentServiceStub,
             "forum",
         )
         self.exports: ExportServiceAsyncStub = channels.client(

@@ -21,6 +21,7 @@ class BoundedProtocol(HttpToolsProtocol):
     """Refuses what proxies read otherwise than we do; closes what is slow or never ends."""
 
     request_seconds = 8.0  # from a request's first byte to its last; a body of /graphql has less
+    upload_seconds = 60.0  # the same for a file, which has up to 10 MB
     answer_seconds = 20.0  # for a client to take what it was answered
 
     _timer: asyncio.TimerHandle | None = None
@@ -84,6 +85,10 @@ class BoundedProtocol(HttpToolsProtocol):
         for name, value in self.headers:
             if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
                 raise httptools.HttpParserError("transfer-encoding")
+        puts = self.parser.get_method() == b"PUT" and self.url.startswith(b"/uploads/")
+        if puts and self._timer is not None:
+            self._stop_timer()
+            self._timer = self.loop.call_later(self.upload_seconds, self._late)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:

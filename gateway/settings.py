@@ -22,13 +22,17 @@ class GatewaySettings(BaseSettings):
     database_name: str = "gateway"
     nats_url: str = "nats://127.0.0.1:4222"
     signing_key_file: Path  # the gateway's private Ed25519 key, PEM
-    trusted_keys_file: Path | None = None  # every part is told; nobody calls the gateway by RPC
+    trusted_keys_file: Path | None = None  # every part is told; here for addresses of files
     cursor_key_file: Path  # 32 random bytes or more, the same in every replica; seals logins too
     issuers_file: Path  # JSON list: key, name, issuer, client_id, client_secret, audience
     otlp_endpoint: str = ""
     trace_ratio: float = 1.0
     member_points: int = 30_000  # a minute, of one person; 0: as many as they like
     execution: Literal["compiled", "stock"] = "compiled"  # stock: the library's, unchanged
+
+    # The folder of attached files that the forum shares on one machine; none where a store serves
+    # them. Needs trusted_keys_file.
+    files_folder: Path | None = None
 
     introspection: Introspection = "signed-in"  # who is answered questions about the schema
 

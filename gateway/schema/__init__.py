@@ -12,6 +12,7 @@ from gateway.schema.administration_mutations import (
     MemberMutation,
     PersonMutation,
 )
+from gateway.schema.attachments.mutations import AttachmentMutation
 from gateway.schema.curation.mutations import CurationMutation
 from gateway.schema.directory import DirectoryQuery
 from gateway.schema.drafts.mutations import DraftMutation
@@ -69,6 +70,7 @@ class Mutation(
     TopicMutation,
     ReplyMutation,
     FeedMutation,
+    AttachmentMutation,
     CurationMutation,
     DraftMutation,
     ParticipationMutation,

@@ -164,6 +164,7 @@ def found_by(kind: str, batch: Batch, key: Callable[[GlobalId], Key] = _within) 
 
 
 NODES: dict[str, Reference] = {
+    "Attachment": found_by("Attachment", batches.attachments),
     "Community": found_by("Community", batches.communities, _anywhere),
     "Company": found_by("Company", batches.own_companies, _anywhere),
     "Member": found_by("Member", batches.members),

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -18,6 +19,7 @@ from joserfc import jwt
 from joserfc.jwk import Key, RSAKey
 
 from chassis.commands import Commands
+from chassis.file_passes import FilePassVerifier
 from chassis.messaging import Bus
 from chassis.mongo import Database
 from chassis.rpc_client import Channels
@@ -32,6 +34,7 @@ from gateway.context import Services
 from gateway.cursors import CursorKey
 from gateway.endpoint import Parts
 from gateway.execution.operations import Operations
+from gateway.files import Files
 from gateway.issuers import Issuer, Issuers
 from gateway.logins import Logins
 from gateway.portals.known import KnownPortals
@@ -42,6 +45,7 @@ from gateway.schema import schema
 from gateway.sessions import Sessions
 from gateway.signin import SignIn
 from gateway.subscriptions.subscriptions import Subscriptions
+from gateway.tests.attachments_standin import AttachmentStandIn, add_attachments
 from gateway.tests.exports_standin import ExportStandIn, add_exports
 from gateway.tests.feed_standin import FeedStandIn, add_feed
 from gateway.tests.moves_standin import MoveStandIn, add_moves
@@ -230,6 +234,11 @@ def exports() -> ExportStandIn:
 
 
 @pytest.fixture
+def attachments() -> AttachmentStandIn:
+    return AttachmentStandIn()
+
+
+@pytest.fixture
 def participation() -> ParticipationStandIn:
     return ParticipationStandIn()  # type: ignore[abstract]
 
@@ -274,6 +283,7 @@ async def house(
     directory: DirectoryStandIn,
     forum: ForumStandIn,
     exports: ExportStandIn,
+    attachments: AttachmentStandIn,
     participation: ParticipationStandIn,
     feed: FeedStandIn,
     moves: MoveStandIn,
@@ -281,10 +291,12 @@ async def house(
     trust: TrustStandIn,
     automation: AutomationStandIn,
     vitality: VitalityStandIn,
+    tmp_path: Path,
 ) -> AsyncIterator[House]:
     await loopback.serve("directory", add_directory(directory))
     others = (
         add_exports(exports),
+        add_attachments(attachments),
         add_participation(participation),
         add_feed(feed),
         add_moves(moves),
@@ -328,7 +340,8 @@ async def house(
     logins = Logins(parts.cursor_key.derived("logins"))
     signin = SignIn(site, issuers, verifier, actors, sessions, logins)
     subscriptions = Subscriptions(parts, silent)
-    gateway = Gateway(parts, signin, channels.channel("directory"), subscriptions)
+    files = Files(tmp_path, FilePassVerifier("forum", loopback.key("forum")))
+    gateway = Gateway(parts, signin, channels.channel("directory"), subscriptions, files)
     transport = httpx2.ASGITransport(app=gateway)
     async with httpx2.AsyncClient(transport=transport, base_url=site.public_url) as http:
         yield House(gateway, parts, directory, forum, issuer, loopback, http)

@@ -9,6 +9,7 @@ import strawberry
 from gateway import batches, lists
 from gateway.cursors import encode_reply_id
 from gateway.loaders import Embedded, Reference
+from gateway.schema.attachments import Attachment
 from gateway.schema.fields import fetched, paged
 from gateway.schema.forum.authors import Author, author_of, key_of
 from gateway.schema.forum.records import Revision
@@ -33,6 +34,9 @@ class Reply(Post, CommunityNode):
     child_count: int = strawberry.field(description="How many published replies it has itself.")
     create_time: DateTime = strawberry.field(description="When it was written.")
     edit_time: DateTime | None = strawberry.field(description="When it was last edited.")
+    attachments: list[Attachment] = strawberry.field(
+        description="Its files, in its author's order."
+    )
     version: int = strawberry.field(description="For expectedVersion.")
 
     edition: int = strawberry.field(

@@ -11,6 +11,7 @@ from gateway import batches, lists
 from gateway.context import Info
 from gateway.cursors import encode_id
 from gateway.loaders import Embedded, Listing, Reference, fetched_by, read
+from gateway.schema.attachments import Attachment
 from gateway.schema.directory import Community, Member
 from gateway.schema.feed import ViewerState
 from gateway.schema.fields import COMMUNITY, fetched, paged
@@ -81,6 +82,9 @@ class Topic(Post, CommunityNode):
     create_time: DateTime = strawberry.field(description="When it was written.")
     edit_time: DateTime | None = strawberry.field(description="When it was last edited.")
     activity_time: DateTime = strawberry.field(description="Its last reply, else its creation.")
+    attachments: list[Attachment] = strawberry.field(
+        description="Its files, in its author's order."
+    )
     version: int = strawberry.field(description="For expectedVersion; published replies count too.")
 
     edition: int = strawberry.field(

@@ -173,10 +173,10 @@ def main(kind: str, source: IO[bytes], out: IO[bytes]) -> None:
 
 
 def limit() -> None:
-    """What one file may cost: a gigabyte, five seconds of CPU, and nothing written anywhere."""
+    """What one file may cost: a gigabyte, four seconds of CPU, and nothing written anywhere."""
     for what, most in (
         (resource.RLIMIT_AS, 1 << 30),
-        (resource.RLIMIT_CPU, 5),
+        (resource.RLIMIT_CPU, 4),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
     ):

@@ -15,10 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from chassis.file_passes import GET, PUT, FilePass, FilePassSigner
+from chassis.file_passes import GET, INCOMING, KEPT, PUT, FilePass, FilePassSigner, place
 from services.forum.domain.attachments import Attached, Attachment
-
-INCOMING, KEPT = "incoming", "kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +50,6 @@ class Blobs(Protocol):
 
     async def delete(self, id: str) -> None:
         """Forget it all."""
-
-
-def place(folder: Path, area: str, id: str) -> Path:
-    """A file's path; an id is hexadecimal, so it leads nowhere else."""
-    if not id.isalnum() or not id.isascii():
-        raise ValueError("no id of a file")
-    return folder / area / id[:2] / id
 
 
 class DiskBlobs:

@@ -9,7 +9,7 @@ import struct
 
 from services.forum.domain.attachments import Scan
 
-TIMEOUT = 5.0
+TIMEOUT = 2.0
 _CHUNK = 1 << 16
 
 _log = logging.getLogger(__name__)

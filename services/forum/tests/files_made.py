@@ -11,9 +11,9 @@ from typing import Any
 from PIL import Image
 
 from chassis.actors import Actor
+from chassis.file_passes import INCOMING, place
 from guildhall.forum.v1 import attachments_pb2 as pb
 from guildhall.forum.v1.attachments_pb2_grpc import AttachmentServiceStub
-from services.forum.repository.blobs import INCOMING, place
 from services.forum.tests.conftest import ASKER, World
 
 EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"

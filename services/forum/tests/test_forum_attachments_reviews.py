@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from chassis.file_passes import INCOMING, KEPT, place
 from guildhall.forum.v1 import attachments_pb2 as pb
-from services.forum.repository.blobs import INCOMING, KEPT, place
 from services.forum.repository.scanner import Scanner
 from services.forum.tests.conftest import ASKER, MODERATING, World
 from services.forum.tests.files_made import complete, image, put, ready, seen, upload

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from chassis.file_passes import INCOMING, KEPT, place
 from guildhall.forum.v1 import attachments_pb2 as pb
 from services.forum.domain.attachments import Scan
-from services.forum.repository.blobs import INCOMING, KEPT, place
 from services.forum.repository.scanner import Scanner
 from services.forum.tests.conftest import World
 from services.forum.tests.files_made import EICAR, archive, complete, upload

@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 from chassis.errors import DomainError
-from chassis.file_passes import FilePassVerifier
+from chassis.file_passes import INCOMING, KEPT, FilePassVerifier, place
 from chassis.rpc_status import reason_of
 from guildhall.forum.v1 import attachments_pb2 as pb
 from guildhall.forum.v1 import forum_pb2
-from services.forum.repository.blobs import INCOMING, KEPT, place
 from services.forum.tests.conftest import (
     ASKER,
     HELPER,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from chassis.actors import Actor
 from chassis.decisions import Decision, Seen
+from chassis.errors import DomainError, UnavailableError
 from chassis.timestamps import timestamp_of
 from guildhall.forum.v1 import attachments_pb2 as pb
 from services.forum.converters.domain_events import upload_completed, upload_created
@@ -186,11 +187,15 @@ class AttachmentUseCases:
             if attachment.sha256 and hashlib.sha256(data).hexdigest() != attachment.sha256:
                 raise ChecksumMismatchError(field="attachment_id")
             content = await files.inspector.inspect(data, attachment.kind)
-            scan = await files.scan(data)  # as it was put: making it anew could hide something
-            if scan is not Scan.INFECTED:
-                await files.blobs.keep(attachment.id, content.data)
-        finally:
+        except UnavailableError:
+            raise
+        except DomainError:
             await files.blobs.delete_incoming(attachment.id)
+            raise
+        scan = await files.scan(data)  # as it was put: making it anew could hide something
+        if scan is not Scan.INFECTED:
+            await files.blobs.keep(attachment.id, content.data)
+        await files.blobs.delete_incoming(attachment.id)
         return content, scan
 
     async def find_attachments(

@@ -148,10 +148,6 @@ class ReplyUseCases(UseCases):
                 seen.now.time,
                 by_moderator=not member.wrote(reply.author),
             )
-            return Outcome(
-                topic, reply_edited(edited), edited, self._records_of(seen, topic, reply, member)
-            )
-            edited = reply.edit(body, screening.submission(number), seen.now.time)
             edited = replace(edited, attachments=taken.attached)
             records = self._records_of(seen, topic, reply, member)
             return taken.added(Outcome(topic, reply_edited(edited), edited, records))

@@ -22,6 +22,7 @@ class CreateReplyInput(Write):
 
     topic_id: strawberry.ID = strawberry.field(description="The topic it replies to.")
     body: Markdown = strawberry.field(description="Its text.")
+    attachment_ids: list[strawberry.ID] | None = optional("Its files, in this order, 10 at most.")
     parent_reply_id: strawberry.ID | None = optional(
         "The reply of this topic that it replies to, which must have no parent itself."
     )
@@ -37,6 +38,9 @@ class UpdateReplyInput(ReplyWrite):
     """Of updateReply."""
 
     body: Markdown = strawberry.field(description="Its new text.")
+    attachment_ids: list[strawberry.ID] | None = optional(
+        "Its files, in place of all; those it has may stay."
+    )
 
 
 @strawberry.type(description="The edited reply.")

@@ -17,6 +17,7 @@ class CreateTopicInput(Write):
     title: str = strawberry.field(description="Its title, plain text on one line.")
     body: Markdown = strawberry.field(description="Its text.")
     tags: list[str] | None = optional("Its tags.")
+    attachment_ids: list[strawberry.ID] | None = optional("Its files, in this order, 10 at most.")
     draft: bool = strawberry.field(default=False, description="Keep it to oneself for now.")
 
 
@@ -64,6 +65,9 @@ class UpdateTopicInput(TopicWrite):
     title: str | None = optional("Its new title.")
     body: Markdown | None = optional("Its new text.")
     tags: list[str] | None = optional("Its new tags, in place of all.")
+    attachment_ids: list[strawberry.ID] | None = optional(
+        "Its files, in place of all; those it has may stay."
+    )
 
 
 @strawberry.type(description="The edited topic.")

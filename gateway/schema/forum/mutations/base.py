@@ -14,6 +14,7 @@ TOPIC = ("TOPIC_NOT_FOUND", "TOPIC_STATE_INVALID", "VERSION_STALE")
 REPLY = ("REPLY_NOT_FOUND", "REPLY_STATE_INVALID", "TOPIC_STATE_INVALID", "VERSION_STALE")
 SCREENED = ("CONTENT_BLOCKED", "POSTING_TOO_FAST", "TEXT_INVALID")
 MODERATOR = "ROLE_REQUIRED"
+ATTACHING = ("ATTACHMENT_NOT_FOUND", "ATTACHMENT_STATE_INVALID", "ATTACHMENTS_TOO_MANY")
 
 
 def of_topic(input: Any) -> dict[str, Any]:
@@ -45,3 +46,8 @@ def id_of(id: str | None, field: str, kind: str) -> str:
     Its community is the service's to compare: what is of another one is not there.
     """
     return "" if id is None else decode_id(id, field, kind).id
+
+
+def attachment_ids(ids: list[Any] | None) -> list[str]:
+    """Of the files that a post is to have; as id_of for each."""
+    return [id_of(one, f"attachmentIds.{n}", "Attachment") for n, one in enumerate(ids or ())]

@@ -11,11 +11,13 @@ from gateway.cursors import GlobalId, decode_id, decode_reply_id
 from gateway.errors import BadUserInputError
 from gateway.schema.forum.inputs import replies as f
 from gateway.schema.forum.mutations.base import (
+    ATTACHING,
     MODERATOR,
     REPLY,
     SCREENED,
     TOPIC,
     What,
+    attachment_ids,
     of_reply,
     of_topic,
 )
@@ -30,7 +32,7 @@ class ReplyMutation:
     @strawberry.mutation(
         description=codes(
             "Reply to a topic. The text is screened as in createTopic.", "TOPIC_NOT_FOUND",
-            "TOPIC_STATE_INVALID", "PARENT_INVALID", "POSTING_NOT_ALLOWED", *SCREENED,
+            "TOPIC_STATE_INVALID", "PARENT_INVALID", "POSTING_NOT_ALLOWED", *SCREENED, *ATTACHING,
         )
     )  # fmt: skip
     async def create_reply(
@@ -43,19 +45,25 @@ class ReplyMutation:
             topic_id=topic.id,
             body=input.body,
             parent_reply_id=_within(topic, input.parent_reply_id, "parentReplyId"),
+            attachment_ids=attachment_ids(input.attachment_ids),
         )
         return await write(info, info.context.services.forum.CreateReply, request)
 
     @strawberry.mutation(
         description=codes(
             "Edit a reply; the former text becomes a revision. For the author and moderators.",
-            *REPLY, MODERATOR, "EDIT_WINDOW_OVER", *SCREENED,
+            *REPLY, MODERATOR, "EDIT_WINDOW_OVER", *SCREENED, *ATTACHING,
         )
     )  # fmt: skip
     async def update_reply(
         self, info: Info, input: Annotated[f.UpdateReplyInput, What]
     ) -> f.UpdateReplyPayload:
-        request = forum_pb2.UpdateReplyRequest(**of_reply(input), body=input.body)
+        request = forum_pb2.UpdateReplyRequest(
+            **of_reply(input),
+            body=input.body,
+            attachment_ids=attachment_ids(input.attachment_ids),
+            update_attachments=input.attachment_ids is not None,
+        )
         return await write(info, info.context.services.forum.UpdateReply, request)
 
     @strawberry.mutation(

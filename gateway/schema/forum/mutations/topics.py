@@ -10,10 +10,12 @@ from gateway.context import Info
 from gateway.cursors import decode_id
 from gateway.schema.forum.inputs import topics as f
 from gateway.schema.forum.mutations.base import (
+    ATTACHING,
     MODERATOR,
     SCREENED,
     TOPIC,
     What,
+    attachment_ids,
     id_of,
     of_topic,
 )
@@ -29,7 +31,7 @@ class TopicMutation:
         description=codes(
             "Ask, start a discussion, write an article or say an idea. The text is screened: it "
             "may come back in PENDING_REVIEW, or with words replaced.", "SPACE_NOT_FOUND",
-            "TAGS_INVALID", "KIND_NOT_ALLOWED", "POSTING_NOT_ALLOWED", *SCREENED,
+            "TAGS_INVALID", "KIND_NOT_ALLOWED", "POSTING_NOT_ALLOWED", *SCREENED, *ATTACHING,
         )
     )  # fmt: skip
     async def create_topic(
@@ -45,6 +47,7 @@ class TopicMutation:
             body=input.body,
             tags=input.tags,
             draft=input.draft,
+            attachment_ids=attachment_ids(input.attachment_ids),
         )
         return await write(info, info.context.services.forum.CreateTopic, request)
 
@@ -90,7 +93,7 @@ class TopicMutation:
     @strawberry.mutation(
         description=codes(
             "Edit title, text or tags; the former text becomes a revision. For the author and "
-            "moderators.", *TOPIC, *SCREENED, "TAGS_INVALID", MODERATOR,
+            "moderators.", *TOPIC, *SCREENED, "TAGS_INVALID", MODERATOR, *ATTACHING,
             "EDIT_WINDOW_OVER",
         )
     )  # fmt: skip
@@ -103,6 +106,8 @@ class TopicMutation:
             body=input.body,
             tags=input.tags,
             update_tags=input.tags is not None,
+            attachment_ids=attachment_ids(input.attachment_ids),
+            update_attachments=input.attachment_ids is not None,
         )
         return await write(info, info.context.services.forum.UpdateTopic, request)
 
