@@ -162,6 +162,8 @@ BOUNDED = {
     "Query.similarTopics": "the five that are most alike",
     "Query.relatedTopics": "the five that are most alike",
     "Query.communityNodes": "as many as ids were given, of which there may be 100",
+    "Topic.attachments": "ten at most",
+    "Reply.attachments": "ten at most",
     "Case.rules": "those that matched one text, of the 200 that a community may have",
 }
 
