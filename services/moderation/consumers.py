@@ -16,7 +16,7 @@ from chassis.decisions import Decision, Seen
 from chassis.domain_events import DomainEvent, Effect, Subscription
 from guildhall.forum.v1 import domain_events_pb2 as forum_events
 from guildhall.forum.v1 import forum_pb2
-from services.moderation.converters import case_mooted, case_opened
+from services.moderation.converters import case_mooted, case_moved, case_opened
 from services.moderation.domain import (
     Case,
     CaseCause,
@@ -84,6 +84,7 @@ class ModerationConsumers:
                 forum_events.ReplyRejected: self.on_reply_rejected,
                 forum_events.TopicRemoved: self.on_topic_removed,
                 forum_events.ReplyRemoved: self.on_reply_removed,
+                forum_events.RepliesMoved: self.on_replies_moved,
             },
             aggregate_types=("topic",),
         )
@@ -150,6 +151,26 @@ class ModerationConsumers:
     ) -> Iterable[Effect]:
         """The reply's cases are moot. Again: none is open."""
         return await self._mooted(event, event.message.topic_id, event.message.reply_id)
+
+    async def on_replies_moved(
+        self, event: DomainEvent[forum_events.RepliesMoved]
+    ) -> Iterable[Effect]:
+        """The replies' cases follow them. Again: they are there."""
+        moved = event.message
+        if moved.topic_id == moved.from_topic_id:
+            return []
+        places = (moved.from_topic_id, moved.topic_id)
+        cases = {
+            case.id: case
+            for reply_id in moved.reply_ids
+            for topic_id in places
+            for case in await self._cases_of(event, topic_id, reply_id)
+        }
+        return [
+            self._moving(case, moved.topic_id)
+            for case in cases.values()
+            if case.topic_id != moved.topic_id
+        ]
 
     async def _held(
         self, event: DomainEvent[Any], post: _Post, submission: forum_events.Submission
@@ -284,6 +305,22 @@ class ModerationConsumers:
                 seen.now, case.community_id, _MODERATION, "OpenCase", case.id, case.cause.name
             )
             return Decision(case, _nothing, [case_opened(case)], writes=[record])
+
+        return Effect(self._repository.cases.ref(case.community_id, case.id), decide)
+
+    def _moving(self, case: Case, topic_id: str) -> Effect:
+        self._handed_out.get(case.topic_id, {}).pop(case.id, None)
+        self._hand_out(case.move(topic_id))
+
+        def decide(seen: Seen[Case]) -> Decision[Case, Empty]:
+            before = existing(seen.state)
+            if before.topic_id == topic_id:
+                return Decision(before, _nothing)
+            record = self._repository.audit(
+                seen.now, case.community_id, _MODERATION, "MoveCase", case.id, topic_id
+            )
+            after = before.move(topic_id)
+            return Decision(after, _nothing, [case_moved(after)], writes=[record])
 
         return Effect(self._repository.cases.ref(case.community_id, case.id), decide)
 

@@ -9,15 +9,20 @@ import pytest
 
 from chassis.commands import Commands
 from chassis.decisions import Document
+from chassis.errors import DomainError
 from chassis.pagination import encode_page_token
+from chassis.testing import outbox
+from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1 import forum_pb2 as pb
+from guildhall.forum.v1 import moves_pb2
 from guildhall.moderation.v1 import moderation_pb2
 from guildhall.moderation.v1.domain_events_pb2 import CaseDecided
-from services.forum.tests.conftest import ASKER, HELPER, MODERATING, World
+from services.forum.tests.conftest import ASKER, HELPER, MANAGING, MODERATING, World
 from services.forum.tests.test_forum_consumers import hear, on
 from services.forum.use_cases import ForumUseCases
+from services.forum.use_cases.carrying import Carrying
 
-MANY, ARRIVING = 10_000, 40
+MANY, ARRIVING, FOLLOWING = 10_000, 40, 2_000
 
 
 async def long_topic(world: World, count: int) -> pb.Topic:
@@ -177,3 +182,28 @@ async def test_replies_of_one_moment_in_several_replicas_are_read_in_the_order_o
     await asyncio.gather(*(one.close() for one in commands))
     assert len(read) == len(set(read))
     assert set(read) == {id_ for some in written for id_ in some}
+
+
+async def test_two_thousand_replies_follow_their_topic_into_another_space(world: World) -> None:
+    """In pages: readers of the new space have all of them all the time, others none at any time."""
+    topic = await long_topic(world, FOLLOWING)
+    secret = await world.space("secret", audience=pb.AUDIENCE_VENDOR)
+    moving = moves_pb2.MoveTopicRequest(
+        **world.ids(), topic_id=topic.id, space_id=secret.id, even_if_author_cannot_read=True
+    )
+    carrying = Carrying(world.commands, world.repository, at_once=0.0)
+    await world.move_use_cases(carrying).move_topic(MANAGING, moving)
+    request = pb.ListRepliesRequest(community_id="c1", topic_id=topic.id, page_size=3)
+    expected = [reply.id for reply in (await world.of(MANAGING).ListReplies(request)).replies]
+    finishing = asyncio.create_task(carrying.finish())
+    while not finishing.done():
+        page = await world.of(MANAGING).ListReplies(request)
+        assert [reply.id for reply in page.replies] == expected
+        with pytest.raises(DomainError):
+            await world.of(ASKER).ListReplies(request)
+    await finishing
+    stored = world.database.replies
+    assert await stored.count_documents({"topic_id": topic.id, "space_id": secret.id}) == FOLLOWING
+    told = [e for e in await outbox(world.database) if isinstance(e, said.RepliesMoved)]
+    assert sum(len(event.reply_ids) for event in told) == FOLLOWING
+    assert [event.finished for event in told] == [False] * (len(told) - 1) + [True]

@@ -196,3 +196,14 @@ def _there(topic: Topic | None) -> Topic:
 def _of(topic: Topic, replies: Iterable[Reply | None]) -> list[Reply]:
     """Those that are (still) the topic's."""
     return [reply for reply in replies if reply is not None and reply.topic_id == topic.id]
+
+
+def follow_replies(topic: Topic, replies: Iterable[Reply]) -> list[Write]:
+    """Whoever wrote one of these takes part in the topic that has it now."""
+    people = {reply.author.person_id: reply for reply in replies if reply.author.person_id}
+    return [
+        ForumRepository.new_participation(
+            topic.community_id, person_id, topic.id, reply.create_time
+        )
+        for person_id, reply in people.items()
+    ]

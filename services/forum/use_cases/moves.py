@@ -35,7 +35,7 @@ from services.forum.domain.texts import TopicText, check_title, check_topic_body
 from services.forum.domain.topics import Topic, TopicKind, TopicNotFoundError, TopicState
 from services.forum.repository import ForumRepository
 from services.forum.use_cases.base import UseCases, visible, visible_reply
-from services.forum.use_cases.carrying import Carrying
+from services.forum.use_cases.carrying import Carrying, follow_replies
 from services.forum.use_cases.moderating import Outcome, entry
 from services.forum.use_cases.moderation import check_optional_reason, moderator
 
@@ -269,6 +269,7 @@ class MoveUseCases(UseCases):
                 *orphans,
                 repository.carry_revisions(new.community_id, ids, sorted(former), new.space_id),
                 repository.carry_moderation_entries(source, new, ids),
+                *follow_replies(new, going),
             ],
             [
                 repository.topics.ref(new.community_id, new.id).put(

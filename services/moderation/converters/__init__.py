@@ -118,6 +118,11 @@ def case_decided(case: Case) -> domain_events_pb2.CaseDecided:
     )
 
 
+def case_moved(case: Case) -> domain_events_pb2.CaseMoved:
+    """Its reply went to another topic."""
+    return domain_events_pb2.CaseMoved(case_id=case.id, topic_id=case.topic_id)
+
+
 def case_mooted(case: Case) -> domain_events_pb2.CaseMooted:
     """Said of a case that nobody need decide any more."""
     return domain_events_pb2.CaseMooted(case_id=case.id)

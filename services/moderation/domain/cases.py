@@ -66,6 +66,10 @@ class Case:
         """Whether the post is out of sight until this is decided."""
         return self.cause is not CaseCause.FLAG_RULE
 
+    def move(self, topic_id: str) -> Case:
+        """The reply is in another topic now."""
+        return replace(self, topic_id=topic_id)
+
     def decide(self, decider_id: str, approve: bool, reason: str, time: datetime) -> Case:
         """Decided. Refuses with OWN_POST, CASE_DECIDED, REASON_REQUIRED."""
         reason = (

@@ -488,3 +488,31 @@ async def test_a_forum_that_does_not_answer_is_asked_again_later(
             )
         )
     assert await stored(database) == before
+
+
+async def test_cases_follow_a_reply_into_another_topic(
+    repository: ModerationRepository, heard_twice: Any, database: Database
+) -> None:
+    held = {"reply_id": "a1", "topic_id": "t1"}
+    await heard_twice(forum_events.ReplyHeld(**held, submission=submission()))
+    moved: dict[str, Any] = {"topic_id": "t2", "from_topic_id": "t1", "reply_ids": ["a1", "a2"]}
+    await heard_twice(forum_events.RepliesMoved(**moved))
+    (case,) = await all_cases(repository)
+    assert (case.topic_id, case.state) == ("t2", CaseState.OPEN)
+    assert domain_events_pb2.CaseMoved(case_id=case.id, topic_id="t2") in await outbox(database)
+    # The topic it was in goes away, and takes nothing with it; the one it is in does.
+    await heard_twice(forum_events.TopicRemoved(topic_id="t1"))
+    assert await all_cases(repository) == [case]
+    await heard_twice(forum_events.TopicRemoved(topic_id="t2"))
+    (case,) = await all_cases(repository)
+    assert case.state is CaseState.MOOT
+
+
+async def test_moving_to_another_space_leaves_cases_as_they_are(
+    repository: ModerationRepository, heard_twice: Any
+) -> None:
+    await heard_twice(forum_events.ReplyHeld(reply_id="a1", topic_id="t1", submission=submission()))
+    before = await all_cases(repository)
+    moved: dict[str, Any] = {"topic_id": "t1", "from_topic_id": "t1", "reply_ids": ["a1"]}
+    await heard_twice(forum_events.RepliesMoved(**moved))
+    assert await all_cases(repository) == before

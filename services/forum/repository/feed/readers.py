@@ -83,9 +83,9 @@ class ReaderCollection:
     def new_participation(community_id: str, person_id: str, topic_id: str, now: datetime) -> Write:
         """To be stored with a reply: whoever replies tracks the topic."""
         id_ = participation_id(person_id, topic_id)
-        row = {"person_id": person_id, "topic_id": topic_id, "time": now}
+        change = {"$set": {"person_id": person_id, "topic_id": topic_id}, "$max": {"time": now}}
         query = {"_id": id_, "community_id": community_id}
-        return Write("participations", UpdateOne(query, {"$set": row}, upsert=True))
+        return Write("participations", UpdateOne(query, change, upsert=True))
 
 
 def reader_id(community_id: str, person_id: str) -> str:
