@@ -104,7 +104,13 @@ def kind_of(name: str, owner: str = "") -> str:
     last = owner if name in ("id", "ids") else re.sub(r"Ids?$", "", name)
     last = re.sub(r"^.*(?=[A-Z])", "", last)
     kind = last[:1].upper() + last[1:]
-    return {"Author": "Person", "Post": "Topic", "Letter": "", "Of": "Topic"}.get(kind, kind)
+    return {
+        "Author": "Person",
+        "Post": "Topic",
+        "Letter": "",
+        "Of": "Topic",
+        "Target": "Space",
+    }.get(kind, kind)
 
 
 class Inputs:

@@ -78,9 +78,15 @@ LOST = {"persona_external_id", "persona_display_name", "accepted_answer_external
 # Ids that say more where they are given.
 MAY_LACK = {"parent_reply_id", "duplicate_of_id"}
 # RPCs about a topic, and one of its replies where that is given.
-ON_POSTS = {"CastVote", "RetractVote", "AddReaction", "RemoveReaction", "UnacceptReply"}
+ON_POSTS = {
+    "CastVote", "RetractVote", "AddReaction", "RemoveReaction", "UnacceptReply", "AddBookmark",
+    "RemoveBookmark", "MarkTopicRead",
+}  # fmt: skip
 # What is about everything where it names nothing.
-WIDER_WITHOUT = {("SplitTopic", "space_id"), ("CreateAutomation", "space_id")}
+WIDER_WITHOUT = {
+    ("SplitTopic", "space_id"), ("CreateAutomation", "space_id"), ("SetTagFollow", "space_id"),
+    ("MarkAllRead", "space_id"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -267,7 +273,7 @@ def is_id(field: FieldDescriptor) -> bool:
 def raw_id(ids: dict[str, str], name: str, state: str = "") -> str:
     """The id as services know it; "" where the world has none."""
     word = re.sub(r"_ids?$", "", name).split("_")[-1]
-    kind = {"author": "Person", "of": "Topic"}.get(word, word.capitalize())
+    kind = {"author": "Person", "of": "Topic", "target": "Space"}.get(word, word.capitalize())
     state = OTHERS.get(camel(name), state)
     found = ids.get(f"{kind}.{state}") or ids.get(kind)
     if not found:

@@ -109,8 +109,8 @@ class FeedMutation:
 
     @strawberry.mutation(
         description=codes(
-            "Keep a post no longer, whether one still sees it or not. POST_NOT_FOUND where one "
-            "does not keep it.", POST_NOT_FOUND,
+            "Keep a post no longer, whether one still sees it or not. May run twice. "
+            "POST_NOT_FOUND where one neither keeps nor sees it.", POST_NOT_FOUND,
         )
     )  # fmt: skip
     async def remove_bookmark(

@@ -314,8 +314,9 @@ async def test_a_bookmark_is_changed_removed_and_made_anew(world: World) -> None
     assert await bookmarks(world, HELPER) == []
     assert "second" not in str((await world.stored())["bookmarks"])
     again = pb.RemoveBookmarkRequest(**world.ids(), topic_id=topic.id)
-    call = world.feed_of(HELPER).RemoveBookmark(again)
-    await refused(world, call, "TOPIC_NOT_FOUND", "topic_id")
+    before = await world.said()
+    await world.feed_of(HELPER).RemoveBookmark(again)  # nothing happens
+    assert await world.said() == before
     await keep(world, HELPER, topic_id=topic.id)
     assert [one.note for one in await bookmarks(world, HELPER)] == [""]
     assert (await world.said())[-2:] == ["BookmarkRemoved", "BookmarkAdded"]
@@ -355,8 +356,15 @@ async def test_remove_bookmark_is_of_ones_own(world: World) -> None:
     topic = await world.topic(await world.space())
     await keep(world, HELPER, topic_id=topic.id)
     request = pb.RemoveBookmarkRequest(**world.ids(), topic_id=topic.id)
-    call = world.feed_of(ASKER).RemoveBookmark(request)
-    await refused(world, call, "TOPIC_NOT_FOUND", "topic_id")
+    await world.feed_of(ASKER).RemoveBookmark(request)  # one's own, of which there is none
+    assert len(await bookmarks(world, HELPER)) == 1
+    secret = await world.topic(await world.space("vendor", **VENDOR), MANAGING)
+    for topic_id in (secret.id, "none"):
+        none = pb.RemoveBookmarkRequest(**world.ids(), topic_id=topic_id)
+        call = world.feed_of(ASKER).RemoveBookmark(none)
+        await refused(world, call, "TOPIC_NOT_FOUND", "topic_id")
+    none = pb.RemoveBookmarkRequest(**world.ids(), topic_id=topic.id, reply_id="none")
+    await refused(world, world.feed_of(ASKER).RemoveBookmark(none), "REPLY_NOT_FOUND", "reply_id")
     call = world.feed_of(STRANGER).RemoveBookmark(request)
     await refused(world, call, CommunityNotFoundError, "community_id")
 

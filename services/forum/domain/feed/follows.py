@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from chassis.errors import InvalidArgumentError, ResourceExhaustedError
 from services.forum.domain.feed.reads import ReadUntil, latest_until
@@ -57,9 +57,10 @@ class FollowKind(StrEnum):
     PERSON = "PERSON"
     COMPANY = "COMPANY"
 
+    __hash__ = str.__hash__  # an enum's own is not C's, and a page of the feed hashes hundreds
 
-@dataclass(frozen=True, slots=True)
-class Target:
+
+class Target(NamedTuple):
     """One thing that can be followed: its id, or the tag; a tag perhaps in one space only."""
 
     kind: FollowKind

@@ -71,6 +71,11 @@ class BookmarkCollection:
         found = self._database.bookmarks.find(query, {"topic_id": 1}).hint("bookmark_topic")
         return {row["topic_id"] async for row in found}
 
+    async def is_kept(self, community_id: str, bookmark_id: str) -> bool:
+        """Whether there is this bookmark."""
+        query = {"_id": bookmark_id, "community_id": community_id, "kept": True}
+        return await self._database.bookmarks.find_one(query, {"_id": 1}) is not None
+
     async def has_room_for_bookmarks(self, community_id: str, person_id: str) -> bool:
         """Whether the person may keep one more post."""
         query = {"person_id": person_id, "kept": True, "community_id": community_id}

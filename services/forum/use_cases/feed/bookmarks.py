@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import cast
 
 from chassis.actors import Actor
 from chassis.decisions import Decision, Seen
@@ -20,8 +21,7 @@ from services.forum.domain.feed.bookmarks import (
     check_remind_time,
 )
 from services.forum.domain.members import Member
-from services.forum.domain.replies import ReplyNotFoundError
-from services.forum.domain.topics import Topic, TopicNotFoundError
+from services.forum.domain.topics import Topic
 from services.forum.repository.feed import shown_page
 from services.forum.use_cases.feed.base import OwnUseCases, keyrings_of
 
@@ -82,17 +82,23 @@ class BookmarkUseCases(OwnUseCases):
     async def remove_bookmark(
         self, actor: Actor, request: pb.RemoveBookmarkRequest
     ) -> pb.RemoveBookmarkResponse:
-        """Refuses with TOPIC_NOT_FOUND, REPLY_NOT_FOUND."""
+        """Refuses with TOPIC_NOT_FOUND, REPLY_NOT_FOUND what one neither keeps nor sees."""
         member = Member.of(actor, request.community_id)
-        ref = self._repository.bookmark_ref(
+        repository = self._repository
+        ref = repository.bookmark_ref(
             request.community_id, member.person_id, request.topic_id, request.reply_id
         )
+        if not await repository.is_kept(request.community_id, ref.id):
+            topic = await repository.get_topic(
+                request.community_id, request.topic_id, member.keyring
+            )
+            if request.reply_id:
+                await repository.get_reply(topic, request.reply_id, member.keyring)
 
         def decide(seen: Seen[Bookmark]) -> Decision[Bookmark, pb.RemoveBookmarkResponse]:
             if seen.state is None or seen.state.removed:
-                if request.reply_id:
-                    raise ReplyNotFoundError(field="reply_id")
-                raise TopicNotFoundError(field="topic_id")
+                same = cast("Bookmark", seen.state)  # there is nothing, and nothing is stored
+                return Decision(same, lambda _: pb.RemoveBookmarkResponse())
             event = said.BookmarkRemoved(
                 person_id=member.person_id,
                 topic_id=request.topic_id,

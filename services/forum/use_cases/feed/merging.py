@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 
 from chassis.pagination import Paging
 from services.forum.domain.feed.ranking import (
@@ -26,6 +27,7 @@ _MOMENT = timedelta(milliseconds=1)  # as exact as times are stored
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_CHANGED = 200  # topics of a source with new activity since the feed's first page
 _MOST_READ = 400  # of a source at once
+_Seen: TypeAlias = tuple[Glimpse, datetime]  # and its activity, as the feed takes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,9 @@ class Merging:
             _Stream(source, self._start(source), self._paging.limit + bool(self._place))
             for source in self._wanted.sources(self._order)
         ]
-        changed = [self._take_changed()] if self._place else []
-        await asyncio.gather(*changed, *map(self._read, streams))
+        reads = [self._find_changed()] if self._place else []
+        found = await asyncio.gather(*reads, *map(self._read, streams))
+        await self._take({id_: row for rows in found for id_, row in rows.items()})
         while True:
             going = [stream for stream in streams if not stream.ended]
             ready = sorted(self._found.values(), key=lambda one: one.place, reverse=not self._back)
@@ -100,7 +103,7 @@ class Merging:
             if len(sure) >= self._paging.limit:
                 return sure[: self._paging.limit]
             best.size = min(best.size * 3, _MOST_READ)
-            await self._read(best)
+            await self._take(await self._read(best))
 
     @property
     def _back(self) -> bool:
@@ -123,7 +126,7 @@ class Merging:
         boost = 0 if self._back else self._boost
         return rank(time, stream.source.doublings + boost), id_
 
-    async def _read(self, stream: _Stream) -> None:
+    async def _read(self, stream: _Stream) -> dict[str, _Seen]:
         until = self._as_of if self._back else None
         stretch = Stretch(stream.at, forward_in_time=self._back, until=until)
         rows = await self._repository.find_glimpses(
@@ -132,9 +135,9 @@ class Merging:
         stream.ended = len(rows) < stream.size
         if rows:
             stream.at = rows[-1].activity_time, rows[-1].id
-            await self._take({row.id: (row, row.activity_time) for row in rows})
+        return {row.id: (row, row.activity_time) for row in rows}
 
-    async def _take_changed(self) -> None:
+    async def _find_changed(self) -> dict[str, _Seen]:
         """What has had new activity since the first page stays where it was then."""
         stretch = Stretch((self._as_of + _MOMENT, ""), forward_in_time=True)
         rows: dict[str, Glimpse] = {}
@@ -143,15 +146,15 @@ class Merging:
                 self._communities, source, stretch, _MOST_CHANGED
             )
             rows.update({row.id: row for row in found if row.create_time <= self._as_of})
-        former: dict[str, tuple[Glimpse, datetime]] = {}
+        former: dict[str, _Seen] = {}
         for row in rows.values():
             activity = row.activity_at(self._as_of)
             if activity is None:
                 activity = await self._repository.find_activity(row, self._as_of)
             former[row.id] = row, activity
-        await self._take(former)
+        return former
 
-    async def _take(self, rows: Mapping[str, tuple[Glimpse, datetime]]) -> None:
+    async def _take(self, rows: Mapping[str, _Seen]) -> None:
         """With reason and rank, what is in the feed and beyond the page's beginning."""
         new = {id_: row for id_, row in rows.items() if id_ not in self._looked_at}
         self._looked_at.update(new)
