@@ -34,6 +34,9 @@ def mongod(data: Path, port: int, log: Path | None = None) -> Engine:
         *("--nounixsocket", "--replSet", "rs0"),
         *("--setParameter", f"transactionLifetimeLimitSeconds={TRANSACTION_LIFETIME}"),
         *("--wiredTigerCacheSizeGB", "0.25"),
+        # What was dropped keeps its files open until no snapshot of then may be asked for, by
+        # default for five minutes, and the next checkpoint: tests drop a database each.
+        *("--setParameter", "minSnapshotHistoryWindowInSeconds=5", "--syncdelay", "15"),
     ]
     member = f"127.0.0.1:{port}"
     return Engine(
