@@ -230,6 +230,12 @@ async def _write(ids: dict[str, str], manager: Asker, author: Asker) -> None:
         closeReason="OTHER",
     )  # fmt: skip
     ids["Automation"] = made["automation"]["id"]
+    await manager.mutate(
+        "updateReply", "{ reply { id } }", replyId=ids["Reply"], body="The answer, better said."
+    )
+    await manager.mutate(
+        "saveDraft", "{ draft { version } }", draftKind="TOPIC", spaceId=ids["Space"], body="So far"
+    )
     await topic(author, f"Where is the pricelist {uuid.uuid4().hex[:8]}")  # waits for a moderator
 
 

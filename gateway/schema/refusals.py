@@ -199,6 +199,10 @@ class RefusalCode(Enum):
     EDIT_WINDOW_OVER = _code("EDIT_WINDOW_OVER", "The author may not change this text any more.")
     NOT_AN_IDEA = _code("NOT_AN_IDEA", "Only ideas have a status by the vendor.")
     NOT_AN_ARTICLE = _code("NOT_AN_ARTICLE", "Only articles have an owner and are reviewed.")
+    AS_COMPANY_NOT_ALLOWED = _code(
+        "AS_COMPANY_NOT_ALLOWED",
+        "Newcomers speak for themselves only.",
+    )
     DRAFT_NOT_FOUND = _code("DRAFT_NOT_FOUND", "One has no draft there.")
     TOO_MANY_DRAFTS = _code("TOO_MANY_DRAFTS", "One has a hundred drafts: post or delete one.")
     REVISION_NOT_FOUND = _code(

@@ -117,7 +117,7 @@ def topic_entry(topic: forum_pb2.Topic) -> Entry | Tombstone:
         title=_line(topic.title),
         body=plain_text(topic.body_html or topic.body),
         tags=tuple(topic.tags),
-        author_id=topic.author.person_id,
+        author_id="" if topic.author.as_company else topic.author.person_id,
         space_id=topic.space_id,
         topic_id=topic.id,
         unanswered=question
@@ -142,7 +142,7 @@ def reply_entry(reply: forum_pb2.Reply, topic: forum_pb2.Topic | None) -> Entry 
         reply.version,
         body=plain_text(reply.body_html or reply.body),
         tags=tuple(topic.tags),
-        author_id=reply.author.person_id,
+        author_id="" if reply.author.as_company else reply.author.person_id,
         space_id=topic.space_id,
         topic_id=reply.topic_id,
     )

@@ -41,9 +41,11 @@ class DraftMutation:
 
     @strawberry.mutation(
         description=codes(
-            "Forget a draft. Again there is none.", "COMMUNITY_NOT_FOUND", "FIELD_INVALID"
+            "Forget a draft. Again there is none.", "SPACE_NOT_FOUND", "TOPIC_NOT_FOUND",
+            "REPLY_NOT_FOUND", "TOPIC_STATE_INVALID", "REPLY_STATE_INVALID", "ROLE_REQUIRED",
+            "FIELD_INVALID",
         )
-    )
+    )  # fmt: skip
     async def delete_draft(
         self, info: Info, input: Annotated[f.DeleteDraftInput, What]
     ) -> f.DeleteDraftPayload:

@@ -42,6 +42,11 @@ class AuthorRow:
         return (self._community_id, company_id) if company_id else None
 
     @property
+    def as_company(self) -> bool:
+        """Whether the company speaks."""
+        return self._author.as_company
+
+    @property
     def persona(self) -> forum_pb2.Persona | None:
         """Where it was imported."""
         return self._author.persona if self._author.HasField("persona") else None
@@ -65,9 +70,14 @@ class Author:
         description="The imported author; null where a member wrote it."
     )
 
+    as_company: bool = strawberry.field(
+        description="Whether the company speaks: then only its people and moderators see a member."
+    )
+
     member: Member | None = fetched(
         Reference(batches.members, attrgetter("member_key")),
-        "The member, who may have left since; null where it was imported.",
+        "The member, who may have left since; null where it was imported, or where one may not "
+        "know who wrote it for the company.",
     )
 
     company: Company | None = fetched(

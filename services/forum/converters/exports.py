@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from guildhall.forum.v1.exports_pb2 import ExportRecord
 from services.forum.converters.messages import (
     reply_to_proto,
@@ -15,17 +17,19 @@ from services.forum.domain.spaces import Space
 from services.forum.domain.topics import Topic
 
 
-def record_to_proto(record: Space | Topic | Reply | Revision) -> ExportRecord:
+def record_to_proto(
+    record: Space | Topic | Reply | Revision, keyring: Collection[str]
+) -> ExportRecord:
     """As its reader sees it."""
     match record:
         case Space():
             return ExportRecord(space=space_to_proto(record, record.version))
         case Topic():
-            topic = topic_to_proto(record, record.version)
+            topic = topic_to_proto(record, record.version, keyring=keyring)
             topic.ClearField("body_html")
             return ExportRecord(topic=topic)
         case Reply():
-            reply = reply_to_proto(record, record.version)
+            reply = reply_to_proto(record, record.version, keyring=keyring)
             reply.ClearField("body_html")
             return ExportRecord(reply=reply)
         case Revision():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -43,10 +43,23 @@ def space_to_proto(space: Space, version: int, *, for_service: bool = False) -> 
     )
 
 
-def topic_to_proto(topic: Topic, version: int, *, for_service: bool = False) -> forum_pb2.Topic:
-    """At this version. Services get no text of what was removed: they only need to know that."""
+def topic_to_proto(
+    topic: Topic, version: int, *, for_service: bool = False, keyring: Collection[str] = ()
+) -> forum_pb2.Topic:
+    """At this version. Who wrote as a company only those are told whose keys allow it.
+
+    Services get no text of what was removed: they only need to know that.
+    """
     gone = for_service and topic.state is TopicState.REMOVED
     last = topic.last_reply_author
+
+    def author(one: Author) -> forum_pb2.Author:
+        known = for_service or one.known_to(topic.community_id, keyring)
+        return _author(one, known=known)
+
+    owner_id = topic.owner_id
+    if owner_id and owner_id == topic.author.person_id:
+        owner_id = author(topic.author).person_id
     return forum_pb2.Topic(
         id=topic.id,
         community_id=topic.community_id,
@@ -57,7 +70,7 @@ def topic_to_proto(topic: Topic, version: int, *, for_service: bool = False) -> 
         body="" if gone else topic.body.source,
         body_html="" if gone else safe_html(topic.body),
         tags=() if gone else topic.tags,
-        author=_author(topic.author),
+        author=author(topic.author),
         score=topic.score,
         reply_count=topic.reply_count,
         accepted_reply_id=topic.accepted_reply_id,
@@ -65,7 +78,7 @@ def topic_to_proto(topic: Topic, version: int, *, for_service: bool = False) -> 
         create_time=timestamp_of(topic.create_time),
         edit_time=timestamp_of(topic.edit_time) if topic.edit_time else None,
         activity_time=timestamp_of(topic.activity_time),
-        last_reply_author=_author(last) if last else None,
+        last_reply_author=author(last) if last else None,
         close_reason=(
             enums.CLOSE_REASONS[topic.close_reason]
             if topic.close_reason
@@ -83,7 +96,7 @@ def topic_to_proto(topic: Topic, version: int, *, for_service: bool = False) -> 
         ),
         idea_note=topic.idea_note,
         idea_status_time=_time(topic.idea_status_time),
-        owner_id=topic.owner_id,
+        owner_id=owner_id,
         review_time=_time(topic.review_time),
         review_due_time=_time(topic.review_due_time),
         duplicate_of_id=topic.duplicate_of_id,
@@ -97,8 +110,13 @@ def topic_to_proto(topic: Topic, version: int, *, for_service: bool = False) -> 
     )
 
 
-def reply_to_proto(reply: Reply, version: int, *, for_service: bool = False) -> forum_pb2.Reply:
-    """At this version. Services get no text of what was removed."""
+def reply_to_proto(
+    reply: Reply, version: int, *, for_service: bool = False, keyring: Collection[str] = ()
+) -> forum_pb2.Reply:
+    """At this version, of the author as topic_to_proto.
+
+    Services get no text of what was removed.
+    """
     gone = for_service and reply.state is ReplyState.REMOVED
     return forum_pb2.Reply(
         id=reply.id,
@@ -107,7 +125,10 @@ def reply_to_proto(reply: Reply, version: int, *, for_service: bool = False) -> 
         state=enums.REPLY_STATES[reply.state],
         body="" if gone else reply.body.source,
         body_html="" if gone else safe_html(reply.body),
-        author=_author(reply.author),
+        author=_author(
+            reply.author,
+            known=for_service or reply.author.known_to(reply.community_id, keyring),
+        ),
         score=reply.score,
         accepted=reply.accepted,
         create_time=timestamp_of(reply.create_time),
@@ -123,17 +144,18 @@ def reply_to_proto(reply: Reply, version: int, *, for_service: bool = False) -> 
     )
 
 
-def revision_to_proto(revision: Revision) -> forum_pb2.Revision:
-    """A former text."""
+def revision_to_proto(revision: Revision, hidden_id: str = "") -> forum_pb2.Revision:
+    """A former text; the person of `hidden_id` wrote the post as their company."""
+    editor_id, author_id = revision.editor_id, revision.author_id
     return forum_pb2.Revision(
         id=revision.id,
         title=revision.title,
         body=revision.body,
         tags=revision.tags,
-        editor_id=revision.editor_id,
+        editor_id="" if editor_id == hidden_id else editor_id,
         replace_time=timestamp_of(revision.replace_time),
         post_id=revision.post_id,
-        author_id=revision.author_id,
+        author_id="" if author_id == hidden_id else author_id,
         edition=revision.edition,
     )
 
@@ -188,10 +210,14 @@ def _attached(community_id: str, those: Sequence[Attached]) -> list[attachments_
     ]
 
 
-def _author(author: Author) -> forum_pb2.Author:
+def _author(author: Author, *, known: bool) -> forum_pb2.Author:
     persona = author.persona
     if persona is None:
-        return forum_pb2.Author(person_id=author.person_id, company_id=author.company_id)
+        return forum_pb2.Author(
+            person_id=author.person_id if known else "",
+            company_id=author.company_id,
+            as_company=author.as_company,
+        )
     return forum_pb2.Author(
         persona=forum_pb2.Persona(
             source=persona.source,

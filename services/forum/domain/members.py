@@ -6,7 +6,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from chassis.actors import MANAGER, MODERATOR, NEW, REGULAR, Actor
-from chassis.errors import RoleRequiredError
+from chassis.errors import PermissionDeniedError, RoleRequiredError
+
+
+class AsCompanyNotAllowedError(PermissionDeniedError):
+    """Newcomers speak for themselves only, as does who acts for no company."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,23 @@ class Author:
     person_id: str = ""
     company_id: str = ""
     persona: Persona | None = None
+    as_company: bool = False  # others are told the company only
+
+    def known_to(self, community_id: str, keyring: Collection[str]) -> bool:
+        """Whether they may know the person: themselves, who is of the company, and moderators."""
+        if not self.as_company:
+            return True
+        keys = (
+            f"person:{self.person_id}",
+            f"company:{self.company_id}@{community_id}",
+            f"moderators:{community_id}",
+        )
+        return opens(keys, keyring)
+
+    @property
+    def public_person_id(self) -> str:
+        """What everybody may know; empty: nobody's name stands there."""
+        return "" if self.as_company else self.person_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +74,12 @@ class Member:
     def author(self) -> Author:
         """In whose name this member writes."""
         return Author(self.person_id, self.company_id)
+
+    def writes_as(self, *, as_company: bool) -> Author:
+        """In whose name, where the member may choose. Refuses with AS_COMPANY_NOT_ALLOWED."""
+        if as_company and (self.newcomer or not self.company_id):
+            raise AsCompanyNotAllowedError(field="as_company")
+        return Author(self.person_id, self.company_id, as_company=as_company)
 
     @property
     def of_vendor(self) -> bool:

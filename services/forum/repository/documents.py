@@ -20,7 +20,8 @@ _KEYS_PER_QUERY = 190
 def author_document(author: Author) -> Document:
     """A person with a company, or a persona."""
     if author.persona is None:
-        return {"person_id": author.person_id, "company_id": author.company_id}
+        document: Document = {"person_id": author.person_id, "company_id": author.company_id}
+        return {**document, "as_company": True} if author.as_company else document
     persona = author.persona
     return {
         "source": persona.source,
@@ -35,7 +36,11 @@ def author(document: Document) -> Author:
         return Author(
             persona=Persona(document["source"], document["external_id"], document["display_name"])
         )
-    return Author(document["person_id"], document["company_id"])
+    return Author(
+        document["person_id"],
+        document["company_id"],
+        as_company=document.get("as_company", False),
+    )
 
 
 def text_document(text: Text) -> Document:

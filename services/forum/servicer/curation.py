@@ -56,6 +56,6 @@ class CurationServicer(curation_pb2_grpc.CurationServiceServicer):
         )
         told = await shown(self._repository, request.community_id, topics, member.keyring)
         return pb.ListPinnedTopicsResponse(
-            topics=[topic_to_proto(topic, topic.version) for topic in told],
+            topics=[topic_to_proto(topic, topic.version, keyring=member.keyring) for topic in told],
             next_page_token=token,
         )

@@ -33,5 +33,6 @@ class ExportServicer(exports_pb2_grpc.ExportServiceServicer):
         )
         records, token = paging.page(found, place_of, most=fitting(found, paging.size))
         return pb.ListExportRecordsResponse(
-            records=[record_to_proto(record) for record in records], next_page_token=token
+            records=[record_to_proto(record, member.keyring) for record in records],
+            next_page_token=token,
         )

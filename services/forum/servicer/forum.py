@@ -184,7 +184,9 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
             request.community_id, request.topic_id, member.keyring
         )
         (topic,) = await shown(self._repository, request.community_id, [topic], member.keyring)
-        return pb.GetTopicResponse(topic=topic_to_proto(topic, topic.version))
+        return pb.GetTopicResponse(
+            topic=topic_to_proto(topic, topic.version, keyring=member.keyring)
+        )
 
     async def BatchGetTopics(
         self, request: pb.BatchGetTopicsRequest, context: Context
@@ -195,7 +197,10 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         found = await self._repository.find_topics(request.community_id, ids, keyring)
         found = await shown(self._repository, request.community_id, found, keyring)
         service = bool(actor.service)
-        topics = {one.id: topic_to_proto(one, one.version, for_service=service) for one in found}
+        topics = {
+            one.id: topic_to_proto(one, one.version, for_service=service, keyring=keyring or ())
+            for one in found
+        }
         return pb.BatchGetTopicsResponse(topics=[topics[id_] for id_ in ids if id_ in topics])
 
     async def ListTopics(
@@ -218,7 +223,9 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         )
         topics = await shown(self._repository, request.community_id, topics, member.keyring)
         return pb.ListTopicsResponse(
-            topics=[topic_to_proto(topic, topic.version) for topic in topics],
+            topics=[
+                topic_to_proto(topic, topic.version, keyring=member.keyring) for topic in topics
+            ],
             next_page_token=token,
         )
 
@@ -230,7 +237,10 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         ids = check_batch(list(request.reply_ids), "reply_ids")
         found = await self._repository.find_replies(request.community_id, ids, keyring)
         service = bool(actor.service)
-        replies = {one.id: reply_to_proto(one, one.version, for_service=service) for one in found}
+        replies = {
+            one.id: reply_to_proto(one, one.version, for_service=service, keyring=keyring or ())
+            for one in found
+        }
         return pb.BatchGetRepliesResponse(replies=[replies[id_] for id_ in ids if id_ in replies])
 
     async def ListReplies(
@@ -246,7 +256,10 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         )
         service = bool(actor.service)
         return pb.ListRepliesResponse(
-            replies=[reply_to_proto(one, one.version, for_service=service) for one in replies],
+            replies=[
+                reply_to_proto(one, one.version, for_service=service, keyring=keyring or ())
+                for one in replies
+            ],
             next_page_token=token,
         )
 
@@ -261,12 +274,15 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         )
         if request.reply_id:
             post = await self._repository.get_reply(topic, request.reply_id, member.keyring)
+        known = post.author.known_to(request.community_id, member.keyring)
+        hidden_id = "" if known else post.author.person_id
         found = await self._repository.list_revisions(topic, post, member.keyring, paging)
         revisions, token = paging.page(
             found, lambda last: (last.replace_time, last.id), most=fitting(found, paging.size)
         )
         return pb.ListRevisionsResponse(
-            revisions=[revision_to_proto(one) for one in revisions], next_page_token=token
+            revisions=[revision_to_proto(one, hidden_id) for one in revisions],
+            next_page_token=token,
         )
 
     async def GetRevisionDiff(

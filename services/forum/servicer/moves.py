@@ -54,5 +54,6 @@ class MoveServicer(moves_pb2_grpc.MoveServiceServicer):
         )
         topics = await shown(self._repository, request.community_id, topics, member.keyring)
         return pb.ListLinkedTopicsResponse(
-            topics=[topic_to_proto(one, one.version) for one in topics], next_page_token=token
+            topics=[topic_to_proto(one, one.version, keyring=member.keyring) for one in topics],
+            next_page_token=token,
         )

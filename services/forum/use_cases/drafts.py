@@ -49,11 +49,14 @@ class DraftUseCases(UseCases):
         return SaveDraftResponse(draft=draft_to_proto(saved))
 
     async def delete_draft(self, actor: Actor, request: DeleteDraftRequest) -> DeleteDraftResponse:
-        """One's own, wherever it is; a second time there is none."""
+        """One's own, even where one cannot read any more; where there is none, as save_draft."""
         member = Member.of(actor, request.community_id)
         self._commands.new_id(actor, request)  # as in save_draft
         place = place_of(request, member.person_id)
-        return DeleteDraftResponse(deleted=await self._repository.delete_draft(place))
+        deleted = await self._repository.delete_draft(place)
+        if not deleted:
+            await self._check_place(place, member)
+        return DeleteDraftResponse(deleted=deleted)
 
     async def _check_place(self, place: DraftPlace, member: Member) -> None:
         if place.kind is DraftKind.TOPIC:

@@ -39,6 +39,7 @@ class ReplyUseCases(UseCases):
         """
         member = Member.of(actor, request.community_id)
         source = check_reply_body(request.body)
+        writes_as = member.writes_as(as_company=request.as_company)
         claim = Claim.of(member, request.community_id, request.attachment_ids)
         if (done := await self._done(actor, request, CreateReplyResponse)) is not None:
             return done
@@ -74,7 +75,7 @@ class ReplyUseCases(UseCases):
                 space_id=topic.space_id,
                 state=ReplyState.PENDING_REVIEW if held else ReplyState.PUBLISHED,
                 body=body,
-                author=member.author,
+                author=writes_as,
                 create_time=topic.time_of_next(seen.now.time),
                 submission=screening.submission(1),
                 attachments=taken.attached,

@@ -48,6 +48,7 @@ class TopicUseCases(UseCases):
         """Refuses with SPACE_NOT_FOUND, KIND_NOT_ALLOWED, CONTENT_BLOCKED, POSTING_TOO_FAST."""
         member = Member.of(actor, request.community_id)
         kind = enums.topic_kind(request.kind)
+        writes_as = member.writes_as(as_company=request.as_company)
         text = TopicText(
             check_title(request.title), check_body(request.body), check_tags(request.tags)
         )
@@ -84,7 +85,7 @@ class TopicUseCases(UseCases):
                 title=text.title,
                 body=body,
                 tags=text.tags,
-                author=member.author,
+                author=writes_as,
                 create_time=now,
                 activity_time=now,
                 owner_id=member.person_id if kind is TopicKind.ARTICLE else "",

@@ -26,6 +26,9 @@ class CreateReplyInput(Write):
     parent_reply_id: strawberry.ID | None = optional(
         "The reply of this topic that it replies to, which must have no parent itself."
     )
+    as_company: bool = strawberry.field(
+        default=False, description="Speak as the company one acts for, as in createTopic."
+    )
 
 
 @strawberry.type(description="The new reply; its state tells whether it waits for review.")

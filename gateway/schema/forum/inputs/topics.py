@@ -19,6 +19,11 @@ class CreateTopicInput(Write):
     tags: list[str] | None = optional("Its tags.")
     attachment_ids: list[strawberry.ID] | None = optional("Its files, in this order, 10 at most.")
     draft: bool = strawberry.field(default=False, description="Keep it to oneself for now.")
+    as_company: bool = strawberry.field(
+        default=False,
+        description="Speak as the company one acts for: its people and moderators know who wrote "
+        "it. Not for members of the trust level NEW.",
+    )
 
 
 @strawberry.type(description="The new topic; its state tells whether it waits for review.")

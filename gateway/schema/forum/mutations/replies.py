@@ -32,7 +32,8 @@ class ReplyMutation:
     @strawberry.mutation(
         description=codes(
             "Reply to a topic. The text is screened as in createTopic.", "TOPIC_NOT_FOUND",
-            "TOPIC_STATE_INVALID", "PARENT_INVALID", "POSTING_NOT_ALLOWED", *SCREENED, *ATTACHING,
+            "TOPIC_STATE_INVALID", "PARENT_INVALID", "POSTING_NOT_ALLOWED",
+            "AS_COMPANY_NOT_ALLOWED", *SCREENED, *ATTACHING,
         )
     )  # fmt: skip
     async def create_reply(
@@ -44,6 +45,7 @@ class ReplyMutation:
             community_id=topic.community_id,
             topic_id=topic.id,
             body=input.body,
+            as_company=input.as_company,
             parent_reply_id=_within(topic, input.parent_reply_id, "parentReplyId"),
             attachment_ids=attachment_ids(input.attachment_ids),
         )

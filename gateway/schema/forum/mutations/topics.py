@@ -31,7 +31,8 @@ class TopicMutation:
         description=codes(
             "Ask, start a discussion, write an article or say an idea. The text is screened: it "
             "may come back in PENDING_REVIEW, or with words replaced.", "SPACE_NOT_FOUND",
-            "TAGS_INVALID", "KIND_NOT_ALLOWED", "POSTING_NOT_ALLOWED", *SCREENED, *ATTACHING,
+            "TAGS_INVALID", "KIND_NOT_ALLOWED", "POSTING_NOT_ALLOWED", "AS_COMPANY_NOT_ALLOWED",
+            *SCREENED, *ATTACHING,
         )
     )  # fmt: skip
     async def create_topic(
@@ -48,6 +49,7 @@ class TopicMutation:
             tags=input.tags,
             draft=input.draft,
             attachment_ids=attachment_ids(input.attachment_ids),
+            as_company=input.as_company,
         )
         return await write(info, info.context.services.forum.CreateTopic, request)
 

@@ -92,8 +92,8 @@ def feed_keys(
 ) -> tuple[str, ...]:
     """By which a published topic is found for those who follow what it is an example of."""
     keys = [space_key(space_id), *(tag_key(community_id, tag) for tag in tags)]
-    if author.person_id:
-        keys.append(person_key(community_id, author.person_id))
+    if author.public_person_id:
+        keys.append(person_key(community_id, author.public_person_id))
     if author.company_id:
         keys.append(company_key(community_id, author.company_id))
     return tuple(keys)
@@ -254,7 +254,7 @@ def _nearest(topic: Glimpse, levels: Mapping[Target, FollowLevel]) -> Reason:
         for tag in topic.tags
     ):
         return Reason.FOLLOWED_TAG
-    if follows(FollowKind.PERSON, topic.author.person_id):
+    if follows(FollowKind.PERSON, topic.author.public_person_id):
         return Reason.FOLLOWED_PERSON
     if follows(FollowKind.COMPANY, topic.author.company_id):
         return Reason.FOLLOWED_COMPANY

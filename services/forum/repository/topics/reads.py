@@ -142,6 +142,8 @@ class TopicCollection(SpaceCollection):
             field, index = "tag_keys", "topic_tag_page"
         if wanted.author_id:
             query["author_id"] = wanted.author_id
+            if not {f"person:{wanted.author_id}", f"moderators:{community_id}"} & set(keyring):
+                query["author.as_company"] = {"$exists": False}  # it would tell who wrote them
             field, index = "read_keys", "topic_author_page"
         if field == "tag_keys":
             keys = [tag_key(wanted.tag, key) for key in keys]
