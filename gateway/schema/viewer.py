@@ -37,6 +37,7 @@ from gateway.schema.feed.items import Bookmark, Follow
 from gateway.schema.fields import COMMUNITY, COMPANY, fetched
 from gateway.schema.relay import After, Before, CommunityNode, Connection, First, Last
 from gateway.schema.scalars import Role, TrustLevel
+from gateway.schema.trust import TrustProgress
 from guildhall.directory.v1 import directory_pb2
 
 
@@ -48,6 +49,7 @@ class MembershipRow:
     company_id: str
     roles: list[int]
     trust_level: int
+    person_id: str
 
 
 def _memberships(actor: Actor) -> list[MembershipRow]:
@@ -57,6 +59,7 @@ def _memberships(actor: Actor) -> list[MembershipRow]:
             membership.company_id,
             sorted(Role[role].value for role in membership.roles),
             membership.trust_level,
+            actor.person_id,
         )
         for community_id, membership in actor.memberships.items()
     ]
@@ -77,6 +80,11 @@ class Membership:
     company: Company | None = fetched(
         COMPANY,
         "The company one acts for there.",
+    )
+
+    trust_progress: TrustProgress | None = fetched(
+        Reference(batches.trust_progress, lambda row: (row.community_id, row.person_id)),
+        "How far one is from the next trust level there.",
     )
 
 

@@ -166,6 +166,8 @@ def document(kind: str, name: str, field: GraphQLField, selection: str) -> str:
 
 # -- readings
 
+_DEEP = ("viewer", "trustSettings")  # roots whose second hop nothing else has
+
 
 @cache
 def documents(*, whole: bool) -> tuple[tuple[str, str], ...]:
@@ -187,7 +189,7 @@ def documents(*, whole: bool) -> tuple[tuple[str, str], ...]:
         (name, document("query", name, field, selection))
         for name, field in QUERIES.items()
         if name != "communityNode"
-        for selection in selections(get_named_type(field.type), 1 if name != "viewer" else 2)
+        for selection in selections(get_named_type(field.type), 2 if name in _DEEP else 1)
     ]
     if whole:
         return tuple(every)
