@@ -22,9 +22,9 @@ jetstream {{
   sync_interval: always
 }}
 """
-# Live it holds some ten MB; left alone, what Go has not collected yet, or not given back, grows to
+# Live it holds some 20 MB; left alone, what Go has not collected yet, or not given back, grows to
 # several times as much. A soft limit: with more to hold it takes more, and collects more often.
-MEMORY = "40MiB"
+MEMORY = "48MiB"
 HINTS = (
     ("address already in use", "its port is in use: choose other ports with GUILDHALL_PORT"),
     ("no space left on device", "the disk is full: make room and start again"),
