@@ -174,8 +174,8 @@ def _others(found: Found) -> list[str]:
         f"| gateway, `GATEWAY_EXECUTION=stock` | {_middle(stock)} | {ratio(stock, ours):.1f} | |",
         f"| {_ROUTER} | {_middle(router)} | **{ratio(router, ours):.1f}** | >= {ROUTER_GOAL} |",
         "",
-        f"Stock takes **{ratio(router, floor):.1f} times the floor's**: a gateway that took nothing "
-        "for GraphQL at all would be so far ahead of it, and no further (`docs/adr/0017`).",
+        f"Stock takes **{ratio(router, floor):.1f} times the floor's**: a gateway that took "
+        "nothing for GraphQL would be so far ahead of it, and no further (`docs/adr/0017`).",
     ]
 
 

@@ -240,6 +240,7 @@ class _Part:
     type: GraphQLObjectType
     rows: list[Any]
     nodes: tuple[FieldNode, ...]
+    steps: list[_Step] | None = None  # where they are at hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +251,7 @@ class _Step:
     definition: GraphQLField
     nodes: tuple[FieldNode, ...]
     below: GraphQLObjectType | None  # where there is more to fetch
+    steps: list[_Step]  # for what is below
     many: bool  # its value is a list
     make: Callable[[Any], Any]
 
@@ -276,13 +278,14 @@ def _step(
     fetch = fetch_of(definition)
     named = get_named_type(definition.type)
     below = named if isinstance(named, GraphQLObjectType) else None
-    if below is not None and not _steps(selections, below, nodes):
+    steps = _steps(selections, below, nodes) if below is not None else []
+    if not steps:
         below = None
     if below is None and (fetch is None or isinstance(fetch, Embedded)):
         return None
     many = is_list_type(get_nullable_type(definition.type))
     make = fetch.make if isinstance(fetch, Embedded) else attrgetter(_ours(definition).python_name)
-    return _Step(fetch, definition, nodes, below, many, make)
+    return _Step(fetch, definition, nodes, below, steps, many, make)
 
 
 class _Level:
@@ -301,7 +304,8 @@ class _Level:
         while self._parts:
             part = self._parts.pop()
             if part.rows:
-                for step in _steps(self._context.selections, part.type, part.nodes):
+                steps = part.steps or _steps(self._context.selections, part.type, part.nodes)
+                for step in steps:
                     self._plan(part, step)
         loads = [*_loads(self._context, self._keys), *self._listings]
         if len(loads) == 1:  # a task of its own costs more than it is worth
@@ -329,7 +333,7 @@ class _Level:
             values = [value for row in part.rows if (value := step.make(row)) is not None]
             if step.many:
                 values = [value for row in values for value in row]
-            self._parts.append(_Part(below, values, step.nodes))
+            self._parts.append(_Part(below, values, step.nodes, step.steps))
 
     def _refer(
         self,

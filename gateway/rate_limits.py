@@ -135,10 +135,10 @@ class RateLimits:
                 retry_after=wait,
             )
         for spender in spenders:
-            rate, key = spender.rate, spender.key
-            self._take(key, points / (rate.a_second * share), now)
+            a_second, key = spender.rate.a_second, spender.key
+            self._take(key, points / (a_second * share), now)
             said, _ = self._spent.get(key, (0.0, 0.0))
-            self._spent[key] = (said + points / rate.a_second, rate.burst / rate.a_second)
+            self._spent[key] = (said + points / a_second, spender.rate.burst / a_second)
         return [self._standing(spender, now, share) for spender in spenders]
 
     def _wait(self, spender: Spender, points: int, now: float, share: float) -> float:

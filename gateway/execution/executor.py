@@ -10,6 +10,8 @@ from graphql import (
     ExecutionResult,
     FieldNode,
     GraphQLError,
+    GraphQLField,
+    GraphQLFieldResolver,
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLResolveInfo,
@@ -24,7 +26,9 @@ from graphql.pyutils import Path
 from chassis import telemetry
 from gateway.execution import compiler
 from gateway.execution.compiler import Complete
+from gateway.execution.resolvers import is_waited_for
 from gateway.execution.selections import Selections
+from gateway.execution.variables import PlainArguments
 
 
 class Variant:
@@ -35,6 +39,7 @@ class Variant:
     ) -> None:
         self.selections = Selections(schema, document, deciding)
         self._functions: dict[tuple[int, ...], Complete | None] = {}
+        self._arguments: dict[int, PlainArguments | None] = {}
         self._roots: GroupedFieldSet | None = None
         self.decided = all(type(value) is bool for value in deciding.values())
         self._begun = 0
@@ -53,6 +58,15 @@ class Variant:
         except KeyError:
             made = self._functions[key] = compiler.compiled(self.selections, kind, nodes)
             return made
+
+    def arguments(self, definition: GraphQLField, node: FieldNode) -> PlainArguments | None:
+        """Of a root field that is waited for; None: they are the library's to find."""
+        try:
+            return self._arguments[id(node)]
+        except KeyError:
+            found = PlainArguments.of(definition, node) if is_waited_for(definition) else None
+            self._arguments[id(node)] = found
+            return found
 
     def roots(self, executor: Executor[Any], kind: GraphQLObjectType) -> GroupedFieldSet:
         """What is selected of the query or mutation type, found once."""
@@ -113,6 +127,47 @@ class CompiledExecutor(Executor[Any]):
             self.collected_errors.add(error, None)
             result = None
         return cast("ExecutionResult", self.build_response(result))
+
+    def execute_field(
+        self,
+        parent_type: GraphQLObjectType,
+        source: Any,
+        field_details_list: FieldDetailsList,
+        path: Path,
+        position_context: Any,
+    ) -> Any:
+        """A root field that is waited for, with what its arguments need found once; else theirs."""
+        variant = self.variant
+        if path.prev is None and variant is not None and variant.decided:
+            node = field_details_list[0].node
+            definition = parent_type.fields.get(node.name.value)
+            arguments = variant.arguments(definition, node) if definition is not None else None
+            given = arguments.given(self.variable_values) if arguments is not None else None
+            if definition is not None and definition.resolve is not None and given is not None:
+                nodes = [one.node for one in field_details_list]
+                info = self.build_resolve_info(definition, nodes, parent_type, path)
+                return self.complete_awaitable_value(
+                    definition.type,
+                    field_details_list,
+                    info,
+                    path,
+                    self._called(definition.resolve, source, info, given),
+                    position_context,
+                )
+        return super().execute_field(
+            parent_type, source, field_details_list, path, position_context
+        )
+
+    async def _called(
+        self,
+        resolve: GraphQLFieldResolver,
+        source: Any,
+        info: GraphQLResolveInfo[Any],
+        given: Mapping[str, Any],
+    ) -> Any:
+        """What goes wrong before anything is waited for goes wrong while it is waited for."""
+        result = resolve(source, info, **given)
+        return await result if self.is_awaitable(result) else result
 
     def complete_value(
         self,

@@ -27,6 +27,12 @@ def call_directly(schema: strawberry.Schema) -> strawberry.Schema:
     return schema
 
 
+def is_waited_for(definition: GraphQLField) -> bool:
+    """Whether a root field's resolver is one of those, and asynchronous."""
+    ours = definition.extensions.get("strawberry-definition")
+    return ours is not None and _is_simple(ours) and bool(ours.is_async)
+
+
 def _is_simple(ours: StrawberryField) -> bool:
     resolver = ours.base_resolver
     return (
