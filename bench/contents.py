@@ -17,11 +17,13 @@ from devstack.openid.people import find_person
 from gateway.actors import to_actor
 from guildhall.directory.v1 import directory_pb2
 from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceStub
-from guildhall.forum.v1 import forum_pb2
+from guildhall.forum.v1 import feed_pb2, forum_pb2
+from guildhall.forum.v1.feed_pb2_grpc import FeedServiceStub
 from guildhall.forum.v1.forum_pb2_grpc import ForumServiceStub
 
 if TYPE_CHECKING:
     from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
+    from guildhall.forum.v1.feed_pb2_grpc import FeedServiceAsyncStub
     from guildhall.forum.v1.forum_pb2_grpc import ForumServiceAsyncStub
 
 T = TypeVar("T")
@@ -72,6 +74,7 @@ class Filling:
             DirectoryServiceStub, "directory"
         )
         self._forum: ForumServiceAsyncStub = self._channels.client(ForumServiceStub, "forum")
+        self._feed: FeedServiceAsyncStub = self._channels.client(FeedServiceStub, "forum")
         self._issuers = {
             one["key"]: one["issuer"] for one in json.loads(running.place.issuers_file.read_text())
         }
@@ -93,6 +96,8 @@ class Filling:
         contents = Contents(community_id, space.space.id, [])
         await self._import(contents, posts - TOPICS * (REPLIES + 1), manager)
         await self._write_front_page(contents, people)
+        current_actor.set(manager)
+        await self._follow(contents)
         await self._channels.close()
         await self._running.at_rest()
         return contents
@@ -145,6 +150,25 @@ class Filling:
         actors = [_unhindered(actor, contents.community_id) for actor in people]
         topics = (self._topic(contents, number, actors) for number in range(TOPICS))
         contents.topic_ids.extend(await asyncio.gather(*topics))
+
+    async def _follow(self, contents: Contents) -> None:
+        """What the reader of the measured feed follows: the space, tags, and topics one by one."""
+        common: dict[str, Any] = {
+            "community_id": contents.community_id,
+            "level": feed_pb2.FOLLOW_LEVEL_TRACKING,
+        }
+        follows = [(feed_pb2.FOLLOW_KIND_SPACE, contents.space_id)]
+        follows += [(feed_pb2.FOLLOW_KIND_TOPIC, id_) for id_ in contents.topic_ids[:5]]
+        for kind, id_ in follows:
+            follow = feed_pb2.SetFollowRequest(
+                request_id=f"bench-follow-{id_}", kind=kind, target_id=id_, **common
+            )
+            await _surely(self._feed.SetFollow, follow)
+        for number in range(5):
+            tag = feed_pb2.SetTagFollowRequest(
+                request_id=f"bench-follow-tag-{number}", tag=word(number), **common
+            )
+            await _surely(self._feed.SetTagFollow, tag)
 
     async def _topic(self, contents: Contents, number: int, actors: list[Actor]) -> str:
         random_ = random.Random(number)

@@ -21,7 +21,7 @@ from bench.operations import NAMES, bodies
 from bench.running import Running
 
 LINES = 6
-MIX = {"category": 3, "topic": 4, "search": 2, "reply": 1}
+MIX = {"category": 3, "topic": 4, "search": 2, "feed": 1, "reply": 1}
 WARM = 0.2  # of the time, until memory is expected to be flat: 2 minutes of 10
 EVERY = 2.0  # seconds between looks at memory
 WINDOW = 0.05  # of the time, over which memory is taken

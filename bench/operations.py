@@ -60,6 +60,22 @@ SEARCH = """query Search($query: String!) {
     pageInfo { hasNextPage endCursor }
   }
 }"""
+# What a person comes to first: the feed over all their communities.
+FEED = """query Feed {
+  feed(first: 20) {
+    edges { node {
+      reason
+      topic {
+        id title slug kind tags replyCount createTime activityTime
+        author { member { displayName } company { name } persona { displayName } }
+        space { id name }
+        viewerState { level unreadCount unopened bookmarked }
+      }
+      newestReply { id createTime author { member { displayName } persona { displayName } } }
+    } }
+    pageInfo { hasNextPage endCursor }
+  }
+}"""
 # What a portal's first page shows at once: who one is, where, and what is new; of three services.
 HOME = """query Home($community: ID!) {
   viewer {
@@ -91,6 +107,7 @@ NAMES = {
     "category": "category page of 20 topics",
     "topic": "topic page of 20 posts",
     "search": "search of 10 hits",
+    "feed": "feed page of 20 topics",
     "reply": "reply",
 }
 
@@ -130,6 +147,8 @@ def bodies(name: str, contents: Contents, seed: int) -> Iterator[bytes]:
             yield body(TOPIC, id=next(ids))
         elif name == "search":
             yield body(SEARCH, query=query(random_))
+        elif name == "feed":
+            yield body(FEED)
         else:
             reply = {
                 "requestId": f"bench-{uuid.uuid4()}",

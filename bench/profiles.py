@@ -15,6 +15,7 @@ OPERATIONS = 400
 LINES = 4
 SAMPLED = {
     "category": ("gateway", "forum", "directory"),
+    "feed": ("gateway", "forum", "directory"),
     "topic": ("gateway", "forum", "directory"),
     "search": ("gateway", "search", "forum"),
     "reply": ("gateway", "forum", "search"),

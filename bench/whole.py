@@ -13,7 +13,13 @@ from bench.operations import NAMES, bodies
 from bench.running import Running
 
 ROUNDS = 5
-OPERATIONS = {"category": 80, "topic": 80, "search": 80, "reply": 60}  # a round and size
+OPERATIONS = {  # a round and size
+    "category": 80,
+    "topic": 80,
+    "search": 80,
+    "feed": 80,
+    "reply": 60,
+}  # a round and size
 LINES = 4
 AT_REST = 5.0  # seconds the background is looked at
 MOST_GROWTH = 1.3

@@ -23,6 +23,7 @@ from services.forum.domain.topics import LatestReply
 HALF_LIFE = timedelta(hours=24)
 # Topics that are looked up one by one for each page, the last ones.
 MOST_FOLLOWED, MOST_REPLIED, MOST_MENTIONED = 200, 100, 100
+RECENT = 2  # of a topic's latest replies the ranking looks at so many: hundreds are read for a page
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _END = datetime(9999, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -207,11 +208,10 @@ class Wanted:
         own = topic.author.person_id == self._person_id
         if place is None and not own and topic.id not in self._replied:
             return True
+        recent = [one for one in topic.latest if one.time <= moment][-RECENT:]
         return any(
-            one.time <= moment
-            and one.author.person_id != self._person_id
-            and (place is None or place_of(one) > place)
-            for one in topic.latest
+            one.author.person_id != self._person_id and (place is None or place_of(one) > place)
+            for one in recent
         )
 
 

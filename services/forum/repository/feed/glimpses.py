@@ -9,7 +9,7 @@ from typing import Any
 
 from chassis.decisions import Document
 from chassis.mongo import Database, Index, Migration
-from services.forum.domain.feed.ranking import MOST_REPLIED, Glimpse, Source, feed_keys
+from services.forum.domain.feed.ranking import MOST_REPLIED, RECENT, Glimpse, Source, feed_keys
 from services.forum.domain.spaces import space_key
 from services.forum.domain.topics import OPEN_TO_READERS, LatestReply
 from services.forum.repository.documents import author
@@ -17,7 +17,7 @@ from services.forum.repository.documents import author
 _NEWEST = [("activity_time", -1), ("_id", -1)]
 # The planner merges at most 200 branches of one index; beyond, it would walk and sort.
 _KEYS_PER_QUERY = 190
-_SHOWN = {
+_SHOWN: Document = {
     "community_id": 1,
     "space_id": 1,
     "author": 1,
@@ -27,6 +27,7 @@ _SHOWN = {
     "reply_count": 1,
     "latest": 1,
 }
+_SHOWN_BRIEFLY = {**_SHOWN, "latest": {"$slice": -RECENT}}
 
 INDEXES: Sequence[Index] = (
     # One over all communities, so that a feed costs the same in however many somebody is: the keys
@@ -88,11 +89,21 @@ class GlimpseCollection:
     _database: Database
 
     async def find_glimpses(
-        self, communities: Collection[str], source: Source, stretch: Stretch, limit: int
+        self,
+        communities: Collection[str],
+        source: Source,
+        stretch: Stretch,
+        limit: int,
+        *,
+        whole: bool = False,
     ) -> list[Glimpse]:
-        """The first so many of a source in this stretch, of what is published."""
+        """The first so many of a source in this stretch, of what is published.
+
+        With the last of their replies only, unless `whole`.
+        """
+        shown = _SHOWN if whole else _SHOWN_BRIEFLY
         if source.ids:
-            return await self._find_listed(communities, source, stretch, limit)
+            return await self._find_listed(communities, source, stretch, limit, shown)
         found: dict[str, Document] = {}
         for start in range(0, len(source.keys), _KEYS_PER_QUERY):
             query = {
@@ -101,12 +112,17 @@ class GlimpseCollection:
                 "space_id": {"$in": list(source.spaces)},
                 **stretch.query(),
             }
-            rows = self._database.topics.find(query, _SHOWN).sort(stretch.sort)
+            rows = self._database.topics.find(query, shown).sort(stretch.sort)
             found.update({row["_id"]: row async for row in rows.limit(limit).hint("topic_feed")})
         return [_glimpse(row) for row in stretch.ordered(found.values())[:limit]]
 
     async def _find_listed(
-        self, communities: Collection[str], source: Source, stretch: Stretch, limit: int
+        self,
+        communities: Collection[str],
+        source: Source,
+        stretch: Stretch,
+        limit: int,
+        shown: Document,
     ) -> list[Glimpse]:
         query = {
             "_id": {"$in": list(source.ids)},
@@ -125,7 +141,7 @@ class GlimpseCollection:
             "space_id": {"$in": list(source.spaces)},
             "state": {"$in": sorted(OPEN_TO_READERS)},
         }
-        found = self._database.topics.find(query, _SHOWN).hint("_id_")
+        found = self._database.topics.find(query, shown).hint("_id_")
         return [_glimpse(row) for row in stretch.ordered([row async for row in found])]
 
     async def find_activity(self, topic: Glimpse, moment: datetime) -> datetime:

@@ -143,7 +143,7 @@ class Merging:
         rows: dict[str, Glimpse] = {}
         for source in self._wanted.sources(FeedOrder.LATEST):
             found = await self._repository.find_glimpses(
-                self._communities, source, stretch, _MOST_CHANGED
+                self._communities, source, stretch, _MOST_CHANGED, whole=True
             )
             rows.update({row.id: row for row in found if row.create_time <= self._as_of})
         former: dict[str, _Seen] = {}
