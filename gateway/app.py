@@ -18,6 +18,7 @@ from chassis.errors import DomainError
 from gateway.context import Caller
 from gateway.endpoint import GraphQLEndpoint, Parts, Receive, Scope, Send, session_caller
 from gateway.endpoint.replies import HTML, wanted
+from gateway.feed_routes import FeedRoutes
 from gateway.files import Files
 from gateway.signin import SignIn
 from gateway.subscriptions.sockets import serve_socket
@@ -61,6 +62,7 @@ class Gateway:
                 Route("/assets/{name}", self._asset, methods=["GET"]),
                 Route("/healthz", self._health, methods=["GET"]),
                 Route("/readyz", self._ready, methods=["GET"]),
+                *FeedRoutes(parts).routes,
                 *signin.routes,
                 *(files.routes if files is not None else ()),
             ]

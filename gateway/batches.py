@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from chassis.decisions import PLATFORM
 from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1 import (
+    announcements_pb2,
     attachments_pb2,
     feed_pb2,
     forum_pb2,
@@ -109,6 +110,26 @@ async def replies(
     request = forum_pb2.BatchGetRepliesRequest(community_id=community_id, reply_ids=ids)
     response = await context.call(context.services.forum.BatchGetReplies, request)
     return {reply.id: reply for reply in response.replies}
+
+
+async def channels(
+    context: Context, community_id: str, ids: list[str]
+) -> Mapping[str, announcements_pb2.Channel]:
+    """Channels the person can read."""
+    request = announcements_pb2.BatchGetChannelsRequest(community_id=community_id, channel_ids=ids)
+    response = await context.call(context.services.announcements.BatchGetChannels, request)
+    return {channel.id: channel for channel in response.channels}
+
+
+async def announcements(
+    context: Context, community_id: str, ids: list[str]
+) -> Mapping[str, announcements_pb2.Announcement]:
+    """Announcements the person can see, in their own language."""
+    request = announcements_pb2.BatchGetAnnouncementsRequest(
+        community_id=community_id, announcement_ids=ids
+    )
+    response = await context.call(context.services.announcements.BatchGetAnnouncements, request)
+    return {announcement.id: announcement for announcement in response.announcements}
 
 
 async def participations(

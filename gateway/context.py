@@ -17,6 +17,7 @@ from gateway.execution.selections import Selections
 from gateway.loaders import Tables
 from guildhall.chassis.v1.operations_pb2_grpc import OperationsServiceStub
 from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceStub
+from guildhall.forum.v1.announcements_pb2_grpc import AnnouncementServiceStub
 from guildhall.forum.v1.attachments_pb2_grpc import AttachmentServiceStub
 from guildhall.forum.v1.automation_pb2_grpc import AutomationServiceStub
 from guildhall.forum.v1.curation_pb2_grpc import CurationServiceStub
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from gateway.subscriptions.watches import Moment
     from guildhall.chassis.v1.operations_pb2_grpc import OperationsServiceAsyncStub
     from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
+    from guildhall.forum.v1.announcements_pb2_grpc import AnnouncementServiceAsyncStub
     from guildhall.forum.v1.attachments_pb2_grpc import AttachmentServiceAsyncStub
     from guildhall.forum.v1.automation_pb2_grpc import AutomationServiceAsyncStub
     from guildhall.forum.v1.curation_pb2_grpc import CurationServiceAsyncStub
@@ -72,6 +74,10 @@ class Services:
         )
         self.attachments: AttachmentServiceAsyncStub = channels.client(
             AttachmentServiceStub,
+            "forum",
+        )
+        self.announcements: AnnouncementServiceAsyncStub = channels.client(
+            AnnouncementServiceStub,
             "forum",
         )
         self.exports: ExportServiceAsyncStub = channels.client(
@@ -147,6 +153,7 @@ class Context:
     caller: Caller | None = None
     sessions: Sessions | None = None
     moment: Moment | None = None  # of a subscription
+    public_url: str = ""  # the gateway's own address as browsers know it
     rpc_budget: int = 30
     rpcs: int = 0
     tables: Tables = field(default_factory=Tables)

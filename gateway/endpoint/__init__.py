@@ -152,6 +152,7 @@ class GraphQLEndpoint:
             portals=parts.portals,
             caller=caller,
             sessions=parts.sessions,
+            public_url=parts.site.public_url,
             rpc_budget=parts.operations.limits.rpcs,
         )
         if caller is not None:

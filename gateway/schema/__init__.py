@@ -12,6 +12,8 @@ from gateway.schema.administration_mutations import (
     MemberMutation,
     PersonMutation,
 )
+from gateway.schema.announcements.mutations import AnnouncementMutation, ChannelMutation
+from gateway.schema.announcements.queries import AnnouncementQuery
 from gateway.schema.attachments.mutations import AttachmentMutation
 from gateway.schema.curation.mutations import CurationMutation
 from gateway.schema.directory import DirectoryQuery
@@ -49,6 +51,7 @@ class Query(
     DirectoryQuery,
     ForumQuery,
     FeedQuery,
+    AnnouncementQuery,
     ExportQuery,
     DraftQuery,
     SearchQuery,
@@ -76,6 +79,8 @@ class Mutation(
     ParticipationMutation,
     MoveMutation,
     TrustMutation,
+    ChannelMutation,
+    AnnouncementMutation,
     ImportMutation,
     RoutingMutation,
     SearchMutation,

@@ -8,7 +8,7 @@ import strawberry
 
 from gateway.schema.administration import Enrolment
 from gateway.schema.directory import Community, Company, Member, Person
-from gateway.schema.scalars import URL, CompanyKind, DateTime, Role, TrustLevel
+from gateway.schema.scalars import URL, CompanyKind, DateTime, Locale, Role, TrustLevel
 from gateway.schema.writes import expected_version, request_id
 
 
@@ -195,6 +195,8 @@ class UpdatePersonInput(_PersonWrite):
 
     display_name: str | None = _optional("The new name.")
     email: str | None = _optional("The new address; for operators.")
+    time_zone: str | None = _optional('The IANA zone the person lives in; "" for UTC.')
+    locale: Locale | None = _optional('The person\'s language; "" where it is not known.')
 
 
 @strawberry.type(description="The changed person.")

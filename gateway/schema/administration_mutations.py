@@ -218,7 +218,8 @@ class PersonMutation:
 
     @strawberry.mutation(
         description=codes(
-            "Change a person's name or address. For operators; the person can change the name.",
+            "Change a person's name, address, time zone or language. For operators; the person can "
+            "change all but the address.",
             "PERSON_NOT_FOUND", "VERSION_STALE", *_OPERATOR,
         )
     )  # fmt: skip
@@ -229,6 +230,8 @@ class PersonMutation:
             **_person(input),
             display_name=input.display_name,
             email=input.email,
+            time_zone=input.time_zone,
+            locale=input.locale,
         )
         return await write(info, info.context.services.directory.UpdatePerson, request)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from chassis.decisions import PLATFORM
-from gateway import batches, lists
+from gateway import announcement_lists, batches, lists
 from gateway.context import Info
 from gateway.cursors import decode_id, encode_id
 from gateway.loaders import Listing, Reference, fetched_by, filled, read
@@ -17,6 +17,7 @@ from gateway.schema.scalars import (
     URL,
     CompanyKind,
     DateTime,
+    Locale,
     MemberState,
     PersonState,
     Role,
@@ -28,8 +29,10 @@ from gateway.schema.trust import TrustProgress
 from guildhall.directory.v1 import directory_pb2
 
 if TYPE_CHECKING:
+    from gateway.schema.announcements import Channel
     from gateway.schema.forum import Space, Topic
 
+_LazyChannel = Annotated["Channel", strawberry.lazy("gateway.schema.announcements")]
 _LazySpace = Annotated["Space", strawberry.lazy("gateway.schema.forum")]
 _LazyTopic = Annotated["Topic", strawberry.lazy("gateway.schema.forum")]
 
@@ -52,6 +55,17 @@ class Person(PersonForStaff, CommunityNode):
     @strawberry.field(description="For the person and operators only, else null.")
     def email(self) -> str | None:
         return unset_is_null(self, "email")
+
+    @strawberry.field(
+        description="The IANA zone the person lives in; for the person and operators, else null. "
+        "Null counts as UTC."
+    )
+    def time_zone(self) -> str | None:
+        return unset_is_null(self, "time_zone")
+
+    @strawberry.field(description="The person's language; for the person and operators, else null.")
+    def locale(self) -> Locale | None:
+        return unset_is_null(self, "locale")
 
 
 @strawberry.type(description="A partner firm or a vendor.")
@@ -172,6 +186,34 @@ class Community(CommunityForStaff, CommunityNode):
         info: Info,
         slug: Annotated[str, strawberry.argument(description="The space's slug.")],
     ) -> _LazySpace | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(Listing(announcement_lists.channels), guildhall_cost=5),
+        description="The channels one can read, by name. Codes: BAD_USER_INPUT.",
+    )
+    def channels(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        followed: Annotated[
+            bool, strawberry.argument(description="Those one follows only.")
+        ] = False,
+    ) -> Connection[_LazyChannel] | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(Listing(announcement_lists.channel)),
+        description="One channel; null where there is none that one can read.",
+    )
+    def channel(
+        self,
+        info: Info,
+        slug: Annotated[str, strawberry.argument(description="The channel's slug.")],
+    ) -> _LazyChannel | None:
         return read(info, self)
 
     topics: Connection[_LazyTopic] | None = paged(

@@ -164,6 +164,19 @@ class RefusalCode(Enum):
     ROLE_NOT_GRANTABLE = _code("ROLE_NOT_GRANTABLE", "Only people of the vendor can be MANAGER.")
     LAST_MANAGER = _code("LAST_MANAGER", "Without this member nobody would manage the community.")
     SPACE_NOT_FOUND = _code("SPACE_NOT_FOUND", "There is no such space, or one cannot read it.")
+    CHANNEL_NOT_FOUND = _code("CHANNEL_NOT_FOUND", "There is no channel that one can read.")
+    CHANNEL_SLUG_TAKEN = _code("CHANNEL_SLUG_TAKEN", "Another channel of the community has it.")
+    ANNOUNCEMENT_NOT_FOUND = _code("ANNOUNCEMENT_NOT_FOUND", "There is none that one can see.")
+    ANNOUNCEMENT_STATE_INVALID = _code(
+        "ANNOUNCEMENT_STATE_INVALID", "The announcement's state does not allow it."
+    )
+    AUDIENCE_EMPTY = _code("AUDIENCE_EMPTY", "Nobody reads the channel and fits the audience rule.")
+    TRANSLATION_NOT_FOUND = _code("TRANSLATION_NOT_FOUND", "There is no text in this language.")
+    ACKNOWLEDGEMENT_NOT_REQUIRED = _code(
+        "ACKNOWLEDGEMENT_NOT_REQUIRED", "The announcement asks for no acknowledgement."
+    )
+    FEED_ADDRESS_NOT_FOUND = _code("FEED_ADDRESS_NOT_FOUND", "There is none of one's own.")
+    FEED_ADDRESSES_FULL = _code("FEED_ADDRESSES_FULL", "One has as many as one may: revoke one.")
     SPACE_SLUG_TAKEN = _code("SPACE_SLUG_TAKEN", "Another space of the community has this slug.")
     TOPIC_NOT_FOUND = _code("TOPIC_NOT_FOUND", "There is no such topic, or one cannot see it.")
     TOPIC_STATE_INVALID = _code(

@@ -12,6 +12,8 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from strawberry.types.scalar import ScalarDefinition
 
+from chassis.errors import FieldInvalidError
+from chassis.locales import check_locale
 from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1 import forum_pb2, moves_pb2
 
@@ -19,6 +21,7 @@ DateTime = NewType("DateTime", Timestamp)
 Markdown = NewType("Markdown", str)
 Html = NewType("Html", str)
 URL = NewType("URL", str)
+Locale = NewType("Locale", str)
 T = TypeVar("T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a page has many times: half the work
@@ -99,6 +102,23 @@ SCALARS: dict[object, ScalarDefinition] = {
         parse_value=_read_url,
     ),
 }
+
+
+def _read_locale(value: Any) -> str:
+    text = _read_text(value)
+    try:
+        return check_locale(text, "it") if text else ""
+    except FieldInvalidError:
+        raise ValueError("must be a language tag as de or de-AT") from None
+
+
+SCALARS[Locale] = strawberry.scalar(
+    name="Locale",
+    description='A language tag: language, script, region. In inputs "" stands for none.',
+    specified_by_url="https://www.rfc-editor.org/rfc/rfc5646",
+    serialize=str,
+    parse_value=_read_locale,
+)
 
 
 def attribute(source: Any, name: str) -> Any:

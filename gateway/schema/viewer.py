@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
@@ -39,6 +39,12 @@ from gateway.schema.relay import After, Before, CommunityNode, Connection, First
 from gateway.schema.scalars import Role, TrustLevel
 from gateway.schema.trust import TrustProgress
 from guildhall.directory.v1 import directory_pb2
+from guildhall.forum.v1 import announcements_pb2
+
+if TYPE_CHECKING:
+    from gateway.schema.announcements import UnreadAnnouncements
+
+_LazyUnread = Annotated["UnreadAnnouncements", strawberry.lazy("gateway.schema.announcements")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,13 @@ def _person_id(actor: Any) -> str:
     return person_id
 
 
+async def _unread_announcements(
+    context: Context, _actor: Any, _arguments: Mapping[str, Any]
+) -> Any:
+    request = announcements_pb2.CountUnreadAnnouncementsRequest()
+    return await context.call(context.services.announcements.CountUnreadAnnouncements, request)
+
+
 @strawberry.type(description="The person who asks.")
 class Viewer:
     """Its source is the actor."""
@@ -141,6 +154,12 @@ class Viewer:
         ] = False,
     ) -> Connection[Bookmark] | None:
         return read(info, self)
+
+    unread_announcements: _LazyUnread | None = fetched(
+        Listing(_unread_announcements, lambda actor: actor.person_id),
+        "What one has not read of announcements, in all one's communities.",
+        cost=5,
+    )
 
     @strawberry.field(description="Whether one runs the platform.")
     def is_operator(self) -> bool:

@@ -270,6 +270,7 @@ class Subscriber:
             cursor_key=parts.cursor_key,
             caller=caller,
             sessions=parts.sessions,
+            public_url=parts.site.public_url,
             portals=parts.portals,
             rpc_budget=parts.operations.limits.rpcs,
             moment=moment,

@@ -45,6 +45,7 @@ from gateway.schema import schema
 from gateway.sessions import Sessions
 from gateway.signin import SignIn
 from gateway.subscriptions.subscriptions import Subscriptions
+from gateway.tests.announcements_standin import AnnouncementStandIn, add_announcements
 from gateway.tests.attachments_standin import AttachmentStandIn, add_attachments
 from gateway.tests.exports_standin import ExportStandIn, add_exports
 from gateway.tests.feed_standin import FeedStandIn, add_feed
@@ -229,6 +230,11 @@ def forum() -> ForumStandIn:
 
 
 @pytest.fixture
+def announcements() -> AnnouncementStandIn:
+    return AnnouncementStandIn()  # type: ignore[abstract]
+
+
+@pytest.fixture
 def exports() -> ExportStandIn:
     return ExportStandIn()
 
@@ -282,6 +288,7 @@ async def house(
     issuers: Issuers,
     directory: DirectoryStandIn,
     forum: ForumStandIn,
+    announcements: AnnouncementStandIn,
     exports: ExportStandIn,
     attachments: AttachmentStandIn,
     participation: ParticipationStandIn,
@@ -295,6 +302,7 @@ async def house(
 ) -> AsyncIterator[House]:
     await loopback.serve("directory", add_directory(directory))
     others = (
+        add_announcements(announcements),
         add_exports(exports),
         add_attachments(attachments),
         add_participation(participation),

@@ -80,6 +80,7 @@ class DirectoryStandIn(_StandIn, DirectoryServiceServicer):
         super().__init__()
         self.known = {"s1": "p1", "s2": "p2"}
         self.operators: set[str] = set()
+        self.left: set[str] = set()  # who is in no community any more
 
     def actor(self, person_id: str) -> directory_pb2.Actor:
         return directory_pb2.Actor(
@@ -94,8 +95,14 @@ class DirectoryStandIn(_StandIn, DirectoryServiceServicer):
                     trust_level=directory_pb2.TRUST_LEVEL_BASIC,
                     keyring=["community:c1", "company:co1@c1", f"person:{person_id}"],
                 )
-            ],
+            ]
+            if person_id not in self.left
+            else [],
         )
+
+    async def ResolvePerson(self, request: Any, _context: Any) -> Any:
+        self.called("ResolvePerson", request)
+        return directory_pb2.ResolvePersonResponse(actor=self.actor(request.person_id))
 
     async def ResolveActor(self, request: Any, _context: Any) -> Any:
         self.called("ResolveActor", request)

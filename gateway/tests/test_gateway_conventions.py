@@ -247,6 +247,7 @@ def test_what_another_service_answers_may_be_null() -> None:
 REPEATABLE = {
     "signOutEverywhere": "May run twice",  # there is nothing to give
     "replayDeadLetters": "May run twice",  # applies what is left, and creates nothing
+    "markAnnouncementsSeen": "May run twice",  # a measure: the first time counts
     "discardDeadLetter": "A second time it is not there any more",  # the refusal is the answer
 }
 # What makes something new has no version to expect.
@@ -257,6 +258,7 @@ SAID_OF_POSTS = {"castVote", "retractVote", "addReaction", "removeReaction", "de
 OF_ONESELF = {
     "setRoutingPreference", "setFollow", "setTagFollow", "markTopicRead", "markAllRead",
     "deleteDraft",
+    "followChannel", "unfollowChannel", "acknowledgeAnnouncement",
 }  # fmt: skip
 
 

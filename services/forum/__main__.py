@@ -6,6 +6,7 @@ from chassis import runtime
 from chassis.domain_events import Subscription
 from chassis.file_passes import FilePassSigner
 from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceStub
+from guildhall.forum.v1.announcements_pb2_grpc import add_AnnouncementServiceServicer_to_server
 from guildhall.forum.v1.attachments_pb2_grpc import add_AttachmentServiceServicer_to_server
 from guildhall.forum.v1.automation_pb2_grpc import add_AutomationServiceServicer_to_server
 from guildhall.forum.v1.curation_pb2_grpc import add_CurationServiceServicer_to_server
@@ -21,11 +22,12 @@ from guildhall.forum.v1.vitality_pb2_grpc import add_VitalityServiceServicer_to_
 from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened
 from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 from services.forum.consumers import ForumConsumers, TrustConsumers
-from services.forum.jobs import QualityJobs, RoutingJobs, ScheduleJobs
+from services.forum.jobs import AnnouncementJobs, QualityJobs, RoutingJobs, ScheduleJobs
 from services.forum.repository import ForumRepository
 from services.forum.repository.blobs import DiskBlobs
 from services.forum.repository.scanner import Scanner
 from services.forum.servicer import (
+    AnnouncementServicer,
     AttachmentServicer,
     AutomationServicer,
     CurationServicer,
@@ -41,6 +43,7 @@ from services.forum.servicer import (
 )
 from services.forum.settings import ForumSettings
 from services.forum.use_cases import ForumUseCases
+from services.forum.use_cases.announcements import AnnouncementUseCases
 from services.forum.use_cases.attachment_reviews import AttachmentReviews
 from services.forum.use_cases.attachments import AttachmentUseCases, Files
 from services.forum.use_cases.carrying import Carrying
@@ -113,6 +116,13 @@ async def main() -> None:
         process.every(300, trust.judge_active, "judge_active")
         process.every(21600, trust.judge_regulars, "judge_regulars")
         process.subscribe(TrustConsumers(repository).of_forum())
+        announcements = AnnouncementUseCases(process.commands, repository, moderation, directory)
+        add_AnnouncementServiceServicer_to_server(
+            AnnouncementServicer(announcements, repository), process.server
+        )
+        jobs = AnnouncementJobs(announcements)
+        process.every(1, jobs.wake_announcements, "wake_announcements")
+        process.every(1, jobs.freeze_audiences, "freeze_audiences")
         consumers = ForumConsumers(repository)
         process.subscribe(
             Subscription(

@@ -77,17 +77,7 @@ class Space:
     @property
     def read_keys(self) -> tuple[str, ...]:
         """The keys that open it, and with it all that was published in it."""
-        community = self.community_id
-        vendor = f"vendor:{community}"
-        match self.audience:
-            case Audience.COMMUNITY:
-                return (f"community:{community}",)
-            case Audience.VENDOR:
-                return (vendor,)
-            case Audience.TIER:
-                return (*(f"tier:{name}@{community}" for name in self.audience_names), vendor)
-            case Audience.COMPANIES:
-                return (*(f"company:{name}@{community}" for name in self.audience_names), vendor)
+        return read_keys_of(self.community_id, self.audience, self.audience_names)
 
     @property
     def name_order(self) -> str:
@@ -136,6 +126,22 @@ class Space:
         return changed
 
 
+def read_keys_of(
+    community_id: str, audience: Audience, audience_names: Sequence[str]
+) -> tuple[str, ...]:
+    """The keys that a label chooses."""
+    vendor = f"vendor:{community_id}"
+    match audience:
+        case Audience.COMMUNITY:
+            return (f"community:{community_id}",)
+        case Audience.VENDOR:
+            return (vendor,)
+        case Audience.TIER:
+            return (*(f"tier:{name}@{community_id}" for name in audience_names), vendor)
+        case Audience.COMPANIES:
+            return (*(f"company:{name}@{community_id}" for name in audience_names), vendor)
+
+
 def space_key(space_id: str) -> str:
     """The key that whoever can read a space holds to what was published in it."""
     return f"space:{space_id}"
@@ -166,6 +172,11 @@ def check_audience(audience: Audience, names: Sequence[str]) -> tuple[str, ...]:
     if len(names) > _MAX_AUDIENCE_NAMES:
         raise FieldInvalidError(f"at most {_MAX_AUDIENCE_NAMES} {field}", field=field)
     for name in names:
-        if not _AUDIENCE_NAME.fullmatch(name) or name != name.strip():
+        if not is_audience_name(name):
             raise FieldInvalidError(f"{field} must be names of tiers or company ids", field=field)
     return tuple(dict.fromkeys(names))
+
+
+def is_audience_name(name: str) -> bool:
+    """Whether it may be the name of a tier, or a company's id."""
+    return _AUDIENCE_NAME.fullmatch(name) is not None and name == name.strip()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from services.forum.jobs.announcements import AnnouncementJobs
 from services.forum.jobs.quality import QualityJobs
 from services.forum.jobs.routing import RoutingJobs
 from services.forum.jobs.schedules import ScheduleJobs
 
-__all__ = ["QualityJobs", "RoutingJobs", "ScheduleJobs"]
+__all__ = ["AnnouncementJobs", "QualityJobs", "RoutingJobs", "ScheduleJobs"]

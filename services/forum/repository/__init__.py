@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from chassis.mongo import Database, Index, Migration
 from services.forum.repository import (
+    announcements,
     attachments,
     automation,
     drafts,
@@ -22,6 +23,7 @@ from services.forum.repository import (
     trust,
     vitality,
 )
+from services.forum.repository.announcements import AnnouncementCollections, AnnouncementFilter
 from services.forum.repository.attachments import AttachmentCollection
 from services.forum.repository.automation import AutomationCollection
 from services.forum.repository.drafts import DraftCollection
@@ -34,7 +36,7 @@ from services.forum.repository.topics import TopicFilter
 from services.forum.repository.trust import TrustCollection
 from services.forum.repository.vitality import VitalityCollection
 
-__all__ = ["ForumRepository", "TopicFilter"]
+__all__ = ["AnnouncementFilter", "ForumRepository", "TopicFilter"]
 
 
 class ForumRepository(
@@ -48,6 +50,7 @@ class ForumRepository(
     RoutingCollection,
     TrustCollection,
     VitalityCollection,
+    AnnouncementCollections,
 ):
     """All reads, and where commands find what they change."""
 
@@ -67,6 +70,7 @@ class ForumRepository(
         *routing.INDEXES,
         *trust.INDEXES,
         *vitality.INDEXES,
+        *announcements.INDEXES,
     )
     migrations: Sequence[Migration] = (*feed.MIGRATIONS,)
     spaces = spaces.SPACES

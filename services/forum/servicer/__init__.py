@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.forum.servicer.announcements import AnnouncementServicer
 from services.forum.servicer.attachments import AttachmentServicer
 from services.forum.servicer.automation import AutomationServicer
 from services.forum.servicer.curation import CurationServicer
@@ -16,6 +17,7 @@ from services.forum.servicer.trust import TrustServicer
 from services.forum.servicer.vitality import VitalityServicer
 
 __all__ = [
+    "AnnouncementServicer",
     "AttachmentServicer",
     "AutomationServicer",
     "CurationServicer",

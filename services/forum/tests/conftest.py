@@ -64,6 +64,7 @@ from services.forum.servicer import (
     RoutingServicer,
     VitalityServicer,
 )
+from services.forum.tests.announcing import town  # noqa: F401 - a fixture
 from services.forum.use_cases import ForumUseCases
 from services.forum.use_cases.attachments import AttachmentUseCases, Files
 from services.forum.use_cases.carrying import Carrying

@@ -1,0 +1,236 @@
+"""Channels and announcements in GraphQL, beside a stand-in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gateway.cursors import decode_id, encode_id
+from gateway.tests.announcements_standin import AnnouncementStandIn
+from gateway.tests.conftest import House
+from gateway.tests.standins import DirectoryStandIn
+from guildhall.forum.v1 import announcements_pb2 as pb
+
+COMMUNITY = encode_id("Community", "c1", "c1")
+CHANNEL, ANNOUNCEMENT = encode_id("Channel", "c1", "ch1"), encode_id("Announcement", "c1", "a1")
+COMPANY = encode_id("Company", "platform", "co1")
+WRITE: dict[str, Any] = {"requestId": "request-1", "announcementId": ANNOUNCEMENT}
+
+WHOLE = """query($id: ID!, $company: ID!, $locales: [Locale!]) {
+ announcement(id: $id, locales: $locales) { discussion { id title }
+  id title bodyHtml locale locales state severity wallClock publishTime deadline version
+  channel { id name } author { id } community { id }
+  audienceState audienceRule { tiers companyIds roles locales }
+  receipt { state seeTime inAudience person { displayName } company { id } }
+  corrections(first: 5) { edges { node { fields formerTitle formerBody editor { id } } } }
+  receiptSummary { people companies seen acknowledged overdue audienceState }
+  companyReceipts(first: 5) { edges { node { people company { id } } } }
+  receipts(first: 5, companyId: $company, states: [OVERDUE]) { edges { node { person { id } } } }
+} }"""
+LIST = """query($community: ID!, $after: String) {
+  announcements(communityId: $community, first: 2, after: $after, states: [PUBLISHED, EXPIRED],
+    severity: MUST_READ, followed: true, openMustReads: true, locales: ["de-at"]) {
+    edges { node { id channel { id } } } pageInfo { hasNextPage endCursor } } }"""
+
+
+async def test_announcement_with_all_that_is_beside_it(
+    house: House, announcements: AnnouncementStandIn
+) -> None:
+    answer = await house.ask(WHOLE, {"id": ANNOUNCEMENT, "company": COMPANY, "locales": ["DE-at"]})
+    assert "errors" not in answer
+    one = answer["data"]["announcement"]
+    assert (one["id"], one["locale"], one["locales"]) == (ANNOUNCEMENT, "de-AT", ["en", "de"])
+    assert one["channel"] == {"id": CHANNEL, "name": "News & <more>"}
+    assert one["discussion"] == {"id": encode_id("Topic", "c1", "t3"), "title": "Topic 3"}
+    assert one["author"] == {"id": encode_id("Member", "c1", "p2")}
+    assert one["audienceRule"] == {
+        "tiers": ["gold"],
+        "companyIds": [COMPANY],
+        "roles": ["MANAGER"],
+        "locales": ["de"],
+    }
+    assert (one["wallClock"], one["audienceState"]) == (None, "FROZEN")
+    assert one["receipt"]["state"] == "SEEN"
+    assert one["receipt"]["company"] == {"id": COMPANY}
+    (correction,) = one["corrections"]["edges"]
+    assert correction["node"]["fields"] == ["title"]
+    assert (correction["node"]["formerTitle"], correction["node"]["formerBody"]) == ("Old", None)
+    assert one["receiptSummary"] == {
+        "people": 9,
+        "companies": 2,
+        "seen": 4,
+        "acknowledged": 3,
+        "overdue": 6,
+        "audienceState": "FROZEN",
+    }
+    assert one["companyReceipts"]["edges"] == [{"node": {"people": 4, "company": {"id": COMPANY}}}]
+    asked = next(r for r in announcements.requests if isinstance(r, pb.ListReceiptsRequest))
+    assert (asked.company_id, list(asked.states)) == ("co1", [pb.RECEIPT_STATE_OVERDUE])
+
+
+async def test_announcements_are_filtered_and_paged(
+    house: House, announcements: AnnouncementStandIn
+) -> None:
+    first = (await house.ask(LIST, {"community": COMMUNITY}))["data"]["announcements"]
+    assert [decode_id(edge["node"]["id"], "id").id for edge in first["edges"]] == ["a5", "a4"]
+    after = first["pageInfo"]["endCursor"]
+    second = (await house.ask(LIST, {"community": COMMUNITY, "after": after}))["data"]
+    edges = second["announcements"]["edges"]
+    assert [decode_id(edge["node"]["id"], "id").id for edge in edges] == ["a3", "a2"]
+    request = next(
+        one for one in announcements.requests if isinstance(one, pb.ListAnnouncementsRequest)
+    )
+    assert (request.followed, request.open_must_reads, list(request.locales)) == (
+        True,
+        True,
+        ["de-AT"],
+    )
+    assert list(request.states) == [
+        pb.ANNOUNCEMENT_STATE_PUBLISHED,
+        pb.ANNOUNCEMENT_STATE_EXPIRED,
+    ]
+
+
+async def test_channels_and_announcements_are_nodes_and_of_their_community(house: House) -> None:
+    query = """query($ids: [ID!]!, $community: ID!) {
+      communityNodes(ids: $ids) { id ... on Channel { followed } ... on Announcement { title } }
+      community(id: $community) { channel(slug: "news") { id }
+        missing: channel(slug: "nothing") { id }
+        channels(first: 1, followed: true) { edges { node { announcements(first: 1) {
+          edges { node { id } } } } } } }
+      viewer { unreadAnnouncements { unreadCount openMustReadCount } } }"""
+    answer = await house.ask(query, {"ids": [CHANNEL, ANNOUNCEMENT], "community": COMMUNITY})
+    assert "errors" not in answer
+    data = answer["data"]
+    assert data["communityNodes"] == [
+        {"id": CHANNEL, "followed": True},
+        {"id": ANNOUNCEMENT, "title": "News 1 <b>&"},
+    ]
+    assert (data["community"]["channel"], data["community"]["missing"]) == ({"id": CHANNEL}, None)
+    (channel,) = data["community"]["channels"]["edges"]
+    (newest,) = channel["node"]["announcements"]["edges"]
+    assert newest["node"]["id"] == encode_id("Announcement", "c1", "a5")
+    assert data["viewer"]["unreadAnnouncements"] == {"unreadCount": 4, "openMustReadCount": 1}
+
+
+async def test_preview_tells_members_and_companies(house: House) -> None:
+    query = """query($channel: ID!, $rule: AudienceRuleInput) {
+      audiencePreview(channelId: $channel, audienceRule: $rule) {
+        count companyCount companyShares { people company { id } } memberIds } }"""
+    rule = {"tiers": ["gold"], "companyIds": [COMPANY], "roles": ["MANAGER"], "locales": ["de"]}
+    answer = await house.ask(query, {"channel": CHANNEL, "rule": rule})
+    assert answer["data"]["audiencePreview"] == {
+        "count": 3,
+        "companyCount": 2,
+        "companyShares": [{"people": 2, "company": {"id": COMPANY}}],
+        "memberIds": [encode_id("Member", "c1", id_) for id_ in ("p1", "p2")],
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "expected"),
+    [
+        (
+            "createAnnouncement",
+            {
+                "channelId": CHANNEL,
+                "title": "News",
+                "body": "Text",
+                "severity": "MUST_READ",
+                "requiresAcknowledgement": True,
+                "deadline": "2027-01-01T00:00:00Z",
+                "sourceLocale": "de",
+                "audienceRule": {"locales": ["de"]},
+            },
+            {"severity": 3, "requires_acknowledgement": True, "source_locale": "de"},
+        ),
+        ("updateAnnouncement", {"title": "New", "note": "A slip.", "expectedVersion": 3}, {}),
+        (
+            "updateAnnouncement",
+            {"discussionTopicId": encode_id("Topic", "c1", "t3")},
+            {"discussion_topic_id": "t3"},
+        ),
+        ("updateAnnouncement", {"endDiscussion": True}, {"discussion_topic_id": ""}),
+        ("scheduleAnnouncement", {"wallClock": "2027-03-28T02:30"}, {}),
+        ("publishAnnouncement", {"expectedVersion": 3}, {"expected_version": 3}),
+        ("withdrawAnnouncement", {"reason": "wrong"}, {"reason": "wrong"}),
+        ("archiveAnnouncement", {}, {}),
+        ("putTranslation", {"locale": "de", "title": "Neues", "body": "Text"}, {"locale": "de"}),
+        ("deleteTranslation", {"locale": "de"}, {"locale": "de"}),
+    ],
+)
+async def test_writes_say_to_the_forum_what_was_given(
+    house: House,
+    announcements: AnnouncementStandIn,
+    name: str,
+    more: dict[str, Any],
+    expected: dict[str, Any],
+) -> None:
+    title = name[0].upper() + name[1:]
+    mutation = f"""mutation($input: {title}Input!) {{
+      {name}(input: $input) {{ announcement {{ id version }} }} }}"""
+    given = {**WRITE, **more}
+    if name == "createAnnouncement":
+        del given["announcementId"]
+    answer = await house.ask(mutation, {"input": given})
+    assert answer["data"][name]["announcement"] == {"id": ANNOUNCEMENT, "version": 3}
+    (request,) = announcements.requests
+    assert type(request).__name__ == f"{title}Request"
+    for field, value in {"request_id": "request-1", "community_id": "c1", **expected}.items():
+        assert getattr(request, field) == value
+
+
+async def test_a_schedule_is_a_moment_or_a_time_of_the_day(
+    house: House, announcements: AnnouncementStandIn
+) -> None:
+    mutation = """mutation($input: ScheduleAnnouncementInput!) {
+      scheduleAnnouncement(input: $input) { announcement { id } } }"""
+    both = {"publishTime": "2027-01-01T00:00:00Z", "wallClock": "2027-03-28T02:30"}
+    for more in ({}, both):
+        (error,) = (await house.ask(mutation, {"input": {**WRITE, **more}}))["errors"]
+        assert error["extensions"]["field"] == "publishTime"
+    assert announcements.requests == []
+
+
+async def test_seen_is_of_one_community(house: House, announcements: AnnouncementStandIn) -> None:
+    mutation = """mutation($input: MarkAnnouncementsSeenInput!) {
+      markAnnouncementsSeen(input: $input) { receipts { state person { id } } } }"""
+    answer = await house.ask(mutation, {"input": {"announcementIds": [ANNOUNCEMENT]}})
+    (receipt,) = answer["data"]["markAnnouncementsSeen"]["receipts"]
+    assert receipt == {"state": "SEEN", "person": {"id": encode_id("Member", "c1", "p1")}}
+    foreign = encode_id("Announcement", "c2", "a1")
+    for ids in ([], [ANNOUNCEMENT, foreign]):
+        (error,) = (await house.ask(mutation, {"input": {"announcementIds": ids}}))["errors"]
+        assert error["extensions"]["field"] == "announcementIds"
+    assert len(announcements.requests) == 1
+
+
+async def test_following_and_acknowledging(
+    house: House, announcements: AnnouncementStandIn
+) -> None:
+    follow = """mutation($input: FollowChannelInput!) {
+      followChannel(input: $input) { channel { followed } } }"""
+    given = {"requestId": "request-1", "channelId": CHANNEL}
+    answer = await house.ask(follow, {"input": given})
+    assert answer["data"]["followChannel"]["channel"] == {"followed": True}
+    acknowledge = """mutation($input: AcknowledgeAnnouncementInput!) {
+      acknowledgeAnnouncement(input: $input) { receipt { state } } }"""
+    answer = await house.ask(acknowledge, {"input": WRITE})
+    assert answer["data"]["acknowledgeAnnouncement"]["receipt"] == {"state": "SEEN"}
+
+
+async def test_person_says_time_zone_and_language(
+    house: House, directory: DirectoryStandIn
+) -> None:
+    mutation = """mutation($input: UpdatePersonInput!) {
+      updatePerson(input: $input) { person { timeZone locale } } }"""
+    person = encode_id("Person", "platform", "p1")
+    given = {"requestId": "request-1", "personId": person, "timeZone": "Europe/Vienna"}
+    refused = await house.ask(mutation, {"input": {**given, "locale": "german"}})
+    (error,) = refused["errors"]
+    assert (error["extensions"]["code"], error["extensions"]["field"]) == (
+        "BAD_USER_INPUT",
+        "locale",
+    )
+    assert directory.calls["UpdatePerson"] == 0

@@ -1,0 +1,1 @@
+"""Channels, announcements and receipts: requests as domain values, domain values as messages."""

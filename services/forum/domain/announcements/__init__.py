@@ -1,0 +1,1 @@
+"""Channels, announcements, whom they are for and who has read them."""

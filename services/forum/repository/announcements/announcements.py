@@ -1,0 +1,329 @@
+"""The collection of announcements: behind their channels' walls and their own rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pymongo import DeleteOne, InsertOne
+
+from chassis.decisions import Aggregates, Document, PartRef, Parts, Write
+from chassis.locales import lookup
+from chassis.mongo import Index
+from chassis.pagination import Paging
+from services.forum.domain.announcements.announcement import (
+    Announcement,
+    AnnouncementNotFoundError,
+    AnnouncementState,
+    AudienceState,
+    Correction,
+    Severity,
+    Translation,
+    translation_id,
+)
+from services.forum.domain.announcements.audiences import Reader
+from services.forum.domain.announcements.channels import ChannelNotFoundError, channel_key
+from services.forum.domain.announcements.copies import Copy, is_shown
+from services.forum.domain.announcements.receipts import MOST_COUNTED
+from services.forum.repository.announcements.channels import ChannelCollection
+from services.forum.repository.announcements.documents import (
+    RULE_FIELDS,
+    dump_announcement,
+    dump_correction,
+    dump_translation,
+    load_announcement,
+    load_correction,
+    load_translation,
+)
+from services.forum.repository.announcements.receipts import ReceiptCollection
+from services.forum.repository.documents import read_page
+
+_NEWEST = [("list_time", -1), ("_id", -1)]
+_LAST_CORRECTED = [("time", -1), ("_id", -1)]
+_MOST_OPEN = 500  # must-reads and news that count as current; who has more will not read them
+
+INDEXES: Sequence[Index] = (
+    # The last fields only answer filters from the index itself.
+    Index(
+        "announcements",
+        [("community_id", 1), ("read_keys", 1), *_NEWEST, ("state", 1), ("channel_id", 1)],
+        "announcement_page",
+    ),
+    Index(
+        "announcements",
+        [("community_id", 1), ("read_keys", 1), *_NEWEST],
+        "announcement_must_read_page",
+        partial={"state": "PUBLISHED", "severity": "MUST_READ"},
+    ),
+    # Jobs ask for what is due in all communities.
+    Index("announcements", [("wake_time", 1), ("_id", 1)], "announcement_wake", sparse=True),
+    Index(
+        "announcements",
+        [("list_time", 1), ("_id", 1)],
+        "announcement_freezing",
+        partial={"audience_state": "FREEZING"},
+    ),
+    Index(
+        "announcement_corrections",
+        [("community_id", 1), ("announcement_id", 1), *_LAST_CORRECTED],
+        "correction_page",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncementFilter:
+    """What a list of announcements is narrowed to."""
+
+    channel_id: str = ""
+    states: frozenset[AnnouncementState] = frozenset({AnnouncementState.PUBLISHED})
+    severity: Severity | None = None
+    followed: bool = False
+    open_must_reads: bool = False
+
+
+class AnnouncementCollection(ChannelCollection, ReceiptCollection):
+    """Reads of announcements."""
+
+    async def find_announcement(
+        self, community_id: str, announcement_id: str
+    ) -> Announcement | None:
+        """For services and jobs, which stand behind no wall."""
+        query = {"community_id": community_id, "_id": announcement_id}
+        document = await self._database.announcements.find_one(query)
+        return load_announcement(document) if document else None
+
+    async def find_announcements(self, reader: Reader, ids: Iterable[str]) -> list[Announcement]:
+        """Those of the ids that there are and that the wall lets through, in no order."""
+        keys = await self._keys(reader)
+        query = {
+            "community_id": reader.community_id,
+            "_id": {"$in": list(ids)},
+            "read_keys": {"$in": keys},
+            **_rule(reader.keys),
+        }
+        found = self._database.announcements.find(query).hint("_id_")
+        return [load_announcement(document) async for document in found]
+
+    async def get_announcement(self, reader: Reader, announcement_id: str) -> Announcement:
+        """Refuses with ANNOUNCEMENT_NOT_FOUND."""
+        found = await self.find_announcements(reader, [announcement_id])
+        if not found:
+            raise AnnouncementNotFoundError
+        return found[0]
+
+    async def _keys(self, reader: Reader) -> list[str]:
+        """What opens announcements: the reader's keys, and those of the channels they open."""
+        channels = await self.find_readable_channel_ids([reader.community_id], reader.keyring)
+        return [*reader.keys, *map(channel_key, channels)]
+
+    async def list_announcements(
+        self, reader: Reader, wanted: AnnouncementFilter, paging: Paging, now: datetime
+    ) -> list[Announcement]:
+        """What the page needs, newest first; a place is (list_time, id).
+
+        Refuses with CHANNEL_NOT_FOUND where one channel is asked for and not readable.
+        """
+        ids = await self.find_readable_channel_ids([reader.community_id], reader.keyring)
+        if wanted.channel_id:
+            if wanted.channel_id not in ids:
+                raise ChannelNotFoundError(field="channel_id")
+            ids = [wanted.channel_id]
+        if wanted.followed:
+            followed = await self.find_followed_ids([reader.community_id], reader.person_id)
+            ids = [id_ for id_ in ids if id_ in followed]
+        query: Document = {
+            "community_id": reader.community_id,
+            "channel_id": {"$in": ids},
+            "state": {"$in": sorted(wanted.states)},
+            **_rule(reader.keys),
+        }
+        if wanted.severity is not None:
+            query["severity"] = wanted.severity.value
+        if wanted.open_must_reads:
+            open_ids = await self._open_must_read_ids(
+                {reader.community_id: reader.keyring}, reader.person_id, now
+            )
+            query["_id"] = {"$in": open_ids}
+        keys = [*reader.keys, *map(channel_key, ids)]
+        rows = await read_page(
+            self._database.announcements,
+            query,
+            ("read_keys", keys),
+            _NEWEST,
+            paging,
+            "announcement_page",
+        )
+        return [load_announcement(row) for row in rows]
+
+    async def copies(
+        self,
+        reader: Reader,
+        announcements: Sequence[Announcement],
+        locales: Sequence[str],
+        now: datetime,
+    ) -> list[Copy]:
+        """As this reader gets them, in their order; what is not shown to them yet is left out."""
+        receipts = await self.find_receipts(reader.person_id, announcements)
+        shown = [
+            one
+            for one in announcements
+            if reader.manager or is_shown(one, receipts.get(one.id), now)
+        ]
+        wanted = [*locales, *reader.locales]
+        chosen = {one.id: lookup(wanted, one.locales) for one in shown}
+        texts = await self._find_translations(
+            reader.community_id,
+            [
+                translation_id(one.id, chosen[one.id])
+                for one in shown
+                if chosen[one.id] not in ("", one.source_locale)
+            ],
+        )
+        return [
+            Copy(one, receipts.get(one.id), texts.get(one.id), for_manager=reader.manager)
+            for one in shown
+        ]
+
+    async def _find_translations(
+        self, community_id: str, ids: Sequence[str]
+    ) -> Mapping[str, Translation]:
+        if not ids:
+            return {}
+        query = {"community_id": community_id, "_id": {"$in": list(ids)}}
+        rows = self._database.announcement_translations.find(query)
+        return {row["announcement_id"]: load_translation(row) async for row in rows}
+
+    # -- what a person has not read, over many communities
+
+    async def list_open_must_reads(
+        self,
+        keyrings_by_community: Mapping[str, Sequence[str]],
+        person_id: str,
+        now: datetime,
+        limit: int,
+    ) -> list[Announcement]:
+        """Must-reads that the person has neither seen nor, where asked for, acknowledged.
+
+        Newest first; as many queries for eight communities as for one: a key names its own.
+        """
+        open_ = await self._open_must_reads(keyrings_by_community, person_id, now)
+        return open_[:limit]
+
+    async def _open_must_read_ids(
+        self, keyrings: Mapping[str, Sequence[str]], person_id: str, now: datetime
+    ) -> list[str]:
+        return [one.id for one in await self._open_must_reads(keyrings, person_id, now)]
+
+    async def _open_must_reads(
+        self, keyrings: Mapping[str, Sequence[str]], person_id: str, now: datetime
+    ) -> list[Announcement]:
+        current = await self._current(keyrings, now, severity=Severity.MUST_READ)
+        receipts = await self.find_receipts(person_id, current)
+        return [
+            one
+            for one in current
+            if is_shown(one, receipts.get(one.id), now)
+            and not (one.id in receipts and receipts[one.id].done)
+        ]
+
+    async def count_unread_announcements(
+        self, keyrings: Mapping[str, Sequence[str]], person_id: str, now: datetime
+    ) -> tuple[int, int]:
+        """What is current and not seen, and open must-reads; each counted to MOST_COUNTED."""
+        current = await self._current(keyrings, now)
+        receipts = await self.find_receipts(person_id, current)
+        shown = [one for one in current if is_shown(one, receipts.get(one.id), now)]
+        unread = [one for one in shown if not (r := receipts.get(one.id)) or r.see_time is None]
+        open_ = [
+            one
+            for one in shown
+            if one.terms.severity is Severity.MUST_READ
+            and not ((r := receipts.get(one.id)) and r.done)
+        ]
+        return min(len(unread), MOST_COUNTED), min(len(open_), MOST_COUNTED)
+
+    async def _current(
+        self,
+        keyrings: Mapping[str, Sequence[str]],
+        now: datetime,
+        *,
+        severity: Severity | None = None,
+    ) -> list[Announcement]:
+        """What is out and has not expired, behind the wall of a plain reader; newest first."""
+        communities, keys = list(keyrings), [key for ring in keyrings.values() for key in ring]
+        channels = await self.find_readable_channel_ids(communities, keys)
+        query = {
+            "community_id": {"$in": communities},
+            "read_keys": {"$in": list(map(channel_key, channels))},
+            "state": AnnouncementState.PUBLISHED.value,
+            "$or": [{"terms.expire_time": None}, {"terms.expire_time": {"$gt": now}}],
+            **_rule(keys),
+            **({"severity": severity.value} if severity else {}),
+        }
+        index = "announcement_must_read_page" if severity else "announcement_page"
+        cursor = self._database.announcements.find(query).sort(_NEWEST).limit(_MOST_OPEN)
+        return [load_announcement(row) async for row in cursor.hint(index)]
+
+    # -- what jobs look for
+
+    async def find_due(self, now: datetime, limit: int) -> list[Announcement]:
+        """Those whose state is to change by itself, those that wait longest first."""
+        cursor = self._database.announcements.find({"wake_time": {"$lte": now}})
+        cursor = cursor.sort([("wake_time", 1), ("_id", 1)]).limit(limit)
+        return [load_announcement(row) async for row in cursor.hint("announcement_wake")]
+
+    async def find_freezing(self, limit: int) -> list[Announcement]:
+        """Those whose list of people is to be written."""
+        query = {"audience_state": AudienceState.FREEZING.value}
+        cursor = self._database.announcements.find(query).sort([("list_time", 1), ("_id", 1)])
+        return [load_announcement(row) async for row in cursor.limit(limit)]
+
+    # -- translations and corrections
+
+    @staticmethod
+    def translation_ref(announcement: Announcement, locale: str) -> PartRef[Translation]:
+        """The text in one language."""
+        place = translation_id(announcement.id, locale)
+        return TRANSLATIONS.ref(announcement.community_id, place)
+
+    @staticmethod
+    def without_translation(announcement: Announcement, locale: str) -> Write:
+        """To be stored with an announcement that has this language no more."""
+        place = {
+            "_id": translation_id(announcement.id, locale),
+            "community_id": announcement.community_id,
+        }
+        return Write("announcement_translations", DeleteOne(place))
+
+    @staticmethod
+    def new_correction(correction: Correction) -> Write:
+        """To be stored with the change."""
+        return Write("announcement_corrections", InsertOne(dump_correction(correction)))
+
+    async def list_corrections(
+        self, announcement: Announcement, paging: Paging
+    ) -> list[Correction]:
+        """What the page needs of an announcement one can see, newest first; (time, id)."""
+        query: Document = {
+            "community_id": announcement.community_id,
+            "announcement_id": announcement.id,
+            **paging.beyond(_LAST_CORRECTED),
+        }
+        cursor = self._database.announcement_corrections.find(query)
+        cursor = cursor.sort(paging.sort(_LAST_CORRECTED)).limit(paging.limit)
+        return [load_correction(row) async for row in cursor]
+
+
+def _rule(keys: Sequence[str]) -> Document:
+    """The rule fits whoever holds a key of each clause."""
+    return {field: {"$in": list(keys)} for field in RULE_FIELDS}
+
+
+ANNOUNCEMENTS: Aggregates[Announcement] = Aggregates(
+    "announcement", "announcements", load_announcement, dump_announcement
+)
+TRANSLATIONS: Parts[Translation] = Parts(
+    "announcement_translations", load_translation, dump_translation
+)

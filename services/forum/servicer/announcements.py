@@ -1,0 +1,369 @@
+"""AnnouncementService over gRPC: who calls, which use case or query, what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from chassis.actors import MANAGER, require_actor, require_person
+from chassis.pagination import Paging, check_batch
+from chassis.rpc_server import Context
+from guildhall.forum.v1 import announcements_pb2 as pb
+from guildhall.forum.v1 import announcements_pb2_grpc
+from services.forum.converters.announcements import messages, requests
+from services.forum.domain.announcements.announcement import (
+    Announcement,
+    AnnouncementNotFoundError,
+    AudienceState,
+)
+from services.forum.domain.announcements.audiences import Reader
+from services.forum.domain.announcements.copies import Copy
+from services.forum.domain.announcements.feed_addresses import check_secret_hash
+from services.forum.domain.announcements.receipts import stored_states
+from services.forum.domain.members import Member
+from services.forum.repository import AnnouncementFilter, ForumRepository
+from services.forum.servicer.reading import fitting
+from services.forum.use_cases.announcements import AnnouncementUseCases
+
+
+class AnnouncementServicer(announcements_pb2_grpc.AnnouncementServiceServicer):
+    """What each RPC means is said in the proto."""
+
+    def __init__(self, use_cases: AnnouncementUseCases, repository: ForumRepository) -> None:
+        self._use_cases = use_cases
+        self._repository = repository
+
+    # -- writes
+
+    async def CreateChannel(
+        self, request: pb.CreateChannelRequest, context: Context
+    ) -> pb.CreateChannelResponse:
+        return await self._use_cases.create_channel(require_person(), request)
+
+    async def UpdateChannel(
+        self, request: pb.UpdateChannelRequest, context: Context
+    ) -> pb.UpdateChannelResponse:
+        return await self._use_cases.update_channel(require_person(), request)
+
+    async def FollowChannel(
+        self, request: pb.FollowChannelRequest, context: Context
+    ) -> pb.FollowChannelResponse:
+        return await self._use_cases.follow_channel(require_person(), request)
+
+    async def UnfollowChannel(
+        self, request: pb.UnfollowChannelRequest, context: Context
+    ) -> pb.UnfollowChannelResponse:
+        return await self._use_cases.unfollow_channel(require_person(), request)
+
+    async def CreateAnnouncement(
+        self, request: pb.CreateAnnouncementRequest, context: Context
+    ) -> pb.CreateAnnouncementResponse:
+        return await self._use_cases.create_announcement(require_person(), request)
+
+    async def UpdateAnnouncement(
+        self, request: pb.UpdateAnnouncementRequest, context: Context
+    ) -> pb.UpdateAnnouncementResponse:
+        return await self._use_cases.update_announcement(require_person(), request)
+
+    async def PreviewAudience(
+        self, request: pb.PreviewAudienceRequest, context: Context
+    ) -> pb.PreviewAudienceResponse:
+        return await self._use_cases.preview_audience(require_person(), request)
+
+    async def ScheduleAnnouncement(
+        self, request: pb.ScheduleAnnouncementRequest, context: Context
+    ) -> pb.ScheduleAnnouncementResponse:
+        return await self._use_cases.schedule_announcement(require_person(), request)
+
+    async def PublishAnnouncement(
+        self, request: pb.PublishAnnouncementRequest, context: Context
+    ) -> pb.PublishAnnouncementResponse:
+        return await self._use_cases.publish_announcement(require_person(), request)
+
+    async def WithdrawAnnouncement(
+        self, request: pb.WithdrawAnnouncementRequest, context: Context
+    ) -> pb.WithdrawAnnouncementResponse:
+        return await self._use_cases.withdraw_announcement(require_person(), request)
+
+    async def ArchiveAnnouncement(
+        self, request: pb.ArchiveAnnouncementRequest, context: Context
+    ) -> pb.ArchiveAnnouncementResponse:
+        return await self._use_cases.archive_announcement(require_person(), request)
+
+    async def PutTranslation(
+        self, request: pb.PutTranslationRequest, context: Context
+    ) -> pb.PutTranslationResponse:
+        return await self._use_cases.put_translation(require_person(), request)
+
+    async def DeleteTranslation(
+        self, request: pb.DeleteTranslationRequest, context: Context
+    ) -> pb.DeleteTranslationResponse:
+        return await self._use_cases.delete_translation(require_person(), request)
+
+    async def MarkAnnouncementsSeen(
+        self, request: pb.MarkAnnouncementsSeenRequest, context: Context
+    ) -> pb.MarkAnnouncementsSeenResponse:
+        return await self._use_cases.mark_announcements_seen(require_person(), request, _now())
+
+    async def AcknowledgeAnnouncement(
+        self, request: pb.AcknowledgeAnnouncementRequest, context: Context
+    ) -> pb.AcknowledgeAnnouncementResponse:
+        return await self._use_cases.acknowledge_announcement(require_person(), request, _now())
+
+    async def CreateFeedAddress(
+        self, request: pb.CreateFeedAddressRequest, context: Context
+    ) -> pb.CreateFeedAddressResponse:
+        return await self._use_cases.create_feed_address(require_person(), request)
+
+    async def RevokeFeedAddress(
+        self, request: pb.RevokeFeedAddressRequest, context: Context
+    ) -> pb.RevokeFeedAddressResponse:
+        return await self._use_cases.revoke_feed_address(require_person(), request)
+
+    # -- reads
+
+    async def GetChannel(
+        self, request: pb.GetChannelRequest, context: Context
+    ) -> pb.GetChannelResponse:
+        member = Member.of(require_person(), request.community_id)
+        community_id, repository = request.community_id, self._repository
+        if request.channel_id:
+            channel = await repository.get_channel(community_id, request.channel_id, member.keyring)
+        else:
+            channel = await repository.get_channel_by_slug(
+                community_id, request.slug, member.keyring
+            )
+        followed = await repository.find_follows(community_id, member.person_id, [channel.id])
+        return pb.GetChannelResponse(
+            channel=messages.channel_to_proto(
+                channel, channel.version, followed=channel.id in followed
+            )
+        )
+
+    async def BatchGetChannels(
+        self, request: pb.BatchGetChannelsRequest, context: Context
+    ) -> pb.BatchGetChannelsResponse:
+        member = Member.of(require_person(), request.community_id)
+        ids = check_batch(list(request.channel_ids), "channel_ids")
+        found = {
+            one.id: one
+            for one in await self._repository.find_channels(
+                request.community_id, ids, member.keyring
+            )
+        }
+        followed = await self._repository.find_follows(
+            request.community_id, member.person_id, list(found)
+        )
+        return pb.BatchGetChannelsResponse(
+            channels=[
+                messages.channel_to_proto(found[id_], found[id_].version, followed=id_ in followed)
+                for id_ in ids
+                if id_ in found
+            ]
+        )
+
+    async def ListChannels(
+        self, request: pb.ListChannelsRequest, context: Context
+    ) -> pb.ListChannelsResponse:
+        member = Member.of(require_person(), request.community_id)
+        paging = Paging.of(request, str, str)
+        found = await self._repository.list_channels(
+            request.community_id,
+            member.keyring,
+            paging,
+            followed_by=member.person_id if request.followed else "",
+        )
+        channels, token = paging.page(found, lambda last: (last.name_order, last.id))
+        followed = await self._repository.find_follows(
+            request.community_id, member.person_id, [one.id for one in channels]
+        )
+        return pb.ListChannelsResponse(
+            channels=[
+                messages.channel_to_proto(one, one.version, followed=one.id in followed)
+                for one in channels
+            ],
+            next_page_token=token,
+        )
+
+    async def GetAnnouncement(
+        self, request: pb.GetAnnouncementRequest, context: Context
+    ) -> pb.GetAnnouncementResponse:
+        reader = Reader.of(require_person(), request.community_id)
+        copies = await self._copies(reader, [request.announcement_id], request.locales)
+        if not copies:
+            raise AnnouncementNotFoundError
+        return pb.GetAnnouncementResponse(
+            announcement=messages.announcement_to_proto(copies[0], _now())
+        )
+
+    async def BatchGetAnnouncements(
+        self, request: pb.BatchGetAnnouncementsRequest, context: Context
+    ) -> pb.BatchGetAnnouncementsResponse:
+        reader = Reader.of(require_person(), request.community_id)
+        ids = check_batch(list(request.announcement_ids), "announcement_ids")
+        copies = await self._copies(reader, ids, request.locales)
+        found = {one.announcement.id: messages.announcement_to_proto(one, _now()) for one in copies}
+        return pb.BatchGetAnnouncementsResponse(
+            announcements=[found[id_] for id_ in ids if id_ in found]
+        )
+
+    async def _copies(
+        self, reader: Reader, ids: Iterable[str], locales: Iterable[str]
+    ) -> list[Copy]:
+        wanted = requests.locales(list(locales))
+        found = await self._repository.find_announcements(reader, ids)
+        return await self._repository.copies(reader, found, wanted, _now())
+
+    async def ListAnnouncements(
+        self, request: pb.ListAnnouncementsRequest, context: Context
+    ) -> pb.ListAnnouncementsResponse:
+        reader = Reader.of(require_person(), request.community_id)
+        paging = Paging.of(request, datetime, str)
+        wanted = AnnouncementFilter(
+            request.channel_id,
+            requests.announcement_states(request.states),
+            requests.severity(request.severity) if request.severity else None,
+            request.followed,
+            request.open_must_reads,
+        )
+        locales, now = requests.locales(list(request.locales)), _now()
+        found = await self._repository.list_announcements(reader, wanted, paging, now)
+        page, token = paging.page(
+            found, lambda last: (last.list_time, last.id), most=fitting(found, paging.size)
+        )
+        copies = await self._repository.copies(reader, page, locales, now)
+        return pb.ListAnnouncementsResponse(
+            announcements=[messages.announcement_to_proto(one, now) for one in copies],
+            next_page_token=token,
+        )
+
+    async def CountUnreadAnnouncements(
+        self, request: pb.CountUnreadAnnouncementsRequest, context: Context
+    ) -> pb.CountUnreadAnnouncementsResponse:
+        actor = require_person()
+        ids = check_batch(list(request.community_ids), "community_ids")
+        keyrings = {
+            id_: membership.keyring
+            for id_, membership in actor.memberships.items()
+            if not ids or id_ in ids
+        }
+        unread, open_ = await self._repository.count_unread_announcements(
+            keyrings, actor.person_id, _now()
+        )
+        return pb.CountUnreadAnnouncementsResponse(unread_count=unread, open_must_read_count=open_)
+
+    async def ListCorrections(
+        self, request: pb.ListCorrectionsRequest, context: Context
+    ) -> pb.ListCorrectionsResponse:
+        reader = Reader.of(require_person(), request.community_id)
+        paging = Paging.of(request, datetime, str)
+        copies = await self._copies(reader, [request.announcement_id], ())
+        if not copies or copies[0].body is None:
+            raise AnnouncementNotFoundError
+        found = await self._repository.list_corrections(copies[0].announcement, paging)
+        corrections, token = paging.page(
+            found, lambda last: (last.time, last.id), most=fitting(found, paging.size)
+        )
+        return pb.ListCorrectionsResponse(
+            corrections=[messages.correction_to_proto(one) for one in corrections],
+            next_page_token=token,
+        )
+
+    # -- receipts, for managers
+
+    async def _managed(self, community_id: str, announcement_id: str) -> Announcement:
+        actor = require_person()
+        actor.require_role(community_id, MANAGER)
+        reader = Reader.of(actor, community_id)
+        return await self._repository.get_announcement(reader, announcement_id)
+
+    async def GetReceiptSummary(
+        self, request: pb.GetReceiptSummaryRequest, context: Context
+    ) -> pb.GetReceiptSummaryResponse:
+        announcement = await self._managed(request.community_id, request.announcement_id)
+        counts = await self._repository.count_receipts(announcement, _now())
+        frozen = announcement.audience_state is AudienceState.FROZEN
+        return pb.GetReceiptSummaryResponse(
+            audience_state=requests.AUDIENCE_STATES[announcement.audience_state],
+            people=counts.people,
+            companies=await self._repository.count_companies(announcement) if frozen else 0,
+            seen=counts.seen,
+            acknowledged=counts.acknowledged,
+            overdue=counts.overdue,
+            community_id=request.community_id,
+        )
+
+    async def ListCompanyReceipts(
+        self, request: pb.ListCompanyReceiptsRequest, context: Context
+    ) -> pb.ListCompanyReceiptsResponse:
+        announcement = await self._managed(request.community_id, request.announcement_id)
+        paging = Paging.of(request, str)
+        found = await self._repository.list_audience_companies(announcement, paging)
+        ids, token = paging.page(found, lambda last: (last,))
+        companies = await self._repository.count_by_company(announcement, ids, _now())
+        return pb.ListCompanyReceiptsResponse(
+            company_receipts=[
+                messages.company_receipts_to_proto(one, request.community_id) for one in companies
+            ],
+            next_page_token=token,
+        )
+
+    async def ListReceipts(
+        self, request: pb.ListReceiptsRequest, context: Context
+    ) -> pb.ListReceiptsResponse:
+        now = _now()
+        if require_actor().service:
+            found = await self._repository.find_announcement(
+                request.community_id, request.announcement_id
+            )
+            if found is None:
+                raise AnnouncementNotFoundError
+            announcement = found
+        else:
+            announcement = await self._managed(request.community_id, request.announcement_id)
+        paging = Paging.of(request, str, str)
+        states = requests.receipt_states(request.states)
+        receipts = await self._repository.list_receipts(
+            announcement,
+            paging,
+            company_id=request.company_id,
+            states=None
+            if states is None
+            else stored_states(states, announcement.terms.deadline, now),
+        )
+        page, token = paging.page(receipts, lambda last: (last.company_id, last.person_id))
+        return pb.ListReceiptsResponse(
+            receipts=[messages.receipt_to_proto(one, now) for one in page],
+            next_page_token=token,
+        )
+
+    # -- feed addresses
+
+    async def ListFeedAddresses(
+        self, request: pb.ListFeedAddressesRequest, context: Context
+    ) -> pb.ListFeedAddressesResponse:
+        member = Member.of(require_person(), request.community_id)
+        paging = Paging.of(request, datetime, str)
+        found = await self._repository.list_feed_addresses(
+            request.community_id, member.person_id, paging
+        )
+        page, token = paging.page(found, lambda last: (last.create_time, last.id))
+        return pb.ListFeedAddressesResponse(
+            feed_addresses=[messages.feed_address_to_proto(one) for one in page],
+            next_page_token=token,
+        )
+
+    async def FindFeedAddress(
+        self, request: pb.FindFeedAddressRequest, context: Context
+    ) -> pb.FindFeedAddressResponse:
+        require_actor().require_service("gateway")
+        address = await self._repository.find_feed_address_by_hash(
+            check_secret_hash(request.secret_hash)
+        )
+        return pb.FindFeedAddressResponse(feed_address=messages.feed_address_to_proto(address))
+
+
+def _now() -> datetime:
+    """Cut to milliseconds, as the store keeps it."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
