@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
+
 from chassis import runtime
 from chassis.domain_events import Subscription
 from chassis.file_passes import FilePassSigner
@@ -59,7 +62,10 @@ from services.forum.use_cases.vitality import VitalityUseCases
 async def main() -> None:
     """Until SIGTERM."""
     settings = ForumSettings()
-    async with runtime.start("forum", settings, ForumRepository) as process:
+    async with (
+        runtime.start("forum", settings, ForumRepository) as process,
+        open_files(settings) as files,
+    ):
         repository = ForumRepository(process.database)
         moderation = process.client(ModerationServiceStub, "moderation")
         use_cases = ForumUseCases(
@@ -100,7 +106,6 @@ async def main() -> None:
         )
         quality = QualityJobs(use_cases, vitality)
         process.every(60, quality.run_automation, "run_automation")
-        files = build_files(settings)
         attachments = AttachmentUseCases(process.commands, repository, files)
         add_AttachmentServiceServicer_to_server(AttachmentServicer(attachments), process.server)
         if files is not None:
@@ -137,17 +142,24 @@ async def main() -> None:
         await process.run()
 
 
-def build_files(settings: ForumSettings) -> Files | None:
+@contextlib.asynccontextmanager
+async def open_files(settings: ForumSettings) -> AsyncIterator[Files | None]:
     """The store, and who looks into what is put there."""
+    scanner = Scanner(settings.clamd) if settings.clamd else None
+    required = settings.scan == "required"
     if settings.files == "none":
-        return None
-    signer = FilePassSigner.from_file("forum", settings.signing_key_file)
-    return Files(
-        DiskBlobs(settings.files_folder, settings.files_url, signer),
-        Inspector(),
-        Scanner(settings.clamd) if settings.clamd else None,
-        scan_required=settings.scan == "required",
-    )
+        yield None
+    elif settings.files == "disk":
+        signer = FilePassSigner.from_file("forum", settings.signing_key_file)
+        disk = DiskBlobs(settings.files_folder, settings.files_url, signer)
+        yield Files(disk, Inspector(), scanner, scan_required=required)
+    else:
+        from services.forum.repository.s3_blobs import open_bucket
+
+        async with open_bucket(
+            settings.s3_bucket, region=settings.s3_region, endpoint=settings.s3_endpoint
+        ) as bucket:
+            yield Files(bucket, Inspector(), scanner, scan_required=required)
 
 
 if __name__ == "__main__":
