@@ -307,6 +307,39 @@ async def test_one_feed_over_communities_and_each_wall_its_own(world: World) -> 
     assert await feed(world, Actor(person_id="x", memberships=both)) == []
 
 
+async def test_mentions_while_one_can_read_them(world: World) -> None:
+    space, other = await world.space(), await world.space("other")
+    asked = await world.topic(space, MANAGING, title="asked")
+    told = await world.topic(other, MANAGING, title="told")
+    reply = await world.reply(told, MANAGING)
+    await world.database.mentions.insert_many(
+        {
+            "_id": f"m{number}",
+            "community_id": "c1",
+            "person_id": "helper",
+            "topic_id": topic.id,
+            "reply_id": reply_id,
+            "author_id": "manager",
+            "time": NOW + timedelta(seconds=number),
+        }
+        for number, (topic, reply_id) in enumerate([(asked, ""), (told, reply.id)])
+    )
+    for more in (LATEST, {}):
+        items = (await page(world, HELPER, **more)).items
+        assert {item.topic.title: reason(item) for item in items} == {
+            "asked": "MENTION",
+            "told": "MENTION",
+        }
+    assert await feed(world, ASKER) == []
+    await world.act("HideReply", MANAGING, reply, reason="off")
+    assert await feed(world, HELPER) == ["asked"]
+    await world.act("RestoreReply", MANAGING, reply)
+    await wall(world, other, forum_pb2.AUDIENCE_VENDOR)
+    assert await feed(world, HELPER) == ["asked"]
+    await follow(world, HELPER, pb.FOLLOW_LEVEL_MUTED, topic_id=asked.id)
+    assert await feed(world, HELPER) == []
+
+
 async def test_what_is_embedded_on_demand(world: World) -> None:
     space = await world.space()
     await follow(world, ASKER, space_id=space.id)

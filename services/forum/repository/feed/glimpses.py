@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from chassis.decisions import Document
 from chassis.mongo import Database, Index, Migration
-from services.forum.domain.feed.ranking import MOST_REPLIED, RECENT, Glimpse, Source, feed_keys
+from services.forum.domain.feed.ranking import (
+    MOST_MENTIONED,
+    MOST_REPLIED,
+    RECENT,
+    Glimpse,
+    Source,
+    feed_keys,
+)
 from services.forum.domain.spaces import space_key
 from services.forum.domain.topics import OPEN_TO_READERS, LatestReply
 from services.forum.repository.documents import author
@@ -155,6 +162,30 @@ class GlimpseCollection:
         newest = [("create_time", -1), ("_id", -1)]
         row = await self._database.replies.find_one(query, {"create_time": 1}, sort=newest)
         return max(topic.create_time, row["create_time"]) if row else topic.create_time
+
+    async def find_mentioned_last(
+        self, spaces: Mapping[str, Collection[str]], person_id: str
+    ) -> list[str]:
+        """The topics a person was mentioned in, the last first; by replies that can be read only.
+
+        `spaces` are those that the person can read, by community.
+        """
+        query = {"community_id": {"$in": list(spaces)}, "person_id": person_id}
+        shown = {"_id": 0, "topic_id": 1, "reply_id": 1}
+        rows = self._database.mentions.find(query, shown).sort([("time", -1), ("_id", -1)])
+        mentions = [(row["topic_id"], row["reply_id"]) async for row in rows.limit(MOST_MENTIONED)]
+        if not mentions:
+            return []
+        keys = [space_key(space) for some in spaces.values() for space in some]
+        written = {
+            "_id": {"$in": [reply_id for _, reply_id in mentions if reply_id]},
+            "community_id": {"$in": list(spaces)},
+            "read_keys": {"$in": keys},
+        }
+        found = self._database.replies.find(written, {"topic_id": 1}).hint("_id_")
+        topics = {row["_id"]: row["topic_id"] async for row in found}  # a reply may have moved
+        in_order = [topics.get(reply) if reply else topic for topic, reply in mentions]
+        return list(dict.fromkeys(topic for topic in in_order if topic))
 
     async def find_replied_last(self, communities: Collection[str], person_id: str) -> list[str]:
         """The topics that a person replied to, the last ones first."""

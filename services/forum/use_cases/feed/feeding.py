@@ -32,7 +32,8 @@ class FeedingUseCases(OwnUseCases):
             repository.find_readers(keyrings, person_id),
             repository.find_replied_last(keyrings, person_id),
         )
-        wanted = Wanted(person_id, spaces, readers, replied)
+        mentioned = await repository.find_mentioned_last(spaces, person_id)
+        wanted = Wanted(person_id, spaces, readers, replied, mentioned)
         merging = Merging(repository, list(keyrings), person_id, wanted, order, paging, as_of)
         merged = await merging.page()
         # The wall once more: it may have moved since they were looked at.
