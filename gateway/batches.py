@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chassis.decisions import PLATFORM
@@ -23,6 +24,16 @@ if TYPE_CHECKING:
     from gateway.context import Context
 
 _MOST_PROGRESS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class QuotedRow:
+    """What a post quotes, in its community."""
+
+    community_id: str
+    found: participation_pb2.QuotesOfPost
+
+
 _MAX_COMMUNITIES = 20  # that a company is looked for in
 
 
@@ -141,6 +152,18 @@ async def participations(
     )
     response = await context.call(context.services.participation.BatchGetParticipations, request)
     return {post_key(one.post.topic_id, one.post.reply_id): one for one in response.participations}
+
+
+async def quotes(context: Context, community_id: str, ids: list[str]) -> Mapping[str, QuotedRow]:
+    """What posts quote, as far as the person can read it; ids as of `participations`."""
+    request = participation_pb2.BatchGetQuotesRequest(
+        community_id=community_id, posts=map(_post, ids)
+    )
+    response = await context.call(context.services.participation.BatchGetQuotes, request)
+    return {
+        post_key(one.post.topic_id, one.post.reply_id): QuotedRow(community_id, one)
+        for one in response.posts
+    }
 
 
 def post_key(topic_id: str, reply_id: str = "") -> str:

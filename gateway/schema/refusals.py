@@ -222,6 +222,15 @@ class RefusalCode(Enum):
         "REVISION_NOT_FOUND",
         "The post had no such edition that one can read.",
     )
+    MENTIONS_TOO_MANY = _code(
+        "MENTIONS_TOO_MANY", "A post speaks to 10 people at most, of a newcomer to 2."
+    )
+    QUOTE_INVALID = _code(
+        "QUOTE_INVALID", "One quotes the very words of posts that one can read; 10 at most."
+    )
+    QUOTE_TOO_NARROW = _code(
+        "QUOTE_TOO_NARROW", "Not everybody who would read the quote can read what it is from."
+    )
     NOT_A_QUESTION = _code("NOT_A_QUESTION", "Only questions have an accepted answer.")
     NOTHING_ACCEPTED = _code("NOTHING_ACCEPTED", "The question has no accepted answer.")
     TOO_MANY_ACCEPTED = _code("TOO_MANY_ACCEPTED", "10 replies answer the question already.")

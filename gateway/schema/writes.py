@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -17,6 +18,7 @@ from gateway.errors import BadUserInputError, camel
 from gateway.loaders import fill
 
 P = TypeVar("P")
+_QUOTED = re.compile(r"(quotes\.\d+)\.(?:topic|reply)_id")  # posts have one id in the schema
 WRITE_TIMEOUT = 6.0  # seconds: a command has five of its own
 EVERY_WRITE = "REQUEST_ID_INVALID, REQUEST_ID_REUSED, BAD_USER_INPUT, UNAVAILABLE"
 
@@ -72,6 +74,8 @@ def _as_named(info: Info, error: DomainError) -> DomainError:
     A global id names its community too, and a reply's its topic. Where one of these is not there,
     the thing is not there: whose id it is, nobody learns.
     """
+    if quoted := _QUOTED.fullmatch(error.field):
+        error.field = f"{quoted[1]}.post_id"
     if not is_not_found(error):
         return error
     raw: GraphQLResolveInfo[Any] = info._raw_info  # noqa: SLF001

@@ -33,6 +33,17 @@ class ParticipationStandIn(_StandIn, ParticipationServiceServicer):
             ]
         )
 
+    async def BatchGetQuotes(self, request: Any, _context: Any) -> Any:
+        self.called("BatchGetQuotes", request)
+        quote = pb.ShownQuote(
+            source=pb.PostRef(topic_id="t9", reply_id="r9"),
+            text="so it is",
+            author=reply("r9", "t9").author,
+        )
+        return pb.BatchGetQuotesResponse(
+            posts=[pb.QuotesOfPost(post=post, quotes=[quote]) for post in request.posts]
+        )
+
     async def CastVote(self, request: Any, _context: Any) -> Any:
         self.called("CastVote", request)
         return pb.CastVoteResponse(**_post(request))

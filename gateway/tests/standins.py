@@ -258,6 +258,10 @@ class ForumStandIn(_StandIn, ForumServiceServicer):
         created.title = request.title
         return forum_pb2.CreateTopicResponse(topic=created)
 
+    async def CreateReply(self, request: Any, _context: Any) -> Any:
+        self.called("CreateReply", request)
+        return forum_pb2.CreateReplyResponse(reply=reply("r99", request.topic_id))
+
     async def HideReply(self, request: Any, _context: Any) -> Any:
         self.called("HideReply", request)
         return forum_pb2.HideReplyResponse(reply=reply(request.reply_id, request.topic_id))

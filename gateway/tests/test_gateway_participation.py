@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from chassis.errors import InvalidArgumentError
 from gateway.cursors import encode_id, encode_reply_id
 from gateway.tests.conftest import House
 from gateway.tests.participation_standin import ParticipationStandIn
 from gateway.tests.standins import ForumStandIn
-from guildhall.forum.v1 import participation_pb2
+from guildhall.forum.v1 import forum_pb2, participation_pb2
+
+
+class QuoteInvalidError(InvalidArgumentError):
+    """As the forum's."""
+
 
 TOPIC = encode_id("Topic", "c1", "t3")
 REPLY = encode_reply_id("c1", "t3", "r3")
@@ -122,3 +128,65 @@ async def test_all_answers_of_a_question(house: House, forum: ForumStandIn) -> N
         {"reply": {"id": encode_reply_id("c1", "t7", "r7")}},  # the stand-in's topic of r7
     ]
     assert forum.calls["BatchGetReplies"] == 1
+
+
+async def test_quotes_and_mentions_of_a_page(
+    house: House, forum: ForumStandIn, participation: ParticipationStandIn
+) -> None:
+    for row in forum.topics[:3]:
+        row.quotes_posts = True
+        row.mentioned_ids.extend(["p2", "p3"])
+    ask = """query($community: ID!) { topics(communityId: $community, first: 5) { edges { node {
+      mentions { member { displayName } }
+      quoted { quotes { text author { persona { displayName } } topic { id } reply { id } } }
+    } } } }"""
+    answer = await house.ask(ask, {"community": encode_id("Community", "c1", "c1")})
+    assert "errors" not in answer
+    nodes = [edge["node"] for edge in answer["data"]["topics"]["edges"]]
+    assert nodes[0] == {
+        "mentions": [
+            {"member": {"displayName": "Person p2"}},
+            {"member": {"displayName": "Person p3"}},
+        ],
+        "quoted": {
+            "quotes": [
+                {
+                    "text": "so it is",
+                    "author": {"persona": {"displayName": "Ann Other"}},
+                    "topic": {"id": encode_id("Topic", "c1", "t9")},
+                    "reply": {"id": encode_reply_id("c1", "t9", "r9")},
+                }
+            ]
+        },
+    }
+    assert nodes[3] == {"mentions": [], "quoted": None}
+    (request,) = participation.requests
+    assert [post.topic_id for post in request.posts] == ["t45", "t44", "t43"]  # type: ignore[attr-defined]
+
+
+async def test_what_a_reply_refers_to_is_sent(house: House, forum: ForumStandIn) -> None:
+    create = "mutation($input: CreateReplyInput!) { createReply(input: $input) { reply { id } } }"
+    given = {
+        "requestId": "request-1",
+        "topicId": TOPIC,
+        "body": "Yes.",
+        "mentionedIds": [encode_id("Member", "c1", "p2"), encode_id("Person", "platform", "p3")],
+        "quotes": [{"postId": REPLY, "text": "so it is"}, {"postId": TOPIC, "text": "or not"}],
+    }
+    forum.failures["CreateReply"] = QuoteInvalidError(field="quotes.1.topic_id")
+    answer = await house.ask(create, {"input": given})
+    (error,) = answer["errors"]
+    assert error["extensions"]["code"] == "QUOTE_INVALID"
+    assert error["extensions"]["field"] == "quotes.1.postId"
+    (request,) = [one for one in forum.requests if type(one).__name__ == "CreateReplyRequest"]
+    assert request == forum_pb2.CreateReplyRequest(
+        request_id="request-1",
+        community_id="c1",
+        topic_id="t3",
+        body="Yes.",
+        mentioned_ids=["p2", "p3"],
+        quotes=[
+            forum_pb2.Quote(topic_id="t3", reply_id="r3", text="so it is"),
+            forum_pb2.Quote(topic_id="t3", text="or not"),
+        ],
+    )

@@ -68,15 +68,16 @@ async def main() -> None:
     ):
         repository = ForumRepository(process.database)
         moderation = process.client(ModerationServiceStub, "moderation")
+        directory = process.client(DirectoryServiceStub, "directory")
         use_cases = ForumUseCases(
             process.commands,
             repository,
             moderation,
+            directory=directory,
             posting_limits=settings.posting_limits == "on",
         )
         add_ForumServiceServicer_to_server(ForumServicer(use_cases, repository), process.server)
         add_ExportServiceServicer_to_server(ExportServicer(repository), process.server)
-        directory = process.client(DirectoryServiceStub, "directory")
         feed = FeedUseCases(process.commands, repository, directory)
         add_FeedServiceServicer_to_server(FeedServicer(feed), process.server)
         add_ParticipationServiceServicer_to_server(

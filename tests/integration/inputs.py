@@ -110,6 +110,7 @@ def kind_of(name: str, owner: str = "") -> str:
         "Letter": "",
         "Of": "Topic",
         "Target": "Space",
+        "Mentioned": "Person",
     }.get(kind, kind)
 
 
@@ -250,7 +251,8 @@ class Inputs:
             if other not in (kind, *related):
                 yield f"of another kind {other}", self._world.aurora[other]
         yield "of a kind nobody has", encode_id("Nobody", good.community_id, good.id)
-        yield "unknown id", _renamed(kind, good.community_id)
+        if name != "mentionedIds":  # whoever is not there is not mentioned
+            yield "unknown id", _renamed(kind, good.community_id)
 
     def hidden(self) -> Iterator[tuple[str, Bad, Bad]]:
         """An id of a community one is not in, and one that nobody has: nobody may tell them apart.

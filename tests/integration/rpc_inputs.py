@@ -63,8 +63,10 @@ ALSO: dict[str, Any] = {
     "settings.kinds": [1, 2], "max_length": 20, "settings.own_close_reasons": ["grace"],
     "own_close_reason": "", "close_reason": 1,
     "trust_level": 2, "parent_reply_id": "", "duplicate_of_id": "",
-    "tag": "",
+    "tag": "", "mentioned_ids": [],
 }  # fmt: skip
+# What a post may have besides: nothing, unless it is asked about.
+LEFT_OUT = {"quotes"}
 # What a field needs beside it to be looked at.
 BESIDE: dict[str, dict[str, Any]] = {
     "audience_names": {"audience": forum_pb2.AUDIENCE_TIER},
@@ -140,6 +142,8 @@ class Requests:
         for field in fields:
             path = f"{at}{field.name}"
             value = self._value(field, path)
+            if field.name in LEFT_OUT:
+                continue
             if field.is_repeated and field.type == MESSAGE:
                 self._fill(getattr(message, field.name).add(), f"{path}.0.")
             elif field.is_repeated:
@@ -199,6 +203,8 @@ class Requests:
         for beside, its in BESIDE.get(field.name, {}).items() if is_write(self._method) else ():
             if owner is not None and beside in owner.fields_by_name:
                 put(request, f"{parent}.{beside}".lstrip("."), its)
+        if (left_out := path.partition(".")[0]) in LEFT_OUT:
+            self._fill(getattr(request, left_out).add(), f"{left_out}.0.")
         put(request, path, value)
         return BadRequest(f"{path} {why}", request, path, field)
 
@@ -229,6 +235,8 @@ class Requests:
             for text in ("", "short", "x" * 129, "with a blank", "grüße-von-hier", "x\x07y" * 8):
                 yield f"no request id {text[:12]!r}", text
             return
+        if field.name == "mentioned_ids":  # whoever is not there is not mentioned
+            return
         if is_id(field):
             for text in ("", "nobody", "x\x00y", "$where", "x" * LONG, UNKNOWN):
                 if not text and self._may_lack(field):
@@ -242,7 +250,8 @@ class Requests:
             yield "empty", ""
 
     def _may_lack(self, field: FieldDescriptor) -> bool:
-        on_post = field.name == "reply_id" and self._method.name in ON_POSTS
+        of_quote = field.containing_type is not None and field.containing_type.name == "Quote"
+        on_post = field.name == "reply_id" and (of_quote or self._method.name in ON_POSTS)
         everywhere = (self._method.name, field.name) in WIDER_WITHOUT
         return on_post or everywhere or field.name in MAY_LACK
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
 from gateway import batches
-from gateway.loaders import Key, Reference
+from gateway.loaders import Embedded, Key, Reference
+from gateway.schema.directory import Member
 from gateway.schema.fields import fetched
+from gateway.schema.forum.authors import Author, AuthorRow
 from guildhall.forum.v1 import participation_pb2
+
+if TYPE_CHECKING:
+    from gateway.schema.forum import Reply, Topic
 
 
 @strawberry.enum(description="For or against.")
@@ -59,6 +66,90 @@ def _post(row: Any) -> Key:
     return row.community_id, key
 
 
+@dataclass(frozen=True, slots=True)
+class MentionRow:
+    """The source of Mention."""
+
+    community_id: str
+    person_id: str
+
+
+def _mentions(row: Any) -> list[MentionRow]:
+    return [MentionRow(row.community_id, one) for one in row.mentioned_ids]
+
+
+@strawberry.type(description="Somebody whom a post speaks to.")
+class Mention:
+    """An id among mentioned_ids of forum.Topic and forum.Reply."""
+
+    member: Member | None = fetched(
+        Reference(batches.members, lambda row: (row.community_id, row.person_id)),
+        "The member, who may have left since.",
+    )
+
+
+class QuoteRow:
+    """The source of Quote: forum.ShownQuote, in a community."""
+
+    __slots__ = ("_quote", "community_id")
+
+    def __init__(self, community_id: str, quote: participation_pb2.ShownQuote) -> None:
+        self.community_id = community_id
+        self._quote = quote
+
+    @property
+    def text(self) -> str:
+        """As it stands at the source."""
+        return self._quote.text
+
+    @property
+    def source(self) -> participation_pb2.PostRef:
+        """What it is from."""
+        return self._quote.source
+
+    @property
+    def author(self) -> AuthorRow:
+        """Of the source."""
+        return AuthorRow(self.community_id, self._quote.author)
+
+
+def _quotes(row: batches.QuotedRow) -> list[QuoteRow]:
+    return [QuoteRow(row.community_id, one) for one in row.found.quotes]
+
+
+@strawberry.type(description="Words of another post.")
+class Quote:
+    """forum.ShownQuote."""
+
+    text: str = strawberry.field(description="The words, as they stand there now.")
+
+    author: Author | None = fetched(Embedded(attrgetter("author")), "Who wrote them.")
+
+    topic: Annotated[Topic, strawberry.lazy("gateway.schema.forum")] | None = fetched(
+        Reference(batches.topics, lambda row: (row.community_id, row.source.topic_id)),
+        "The topic they are from.",
+    )
+
+    reply: Annotated[Reply, strawberry.lazy("gateway.schema.forum")] | None = fetched(
+        Reference(
+            batches.replies,
+            lambda row: (row.community_id, row.source.reply_id) if row.source.reply_id else None,
+        ),
+        "The reply they are from; null where they are the topic's own.",
+    )
+
+
+@strawberry.type(description="What a post quotes, as far as one can read it at its source.")
+class Quoted:
+    """forum.QuotesOfPost."""
+
+    quotes: list[Quote] = fetched(Embedded(_quotes), "In the order of the author.")
+
+
+def _quoting(row: Any) -> Key | None:
+    return _post(row) if row.quotes_posts else None
+
+
 @strawberry.type
 class Post:
     """What topics and replies have in common: others take part in them."""
@@ -70,6 +161,12 @@ class Post:
     viewer_reactions: list[ReactionKind] | None = fetched(
         Reference(batches.participations, _post, lambda found: found.viewer_reactions),
         "How one reacted oneself.",
+    )
+    mentions: list[Mention] = fetched(Embedded(_mentions), "Whom it speaks to.")
+    quoted: Quoted | None = fetched(
+        Reference(batches.quotes, _quoting),
+        "What it quotes; null where it quotes nothing. What is hidden, behind a wall or written "
+        "there no longer is left out.",
     )
     viewer_vote: VoteValue | None = fetched(
         Reference(batches.participations, _post, lambda found: found.viewer_vote or None),

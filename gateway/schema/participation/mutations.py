@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import strawberry
 
 from gateway.context import Info
-from gateway.cursors import decode_id, decode_reply_id
+from gateway.cursors import decode_id
 from gateway.errors import POST_NOT_FOUND
-from gateway.schema.forum.mutations.base import What
+from gateway.schema.forum.mutations.base import What, of_post
 from gateway.schema.participation import inputs as p
 from gateway.schema.writes import codes, number, write
 from guildhall.forum.v1 import participation_pb2
@@ -19,14 +19,10 @@ _POST = (POST_NOT_FOUND, "TOPIC_STATE_INVALID", "REPLY_STATE_INVALID")
 
 def _post(input: p.PostWrite) -> dict[str, Any]:
     """The fields that every write to a post has."""
-    found = decode_id(input.post_id, "postId", "Topic", "Reply")
-    topic_id, reply_id = found.id, ""
-    if found.kind == "Reply":
-        reply = decode_reply_id(input.post_id, "postId")
-        topic_id, reply_id = reply.topic_id, reply.id
+    topic_id, reply_id = of_post(input.post_id, "postId")
     return {
         "request_id": input.request_id,
-        "community_id": found.community_id,
+        "community_id": decode_id(input.post_id, "postId").community_id,
         "topic_id": topic_id,
         "reply_id": reply_id,
     }

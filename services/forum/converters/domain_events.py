@@ -6,9 +6,10 @@ from google.protobuf.message import Message
 
 from guildhall.forum.v1 import domain_events_pb2 as said
 from services.forum.domain.attachments import Attachment, AttachmentState
+from services.forum.domain.references import NO_REFERENCES, PostRef, newly_mentioned
 from services.forum.domain.replies import Reply, ReplyState
 from services.forum.domain.texts import Submission
-from services.forum.domain.topics import UNSENT, Topic, TopicState
+from services.forum.domain.topics import OPEN_TO_READERS, UNSENT, Topic, TopicState
 
 
 def topic_submitted(topic: Topic) -> Message:
@@ -76,6 +77,38 @@ def reply_edited(reply: Reply) -> list[Message]:
     if reply.state is ReplyState.PENDING_REVIEW:
         return [edited, reply_submitted(reply)]
     return [edited]
+
+
+def post_ref(post: Topic | Reply) -> PostRef:
+    """Which post it is."""
+    return PostRef(post.topic_id, post.id) if isinstance(post, Reply) else PostRef(post.id)
+
+
+def mentioned_anew(before: Topic | Reply | None, after: Topic | Reply) -> tuple[str, ...]:
+    """Who is mentioned and had not been, among those who can read it."""
+    is_out = after.published if isinstance(after, Reply) else after.state in OPEN_TO_READERS
+    return newly_mentioned(
+        NO_REFERENCES if before is None else before.references,
+        after.references,
+        was_out=before is not None and before.has_been_out,
+        is_out=is_out,
+    )
+
+
+def mention_added(before: Topic | Reply | None, after: Topic | Reply) -> list[Message]:
+    """One for all whom the post mentions anew."""
+    mentioned = mentioned_anew(before, after)
+    post = post_ref(after)
+    if not mentioned:
+        return []
+    return [
+        said.MentionAdded(
+            topic_id=post.topic_id,
+            reply_id=post.reply_id,
+            author_id=after.author.person_id,
+            mentioned_ids=mentioned,
+        )
+    ]
 
 
 def reply_accepted(reply: Reply, replaced_reply_id: str = "") -> Message:

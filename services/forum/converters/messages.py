@@ -55,7 +55,7 @@ def topic_to_proto(
 
     def author(one: Author) -> forum_pb2.Author:
         known = for_service or one.known_to(topic.community_id, keyring)
-        return _author(one, known=known)
+        return author_to_proto(one, known=known)
 
     owner_id = topic.owner_id
     if owner_id and owner_id == topic.author.person_id:
@@ -75,6 +75,8 @@ def topic_to_proto(
         reply_count=topic.reply_count,
         accepted_reply_id=topic.accepted_reply_id,
         accepted_reply_ids=topic.accepted_reply_ids,
+        mentioned_ids=() if gone else topic.references.mentioned_ids,
+        quotes_posts=bool(topic.references.quotes) and not gone,
         create_time=timestamp_of(topic.create_time),
         edit_time=timestamp_of(topic.edit_time) if topic.edit_time else None,
         activity_time=timestamp_of(topic.activity_time),
@@ -125,7 +127,7 @@ def reply_to_proto(
         state=enums.REPLY_STATES[reply.state],
         body="" if gone else reply.body.source,
         body_html="" if gone else safe_html(reply.body),
-        author=_author(
+        author=author_to_proto(
             reply.author,
             known=for_service or reply.author.known_to(reply.community_id, keyring),
         ),
@@ -141,6 +143,8 @@ def reply_to_proto(
         space_id=reply.space_id,
         parent_reply_id=reply.parent_reply_id,
         child_count=reply.child_count,
+        mentioned_ids=() if gone else reply.references.mentioned_ids,
+        quotes_posts=bool(reply.references.quotes) and not gone,
     )
 
 
@@ -210,7 +214,8 @@ def _attached(community_id: str, those: Sequence[Attached]) -> list[attachments_
     ]
 
 
-def _author(author: Author, *, known: bool) -> forum_pb2.Author:
+def author_to_proto(author: Author, *, known: bool) -> forum_pb2.Author:
+    """A person for a company, or a persona; the person is left out of who speaks as a company."""
     persona = author.persona
     if persona is None:
         return forum_pb2.Author(

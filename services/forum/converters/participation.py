@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from chassis.errors import FieldInvalidError
 from guildhall.forum.v1 import participation_pb2 as pb
 from services.forum.converters.enums import one_of
-from services.forum.domain.participation import Participation, PostRef, ReactionKind, VoteValue
+from services.forum.domain.participation import Participation, ReactionKind, VoteValue
+from services.forum.domain.references import PostRef
 
 MAX_POSTS = 100
 VOTE_VALUES = {one: pb.VoteValue.Value(f"VOTE_VALUE_{one}") for one in VoteValue}

@@ -11,6 +11,7 @@ from chassis.actors import LEADER, REGULAR, TRUSTED_MEMBER
 from chassis.errors import AbortedError, FailedPreconditionError, ResourceExhaustedError
 from services.forum.domain.kinds import KindAction, allows
 from services.forum.domain.members import Member
+from services.forum.domain.references import PostRef
 from services.forum.domain.replies import Reply, ReplyStateInvalidError
 from services.forum.domain.topics import Topic, TopicState, TopicStateInvalidError
 
@@ -54,19 +55,6 @@ class ReactionKind(StrEnum):
     AGREE = "AGREE"
     INSIGHTFUL = "INSIGHTFUL"
     CELEBRATE = "CELEBRATE"
-
-
-@dataclass(frozen=True, slots=True)
-class PostRef:
-    """A topic, or one of its replies."""
-
-    topic_id: str
-    reply_id: str = ""
-
-    @property
-    def id(self) -> str:
-        """Topics and replies have ids of one kind."""
-        return self.reply_id or self.topic_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from chassis.errors import FailedPreconditionError, NotFoundError
 from services.forum.domain.attachments import Attached
 from services.forum.domain.members import Author, Member, keys_of_withheld
+from services.forum.domain.references import NO_REFERENCES, References
 from services.forum.domain.spaces import space_key
 from services.forum.domain.texts import FIRST_SUBMISSION, Submission, Text
 
@@ -85,6 +86,7 @@ class Reply:
     version: int = 0
     parent_reply_id: str = ""  # empty: it replies to the topic
     child_count: int = 0  # published replies to it
+    references: References = NO_REFERENCES
 
     def next(self) -> Reply:
         """The same one version later."""
@@ -94,6 +96,11 @@ class Reply:
     def published(self) -> bool:
         """It can be read by whoever can read its topic."""
         return self.state is ReplyState.PUBLISHED
+
+    @property
+    def has_been_out(self) -> bool:
+        """Others have read it, or could."""
+        return self.state in (ReplyState.PUBLISHED, ReplyState.HIDDEN, ReplyState.REMOVED)
 
     @property
     def characters(self) -> int:
@@ -123,12 +130,19 @@ class Reply:
             raise ReplyStateInvalidError(f"a reply that is {self.state} cannot be edited")
 
     def edit(
-        self, body: Text, submission: Submission, now: datetime, *, by_moderator: bool = False
+        self,
+        body: Text,
+        references: References,
+        submission: Submission,
+        now: datetime,
+        *,
+        by_moderator: bool = False,
     ) -> Reply:
         """With another text."""
         return replace(
             self,
             body=body,
+            references=references,
             submission=submission,
             edit_time=now,
             edition=self.edition + 1,

@@ -102,6 +102,15 @@ class Space:
         """Never folded, or folded again when it is dormant."""
         return replace(self, kept_open=kept)
 
+    def open_to_all_of(self, other: Space) -> bool:
+        """Whether everybody who can read the other space can read this one; both of a community.
+
+        Whoever holds any other key of a community holds that of its members as well.
+        """
+        mine, theirs = set(self.read_keys), set(other.read_keys)
+        for_members = f"community:{self.community_id}" in mine
+        return theirs <= mine or (for_members and "public" not in theirs)
+
     def change(
         self,
         *,

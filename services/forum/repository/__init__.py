@@ -16,6 +16,7 @@ from services.forum.repository import (
     paces,
     participation,
     records,
+    references,
     replies,
     routing,
     spaces,
@@ -30,7 +31,7 @@ from services.forum.repository.drafts import DraftCollection
 from services.forum.repository.exports import ExportCollection
 from services.forum.repository.feed import FeedCollection
 from services.forum.repository.moves import MoveCollection
-from services.forum.repository.participation import ParticipationCollection
+from services.forum.repository.references import ReferenceCollection
 from services.forum.repository.routing import RoutingCollection
 from services.forum.repository.topics import TopicFilter
 from services.forum.repository.trust import TrustCollection
@@ -44,7 +45,7 @@ class ForumRepository(
     ExportCollection,
     FeedCollection,
     MoveCollection,
-    ParticipationCollection,
+    ReferenceCollection,
     AutomationCollection,
     DraftCollection,
     RoutingCollection,
@@ -63,6 +64,7 @@ class ForumRepository(
         *feed.INDEXES,
         *paces.INDEXES,
         *participation.INDEXES,
+        *references.INDEXES,
         *moves.INDEXES,
         *automation.INDEXES,
         *attachments.INDEXES,

@@ -11,6 +11,7 @@ from chassis.decisions import Document
 from chassis.pagination import Order, Paging
 from services.forum.domain.attachments import Attached
 from services.forum.domain.members import Author, Persona
+from services.forum.domain.references import NO_REFERENCES, PostRef, Quote, References
 from services.forum.domain.texts import Submission, Text
 
 # The planner merges at most 200 branches of one index; beyond, it would walk and sort.
@@ -95,6 +96,30 @@ def attached(document: Document) -> tuple[Attached, ...]:
     return tuple(
         Attached(one["id"], one["name"], one["type"], one["size"], one["width"], one["height"])
         for one in document.get("attachments", ())
+    )
+
+
+def references_document(references: References) -> Document:
+    """What there is of them, to be merged into the post's document."""
+    document: Document = {}
+    if references.mentioned_ids:
+        document["mentioned_ids"] = list(references.mentioned_ids)
+    if references.quotes:
+        document["quotes"] = [
+            {"topic_id": one.source.topic_id, "reply_id": one.source.reply_id, "text": one.text}
+            for one in references.quotes
+        ]
+    return document
+
+
+def references(document: Document) -> References:
+    """Of a post's document."""
+    quotes = document.get("quotes", ())
+    if not quotes and "mentioned_ids" not in document:
+        return NO_REFERENCES
+    return References(
+        tuple(document.get("mentioned_ids", ())),
+        tuple(Quote(PostRef(one["topic_id"], one["reply_id"]), one["text"]) for one in quotes),
     )
 
 

@@ -10,7 +10,6 @@ from chassis.decisions import Aggregates, Document, PartRef, Parts, Ref
 from chassis.mongo import Index
 from services.forum.domain.participation import (
     Participation,
-    PostRef,
     Reaction,
     ReactionKind,
     Reactions,
@@ -19,6 +18,7 @@ from services.forum.domain.participation import (
     VoteValue,
     since,
 )
+from services.forum.domain.references import PostRef
 from services.forum.repository.replies import ReplyCollection
 
 INDEXES: Sequence[Index] = (

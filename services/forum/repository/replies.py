@@ -18,6 +18,8 @@ from services.forum.repository.documents import (
     author,
     author_document,
     read_page,
+    references,
+    references_document,
     submission,
     submission_document,
     text,
@@ -187,6 +189,7 @@ def load_reply(document: Document) -> Reply:
         attachments=attached(document),
         parent_reply_id=document.get("parent_reply_id", ""),
         child_count=document.get("child_count", 0),
+        references=references(document),
     )
 
 
@@ -209,6 +212,7 @@ def dump_reply(reply: Reply) -> Document:
         "version": reply.version,
         "read_keys": list(reply.read_keys),
         "child_count": reply.child_count,
+        **references_document(reply.references),
     }
     if reply.attachments:
         document["attachments"] = attached_documents(reply.attachments)

@@ -7,6 +7,7 @@ from chassis.rpc_server import Context
 from guildhall.forum.v1 import participation_pb2 as pb
 from guildhall.forum.v1 import participation_pb2_grpc
 from services.forum.converters.participation import participation_to_proto, post_refs
+from services.forum.converters.references import quotes_to_proto
 from services.forum.domain.members import Member
 from services.forum.repository import ForumRepository
 from services.forum.use_cases import ForumUseCases
@@ -46,4 +47,15 @@ class ParticipationServicer(participation_pb2_grpc.ParticipationServiceServicer)
         )
         return pb.BatchGetParticipationsResponse(
             participations=[participation_to_proto(one) for one in found]
+        )
+
+    async def BatchGetQuotes(
+        self, request: pb.BatchGetQuotesRequest, context: Context
+    ) -> pb.BatchGetQuotesResponse:
+        member = Member.of(require_person(), request.community_id)
+        found = await self._repository.find_quotes(
+            request.community_id, post_refs(request.posts), member.keyring
+        )
+        return pb.BatchGetQuotesResponse(
+            posts=[quotes_to_proto(one, request.community_id, member.keyring) for one in found]
         )

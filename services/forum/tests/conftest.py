@@ -318,8 +318,14 @@ async def make_world(
         )
         repository = ForumRepository(database)
         moderation = loopback.client(ModerationServiceStub, "moderation", service_actor("forum"))
-        use_cases = ForumUseCases(commands, repository, moderation, posting_limits=posting_limits)
         members = Directory()  # type: ignore[abstract]  # as Screen
+        await loopback.serve(
+            "directory", lambda server: add_DirectoryServiceServicer_to_server(members, server)
+        )
+        directory = loopback.client(DirectoryServiceStub, "directory", service_actor("forum"))
+        use_cases = ForumUseCases(
+            commands, repository, moderation, directory=directory, posting_limits=posting_limits
+        )
 
         files = Files(
             DiskBlobs(
@@ -348,10 +354,6 @@ async def make_world(
             )
             add_RoutingServiceServicer_to_server(RoutingServicer(routing), server)
 
-        await loopback.serve(
-            "directory", lambda server: add_DirectoryServiceServicer_to_server(members, server)
-        )
-        directory = loopback.client(DirectoryServiceStub, "directory", service_actor("forum"))
         feed = FeedServicer(FeedUseCases(commands, repository, directory))
         vitality = VitalityUseCases(commands, repository, directory)
 

@@ -9,7 +9,6 @@ import pytest
 from chassis.actors import BASIC, LEADER, NEW, REGULAR, TRUSTED_MEMBER
 from services.forum.domain.members import Member
 from services.forum.domain.participation import (
-    PostRef,
     Reaction,
     ReactionKind,
     Reactions,
@@ -18,6 +17,7 @@ from services.forum.domain.participation import (
     Voter,
     VoteValue,
 )
+from services.forum.domain.references import PostRef
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 UP, DOWN = VoteValue.UP, VoteValue.DOWN

@@ -25,6 +25,7 @@ from services.forum.repository import ForumRepository
 from services.forum.use_cases.moderating import Outcome
 
 if TYPE_CHECKING:
+    from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
     from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceAsyncStub
 
 A = TypeVar("A", bound=Message)
@@ -41,11 +42,13 @@ class UseCases:
         repository: ForumRepository,
         moderation: ModerationServiceAsyncStub,
         *,
+        directory: DirectoryServiceAsyncStub | None = None,  # without it nobody is mentioned
         posting_limits: bool = True,
     ) -> None:
         self._commands = commands
         self._repository = repository
         self._moderation = moderation
+        self._people = directory
         self._posting_limits = posting_limits
 
     async def _done(self, actor: Actor, request: Message, kind: type[A]) -> A | None:

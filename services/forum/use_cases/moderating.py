@@ -13,12 +13,16 @@ from chassis.decisions import Change, Decision, Other, Seen, Write
 from chassis.moment import Moment
 from guildhall.forum.v1 import domain_events_pb2 as said
 from services.forum.converters.domain_events import (
+    mention_added,
+    mentioned_anew,
+    post_ref,
     reply_submitted,
     reply_unaccepted,
     topic_restored,
     topic_submitted,
 )
 from services.forum.domain.records import ModerationEntry
+from services.forum.domain.references import Mention
 from services.forum.domain.replies import Reply, ReplyStep
 from services.forum.domain.topics import Topic, TopicStep
 from services.forum.repository import ForumRepository
@@ -60,15 +64,21 @@ class Outcome:
             ]
         topic = outcome.topic
         told = replace(outcome, topic=topic.showing(self.linked))
-        writes = [*self.writes, *self._counted(seen)]
+        events, writes = list(self.events), [*self.writes, *self._counted(seen)]
+        for before, after in self._posts(seen) if self.events else ():
+            events.extend(mention_added(before, after))
+            writes.extend(_mentions(before, after, seen.now))
         return Decision(
-            topic,
-            lambda _: answer(told, topic.version),
-            self.events,
-            parts,
-            writes,
-            self.along,
+            topic, lambda _: answer(told, topic.version), events, parts, writes, self.along
         )
+
+    def _posts(self, seen: Seen[Topic]) -> list[tuple[Topic | Reply | None, Topic | Reply]]:
+        """What mentions people, before and after."""
+        posts: list[tuple[Topic | Reply | None, Topic | Reply]] = [(seen.state, self.topic)]
+        if self.reply is not None:
+            ref = ForumRepository.reply_ref(self.reply.community_id, self.reply.id)
+            posts.append((seen.loaded.get(ref.place), self.reply))
+        return [(before, after) for before, after in posts if _refers(before) or _refers(after)]
 
     def _counted(self, seen: Seen[Topic]) -> list[Write]:
         """What the reply's parent counts, where the reply came into sight or went out of it."""
@@ -86,6 +96,30 @@ class Outcome:
         if self.reply is None:
             raise AssertionError("the outcome of a change of a reply has one")
         return self.reply
+
+
+def _refers(post: Topic | Reply | None) -> bool:
+    return post is not None and bool(post.references.mentioned_ids)
+
+
+def _mentions(before: Topic | Reply | None, after: Topic | Reply, now: Moment) -> list[Write]:
+    """The rows by which people find where they are mentioned."""
+    post = post_ref(after)
+    author = after.author.person_id
+    gone: tuple[str, ...] = ()
+    if before is not None and before.has_been_out:
+        kept = after.references.mentioned_ids
+        gone = tuple(one for one in before.references.mentioned_ids if one not in kept)
+    return [
+        *(
+            ForumRepository.new_mention(Mention(after.community_id, post, one, author, now.time))
+            for one in mentioned_anew(before, after)
+        ),
+        *(
+            ForumRepository.gone_mention(Mention(after.community_id, post, one, author, now.time))
+            for one in gone
+        ),
+    ]
 
 
 def entry(

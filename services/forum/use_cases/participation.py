@@ -31,7 +31,6 @@ from services.forum.converters.participation import (
 )
 from services.forum.domain.members import Member
 from services.forum.domain.participation import (
-    PostRef,
     Reaction,
     Reactions,
     Vote,
@@ -41,6 +40,7 @@ from services.forum.domain.participation import (
     check_takes_part,
     check_takes_vote,
 )
+from services.forum.domain.references import PostRef
 from services.forum.domain.replies import Reply
 from services.forum.domain.topics import Topic
 from services.forum.use_cases.base import UseCases, visible, visible_reply

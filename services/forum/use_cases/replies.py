@@ -25,17 +25,18 @@ from services.forum.domain.texts import check_reply_body
 from services.forum.domain.topics import Topic, TopicKind
 from services.forum.repository.paces import ReplyPace, pace_ref
 from services.forum.use_cases.attaching import Claim, Taken
-from services.forum.use_cases.base import UseCases, visible, visible_reply
+from services.forum.use_cases.base import visible, visible_reply
 from services.forum.use_cases.moderating import Outcome, entry
+from services.forum.use_cases.references import ReferenceUseCases
 
 
-class ReplyUseCases(UseCases):
+class ReplyUseCases(ReferenceUseCases):
     """Replies are parts of their topic: every change of one is a command on the topic."""
 
     async def create_reply(self, actor: Actor, request: CreateReplyRequest) -> CreateReplyResponse:
         """Refuses with TOPIC_NOT_FOUND, TOPIC_STATE_INVALID, CONTENT_BLOCKED, POSTING_TOO_FAST.
 
-        And with PARENT_INVALID.
+        And with PARENT_INVALID, MENTIONS_TOO_MANY, QUOTE_INVALID, QUOTE_TOO_NARROW.
         """
         member = Member.of(actor, request.community_id)
         source = check_reply_body(request.body)
@@ -48,6 +49,7 @@ class ReplyUseCases(UseCases):
         )
         found.check_open_to_replies()
         space.settings.check_new_reply(member)
+        references = await self._new_references(member, space, request)
         screening = await self._screen(request.community_id, [source])
         source = _screened(source, screening.texts[0])
         body = rendered(source)
@@ -80,6 +82,7 @@ class ReplyUseCases(UseCases):
                 submission=screening.submission(1),
                 attachments=taken.attached,
                 parent_reply_id=request.parent_reply_id,
+                references=references,
             )
             if slow:
                 before = seen.part(pace)
@@ -119,6 +122,7 @@ class ReplyUseCases(UseCases):
         before = await self._repository.get_reply(found, request.reply_id, member.keyring)
         before.check_editable(member)
         claim = Claim.of(member, request.community_id, request.attachment_ids, before.attachments)
+        references = await self._edited_references(member, space, request, before.references)
         screening = await self._screen(request.community_id, [source])
         if before.state is not ReplyState.PENDING_REVIEW:
             screening.check_edit(space)
@@ -140,11 +144,13 @@ class ReplyUseCases(UseCases):
             taken = Taken(reply.attachments)
             if request.update_attachments:
                 taken = claim.taken(seen, topic.id, reply.id)
-            if reply.body.source == source and taken.attached == reply.attachments:
+            stands = (reply.body.source, reply.references, reply.attachments)
+            if (source, references, taken.attached) == stands:
                 return Outcome(topic, reply=reply)
             number = reply.submission.number + 1
             edited = reply.edit(
                 body,
+                references,
                 screening.submission(number),
                 seen.now.time,
                 by_moderator=not member.wrote(reply.author),

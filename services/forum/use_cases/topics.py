@@ -37,11 +37,11 @@ from services.forum.domain.topics import (
     TopicStep,
 )
 from services.forum.use_cases.attaching import Claim, Taken
-from services.forum.use_cases.base import UseCases
 from services.forum.use_cases.moderating import Outcome, entry
+from services.forum.use_cases.references import ReferenceUseCases
 
 
-class TopicUseCases(UseCases):
+class TopicUseCases(ReferenceUseCases):
     """Texts are screened before the command; what the screen says is part of the decision."""
 
     async def create_topic(self, actor: Actor, request: CreateTopicRequest) -> CreateTopicResponse:
@@ -59,6 +59,7 @@ class TopicUseCases(UseCases):
             request.community_id, request.space_id, member.keyring
         )
         space.settings.check_new_topic(member, kind)
+        references = await self._new_references(member, space, request)
         screening = None
         if not request.draft:
             space.settings.tag_rules.check(text.tags)
@@ -90,6 +91,7 @@ class TopicUseCases(UseCases):
                 activity_time=now,
                 owner_id=member.person_id if kind is TopicKind.ARTICLE else "",
                 attachments=taken.attached,
+                references=references,
             )
             posted = [self._repository.no_draft(written)]
             if screening is None:
@@ -176,6 +178,7 @@ class TopicUseCases(UseCases):
             before.body.source if source is None else source,
             before.tags if tags is None else tags,
         )
+        references = await self._edited_references(member, space, request, before.references)
         screening = None
         if text.tags != before.tags and before.state not in UNSENT:
             space.settings.tag_rules.check(text.tags)
@@ -197,13 +200,15 @@ class TopicUseCases(UseCases):
             taken = Taken(topic.attachments)
             if request.update_attachments:
                 taken = claim.taken(seen, topic.id)
-            same = (text.title, text.body, text.tags) == (
+            same = (text.title, text.body, text.tags, references) == (
                 topic.title,
                 topic.body.source,
                 topic.tags,
+                topic.references,
             )
             if same and taken.attached == topic.attachments:
                 return Outcome(topic)
+            topic = replace(topic, references=references)
             number = topic.submission.number + 1
             edited = topic.edit(
                 (text.title, body, text.tags),

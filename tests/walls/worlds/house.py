@@ -254,6 +254,7 @@ async def _furnish(house: House) -> None:
             house.commands["forum"],
             forum,
             house.desk("moderation", "forum"),
+            directory=house.desk("directory", "forum"),
             posting_limits=False,
         ),
         forum,

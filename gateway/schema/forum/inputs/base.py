@@ -57,3 +57,29 @@ class ReplyPayload:
     """The reply."""
 
     reply: Reply = strawberry.field(description="The reply as it is now.")
+
+
+@strawberry.input(description="Words of another post of the community.")
+class QuoteInput:
+    """forum.Quote."""
+
+    post_id: strawberry.ID = strawberry.field(description="The topic or reply they are from.")
+    text: str = strawberry.field(
+        description="The very words as they stand in its text, at most 2,000 characters."
+    )
+
+
+def mentioned_ids() -> Any:
+    """Of whatever writes a post."""
+    return optional(
+        "The people it speaks to, members or persons: at most 10, of a newcomer 2. Who cannot read "
+        "it is left out. In an edit they replace those of before; left out, these stay."
+    )
+
+
+def quotes() -> Any:
+    """Likewise."""
+    return optional(
+        "What it quotes, at most 10: of posts that everybody in its space can read. In an edit "
+        "they replace those of before; left out, these stay."
+    )

@@ -6,12 +6,15 @@ import strawberry
 
 from gateway.schema.forum import Reply, Topic
 from gateway.schema.forum.inputs.base import (
+    QuoteInput,
     ReplyPayload,
     ReplyWrite,
     TopicPayload,
     TopicWrite,
     Write,
+    mentioned_ids,
     optional,
+    quotes,
 )
 from gateway.schema.scalars import Markdown
 
@@ -29,6 +32,8 @@ class CreateReplyInput(Write):
     as_company: bool = strawberry.field(
         default=False, description="Speak as the company one acts for, as in createTopic."
     )
+    mentioned_ids: list[strawberry.ID] | None = mentioned_ids()
+    quotes: list[QuoteInput] | None = quotes()
 
 
 @strawberry.type(description="The new reply; its state tells whether it waits for review.")
@@ -44,6 +49,8 @@ class UpdateReplyInput(ReplyWrite):
     attachment_ids: list[strawberry.ID] | None = optional(
         "Its files, in place of all; those it has may stay."
     )
+    mentioned_ids: list[strawberry.ID] | None = mentioned_ids()
+    quotes: list[QuoteInput] | None = quotes()
 
 
 @strawberry.type(description="The edited reply.")

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import strawberry
 
-from gateway.schema.forum.inputs.base import TopicPayload, TopicWrite, Write, optional
+from gateway.schema.forum.inputs.base import (
+    QuoteInput,
+    TopicPayload,
+    TopicWrite,
+    Write,
+    mentioned_ids,
+    optional,
+    quotes,
+)
 from gateway.schema.scalars import CloseReason, DateTime, Markdown, TopicKind
 
 
@@ -24,6 +32,8 @@ class CreateTopicInput(Write):
         description="Speak as the company one acts for: its people and moderators know who wrote "
         "it. Not for members of the trust level NEW.",
     )
+    mentioned_ids: list[strawberry.ID] | None = mentioned_ids()
+    quotes: list[QuoteInput] | None = quotes()
 
 
 @strawberry.type(description="The new topic; its state tells whether it waits for review.")
@@ -73,6 +83,8 @@ class UpdateTopicInput(TopicWrite):
     attachment_ids: list[strawberry.ID] | None = optional(
         "Its files, in place of all; those it has may stay."
     )
+    mentioned_ids: list[strawberry.ID] | None = mentioned_ids()
+    quotes: list[QuoteInput] | None = quotes()
 
 
 @strawberry.type(description="The edited topic.")

@@ -8,6 +8,7 @@ import strawberry
 
 from gateway.cursors import decode_id, decode_reply_id
 from gateway.schema.writes import version
+from guildhall.forum.v1 import forum_pb2
 
 What = strawberry.argument(description="What to do.")
 TOPIC = ("TOPIC_NOT_FOUND", "TOPIC_STATE_INVALID", "VERSION_STALE")
@@ -15,6 +16,7 @@ REPLY = ("REPLY_NOT_FOUND", "REPLY_STATE_INVALID", "TOPIC_STATE_INVALID", "VERSI
 SCREENED = ("CONTENT_BLOCKED", "POSTING_TOO_FAST", "TEXT_INVALID")
 MODERATOR = "ROLE_REQUIRED"
 ATTACHING = ("ATTACHMENT_NOT_FOUND", "ATTACHMENT_STATE_INVALID", "ATTACHMENTS_TOO_MANY")
+REFERRING = ("MENTIONS_TOO_MANY", "QUOTE_INVALID", "QUOTE_TOO_NARROW")
 
 
 def of_topic(input: Any) -> dict[str, Any]:
@@ -51,3 +53,41 @@ def id_of(id: str | None, field: str, kind: str) -> str:
 def attachment_ids(ids: list[Any] | None) -> list[str]:
     """Of the files that a post is to have; as id_of for each."""
     return [id_of(one, f"attachmentIds.{n}", "Attachment") for n, one in enumerate(ids or ())]
+
+
+def references(input: Any, community_id: str, *, edit: bool = False) -> dict[str, Any]:
+    """The fields of whatever writes a post that say whom and what it refers to."""
+    mentioned = input.mentioned_ids
+    given: dict[str, Any] = {
+        "mentioned_ids": [
+            decode_id(one, f"mentionedIds.{index}", "Member", "Person").id
+            for index, one in enumerate(mentioned or ())
+        ],
+        "quotes": [
+            _quote(one, community_id, f"quotes.{index}")
+            for index, one in enumerate(input.quotes or ())
+        ],
+    }
+    if edit:
+        given["update_mentions"] = mentioned is not None
+        given["update_quotes"] = input.quotes is not None
+    return given
+
+
+def _quote(quote: Any, community_id: str, at: str) -> forum_pb2.Quote:
+    topic_id, reply_id = of_post(quote.post_id, f"{at}.postId", community_id)
+    return forum_pb2.Quote(topic_id=topic_id, reply_id=reply_id, text=quote.text)
+
+
+def of_post(post_id: str, field: str, community_id: str = "") -> tuple[str, str]:
+    """The ids of a topic, and of its reply where that is meant; of this community if one is named.
+
+    What is of another community is no post of this one, as far as anybody here can tell.
+    """
+    found = decode_id(post_id, field, "Topic", "Reply")
+    if community_id and found.community_id != community_id:
+        return found.id, ""
+    if found.kind == "Topic":
+        return found.id, ""
+    reply = decode_reply_id(post_id, field)
+    return reply.topic_id, reply.id

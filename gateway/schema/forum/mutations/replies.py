@@ -13,6 +13,7 @@ from gateway.schema.forum.inputs import replies as f
 from gateway.schema.forum.mutations.base import (
     ATTACHING,
     MODERATOR,
+    REFERRING,
     REPLY,
     SCREENED,
     TOPIC,
@@ -20,6 +21,7 @@ from gateway.schema.forum.mutations.base import (
     attachment_ids,
     of_reply,
     of_topic,
+    references,
 )
 from gateway.schema.writes import codes, write
 from guildhall.forum.v1 import forum_pb2
@@ -33,7 +35,7 @@ class ReplyMutation:
         description=codes(
             "Reply to a topic. The text is screened as in createTopic.", "TOPIC_NOT_FOUND",
             "TOPIC_STATE_INVALID", "PARENT_INVALID", "POSTING_NOT_ALLOWED",
-            "AS_COMPANY_NOT_ALLOWED", *SCREENED, *ATTACHING,
+            "AS_COMPANY_NOT_ALLOWED", *SCREENED, *ATTACHING, *REFERRING,
         )
     )  # fmt: skip
     async def create_reply(
@@ -48,23 +50,26 @@ class ReplyMutation:
             as_company=input.as_company,
             parent_reply_id=_within(topic, input.parent_reply_id, "parentReplyId"),
             attachment_ids=attachment_ids(input.attachment_ids),
+            **references(input, topic.community_id),
         )
         return await write(info, info.context.services.forum.CreateReply, request)
 
     @strawberry.mutation(
         description=codes(
             "Edit a reply; the former text becomes a revision. For the author and moderators.",
-            *REPLY, MODERATOR, "EDIT_WINDOW_OVER", *SCREENED, *ATTACHING,
+            *REPLY, MODERATOR, "EDIT_WINDOW_OVER", *SCREENED, *ATTACHING, *REFERRING,
         )
     )  # fmt: skip
     async def update_reply(
         self, info: Info, input: Annotated[f.UpdateReplyInput, What]
     ) -> f.UpdateReplyPayload:
+        given = of_reply(input)
         request = forum_pb2.UpdateReplyRequest(
-            **of_reply(input),
+            **given,
             body=input.body,
             attachment_ids=attachment_ids(input.attachment_ids),
             update_attachments=input.attachment_ids is not None,
+            **references(input, given["community_id"], edit=True),
         )
         return await write(info, info.context.services.forum.UpdateReply, request)
 

@@ -12,12 +12,14 @@ from gateway.schema.forum.inputs import topics as f
 from gateway.schema.forum.mutations.base import (
     ATTACHING,
     MODERATOR,
+    REFERRING,
     SCREENED,
     TOPIC,
     What,
     attachment_ids,
     id_of,
     of_topic,
+    references,
 )
 from gateway.schema.writes import codes, number, write
 from guildhall.forum.v1 import forum_pb2
@@ -32,7 +34,7 @@ class TopicMutation:
             "Ask, start a discussion, write an article or say an idea. The text is screened: it "
             "may come back in PENDING_REVIEW, or with words replaced.", "SPACE_NOT_FOUND",
             "TAGS_INVALID", "KIND_NOT_ALLOWED", "POSTING_NOT_ALLOWED", "AS_COMPANY_NOT_ALLOWED",
-            *SCREENED, *ATTACHING,
+            *SCREENED, *ATTACHING, *REFERRING,
         )
     )  # fmt: skip
     async def create_topic(
@@ -50,6 +52,7 @@ class TopicMutation:
             draft=input.draft,
             attachment_ids=attachment_ids(input.attachment_ids),
             as_company=input.as_company,
+            **references(input, space.community_id),
         )
         return await write(info, info.context.services.forum.CreateTopic, request)
 
@@ -96,14 +99,17 @@ class TopicMutation:
         description=codes(
             "Edit title, text or tags; the former text becomes a revision. For the author and "
             "moderators.", *TOPIC, *SCREENED, "TAGS_INVALID", MODERATOR, *ATTACHING,
+            "moderators.", *TOPIC, *SCREENED, *REFERRING, "TAGS_INVALID", MODERATOR,
             "EDIT_WINDOW_OVER",
         )
     )  # fmt: skip
     async def update_topic(
         self, info: Info, input: Annotated[f.UpdateTopicInput, What]
     ) -> f.UpdateTopicPayload:
+        given = of_topic(input)
         request = forum_pb2.UpdateTopicRequest(
-            **of_topic(input),
+            **given,
+            **references(input, given["community_id"], edit=True),
             title=input.title,
             body=input.body,
             tags=input.tags,

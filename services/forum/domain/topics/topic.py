@@ -18,6 +18,7 @@ from services.forum.domain.kinds import (
     allows,
 )
 from services.forum.domain.members import Author, Member, keys_of_withheld, opens
+from services.forum.domain.references import NO_REFERENCES, References
 from services.forum.domain.replies import AUTHOR_MAY_REMOVE, Reply, ReplyStateInvalidError
 from services.forum.domain.spaces import space_key
 from services.forum.domain.texts import FIRST_SUBMISSION, Submission, Text
@@ -67,6 +68,7 @@ class Topic:
     reply_count: int = 0
     latest: tuple[LatestReply, ...] = ()  # the last few, oldest first
     accepted_reply_id: str = ""  # of several, the first
+    references: References = NO_REFERENCES
     further_accepted_ids: tuple[str, ...] = ()  # where the space lets several replies answer
     awaited_reply_id: str = ""  # the accepted answer of an import that has not arrived yet
     edit_time: datetime | None = None
@@ -111,6 +113,14 @@ class Topic:
         if self.state is TopicState.REMOVED:
             return (f"moderators:{self.community_id}",)
         return keys_of_withheld(self.community_id, self.author)
+
+    @property
+    def has_been_out(self) -> bool:
+        """Others have read it, or could."""
+        return self.state in OPEN_TO_READERS or self.state in (
+            TopicState.HIDDEN,
+            TopicState.REMOVED,
+        )
 
     @property
     def characters(self) -> int:

@@ -23,6 +23,8 @@ from services.forum.repository.documents import (
     attached_documents,
     author,
     author_document,
+    references,
+    references_document,
     submission,
     submission_document,
     text,
@@ -64,6 +66,7 @@ def load_topic(document: Document) -> Topic:
             LatestReply(one["id"], author(one["author"]), one["time"]) for one in document["latest"]
         ),
         accepted_reply_id=document["accepted_reply_id"],
+        references=references(document),
         further_accepted_ids=tuple(document.get("further_accepted_ids", ())),
         awaited_reply_id=document["awaited_reply_id"],
         edit_time=document.get("edit_time"),
@@ -138,6 +141,7 @@ def dump_topic(topic: Topic) -> Document:
         document["feed_keys"] = list(
             feed_keys(topic.community_id, topic.space_id, topic.tags, topic.author)
         )
+    document |= references_document(topic.references)
     if topic.further_accepted_ids:
         document["further_accepted_ids"] = list(topic.further_accepted_ids)
     if topic.edit_time is not None:
