@@ -166,6 +166,15 @@ async def quotes(context: Context, community_id: str, ids: list[str]) -> Mapping
     }
 
 
+async def polls(
+    context: Context, community_id: str, ids: list[str]
+) -> Mapping[str, participation_pb2.Poll]:
+    """The polls of topics, by the topics' ids, with what of them the person may see."""
+    request = participation_pb2.BatchGetPollsRequest(community_id=community_id, topic_ids=ids)
+    response = await context.call(context.services.participation.BatchGetPolls, request)
+    return {poll.topic_id: poll for poll in response.polls}
+
+
 def post_key(topic_id: str, reply_id: str = "") -> str:
     """A post among those of its community."""
     return f"{topic_id}.{reply_id}" if reply_id else topic_id

@@ -17,7 +17,7 @@ from gateway.context import Context
 from gateway.cursors import decode_id
 from gateway.pages import Arguments, Page, page_of
 from guildhall.directory.v1 import directory_pb2
-from guildhall.forum.v1 import curation_pb2, drafts_pb2, forum_pb2, moves_pb2
+from guildhall.forum.v1 import curation_pb2, drafts_pb2, forum_pb2, moves_pb2, participation_pb2
 
 
 def moment(value: Timestamp) -> Any:
@@ -235,4 +235,18 @@ async def linked_topics(context: Context, topic: Any, arguments: Arguments) -> P
         request,
         "topics",
         lambda row: encode_page_token(moment(row.activity_time), row.id),
+    )
+
+
+async def ballots(context: Context, poll: Any, arguments: Arguments) -> Page:
+    """Who chose an option of a poll, as they did."""
+    return await page_of(
+        context,
+        arguments,
+        context.services.participation.ListBallots,
+        participation_pb2.ListBallotsRequest(
+            community_id=poll.community_id, topic_id=poll.topic_id, option=arguments["option"]
+        ),
+        "ballots",
+        lambda row: encode_page_token(moment(row.time), f"{poll.topic_id}:{row.person_id}"),
     )

@@ -287,6 +287,12 @@ class RefusalCode(Enum):
     )
     CASE_NOT_FOUND = _code("CASE_NOT_FOUND", "There is no such case in the community.")
     CASE_DECIDED = _code("CASE_DECIDED", "There is nothing left to decide.")
+    POLL_NOT_FOUND = _code("POLL_NOT_FOUND", "The topic has no poll that one can see.")
+    POLL_EXISTS = _code("POLL_EXISTS", "The topic has a poll already.")
+    POLL_CLOSED = _code("POLL_CLOSED", "The poll is closed.")
+    POLL_RESULTS_HIDDEN = _code(
+        "POLL_RESULTS_HIDDEN", "The poll is anonymous, or does not show its results yet."
+    )
     POST_NOT_FOUND = _code(
         "POST_NOT_FOUND",
         "There is no such topic or reply, or one cannot see it.",

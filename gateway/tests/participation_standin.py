@@ -7,7 +7,7 @@ from typing import Any
 
 from grpc import aio
 
-from gateway.tests.standins import _StandIn, reply, topic
+from gateway.tests.standins import _StandIn, reply, time, topic
 from guildhall.forum.v1 import participation_pb2 as pb
 from guildhall.forum.v1.participation_pb2_grpc import (
     ParticipationServiceServicer,
@@ -44,6 +44,14 @@ class ParticipationStandIn(_StandIn, ParticipationServiceServicer):
             posts=[pb.QuotesOfPost(post=post, quotes=[quote]) for post in request.posts]
         )
 
+    async def BatchGetPolls(self, request: Any, _context: Any) -> Any:
+        self.called("BatchGetPolls", request)
+        return pb.BatchGetPollsResponse(polls=[poll(one) for one in request.topic_ids[:2]])
+
+    async def CastBallot(self, request: Any, _context: Any) -> Any:
+        self.called("CastBallot", request)
+        return pb.CastBallotResponse(poll=poll(request.topic_id, 3))
+
     async def CastVote(self, request: Any, _context: Any) -> Any:
         self.called("CastVote", request)
         return pb.CastVoteResponse(**_post(request))
@@ -62,3 +70,16 @@ def _post(request: Any) -> dict[str, Any]:
 
 def add_participation(servicer: ParticipationStandIn) -> Callable[[aio.Server], None]:
     return lambda server: add_ParticipationServiceServicer_to_server(servicer, server)
+
+
+def poll(topic_id: str, count: int | None = None) -> pb.Poll:
+    return pb.Poll(
+        topic_id=topic_id,
+        community_id="c1",
+        question="Shall we?",
+        options=[pb.PollOption(text=text, count=count) for text in ("Yes", "No")],
+        results_shown=pb.RESULTS_SHOWN_AFTER_VOTE,
+        create_time=time(0),
+        voter_count=count,
+        viewer_options=[1],
+    )

@@ -253,7 +253,9 @@ REPEATABLE = {
 # What makes something new has no version to expect.
 CREATES = re.compile(r"create|import")
 # What one says of a post is no change of it: its version stays, whoever votes meanwhile.
-SAID_OF_POSTS = {"castVote", "retractVote", "addReaction", "removeReaction", "declineAsk"}
+SAID_OF_POSTS = {"castVote", "retractVote", "addReaction", "removeReaction", "declineAsk"} | {
+    "castBallot", "closePoll",
+}  # fmt: skip
 # What one wants for oneself has no version: the last word holds.
 OF_ONESELF = {
     "setRoutingPreference", "setFollow", "setTagFollow", "markTopicRead", "markAllRead",

@@ -190,3 +190,39 @@ async def test_what_a_reply_refers_to_is_sent(house: House, forum: ForumStandIn)
             forum_pb2.Quote(topic_id="t3", text="or not"),
         ],
     )
+
+
+POLL = "question options { text count } viewerOptions voterCount resultsShown closeTime closed"
+
+
+async def test_polls_of_a_page(house: House, participation: ParticipationStandIn) -> None:
+    ask = f"""query($community: ID!) {{ topics(communityId: $community, first: 20) {{
+      edges {{ node {{ poll {{ {POLL} }} }} }} }} }}"""
+    answer = await house.ask(ask, {"community": encode_id("Community", "c1", "c1")})
+    assert "errors" not in answer
+    nodes = [edge["node"]["poll"] for edge in answer["data"]["topics"]["edges"]]
+    assert nodes[0] == {
+        "question": "Shall we?",
+        "options": [{"text": "Yes", "count": None}, {"text": "No", "count": None}],
+        "viewerOptions": [1],
+        "voterCount": None,
+        "resultsShown": "AFTER_VOTE",
+        "closeTime": None,
+        "closed": False,
+    }
+    assert nodes[2:] == [None] * 18
+    assert participation.calls == {"BatchGetPolls": 1}
+
+
+async def test_cast_a_ballot(house: House, participation: ParticipationStandIn) -> None:
+    cast = f"""mutation($input: CastBallotInput!) {{ castBallot(input: $input) {{
+      poll {{ {POLL} }} }} }}"""
+    given = {"requestId": "request-1", "topicId": TOPIC, "options": [1]}
+    answer = await house.ask(cast, {"input": given})
+    assert "errors" not in answer
+    poll = answer["data"]["castBallot"]["poll"]
+    assert (poll["options"][1], poll["voterCount"]) == ({"text": "No", "count": 3}, 3)
+    (request,) = participation.requests
+    assert request == participation_pb2.CastBallotRequest(
+        request_id="request-1", community_id="c1", topic_id="t3", options=[1]
+    )

@@ -20,6 +20,7 @@ from gateway.schema.forum.ideas import IdeaStatus
 from gateway.schema.forum.records import ModerationEntry, Revision
 from gateway.schema.forum.spaces import Space
 from gateway.schema.participation import Post
+from gateway.schema.participation.polls import Poll
 from gateway.schema.relay import After, Before, CommunityNode, Connection, First, Last
 from gateway.schema.scalars import (
     CloseReason,
@@ -201,6 +202,11 @@ class Topic(Post, CommunityNode):
         ] = None,
     ) -> Connection[Annotated[Topic, strawberry.lazy("gateway.schema.forum")]] | None:
         return read(info, self)
+
+    poll: Poll | None = fetched(
+        Reference(batches.polls, lambda row: key_of(row, row.id)),
+        "What is asked in it; null where nothing is.",
+    )
 
     accepted_replies: list[AcceptedReply] = fetched(
         Embedded(_accepted),

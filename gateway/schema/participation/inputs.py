@@ -6,6 +6,8 @@ import strawberry
 
 from gateway.schema.forum import Reply, Topic
 from gateway.schema.participation import ReactionKind, VoteValue
+from gateway.schema.participation.polls import Poll, ResultsShown
+from gateway.schema.scalars import DateTime
 from gateway.schema.writes import request_id
 
 
@@ -71,3 +73,62 @@ class RemoveReactionInput(PostWrite):
 @strawberry.type(description="The post without the reaction.")
 class RemoveReactionPayload(PostPayload):
     """Of removeReaction."""
+
+
+@strawberry.input(description="What is asked, of whom it is shown, and until when.")
+class CreatePollInput:
+    """Of createPoll."""
+
+    request_id: str = request_id()
+    topic_id: strawberry.ID = strawberry.field(description="The topic it is asked in.")
+    question: str = strawberry.field(description="The question, on one line.")
+    options: list[str] = strawberry.field(description="2 to 20, each once.")
+    multiple: bool = strawberry.field(default=False, description="Several may be chosen.")
+    anonymous: bool = strawberry.field(default=False, description="Nobody sees who chose what.")
+    results_shown: ResultsShown | None = strawberry.field(
+        default=None, description="From when somebody sees the results; by default ALWAYS."
+    )
+    close_time: DateTime | None = strawberry.field(
+        default=None, description="When it closes, within a year; else when somebody closes it."
+    )
+
+
+@strawberry.input(description="What one says in a poll.")
+class CastBallotInput:
+    """Of castBallot."""
+
+    request_id: str = request_id()
+    topic_id: strawberry.ID = strawberry.field(description="The topic whose poll it is.")
+    options: list[int] = strawberry.field(
+        description="The places of what one chooses, from 0; none: one's ballot is taken back."
+    )
+
+
+@strawberry.input(description="Which poll is closed.")
+class ClosePollInput:
+    """Of closePoll."""
+
+    request_id: str = request_id()
+    topic_id: strawberry.ID = strawberry.field(description="The topic whose poll it is.")
+
+
+@strawberry.type
+class PollPayload:
+    """The poll."""
+
+    poll: Poll = strawberry.field(description="The poll as it is now.")
+
+
+@strawberry.type(description="The new poll.")
+class CreatePollPayload(PollPayload):
+    """Of createPoll."""
+
+
+@strawberry.type(description="The poll, with one's ballot counted.")
+class CastBallotPayload(PollPayload):
+    """Of castBallot."""
+
+
+@strawberry.type(description="The poll, with its results.")
+class ClosePollPayload(PollPayload):
+    """Of closePoll."""

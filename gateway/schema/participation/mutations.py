@@ -74,3 +74,59 @@ class ParticipationMutation:
     ) -> p.RemoveReactionPayload:
         request = participation_pb2.RemoveReactionRequest(**_post(input), kind=number(input.kind))
         return await write(info, info.context.services.participation.RemoveReaction, request)
+
+    @strawberry.mutation(
+        description=codes(
+            "Ask something in a topic; it has one poll at most, which stays as it is. For the "
+            "author of the topic and moderators.", "TOPIC_NOT_FOUND", "TOPIC_STATE_INVALID",
+            "POLL_EXISTS", "CONTENT_BLOCKED", "ROLE_REQUIRED", "TEXT_INVALID", "FIELD_INVALID",
+        )
+    )  # fmt: skip
+    async def create_poll(
+        self, info: Info, input: Annotated[p.CreatePollInput, What]
+    ) -> p.CreatePollPayload:
+        request = participation_pb2.CreatePollRequest(
+            **_topic(input),
+            question=input.question,
+            options=input.options,
+            multiple=input.multiple,
+            anonymous=input.anonymous,
+            results_shown=number(input.results_shown),
+            close_time=input.close_time,
+        )
+        return await write(info, info.context.services.participation.CreatePoll, request)
+
+    @strawberry.mutation(
+        description=codes(
+            "Say something in a poll, in place of what one said before, until it is closed.",
+            "TOPIC_NOT_FOUND", "POLL_NOT_FOUND", "POLL_CLOSED", "TOPIC_STATE_INVALID",
+            "FIELD_INVALID",
+        )
+    )  # fmt: skip
+    async def cast_ballot(
+        self, info: Info, input: Annotated[p.CastBallotInput, What]
+    ) -> p.CastBallotPayload:
+        request = participation_pb2.CastBallotRequest(**_topic(input), options=input.options)
+        return await write(info, info.context.services.participation.CastBallot, request)
+
+    @strawberry.mutation(
+        description=codes(
+            "End a poll: nobody says more. For the author of the topic and moderators.",
+            "TOPIC_NOT_FOUND", "POLL_NOT_FOUND", "POLL_CLOSED", "ROLE_REQUIRED",
+        )
+    )  # fmt: skip
+    async def close_poll(
+        self, info: Info, input: Annotated[p.ClosePollInput, What]
+    ) -> p.ClosePollPayload:
+        request = participation_pb2.ClosePollRequest(**_topic(input))
+        return await write(info, info.context.services.participation.ClosePoll, request)
+
+
+def _topic(input: Any) -> dict[str, Any]:
+    """The fields that every write to a poll has."""
+    topic = decode_id(input.topic_id, "topicId", "Topic")
+    return {
+        "request_id": input.request_id,
+        "community_id": topic.community_id,
+        "topic_id": topic.id,
+    }

@@ -15,6 +15,7 @@ from services.forum.repository import (
     moves,
     paces,
     participation,
+    polls,
     records,
     references,
     replies,
@@ -31,7 +32,7 @@ from services.forum.repository.drafts import DraftCollection
 from services.forum.repository.exports import ExportCollection
 from services.forum.repository.feed import FeedCollection
 from services.forum.repository.moves import MoveCollection
-from services.forum.repository.references import ReferenceCollection
+from services.forum.repository.polls import PollCollection
 from services.forum.repository.routing import RoutingCollection
 from services.forum.repository.topics import TopicFilter
 from services.forum.repository.trust import TrustCollection
@@ -45,7 +46,7 @@ class ForumRepository(
     ExportCollection,
     FeedCollection,
     MoveCollection,
-    ReferenceCollection,
+    PollCollection,
     AutomationCollection,
     DraftCollection,
     RoutingCollection,
@@ -65,6 +66,7 @@ class ForumRepository(
         *paces.INDEXES,
         *participation.INDEXES,
         *references.INDEXES,
+        *polls.INDEXES,
         *moves.INDEXES,
         *automation.INDEXES,
         *attachments.INDEXES,
@@ -78,6 +80,7 @@ class ForumRepository(
     spaces = spaces.SPACES
     topics = topics.TOPICS
     reactions = participation.REACTIONS
+    polls = polls.POLLS
     experts = routing.EXPERTS
     standings = trust.STANDINGS
     trust_settings = trust.TRUST_SETTINGS

@@ -9,6 +9,7 @@ from services.forum.use_cases.drafts import DraftUseCases
 from services.forum.use_cases.imports import ImportUseCases
 from services.forum.use_cases.moderation import ModerationUseCases
 from services.forum.use_cases.participation import ParticipationUseCases
+from services.forum.use_cases.polls import PollUseCases
 from services.forum.use_cases.replies import ReplyUseCases
 from services.forum.use_cases.schedules import ScheduleUseCases
 from services.forum.use_cases.spaces import SpaceUseCases
@@ -27,6 +28,7 @@ class ForumUseCases(
     ScheduleUseCases,
     CurationUseCases,
     ParticipationUseCases,
+    PollUseCases,
     AutomationUseCases,
     DraftUseCases,
 ):

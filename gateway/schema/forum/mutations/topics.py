@@ -98,8 +98,7 @@ class TopicMutation:
     @strawberry.mutation(
         description=codes(
             "Edit title, text or tags; the former text becomes a revision. For the author and "
-            "moderators.", *TOPIC, *SCREENED, "TAGS_INVALID", MODERATOR, *ATTACHING,
-            "moderators.", *TOPIC, *SCREENED, *REFERRING, "TAGS_INVALID", MODERATOR,
+            "moderators.", *TOPIC, *SCREENED, *REFERRING, "TAGS_INVALID", MODERATOR, *ATTACHING,
             "EDIT_WINDOW_OVER",
         )
     )  # fmt: skip

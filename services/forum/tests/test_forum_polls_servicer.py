@@ -1,0 +1,220 @@
+"""Polls over real gRPC: one ballot a person, results when they are shown, behind the wall."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from chassis.actors import Actor
+from chassis.errors import (
+    CommunityNotFoundError,
+    FieldInvalidError,
+    RoleRequiredError,
+    TextInvalidError,
+)
+from chassis.testing import outbox, person_actor
+from guildhall.forum.v1 import domain_events_pb2 as said
+from guildhall.forum.v1 import forum_pb2
+from guildhall.forum.v1 import participation_pb2 as pb
+from guildhall.moderation.v1 import moderation_pb2
+from services.forum.domain.polls import Ballot, Poll, ResultsShown
+from services.forum.tests.conftest import (
+    ASKER,
+    HELPER,
+    MANAGING,
+    MODERATING,
+    SEARCH,
+    STRANGER,
+    World,
+)
+from services.forum.tests.test_forum_servicer import refused
+
+READER = person_actor("reader")
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+async def ask(world: World, topic: Any, actor: Actor = ASKER, **more: Any) -> pb.Poll:
+    fields = {"question": "Shall we?", "options": ["Yes", "No", "Later"], **more}
+    request = pb.CreatePollRequest(**world.ids(), topic_id=topic.id, **fields)
+    made: pb.Poll = (await world.taking_part(actor).CreatePoll(request)).poll
+    return made
+
+
+async def choose(world: World, actor: Actor, topic: Any, *options: int) -> pb.Poll:
+    request = pb.CastBallotRequest(**world.ids(), topic_id=topic.id, options=options)
+    seen: pb.Poll = (await world.taking_part(actor).CastBallot(request)).poll
+    return seen
+
+
+async def close(world: World, topic: Any, actor: Actor = ASKER) -> pb.Poll:
+    request = pb.ClosePollRequest(**world.ids(), topic_id=topic.id)
+    closed: pb.Poll = (await world.taking_part(actor).ClosePoll(request)).poll
+    return closed
+
+
+async def polls(world: World, actor: Actor, *topics: Any) -> list[pb.Poll]:
+    request = pb.BatchGetPollsRequest(community_id="c1", topic_ids=[one.id for one in topics])
+    return list((await world.taking_part(actor).BatchGetPolls(request)).polls)
+
+
+async def voters(world: World, actor: Actor, topic: Any, option: int, **more: Any) -> list[str]:
+    request = pb.ListBallotsRequest(community_id="c1", topic_id=topic.id, option=option, **more)
+    answer = await world.taking_part(actor).ListBallots(request)
+    return [one.person_id for one in answer.ballots]
+
+
+def counts(poll: pb.Poll) -> list[int | None]:
+    return [one.count if one.HasField("count") else None for one in poll.options]
+
+
+async def test_ballots_count_once_and_change_until_it_is_closed(world: World) -> None:
+    topic = await world.topic(await world.space())
+    made = await ask(world, topic)
+    assert (made.question, counts(made), made.voter_count) == ("Shall we?", [0, 0, 0], 0)
+    await choose(world, HELPER, topic, 0)
+    await choose(world, READER, topic, 0)
+    poll = await choose(world, HELPER, topic, 2)
+    assert (counts(poll), poll.voter_count, list(poll.viewer_options)) == ([1, 0, 1], 2, [2])
+    again = await choose(world, HELPER, topic, 2)
+    assert again == poll
+    assert await voters(world, ASKER, topic, 2) == ["helper"]
+    poll = await choose(world, HELPER, topic)
+    assert (counts(poll), poll.voter_count, list(poll.viewer_options)) == ([1, 0, 0], 1, [])
+    assert await voters(world, ASKER, topic, 2) == []
+    closed = await close(world, topic)
+    assert closed.closed
+    await refused(world, choose(world, HELPER, topic, 1), "POLL_CLOSED")
+    await refused(world, close(world, topic), "POLL_CLOSED")
+    events = [one for one in await outbox(world.database) if "TopicPublished" not in str(type(one))]
+    assert events[1:] == [
+        said.PollCreated(topic_id=topic.id),
+        *[said.BallotCast(topic_id=topic.id)] * 4,
+        said.PollClosed(topic_id=topic.id),
+    ]
+    assert (await world.see(ASKER, topic)).version == topic.version
+
+
+async def test_several_options_where_it_takes_them(world: World) -> None:
+    space = await world.space()
+    one, many = await world.topic(space), await world.topic(space)
+    await ask(world, one)
+    await ask(world, many, multiple=True)
+    call = choose(world, HELPER, one, 0, 1)
+    await refused(world, call, FieldInvalidError, "options")
+    assert counts(await choose(world, HELPER, many, 2, 0, 2)) == [1, 0, 1]
+    for wrong in (3, -1):
+        call = choose(world, HELPER, many, wrong)
+        await refused(world, call, FieldInvalidError, "options")
+
+
+async def test_create_poll_refuses(world: World) -> None:
+    space = await world.space()
+    topic = await world.topic(space)
+    await refused(world, ask(world, topic, HELPER), RoleRequiredError)
+    await refused(world, ask(world, topic, SEARCH), RoleRequiredError)
+    for change, reason, field in (
+        ({"question": " "}, TextInvalidError, "question"),
+        ({"question": "x" * 301}, TextInvalidError, "question"),
+        ({"options": ["Yes"]}, FieldInvalidError, "options"),
+        ({"options": [str(n) for n in range(21)]}, FieldInvalidError, "options"),
+        ({"options": ["Yes", " yes "]}, FieldInvalidError, "options"),
+        ({"options": ["Yes", ""]}, TextInvalidError, "options"),
+        ({"results_shown": 9}, FieldInvalidError, "results_shown"),
+        ({"close_time": datetime.now(UTC) - timedelta(1)}, FieldInvalidError, "close_time"),
+        ({"close_time": datetime.now(UTC) + timedelta(400)}, FieldInvalidError, "close_time"),
+    ):
+        await refused(world, ask(world, topic, **change), reason, field)
+    world.screen.verdict = moderation_pb2.VERDICT_HOLD
+    await refused(world, ask(world, topic), "CONTENT_BLOCKED", "question")
+    world.screen.verdict = moderation_pb2.VERDICT_ALLOW
+    await refused(world, choose(world, HELPER, topic, 0), "POLL_NOT_FOUND", "topic_id")
+    await ask(world, topic, MODERATING)
+    await refused(world, ask(world, topic), "POLL_EXISTS", "topic_id")
+    await refused(world, close(world, topic, HELPER), RoleRequiredError)
+    await world.act("ArchiveTopic", MODERATING, topic)
+    await refused(world, choose(world, HELPER, topic, 0), "TOPIC_STATE_INVALID")
+
+
+@pytest.mark.parametrize("shown", ["ALWAYS", "AFTER_VOTE", "AFTER_CLOSE"])
+async def test_results_are_seen_when_they_are_shown(world: World, shown: str) -> None:
+    topic = await world.topic(await world.space())
+    await ask(world, topic, results_shown=pb.ResultsShown.Value(f"RESULTS_SHOWN_{shown}"))
+    mine = await choose(world, HELPER, topic, 1)
+    early = shown == "ALWAYS"
+    assert counts(mine) == ([0, 1, 0] if shown != "AFTER_CLOSE" else [None] * 3)
+    for actor in (READER, ASKER, MODERATING, MANAGING):  # who asked is not told before others
+        (poll,) = await polls(world, actor, topic)
+        assert counts(poll) == ([0, 1, 0] if early else [None] * 3)
+        assert poll.HasField("voter_count") == early
+        if early:
+            assert await voters(world, actor, topic, 1) == ["helper"]
+        else:
+            await refused(world, voters(world, actor, topic, 1), "POLL_RESULTS_HIDDEN")
+    back = await choose(world, HELPER, topic)
+    assert counts(back) == ([0, 0, 0] if early else [None] * 3)
+    await choose(world, HELPER, topic, 2)
+    closed = await close(world, topic)
+    assert counts(closed) == [0, 0, 1]
+    (poll,) = await polls(world, READER, topic)
+    assert (counts(poll), poll.voter_count) == ([0, 0, 1], 1)
+    assert await voters(world, READER, topic, 2) == ["helper"]
+
+
+async def test_nobody_sees_who_chose_what_in_an_anonymous_poll(world: World) -> None:
+    topic = await world.topic(await world.space())
+    await ask(world, topic, anonymous=True)
+    await choose(world, HELPER, topic, 1)
+    await close(world, topic)
+    for actor in (HELPER, ASKER, MODERATING, MANAGING):
+        await refused(world, voters(world, actor, topic, 1), "POLL_RESULTS_HIDDEN")
+    (poll,) = await polls(world, READER, topic)
+    assert counts(poll) == [0, 1, 0]
+    assert "helper" not in str(poll)
+
+
+async def test_polls_are_behind_the_wall_of_their_topic(world: World) -> None:
+    vendor = await world.space("vendor", audience=forum_pb2.AUDIENCE_VENDOR)
+    secret, hidden = await world.topic(vendor, MANAGING), await world.topic(await world.space())
+    await ask(world, secret, MANAGING)
+    await ask(world, hidden)
+    await world.act("HideTopic", MODERATING, hidden, reason="rude")
+    assert await polls(world, HELPER, secret, hidden, forum_pb2.Topic(id="nobody")) == []
+    for topic in (secret, hidden, forum_pb2.Topic(id="nobody")):
+        gone = ("TOPIC_NOT_FOUND", "topic_id")
+        await refused(world, choose(world, HELPER, topic, 0), *gone)
+        await refused(world, ask(world, topic, HELPER), *gone)
+        await refused(world, close(world, topic, HELPER), *gone)
+        await refused(world, voters(world, HELPER, topic, 0), "POLL_NOT_FOUND", "topic_id")
+    assert len(await polls(world, MANAGING, secret)) == 1
+    await refused(world, polls(world, STRANGER, secret), CommunityNotFoundError, "community_id")
+    await refused(world, polls(world, SEARCH, secret), RoleRequiredError)
+
+
+async def test_ballots_at_once_are_all_counted_once(world: World) -> None:
+    topic = await world.topic(await world.space())
+    await ask(world, topic)
+    people = [person_actor(f"voter{n}") for n in range(8)]
+    await asyncio.gather(
+        *(choose(world, who, topic, n % 2) for n, who in enumerate(people) for _ in range(2))
+    )
+    (poll,) = await polls(world, READER, topic)
+    assert (counts(poll), poll.voter_count) == ([4, 4, 0], 8)
+    request = pb.ListBallotsRequest(community_id="c1", topic_id=topic.id, option=1, page_size=3)
+    first = await world.taking_part(READER).ListBallots(request)
+    request.page_token = first.next_page_token
+    rest = await world.taking_part(READER).ListBallots(request)
+    found = [one.person_id for one in (*first.ballots, *rest.ballots)]
+    assert sorted(found) == ["voter1", "voter3", "voter5", "voter7"]
+    assert rest.next_page_token == ""
+
+
+def test_a_poll_closes_at_its_time() -> None:
+    poll = Poll("t", "a", "Q", ("A", "B"), False, False, ResultsShown.AFTER_VOTE, NOW, NOW, (0, 0))
+    before = NOW - timedelta(milliseconds=1)
+    assert (poll.closed(before), poll.closed(NOW)) == (False, True)
+    voted, back = Ballot("t", "me", (1,), before), Ballot("t", "me", (), before)
+    assert [poll.shows_results(one, before) for one in (None, back, voted)] == [False, False, True]
+    assert poll.shows_results(None, NOW)
