@@ -224,6 +224,10 @@ async def _write(ids: dict[str, str], manager: Asker, author: Asker) -> None:
     await manager.mutate(
         "hideReply", "{ reply { id } }", replyId=ids["Reply.HIDDEN"], reason="off topic"
     )
+    await manager.mutate(
+        "createPoll", "{ poll { closed } }", topicId=ids["Topic"], question="Is it so?",
+        options=["Yes", "No"],
+    )  # fmt: skip
     made = await manager.mutate(
         "createAutomation", "{ automation { id } }", communityId=ids["Community"],
         name="Close old questions", trigger="STALE", threshold=1000, action="CLOSE",

@@ -217,12 +217,12 @@ async def test_polls_of_a_page(house: House, participation: ParticipationStandIn
 async def test_cast_a_ballot(house: House, participation: ParticipationStandIn) -> None:
     cast = f"""mutation($input: CastBallotInput!) {{ castBallot(input: $input) {{
       poll {{ {POLL} }} }} }}"""
-    given = {"requestId": "request-1", "topicId": TOPIC, "options": [1]}
+    given = {"requestId": "request-1", "topicId": TOPIC, "choices": [1]}
     answer = await house.ask(cast, {"input": given})
     assert "errors" not in answer
     poll = answer["data"]["castBallot"]["poll"]
     assert (poll["options"][1], poll["voterCount"]) == ({"text": "No", "count": 3}, 3)
     (request,) = participation.requests
     assert request == participation_pb2.CastBallotRequest(
-        request_id="request-1", community_id="c1", topic_id="t3", options=[1]
+        request_id="request-1", community_id="c1", topic_id="t3", choices=[1]
     )

@@ -42,6 +42,7 @@ UNKNOWN = uuid.UUID(int=0x51).hex
 _SOON = (datetime.now(UTC) + timedelta(days=30)).isoformat()
 # What is legal, by name; texts that are not here are "Grace"; ids follow from the name.
 LEGAL: dict[str, Any] = {
+    "options": ["Grace", "Patience"],
     "slug": "bad-input", "body": "What is to be known about grace?", "email": "grace@example.org",
     "website": "https://example.org", "issuer": "https://id.example.org", "tags": ["grace"],
     "origins": ["https://portal.example.org"], "documents": ["{ __typename }"],

@@ -163,7 +163,7 @@ class Requests:
         if field.name == "request_id":
             return f"bad-{uuid.uuid4()}"
         if field.type in NUMBERS:
-            return 1
+            return [1] if field.is_repeated else 1
         if field.type == ENUM:
             return [] if field.is_repeated else 1
         if field.type == FieldDescriptor.TYPE_BOOL:

@@ -99,8 +99,9 @@ class CastBallotInput:
 
     request_id: str = request_id()
     topic_id: strawberry.ID = strawberry.field(description="The topic whose poll it is.")
-    options: list[int] = strawberry.field(
-        description="The places of what one chooses, from 0; none: one's ballot is taken back."
+    choices: list[int] = strawberry.field(
+        description="The places of the options one chooses, from 0; none: one's ballot is taken "
+        "back."
     )
 
 

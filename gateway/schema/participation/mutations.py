@@ -106,7 +106,7 @@ class ParticipationMutation:
     async def cast_ballot(
         self, info: Info, input: Annotated[p.CastBallotInput, What]
     ) -> p.CastBallotPayload:
-        request = participation_pb2.CastBallotRequest(**_topic(input), options=input.options)
+        request = participation_pb2.CastBallotRequest(**_topic(input), choices=input.choices)
         return await write(info, info.context.services.participation.CastBallot, request)
 
     @strawberry.mutation(

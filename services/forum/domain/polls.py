@@ -94,13 +94,13 @@ class Poll:
         if self.closed(now):
             raise PollClosedError
 
-    def check_options(self, options: Sequence[int]) -> tuple[int, ...]:
+    def check_choices(self, choices: Sequence[int]) -> tuple[int, ...]:
         """Places of options; none takes a ballot back. Refuses with FIELD_INVALID."""
-        chosen = tuple(sorted(set(options)))
+        chosen = tuple(sorted(set(choices)))
         if any(not 0 <= one < len(self.options) for one in chosen):
-            raise FieldInvalidError("options are places, from 0", field="options")
+            raise FieldInvalidError("choices are places of options, from 0", field="choices")
         if len(chosen) > 1 and not self.multiple:
-            raise FieldInvalidError("one option can be chosen", field="options")
+            raise FieldInvalidError("one option can be chosen", field="choices")
         return chosen
 
     def count(self, before: Ballot | None, after: Ballot) -> Poll:

@@ -64,7 +64,7 @@ async def test_several_replies_answer_where_the_space_says_so(world: World) -> N
     assert again.topic == answer.topic
     await refused(world, world.act("UnacceptReply", ASKER, topic), FieldInvalidError, "reply_id")
     call = world.act("UnacceptReply", ASKER, topic, reply_id=three.id)
-    await refused(world, call, "NOTHING_ACCEPTED")
+    await refused(world, call, "NOTHING_ACCEPTED", "reply_id")
     left = (await world.act("UnacceptReply", ASKER, topic, reply_id=two.id)).topic
     assert list(left.accepted_reply_ids) == await accepted(world, topic) == [one.id]
     await world.act("UnacceptReply", ASKER, topic)

@@ -44,7 +44,7 @@ async def ask(world: World, topic: Any, actor: Actor = ASKER, **more: Any) -> pb
 
 
 async def choose(world: World, actor: Actor, topic: Any, *options: int) -> pb.Poll:
-    request = pb.CastBallotRequest(**world.ids(), topic_id=topic.id, options=options)
+    request = pb.CastBallotRequest(**world.ids(), topic_id=topic.id, choices=options)
     seen: pb.Poll = (await world.taking_part(actor).CastBallot(request)).poll
     return seen
 
@@ -103,11 +103,11 @@ async def test_several_options_where_it_takes_them(world: World) -> None:
     await ask(world, one)
     await ask(world, many, multiple=True)
     call = choose(world, HELPER, one, 0, 1)
-    await refused(world, call, FieldInvalidError, "options")
+    await refused(world, call, FieldInvalidError, "choices")
     assert counts(await choose(world, HELPER, many, 2, 0, 2)) == [1, 0, 1]
     for wrong in (3, -1):
         call = choose(world, HELPER, many, wrong)
-        await refused(world, call, FieldInvalidError, "options")
+        await refused(world, call, FieldInvalidError, "choices")
 
 
 async def test_create_poll_refuses(world: World) -> None:

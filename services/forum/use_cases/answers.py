@@ -116,7 +116,9 @@ def _which(topic: Topic, reply_id: str) -> str:
     Refuses with NOTHING_ACCEPTED, FIELD_INVALID.
     """
     accepted = topic.accepted_reply_ids
-    if not accepted or (reply_id and reply_id not in accepted):
+    if reply_id and reply_id not in accepted:
+        raise NothingAcceptedError(field="reply_id")
+    if not accepted:
         raise NothingAcceptedError
     if not reply_id and len(accepted) > 1:
         raise FieldInvalidError("several replies are accepted: say which", field="reply_id")

@@ -98,7 +98,7 @@ class PollUseCases(UseCases):
             poll = _there(seen.state)
             poll.check_open(now)
             before = seen.part(own)
-            ballot = Ballot(topic.id, member.person_id, poll.check_options(request.options), now)
+            ballot = Ballot(topic.id, member.person_id, poll.check_choices(request.choices), now)
             same = ballot.options == (before.options if before is not None else ())
             if not same:
                 poll = poll.count(before, ballot)
