@@ -156,6 +156,7 @@ async def _fill(
     person, home = decode_id(ids["Person"], "id"), decode_id(community["id"], "id")
     ids["Member"] = encode_id("Member", home.id, person.id)
     await _write(ids, manager, author)
+    await _announce(ids, manager)
     await until(lambda: _cases(manager, ids["Community"]), bool)
     staff = await manager(_STAFF, id=ids["Community"])
     ids["Rule"] = staff["moderationRules"]["edges"][0]["node"]["id"]
@@ -241,6 +242,55 @@ async def _write(ids: dict[str, str], manager: Asker, author: Asker) -> None:
         "saveDraft", "{ draft { version } }", draftKind="TOPIC", spaceId=ids["Space"], body="So far"
     )
     await topic(author, f"Where is the pricelist {uuid.uuid4().hex[:8]}")  # waits for a moderator
+
+
+async def _announce(ids: dict[str, str], manager: Asker) -> None:
+    """For managers only: what outsiders read stays as it is, whatever they have seen."""
+
+    async def draft(title: str) -> str:
+        made = await manager.mutate(
+            "createAnnouncement",
+            "{ announcement { id } }",
+            channelId=ids["Channel"],
+            title=title,
+            body="What managers are to know.",
+            severity="MUST_READ",
+            requiresAcknowledgement=True,
+            deadline="2999-01-01T00:00:00Z",
+            audienceRule={"roles": ["MANAGER"]},
+        )
+        return str(made["announcement"]["id"])
+
+    made = await manager.mutate(
+        "createChannel",
+        "{ channel { id } }",
+        communityId=ids["Community"],
+        slug="programme",
+        name="Programme",
+        theme="PROGRAMME_CHANGE",
+    )
+    ids["Channel"] = made["channel"]["id"]
+    ids["Announcement"] = await draft("An announcement")
+    ids["Announcement.DRAFT"] = await draft("A draft of one")
+    await manager.mutate(
+        "publishAnnouncement", "{ announcement { id } }", announcementId=ids["Announcement"]
+    )
+    await manager.mutate(
+        "putTranslation",
+        "{ announcement { id } }",
+        announcementId=ids["Announcement"],
+        locale="de",
+        title="Eine Ankündigung",
+        body="Was zu wissen ist.",
+    )
+    await manager.mutate(
+        "acknowledgeAnnouncement", "{ receipt { state } }", announcementId=ids["Announcement"]
+    )
+    address = await manager.mutate(
+        "createFeedAddress", "{ feedAddress { addressId } atomUrl }", channelId=ids["Channel"]
+    )
+    ids["Address"] = address["feedAddress"]["addressId"]
+    ids["FeedSecret"] = address["atomUrl"].rpartition("/")[2].removesuffix(".atom")
 
 
 async def _use_request_id(world: World, manager: Asker, operator: Asker) -> None:

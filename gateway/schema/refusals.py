@@ -175,7 +175,7 @@ class RefusalCode(Enum):
     ACKNOWLEDGEMENT_NOT_REQUIRED = _code(
         "ACKNOWLEDGEMENT_NOT_REQUIRED", "The announcement asks for no acknowledgement."
     )
-    FEED_ADDRESS_NOT_FOUND = _code("FEED_ADDRESS_NOT_FOUND", "There is none of one's own.")
+    ADDRESS_NOT_FOUND = _code("ADDRESS_NOT_FOUND", "There is none of one's own.")
     FEED_ADDRESSES_FULL = _code("FEED_ADDRESSES_FULL", "One has as many as one may: revoke one.")
     SPACE_SLUG_TAKEN = _code("SPACE_SLUG_TAKEN", "Another space of the community has this slug.")
     TOPIC_NOT_FOUND = _code("TOPIC_NOT_FOUND", "There is no such topic, or one cannot see it.")

@@ -30,7 +30,7 @@ class AnnouncementNotFoundError(NotFoundError):
     """As the forum's."""
 
 
-class FeedAddressNotFoundError(NotFoundError):
+class AddressNotFoundError(NotFoundError):
     """As the forum's."""
 
 
@@ -164,7 +164,7 @@ class AnnouncementStandIn(AnnouncementServiceServicer):
     async def FindFeedAddress(self, request: Any, _context: Any) -> Any:
         self._called(request)
         if request.secret_hash not in self.addresses:
-            raise FeedAddressNotFoundError(field="secret_hash")
+            raise AddressNotFoundError(field="secret_hash")
         return pb.FindFeedAddressResponse(feed_address=self.addresses[request.secret_hash])
 
 

@@ -181,18 +181,6 @@ async def test_writes_say_to_the_forum_what_was_given(
         assert getattr(request, field) == value
 
 
-async def test_a_schedule_is_a_moment_or_a_time_of_the_day(
-    house: House, announcements: AnnouncementStandIn
-) -> None:
-    mutation = """mutation($input: ScheduleAnnouncementInput!) {
-      scheduleAnnouncement(input: $input) { announcement { id } } }"""
-    both = {"publishTime": "2027-01-01T00:00:00Z", "wallClock": "2027-03-28T02:30"}
-    for more in ({}, both):
-        (error,) = (await house.ask(mutation, {"input": {**WRITE, **more}}))["errors"]
-        assert error["extensions"]["field"] == "publishTime"
-    assert announcements.requests == []
-
-
 async def test_seen_is_of_one_community(house: House, announcements: AnnouncementStandIn) -> None:
     mutation = """mutation($input: MarkAnnouncementsSeenInput!) {
       markAnnouncementsSeen(input: $input) { receipts { state person { id } } } }"""

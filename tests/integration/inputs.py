@@ -48,6 +48,9 @@ LEGAL: dict[str, Any] = {
     "origins": ["https://portal.example.org"], "documents": ["{ __typename }"],
     "documentIds": [f"sha256:{'0' * 64}"],
     "phrases": ["grace", "patience"], "audienceNames": ["GOLD"], "outcome": "REJECT",
+    "timeZone": "Europe/Berlin", "locale": "de", "locales": ["de"], "sourceLocale": "en",
+    "wallClock": "2999-01-01T09:00", "secretHash": "0" * 64, "tiers": ["gold"], "deadline": _SOON,
+    "expireTime": _SOON, "keys": ["grace"],
     "first": 5, "last": 5, "allowedTags": ["grace"],
     "reviewDueTime": _SOON, "publishTime": _SOON, "pinExpireTime": _SOON,
     "expectedVersion": 1, "service": "SEARCH", "consumer": "search--forum", "sort": "NEWEST",
@@ -62,7 +65,7 @@ BESIDE: dict[str, dict[str, Any]] = {
 ALSO = {
     "ImportedPostInput": ("title",), "RemoveMemberInput": ("reason",),
     "SaveDraftInput": ("spaceId",), "DeleteDraftInput": ("spaceId",), "draft": ("spaceId",),
-    "CreateAutomationInput": ("closeReason",),
+    "CreateAutomationInput": ("closeReason",), "ScheduleAnnouncementInput": ("wallClock",),
 }  # fmt: skip
 BACKWARDS = {("last",), ("before",)}  # a page from the list's end instead
 # Where something in its usual state would be refused for its state.
@@ -72,7 +75,7 @@ STATES = {
     "publishTopic": "DRAFT", "scheduleTopic": "DRAFT", "unscheduleTopic": "SCHEDULED",
     "reopenTopic": "CLOSED", "restoreTopic": "HIDDEN",
     "restoreReply": "HIDDEN", "createCommunity": "VENDOR", "createEnrolment": "OTHER",
-    "movePerson": "OTHER",
+    "movePerson": "OTHER", "scheduleAnnouncement": "DRAFT", "publishAnnouncement": "DRAFT",
 }  # fmt: skip
 # What must be another one than the input's first.
 OTHERS = {"targetTopicId": "CLOSED"}

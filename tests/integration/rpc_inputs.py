@@ -17,6 +17,7 @@ from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway.cursors import decode_id, decode_reply_id
+from gateway.feed_secrets import hash_of
 from guildhall.chassis.v1 import event_log_pb2, operations_pb2
 from guildhall.forum.v1 import forum_pb2
 from guildhall.moderation.v1 import moderation_pb2
@@ -78,7 +79,7 @@ NOT_BESIDE = dict.fromkeys(("SaveDraft", "DeleteDraft", "GetDraft"), ("topic_id"
 # Of imported posts: some have lost their author, some have no accepted answer.
 LOST = {"persona_external_id", "persona_display_name", "accepted_answer_external_id"}
 # Ids that say more where they are given.
-MAY_LACK = {"parent_reply_id", "duplicate_of_id"}
+MAY_LACK = {"parent_reply_id", "duplicate_of_id", "discussion_topic_id"}
 # RPCs about a topic, and one of its replies where that is given.
 ON_POSTS = {
     "CastVote", "RetractVote", "AddReaction", "RemoveReaction", "UnacceptReply", "AddBookmark",
@@ -135,6 +136,8 @@ class Requests:
             request.ClearField(name)
         if self._method.name in ("ResolveActor", "SignIn"):
             request.issuer, request.subject = identity(self._world.place, ENGINEER)
+        if self._method.name == "FindFeedAddress":
+            request.secret_hash = hash_of(self._world.aurora["FeedSecret"])
         return request  # type: ignore[no-any-return]
 
     def _fill(self, message: Message, at: str) -> None:

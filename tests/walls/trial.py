@@ -38,7 +38,7 @@ READ_BY_SERVICES = {
     "ReadAggregate", "ReadEvents", "ReadHeads", "ListHeads", "Screen", "GetCompany",
     "BatchGetCompanies", "ListCompanies", "GetCommunity", "BatchGetCommunities",
     "ListCommunities", "GetMember", "BatchGetMembers", "BatchGetMemberships", "ListMembers",
-    "BatchGetSpaces",
+    "BatchGetSpaces", "ListAudience", "ListReceipts",
     "BatchGetTopics", "BatchGetReplies", "ListReplies",
 }  # fmt: skip
 

@@ -135,7 +135,9 @@ class CreateAnnouncementInput(Write):
     channel_id: strawberry.ID = strawberry.field(description="Where.")
     title: str = strawberry.field(description="Its title, plain text.")
     body: Markdown = strawberry.field(description="Its text.")
-    source_locale: Locale | None = optional("The language of both; by default en.")
+    source_locale: Locale = strawberry.field(
+        default=Locale(""), description="The language of both; by default en."
+    )
     severity: AnnouncementSeverity | None = optional("How much it matters; by default INFO.")
     audience_rule: AudienceRuleInput | None = optional(
         "Whom of the channel's readers it is for; by default all."

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated, Any
 
 import strawberry
 
-from gateway.context import Info
+from chassis.errors import DomainError
+from chassis.rpc_status import RemoteRefusalError
+from gateway.context import Info, is_not_found
 from gateway.cursors import decode_id, decode_within
 from gateway.errors import BadUserInputError
 from gateway.feed_secrets import addresses_of, hash_of, new_secret
-from gateway.loaders import fill
 from gateway.schema.announcements import inputs as a
 from gateway.schema.forum.mutations.base import MODERATOR, What
 from gateway.schema.scalars import Audience
-from gateway.schema.writes import WRITE_TIMEOUT, codes, number, version, write
+from gateway.schema.writes import codes, number, version, write
 from guildhall.forum.v1 import announcements_pb2 as pb
 
 ANNOUNCEMENT = ("ANNOUNCEMENT_NOT_FOUND", "ANNOUNCEMENT_STATE_INVALID", "VERSION_STALE")
@@ -143,16 +143,19 @@ class ChannelMutation:
             context.cursor_key, channel["community_id"], context.actor.person_id, input.request_id
         )
         request = pb.CreateFeedAddressRequest(**channel, secret_hash=hash_of(secret))
-        method = partial(context.services.announcements.CreateFeedAddress, timeout=WRITE_TIMEOUT)
-        response = await context.call(method, request)
-        made = _Made(response.feed_address, *addresses_of(context.public_url, secret))
-        await fill(info, [made])
-        return made  # type: ignore[return-value]
+
+        async def method(request: Any, timeout: float) -> _Made:
+            response = await context.services.announcements.CreateFeedAddress(
+                request, timeout=timeout
+            )
+            return _Made(response.feed_address, *addresses_of(context.public_url, secret))
+
+        return await write(info, method, request)
 
     @strawberry.mutation(
         description=codes(
             "Nothing is there any more; again changes nothing. By its owner.",
-            "FEED_ADDRESS_NOT_FOUND", "COMMUNITY_NOT_FOUND",
+            "ADDRESS_NOT_FOUND", "COMMUNITY_NOT_FOUND",
         )
     )  # fmt: skip
     async def revoke_feed_address(
@@ -184,7 +187,7 @@ class AnnouncementMutation:
             severity=number(input.severity),
             title=input.title,
             body=input.body,
-            source_locale=input.source_locale or "",
+            source_locale=input.source_locale,
             audience_rule=a.rule_of(input.audience_rule),
             requires_acknowledgement=input.requires_acknowledgement,
             deadline=input.deadline,
@@ -230,10 +233,6 @@ class AnnouncementMutation:
     async def schedule_announcement(
         self, info: Info, input: Annotated[a.ScheduleAnnouncementInput, What]
     ) -> a.ScheduleAnnouncementPayload:
-        if (input.publish_time is None) == (input.wall_clock is None):
-            raise BadUserInputError(
-                "exactly one of publishTime and wallClock must be given", field="publishTime"
-            )
         request = pb.ScheduleAnnouncementRequest(
             **_of_announcement(input),
             publish_time=input.publish_time,
@@ -317,8 +316,8 @@ class AnnouncementMutation:
         return await write(info, info.context.services.announcements.DeleteTranslation, request)
 
     @strawberry.mutation(
-        description="Say that one has had these before one's eyes. May run twice: the first time "
-        "counts. Codes: BAD_USER_INPUT, COMMUNITY_NOT_FOUND, FIELD_INVALID, UNAVAILABLE."
+        description="Say that these have been seen. May run twice: the first time "
+        "counts. Codes: BAD_USER_INPUT, ANNOUNCEMENT_NOT_FOUND, FIELD_INVALID, UNAVAILABLE."
     )
     async def mark_announcements_seen(
         self, info: Info, input: Annotated[a.MarkAnnouncementsSeenInput, What]
@@ -335,7 +334,19 @@ class AnnouncementMutation:
         request = pb.MarkAnnouncementsSeenRequest(
             community_id=communities.pop(), announcement_ids=[one.id for one in found]
         )
-        return await write(info, info.context.services.announcements.MarkAnnouncementsSeen, request)
+        try:
+            return await write(
+                info, info.context.services.announcements.MarkAnnouncementsSeen, request
+            )
+        except DomainError as error:
+            if not is_not_found(error):
+                raise
+            raise RemoteRefusalError(
+                "ANNOUNCEMENT_NOT_FOUND",
+                error.status,
+                "Announcement not found",
+                field="announcementIds",
+            ) from None
 
     @strawberry.mutation(
         description=codes(

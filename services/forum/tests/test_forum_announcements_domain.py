@@ -165,7 +165,7 @@ def test_first_and_last_reader_are_at_the_ends_of_the_world() -> None:
 @pytest.mark.parametrize(
     ("time", "local", "field"),
     [
-        (None, "", "publish_time"),
+        (None, "", "wall_clock"),
         (NOW + DAY, "2026-03-29T09:00", "wall_clock"),
         (NOW, "", "publish_time"),
         (None, "2026-03-01T00:00", "wall_clock"),

@@ -330,7 +330,7 @@ async def test_schedule_refuses_what_is_no_time(town: Town) -> None:
     draft = await town.draft(await town.channel(), expire_time=ahead(days=2))
     about = {"announcement_id": draft.id}
     for fields, field in (
-        ({}, "publish_time"),
+        ({}, "wall_clock"),
         ({"publish_time": ahead(days=-1)}, "publish_time"),
         ({"publish_time": ahead(days=3)}, "expire_time"),
         ({"wall_clock": "tomorrow"}, "wall_clock"),
@@ -563,13 +563,13 @@ async def test_feed_address_is_found_by_its_hash_until_it_is_revoked(town: Town)
     for actor in (GOLD, CHIEF, service_actor("search")):
         got = await refused(town, actor, "FindFeedAddress", secret_hash=hash_of("secret"))
         assert got == ROLE
-    nobodys = ("FEED_ADDRESS_NOT_FOUND", "address_id")
+    nobodys = ("ADDRESS_NOT_FOUND", "address_id")
     for actor in (SILVER, CHIEF):
         assert await refused(town, actor, "RevokeFeedAddress", address_id=address.id) == nobodys
     for _ in range(2):
         await town.call(GOLD, "RevokeFeedAddress", address_id=address.id)
     assert (await town.world.said()).count("FeedAddressRevoked") == 1
-    unknown = ("FEED_ADDRESS_NOT_FOUND", "secret_hash")
+    unknown = ("ADDRESS_NOT_FOUND", "secret_hash")
     for secret in ("secret", "other"):
         got = await refused(town, GATEWAY, "FindFeedAddress", secret_hash=hash_of(secret))
         assert got == unknown

@@ -138,7 +138,8 @@ async def test_seen_once_is_seen(town: Town) -> None:
     assert await town.world.stored() == before
     assert (await town.get(one, GOLD)).receipt == first
     for actor in (SILVER, CHIEF):  # not for them, though the chief may read it
-        assert await mark_seen(town, actor, one.id) == []
+        got = await refused(town, actor, "MarkAnnouncementsSeen", announcement_ids=[one.id])
+        assert got == ("ANNOUNCEMENT_NOT_FOUND", "announcement_ids")
     assert await town.world.stored() == before
     too_many = {"announcement_ids": [str(n) for n in range(101)]}
     got = await refused(town, GOLD, "MarkAnnouncementsSeen", **too_many)

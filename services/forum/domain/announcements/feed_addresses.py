@@ -12,7 +12,7 @@ MOST_ADDRESSES = 20  # that work, of one person in a community
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
-class FeedAddressNotFoundError(NotFoundError):
+class AddressNotFoundError(NotFoundError):
     """There is no such address, it is somebody else's, or it was revoked."""
 
 

@@ -53,7 +53,7 @@ def local_moment(local_time: str, time_zone: str) -> datetime:
 
 def check_schedule(publish_time: datetime | None, wall_clock: str, now: datetime) -> Schedule:
     """Exactly one of both, and not yet past for all readers. Refuses with FIELD_INVALID."""
-    field = "wall_clock" if wall_clock else "publish_time"
+    field = "publish_time" if publish_time is not None and not wall_clock else "wall_clock"
     if (publish_time is None) == (not wall_clock):
         raise FieldInvalidError(
             "exactly one of publish_time and wall_clock must be given", field=field

@@ -8,8 +8,8 @@ from chassis.decisions import Aggregates, Document
 from chassis.mongo import Database, Index
 from chassis.pagination import Paging
 from services.forum.domain.announcements.feed_addresses import (
+    AddressNotFoundError,
     FeedAddress,
-    FeedAddressNotFoundError,
 )
 
 _NEWEST = [("create_time", -1), ("_id", -1)]
@@ -36,11 +36,11 @@ class FeedAddressCollection:
     _database: Database
 
     async def find_feed_address_by_hash(self, secret_hash: str) -> FeedAddress:
-        """One that works. Refuses with FEED_ADDRESS_NOT_FOUND."""
+        """One that works. Refuses with ADDRESS_NOT_FOUND."""
         query = {"secret_hash": secret_hash, "revoked": False}
         row = await self._database.feed_addresses.find_one(query)
         if row is None:
-            raise FeedAddressNotFoundError(field="secret_hash")
+            raise AddressNotFoundError(field="secret_hash")
         return _load(row)
 
     async def list_feed_addresses(

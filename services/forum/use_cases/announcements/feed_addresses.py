@@ -11,9 +11,9 @@ from guildhall.forum.v1 import domain_events_pb2 as said
 from services.forum.converters.announcements.messages import feed_address_to_proto
 from services.forum.domain.announcements.feed_addresses import (
     MOST_ADDRESSES,
+    AddressNotFoundError,
     FeedAddress,
     FeedAddressesFullError,
-    FeedAddressNotFoundError,
     check_secret_hash,
 )
 from services.forum.domain.members import Member
@@ -65,13 +65,13 @@ class FeedAddressUseCases(AnnouncementsBase):
     async def revoke_feed_address(
         self, actor: Actor, request: pb.RevokeFeedAddressRequest
     ) -> pb.RevokeFeedAddressResponse:
-        """By its owner. Refuses with FEED_ADDRESS_NOT_FOUND."""
+        """By its owner. Refuses with ADDRESS_NOT_FOUND."""
         member = Member.of(actor, request.community_id)
 
         def decide(seen: Seen[FeedAddress]) -> Decision[FeedAddress, pb.RevokeFeedAddressResponse]:
             address = seen.state
             if address is None or address.person_id != member.person_id:
-                raise FeedAddressNotFoundError(field="address_id")
+                raise AddressNotFoundError(field="address_id")
             event = said.FeedAddressRevoked(
                 address_id=address.id, channel_id=address.channel_id, person_id=address.person_id
             )

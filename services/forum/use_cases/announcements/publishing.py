@@ -72,8 +72,8 @@ class PublishingUseCases(AnnouncementsBase):
             time = requests.time_of(request.publish_time, "publish_time")
         if (done := await self._done(actor, request, pb.ScheduleAnnouncementResponse)) is not None:
             return done
-        check_schedule(time, request.wall_clock, datetime.now(UTC))
         before = await self._repository.get_announcement(reader, request.announcement_id)
+        check_schedule(time, request.wall_clock, datetime.now(UTC))
         before.step(AnnouncementStep.SCHEDULE)  # refuse before asking others
         await self._check_audience(before)
 

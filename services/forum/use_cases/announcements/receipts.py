@@ -40,6 +40,8 @@ class ReceiptUseCases(AnnouncementsBase):
             for copy in copies
             if copy.announcement.state is not AnnouncementState.WITHDRAWN
         }
+        if not shown:
+            raise AnnouncementNotFoundError(field="announcement_ids")
         unseen = [found[id_] for id_, receipt in shown.items() if receipt.see_time is None]
         await self._repository.mark_seen(unseen, member.person_id, member.company_id, now)
         return pb.MarkAnnouncementsSeenResponse(
