@@ -133,6 +133,20 @@ async def drafts(
     )
 
 
+async def rechecks(
+    context: Context, request: curation_pb2.ListRechecksRequest, arguments: Arguments
+) -> Page:
+    """What one is to look at again, longest due first."""
+    return await page_of(
+        context,
+        arguments,
+        context.services.curation.ListRechecks,
+        request,
+        "rechecks",
+        lambda row: encode_page_token(moment(row.due_time), row.reply_id or row.topic_id),
+    )
+
+
 async def pinned_topics(context: Context, space: Any, arguments: Arguments) -> Page:
     """Of one space, last pinned first."""
     return await page_of(

@@ -16,6 +16,7 @@ from gateway.schema.announcements.mutations import AnnouncementMutation, Channel
 from gateway.schema.announcements.queries import AnnouncementQuery
 from gateway.schema.attachments.mutations import AttachmentMutation
 from gateway.schema.curation.mutations import CurationMutation
+from gateway.schema.curation.queries import CurationQuery
 from gateway.schema.directory import DirectoryQuery
 from gateway.schema.drafts.mutations import DraftMutation
 from gateway.schema.drafts.queries import DraftQuery
@@ -54,6 +55,7 @@ class Query(
     AnnouncementQuery,
     ExportQuery,
     DraftQuery,
+    CurationQuery,
     SearchQuery,
     SimilarQuery,
     RoutingQuery,

@@ -25,7 +25,13 @@ from guildhall.forum.v1.vitality_pb2_grpc import add_VitalityServiceServicer_to_
 from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened
 from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 from services.forum.consumers import ForumConsumers, TrustConsumers
-from services.forum.jobs import AnnouncementJobs, QualityJobs, RoutingJobs, ScheduleJobs
+from services.forum.jobs import (
+    AnnouncementJobs,
+    QualityJobs,
+    RoutingJobs,
+    ScheduleJobs,
+    VerificationJobs,
+)
 from services.forum.repository import ForumRepository
 from services.forum.repository.blobs import DiskBlobs
 from services.forum.repository.scanner import Scanner
@@ -94,6 +100,8 @@ async def main() -> None:
             directory,
             posting_limits=settings.posting_limits == "on",
         )
+        verifications = VerificationJobs(repository, use_cases)
+        process.every(60, verifications.expire_verifications, "expire_verifications")
         process.every(5, ScheduleJobs(repository, due).publish_due_topics, "publish_due_topics")
         carrying = Carrying(process.commands, repository)
         moves = MoveUseCases(process.commands, repository, moderation, directory, carrying)

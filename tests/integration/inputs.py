@@ -53,6 +53,7 @@ LEGAL: dict[str, Any] = {
     "expireTime": _SOON, "keys": ["grace"],
     "first": 5, "last": 5, "allowedTags": ["grace"],
     "reviewDueTime": _SOON, "publishTime": _SOON, "pinExpireTime": _SOON,
+    "verifiedUntilTime": _SOON,
     "expectedVersion": 1, "service": "SEARCH", "consumer": "search--forum", "sort": "NEWEST",
     "trustLevel": "BASIC",
 }  # fmt: skip

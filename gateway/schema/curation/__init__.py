@@ -1,1 +1,28 @@
-"""How knowledge stays right, in GraphQL: ideas' status, articles' review."""
+"""How knowledge stays right, in GraphQL: what is to be looked at again."""
+
+from __future__ import annotations
+
+import strawberry
+
+from gateway import batches
+from gateway.loaders import Reference
+from gateway.schema.fields import fetched
+from gateway.schema.forum import Reply, Topic
+from gateway.schema.forum.authors import key_of
+from gateway.schema.scalars import DateTime
+
+
+@strawberry.type(description="A text that somebody is to look at again.")
+class Recheck:
+    """forum.Recheck."""
+
+    due_time: DateTime = strawberry.field(description="Since when.")
+
+    topic: Topic | None = fetched(
+        Reference(batches.topics, lambda row: key_of(row, row.topic_id)),
+        "The article, or the question of the answer.",
+    )
+    reply: Reply | None = fetched(
+        Reference(batches.replies, lambda row: key_of(row, row.reply_id)),
+        "The answer; null where it is an article.",
+    )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import strawberry
 
+from gateway.schema.forum import Reply, Topic
 from gateway.schema.forum.ideas import IdeaStatus
-from gateway.schema.forum.inputs.base import TopicPayload, TopicWrite
+from gateway.schema.forum.inputs.base import TopicPayload, TopicWrite, Write, optional
 from gateway.schema.scalars import DateTime
+from gateway.schema.writes import expected_version
 
 
 @strawberry.input(description="What becomes of an idea.")
@@ -60,3 +62,27 @@ class ReviewArticleInput(TopicWrite):
 @strawberry.type(description="The article.")
 class ReviewArticlePayload(TopicPayload):
     """Of reviewArticle."""
+
+
+@strawberry.input(description="For what, or until when, an article or an answer is right.")
+class VerifyPostInput(Write):
+    """Of verifyPost."""
+
+    post_id: strawberry.ID = strawberry.field(description="The article, or the reply.")
+    verified_for: str | None = optional(
+        "A version of a product, or what else it holds for, at most 60 characters."
+    )
+    verified_until_time: DateTime | None = optional(
+        "Until when, within three years; left out: for good."
+    )
+    expected_version: int | None = expected_version()
+
+
+@strawberry.type(description="What was verified.")
+class VerifyPostPayload:
+    """Of verifyPost."""
+
+    topic: Topic = strawberry.field(description="The topic as it is now.")
+    reply: Reply | None = strawberry.field(
+        description="The reply as it is now; null where the article was meant."
+    )

@@ -7,9 +7,10 @@ from typing import Annotated
 import strawberry
 
 from gateway.context import Info
+from gateway.cursors import decode_id, decode_reply_id
 from gateway.schema.curation import inputs as f
 from gateway.schema.forum.mutations.base import MODERATOR, TOPIC, What, of_topic
-from gateway.schema.writes import codes, number, write
+from gateway.schema.writes import codes, number, version, write
 from guildhall.forum.v1 import curation_pb2
 
 
@@ -67,3 +68,28 @@ class CurationMutation:
     ) -> f.UnpinTopicPayload:
         request = curation_pb2.UnpinTopicRequest(**of_topic(input))
         return await write(info, info.context.services.curation.UnpinTopic, request)
+
+    @strawberry.mutation(
+        description=codes(
+            "Say for what, or until when, an article is right (for its owner and moderators), or a "
+            "reply to a question (for moderators).", "POST_NOT_FOUND", *TOPIC, "REPLY_NOT_FOUND",
+            "REPLY_STATE_INVALID", MODERATOR, "NOT_AN_ARTICLE", "NOT_A_QUESTION", "FIELD_INVALID",
+            "TEXT_INVALID",
+        )
+    )  # fmt: skip
+    async def verify_post(
+        self, info: Info, input: Annotated[f.VerifyPostInput, What]
+    ) -> f.VerifyPostPayload:
+        found = decode_id(input.post_id, "postId", "Topic", "Reply")
+        request = curation_pb2.VerifyPostRequest(
+            request_id=input.request_id,
+            community_id=found.community_id,
+            topic_id=found.id,
+            verified_for=input.verified_for or "",
+            verified_until_time=input.verified_until_time,
+            expected_version=version(input),
+        )
+        if found.kind == "Reply":
+            reply = decode_reply_id(input.post_id, "postId")
+            request.topic_id, request.reply_id = reply.topic_id, reply.id
+        return await write(info, info.context.services.curation.VerifyPost, request)

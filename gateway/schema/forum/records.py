@@ -33,3 +33,18 @@ class ModerationEntry:
     @strawberry.field(description="Whether it was done to a reply rather than to the topic.")
     def on_reply(self) -> bool:
         return bool(self.reply_id)  # type: ignore[attr-defined]
+
+
+@strawberry.type(description="Until when, and for what, a text is known to be right.")
+class Verification:
+    """forum.Verification."""
+
+    verify_time: DateTime = strawberry.field(description="When somebody said so.")
+    verified_until_time: DateTime | None = strawberry.field(
+        description="Until when; null: for good."
+    )
+    expired: bool = strawberry.field(description="Whether its time is over.")
+
+    @strawberry.field(description="A version of a product, or what else it holds for.")
+    def verified_for(self) -> str | None:
+        return unset_is_null(self, "verified_for")

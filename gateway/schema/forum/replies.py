@@ -12,7 +12,7 @@ from gateway.loaders import Embedded, Reference
 from gateway.schema.attachments import Attachment
 from gateway.schema.fields import fetched, paged
 from gateway.schema.forum.authors import Author, author_of, key_of
-from gateway.schema.forum.records import Revision
+from gateway.schema.forum.records import Revision, Verification
 from gateway.schema.forum.topics import Topic
 from gateway.schema.participation import Post
 from gateway.schema.relay import CommunityNode, Connection
@@ -41,6 +41,9 @@ class Reply(Post, CommunityNode):
 
     edition: int = strawberry.field(
         description="The number of its text: 1, and one more with every edit."
+    )
+    verification: Verification | None = strawberry.field(
+        description="What is known of the answer's text; an edit takes it back."
     )
     edited_by_moderator: bool = strawberry.field(
         description="Whether a moderator edited it after its author last did."

@@ -17,7 +17,7 @@ from gateway.schema.feed import ViewerState
 from gateway.schema.fields import COMMUNITY, fetched, paged
 from gateway.schema.forum.authors import Author, AuthorRow, author_of, key_of
 from gateway.schema.forum.ideas import IdeaStatus
-from gateway.schema.forum.records import ModerationEntry, Revision
+from gateway.schema.forum.records import ModerationEntry, Revision, Verification
 from gateway.schema.forum.spaces import Space
 from gateway.schema.participation import Post
 from gateway.schema.participation.polls import Poll
@@ -101,6 +101,9 @@ class Topic(Post, CommunityNode):
         description="When the article is looked at again; null where nobody has said so."
     )
 
+    verification: Verification | None = strawberry.field(
+        description="What is known of the article's text; an edit takes it back."
+    )
     edited_by_moderator: bool = strawberry.field(
         description="Whether a moderator edited it after its author last did."
     )

@@ -8,7 +8,7 @@ from datetime import datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis.timestamps import timestamp_of
-from guildhall.forum.v1 import attachments_pb2, forum_pb2
+from guildhall.forum.v1 import attachments_pb2, curation_pb2, forum_pb2
 from services.forum.converters import enums
 from services.forum.converters.markdown import safe_html
 from services.forum.converters.space_settings import settings_to_proto
@@ -19,6 +19,7 @@ from services.forum.domain.replies import Reply, ReplyState
 from services.forum.domain.spaces import Space
 from services.forum.domain.texts import slug_of
 from services.forum.domain.topics import Topic, TopicKind, TopicState
+from services.forum.domain.verification import Recheck, Verification
 
 
 def space_to_proto(space: Space, version: int, *, for_service: bool = False) -> forum_pb2.Space:
@@ -108,6 +109,7 @@ def topic_to_proto(
         publish_time=_time(topic.publish_time),
         pin_time=_time(topic.pin_time),
         pin_expire_time=_time(topic.pin_expire_time),
+        verification=_verification(topic.verification),
         attachments=() if gone else _attached(topic.community_id, topic.attachments),
     )
 
@@ -138,6 +140,7 @@ def reply_to_proto(
         state_reason=reply.state_reason,
         edited_by_moderator=reply.edited_by_moderator,
         edition=reply.edition,
+        verification=_verification(reply.verification),
         version=version,
         attachments=() if gone else _attached(reply.community_id, reply.attachments),
         space_id=reply.space_id,
@@ -212,6 +215,28 @@ def _attached(community_id: str, those: Sequence[Attached]) -> list[attachments_
         )
         for one in those
     ]
+
+
+def _verification(one: Verification | None) -> forum_pb2.Verification | None:
+    if one is None:
+        return None
+    return forum_pb2.Verification(
+        verified_for=one.verified_for,
+        verified_until_time=_time(one.until),
+        verifier_id=one.verifier_id,
+        verify_time=timestamp_of(one.time),
+        expired=one.expired,
+    )
+
+
+def recheck_to_proto(one: Recheck) -> curation_pb2.Recheck:
+    """What is to be looked at again."""
+    return curation_pb2.Recheck(
+        community_id=one.community_id,
+        topic_id=one.topic_id,
+        reply_id=one.reply_id,
+        due_time=timestamp_of(one.due_time),
+    )
 
 
 def author_to_proto(author: Author, *, known: bool) -> forum_pb2.Author:

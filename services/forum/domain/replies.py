@@ -13,6 +13,7 @@ from services.forum.domain.members import Author, Member, keys_of_withheld
 from services.forum.domain.references import NO_REFERENCES, References
 from services.forum.domain.spaces import space_key
 from services.forum.domain.texts import FIRST_SUBMISSION, Submission, Text
+from services.forum.domain.verification import Verification
 
 AUTHOR_MAY_REMOVE = timedelta(hours=1)
 
@@ -81,6 +82,7 @@ class Reply:
     submission: Submission = FIRST_SUBMISSION
     case_id: str = ""  # the moderation case that hid it
     edition: int = 1  # counts its texts
+    verification: Verification | None = None
     edited_by_moderator: bool = False  # its text is not the author's last one
     attachments: tuple[Attached, ...] = ()
     version: int = 0
@@ -91,6 +93,11 @@ class Reply:
     def next(self) -> Reply:
         """The same one version later."""
         return replace(self, version=self.version + 1)
+
+    @property
+    def recheck_time(self) -> datetime | None:
+        """As a topic's."""
+        return self.verification.until if self.verification and self.published else None
 
     @property
     def published(self) -> bool:
@@ -147,6 +154,7 @@ class Reply:
             edit_time=now,
             edition=self.edition + 1,
             edited_by_moderator=by_moderator,
+            verification=None,
         )
 
     def check_removable(self, member: Member, now: datetime) -> None:

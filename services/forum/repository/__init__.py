@@ -16,6 +16,7 @@ from services.forum.repository import (
     paces,
     participation,
     polls,
+    rechecks,
     records,
     references,
     replies,
@@ -33,6 +34,7 @@ from services.forum.repository.exports import ExportCollection
 from services.forum.repository.feed import FeedCollection
 from services.forum.repository.moves import MoveCollection
 from services.forum.repository.polls import PollCollection
+from services.forum.repository.rechecks import RecheckCollection
 from services.forum.repository.routing import RoutingCollection
 from services.forum.repository.topics import TopicFilter
 from services.forum.repository.trust import TrustCollection
@@ -49,6 +51,7 @@ class ForumRepository(
     PollCollection,
     AutomationCollection,
     DraftCollection,
+    RecheckCollection,
     RoutingCollection,
     TrustCollection,
     VitalityCollection,
@@ -71,6 +74,7 @@ class ForumRepository(
         *automation.INDEXES,
         *attachments.INDEXES,
         *drafts.INDEXES,
+        *rechecks.INDEXES,
         *routing.INDEXES,
         *trust.INDEXES,
         *vitality.INDEXES,

@@ -13,6 +13,7 @@ from services.forum.domain.attachments import Attached
 from services.forum.domain.members import Author, Persona
 from services.forum.domain.references import NO_REFERENCES, PostRef, Quote, References
 from services.forum.domain.texts import Submission, Text
+from services.forum.domain.verification import Verification
 
 # The planner merges at most 200 branches of one index; beyond, it would walk and sort.
 _KEYS_PER_QUERY = 190
@@ -149,3 +150,30 @@ async def read_page(
         found.values(), key=lambda row: [row[name] for name, _ in sort], reverse=sort[0][1] < 0
     )
     return rows[: paging.limit]
+
+
+def verification_document(one: Verification | None) -> Document:
+    """As fields of a post; nothing where there is none."""
+    if one is None:
+        return {}
+    return {
+        "verification": {
+            "verified_for": one.verified_for,
+            "until": one.until,
+            "verifier_id": one.verifier_id,
+            "time": one.time,
+            "expired": one.expired,
+        },
+        # What the job looks for: gone as soon as it was said.
+        **({"verified_until": one.until} if one.until and not one.expired else {}),
+    }
+
+
+def verification(document: Document) -> Verification | None:
+    """Back from verification_document; posts from before there were any have none."""
+    one = document.get("verification")
+    if one is None:
+        return None
+    return Verification(
+        one["verified_for"], one["until"], one["verifier_id"], one["time"], one["expired"]
+    )

@@ -24,6 +24,8 @@ from services.forum.repository.documents import (
     submission_document,
     text,
     text_document,
+    verification,
+    verification_document,
 )
 from services.forum.repository.topics import TopicCollection
 
@@ -181,6 +183,7 @@ def load_reply(document: Document) -> Reply:
         state_reason=document["state_reason"],
         edited_by_moderator=document.get("edited_by_moderator", False),
         edition=document.get("edition", 1),
+        verification=verification(document),
         submission=submission(document["submission"]),
         case_id=document["case_id"],
         version=document["version"]
@@ -220,6 +223,9 @@ def dump_reply(reply: Reply) -> Document:
         document["parent_reply_id"] = reply.parent_reply_id
     if reply.edit_time is not None:
         document["edit_time"] = reply.edit_time
+    document |= verification_document(reply.verification)
+    if reply.recheck_time is not None:
+        document["recheck_time"] = reply.recheck_time
     return document
 
 

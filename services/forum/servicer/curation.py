@@ -9,7 +9,7 @@ from chassis.pagination import Paging
 from chassis.rpc_server import Context
 from guildhall.forum.v1 import curation_pb2 as pb
 from guildhall.forum.v1 import curation_pb2_grpc
-from services.forum.converters.messages import topic_to_proto
+from services.forum.converters.messages import recheck_to_proto, topic_to_proto
 from services.forum.domain.members import Member
 from services.forum.repository import ForumRepository
 from services.forum.servicer.reading import fitting, shown
@@ -58,4 +58,22 @@ class CurationServicer(curation_pb2_grpc.CurationServiceServicer):
         return pb.ListPinnedTopicsResponse(
             topics=[topic_to_proto(topic, topic.version, keyring=member.keyring) for topic in told],
             next_page_token=token,
+        )
+
+    async def VerifyPost(
+        self, request: pb.VerifyPostRequest, context: Context
+    ) -> pb.VerifyPostResponse:
+        return await self._use_cases.verify_post(require_person(), request)
+
+    async def ListRechecks(
+        self, request: pb.ListRechecksRequest, context: Context
+    ) -> pb.ListRechecksResponse:
+        member = Member.of(require_person(), request.community_id)
+        paging = Paging.of(request, datetime, str)
+        found = await self._repository.list_rechecks(
+            request.community_id, member, datetime.now(UTC), paging
+        )
+        rechecks, token = paging.page(found, lambda last: (last.due_time, last.post_id))
+        return pb.ListRechecksResponse(
+            rechecks=[recheck_to_proto(one) for one in rechecks], next_page_token=token
         )

@@ -14,6 +14,7 @@ from services.forum.use_cases.replies import ReplyUseCases
 from services.forum.use_cases.schedules import ScheduleUseCases
 from services.forum.use_cases.spaces import SpaceUseCases
 from services.forum.use_cases.topics import TopicUseCases
+from services.forum.use_cases.verification import VerificationUseCases
 
 __all__ = ["ForumUseCases"]
 
@@ -31,5 +32,6 @@ class ForumUseCases(
     PollUseCases,
     AutomationUseCases,
     DraftUseCases,
+    VerificationUseCases,
 ):
     """All of them."""

@@ -11,9 +11,11 @@ from services.forum.domain.kinds import (
     KindAction,
     NotAnArticleError,
     NotAnIdeaError,
+    NotAQuestionError,
     allows,
 )
 from services.forum.domain.members import Member
+from services.forum.domain.replies import Reply, ReplyStateInvalidError
 from services.forum.domain.topics.states import OPEN_TO_READERS, TopicStateInvalidError
 from services.forum.domain.topics.topic import Topic
 
@@ -43,16 +45,37 @@ def review_article(topic: Topic, member: Member, due: datetime, now: datetime) -
 
     Refuses with NOT_AN_ARTICLE, ROLE_REQUIRED, TOPIC_STATE_INVALID, FIELD_INVALID.
     """
-    if not allows(topic.kind, KindAction.REVIEW):
-        raise NotAnArticleError
-    if not member.moderator and member.person_id != topic.owner_id:
-        raise RoleRequiredError("only its owner and moderators may do this")
-    _check_out(topic)
+    check_keeps_right(topic, member)
     if not now < due <= now + LONGEST_REVIEW:
         raise FieldInvalidError(
             "review_due_time must lie ahead, within three years", field="review_due_time"
         )
     return replace(topic, review_time=now, review_due_time=due)
+
+
+def check_keeps_right(topic: Topic, member: Member) -> None:
+    """Of articles that are out: for their owner and moderators.
+
+    Refuses with NOT_AN_ARTICLE, ROLE_REQUIRED, TOPIC_STATE_INVALID.
+    """
+    if not allows(topic.kind, KindAction.REVIEW):
+        raise NotAnArticleError
+    if not member.moderator and member.person_id != topic.owner_id:
+        raise RoleRequiredError("only its owner and moderators may do this")
+    _check_out(topic)
+
+
+def check_answer_verifiable(topic: Topic, reply: Reply, member: Member) -> None:
+    """Of replies to questions, that can be read: for moderators.
+
+    Refuses with NOT_A_QUESTION, ROLE_REQUIRED, TOPIC_STATE_INVALID, REPLY_STATE_INVALID.
+    """
+    if not allows(topic.kind, KindAction.ACCEPT_REPLY):
+        raise NotAQuestionError
+    member.require_moderator()
+    _check_out(topic)
+    if not reply.published:
+        raise ReplyStateInvalidError(f"a reply that is {reply.state} is not verified")
 
 
 def pin(topic: Topic, expire_time: datetime | None, now: datetime) -> Topic:

@@ -31,6 +31,7 @@ from services.forum.domain.topics.states import (
     TopicStateInvalidError,
     TopicStep,
 )
+from services.forum.domain.verification import Verification
 
 LONGEST_SCHEDULE = timedelta(days=366)
 _LATEST_KEPT = 5
@@ -96,6 +97,7 @@ class Topic:
     pin_time: datetime | None = None
     pin_expire_time: datetime | None = None  # None: it stays pinned
     removed_state: TopicState | None = None  # what it was when it was removed
+    verification: Verification | None = None
     attachments: tuple[Attached, ...] = ()
     version: int = 0  # of what all its readers see of it: its own changes and published replies
 
@@ -140,6 +142,13 @@ class Topic:
     def last_reply_author(self) -> Author | None:
         """Who wrote the last published reply, as far as the topic remembers."""
         return self.latest[-1].author if self.latest else None
+
+    @property
+    def recheck_time(self) -> datetime | None:
+        """When somebody is to look at it again; None: nobody has said so, or nobody reads it."""
+        until = self.verification.until if self.verification else None
+        times = [time for time in (until, self.review_due_time) if time is not None]
+        return min(times) if times and self.state in OPEN_TO_READERS else None
 
     @property
     def links(self) -> tuple[str, ...]:
@@ -264,7 +273,11 @@ class Topic:
         if self.state in UNSENT:
             return edited
         return replace(
-            edited, edit_time=now, edition=self.edition + 1, edited_by_moderator=by_moderator
+            edited,
+            edit_time=now,
+            edition=self.edition + 1,
+            edited_by_moderator=by_moderator,
+            verification=None,
         )
 
     def check_open_to_replies(self) -> None:

@@ -29,6 +29,8 @@ from services.forum.repository.documents import (
     submission_document,
     text,
     text_document,
+    verification,
+    verification_document,
 )
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)  # when a pin without an end ends
@@ -94,6 +96,7 @@ def load_topic(document: Document) -> Topic:
         pin_time=document.get("pin_time"),
         pin_expire_time=document.get("pin_expire_time"),
         removed_state=TopicState(removed_state) if removed_state else None,
+        verification=verification(document),
         attachments=attached(document),
         version=document["version"]
         if "version" in document
@@ -173,6 +176,8 @@ def _curation_document(topic: Topic) -> Document:
         "pin_expire_time": topic.pin_expire_time,
         "pin_end": (topic.pin_expire_time or NEVER) if topic.pin_time else None,
         "removed_state": topic.removed_state.value if topic.removed_state else None,
+        "recheck_time": topic.recheck_time,
+        **verification_document(topic.verification),
     }
     return {name: value for name, value in found.items() if value is not None}
 

@@ -1,0 +1,43 @@
+"""Root fields of what keeps knowledge right."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+
+from gateway import lists
+from gateway.context import Info
+from gateway.cursors import decode_id
+from gateway.loaders import filled
+from gateway.schema.curation import Recheck
+from gateway.schema.relay import After, Before, Connection, First, Last
+from guildhall.forum.v1 import curation_pb2
+
+
+@strawberry.type
+class CurationQuery:
+    """For owners of articles, and moderators."""
+
+    @strawberry.field(
+        metadata={"guildhall_cost": 5},
+        description="What one is to look at again, longest due first: articles past their review "
+        "date, articles and answers past their verification. Moderators: all they can read; "
+        "others: articles they own. Codes: BAD_USER_INPUT, COMMUNITY_NOT_FOUND.",
+    )
+    async def rechecks(
+        self,
+        info: Info,
+        community_id: Annotated[strawberry.ID, strawberry.argument(description="Where.")],
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Recheck] | None:
+        request = curation_pb2.ListRechecksRequest(
+            community_id=decode_id(community_id, "communityId", "Community").id
+        )
+        page = await lists.rechecks(
+            info.context, request, {"first": first, "after": after, "last": last, "before": before}
+        )
+        return await filled(info, page)

@@ -1,0 +1,23 @@
+"""What was verified until now is not any more."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from services.forum.repository import ForumRepository
+from services.forum.use_cases import ForumUseCases
+
+_AT_ONCE = 100
+
+
+class VerificationJobs:
+    """May run again at any time."""
+
+    def __init__(self, repository: ForumRepository, use_cases: ForumUseCases) -> None:
+        self._repository = repository
+        self._use_cases = use_cases
+
+    async def expire_verifications(self) -> None:
+        """Say of each post that its time is over."""
+        for recheck in await self._repository.find_expired(datetime.now(UTC), _AT_ONCE):
+            await self._use_cases.expire_verification(recheck)

@@ -1,0 +1,186 @@
+"""Verified articles and answers, and what is to be looked at again, over real gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from chassis.actors import Actor
+from chassis.errors import (
+    CommunityNotFoundError,
+    FieldInvalidError,
+    RoleRequiredError,
+    TextInvalidError,
+    VersionStaleError,
+)
+from chassis.testing import outbox
+from guildhall.forum.v1 import curation_pb2
+from guildhall.forum.v1 import domain_events_pb2 as said
+from guildhall.forum.v1 import forum_pb2 as pb
+from guildhall.forum.v1.curation_pb2_grpc import CurationServiceStub
+from services.forum.jobs import VerificationJobs
+from services.forum.tests.conftest import (
+    ASKER,
+    HELPER,
+    MANAGING,
+    MODERATING,
+    STRANGER,
+    World,
+)
+from services.forum.tests.test_forum_curation_servicer import article, curate, time_in, wide
+from services.forum.tests.test_forum_servicer import refused
+
+
+async def verify(
+    world: World, actor: Actor, post: pb.Topic | pb.Reply, **more: Any
+) -> curation_pb2.VerifyPostResponse:
+    on = (
+        {"topic_id": post.id}
+        if isinstance(post, pb.Topic)
+        else {"topic_id": post.topic_id, "reply_id": post.id}
+    )
+    fields: dict[str, Any] = {**world.ids(), **on, "verified_for": "Release 4", **more}
+    request = curation_pb2.VerifyPostRequest(**fields)
+    answer: curation_pb2.VerifyPostResponse = await world.of(actor, CurationServiceStub).VerifyPost(
+        request
+    )
+    return answer
+
+
+async def rechecks(world: World, actor: Actor, **more: Any) -> tuple[list[str], str]:
+    request = curation_pb2.ListRechecksRequest(community_id="c1", **more)
+    page = await world.of(actor, CurationServiceStub).ListRechecks(request)
+    return [one.reply_id or one.topic_id for one in page.rechecks], page.next_page_token
+
+
+async def fall_due(world: World, post_id: str, days: int = 1) -> None:
+    """As if its time had been over for so many days."""
+    past = datetime.now(UTC).replace(microsecond=0) - timedelta(days=days)
+    for name in ("topics", "replies"):
+        for field in ("recheck_time", "verified_until", "verification.until", "review_due_time"):
+            await world.database[name].update_one(
+                {"_id": post_id, field: {"$exists": True, "$ne": None}}, {"$set": {field: past}}
+            )
+
+
+async def test_verify_article_and_answer(world: World) -> None:
+    topic = await article(world)
+    until = time_in(30)
+    done = await verify(world, ASKER, topic, verified_until_time=until)
+    told = done.topic.verification
+    assert (told.verified_for, told.verifier_id, told.expired) == ("Release 4", "asker", False)
+    assert told.verified_until_time.ToMilliseconds() == until.ToMilliseconds()
+    assert not done.HasField("reply")
+    assert (await outbox(world.database))[-1] == said.PostVerified(topic_id=topic.id)
+    assert (await world.see(HELPER, topic)).verification == told
+    question = await world.topic(await world.space())
+    reply = await world.reply(question)
+    done = await verify(world, MODERATING, reply)
+    assert not done.reply.verification.HasField("verified_until_time")
+    assert (await outbox(world.database))[-1] == said.PostVerified(
+        topic_id=question.id, reply_id=reply.id
+    )
+    assert (await world.replies(ASKER, question))[0].verification == done.reply.verification
+    # It was said of this text: another is not verified.
+    await world.act("UpdateTopic", ASKER, topic, body="Another edition of it.")
+    await world.act("UpdateReply", HELPER, reply, body="Another answer.")
+    assert not (await world.see(HELPER, topic)).HasField("verification")
+    assert not (await world.replies(ASKER, question))[0].HasField("verification")
+
+
+async def test_verify_refuses(world: World) -> None:
+    topic, question = await article(world), await world.topic(await world.space())
+    comment, reply = await world.reply(topic), await world.reply(question)
+    hidden = await world.topic(
+        await wide(world, "vendors", audience=pb.AUDIENCE_VENDOR),
+        MANAGING,
+        kind=pb.TOPIC_KIND_ARTICLE,
+    )
+    await refused(world, verify(world, HELPER, topic), RoleRequiredError)
+    await refused(world, verify(world, ASKER, reply), RoleRequiredError)
+    outside = verify(world, STRANGER, topic)
+    await refused(world, outside, CommunityNotFoundError, "community_id")
+    await refused(world, verify(world, MODERATING, question), "NOT_AN_ARTICLE")
+    await refused(world, verify(world, MODERATING, comment), "NOT_A_QUESTION")
+    await refused(world, verify(world, MODERATING, hidden), "TOPIC_NOT_FOUND", "topic_id")
+    missing = verify(world, MODERATING, pb.Reply(id="none", topic_id=topic.id))
+    await refused(world, missing, "REPLY_NOT_FOUND", "reply_id")
+    wrong: list[tuple[dict[str, Any], Any, str]] = [
+        ({"verified_for": ""}, FieldInvalidError, "verified_for"),
+        ({"verified_for": "x" * 61}, TextInvalidError, "verified_for"),
+        ({"verified_until_time": time_in(-1)}, FieldInvalidError, "verified_until_time"),
+        ({"verified_until_time": time_in(1100)}, FieldInvalidError, "verified_until_time"),
+        (
+            {"verified_until_time": Timestamp(seconds=10**12)},
+            FieldInvalidError,
+            "verified_until_time",
+        ),
+        ({"expected_version": 9}, VersionStaleError, "expected_version"),
+    ]
+    for change, reason, field in wrong:
+        await refused(world, verify(world, MODERATING, topic, **change), reason, field)
+        await refused(world, verify(world, MODERATING, reply, **change), reason, field)
+    await world.act("HideReply", MODERATING, reply, reason="wrong")
+    await refused(world, verify(world, MODERATING, reply), "REPLY_STATE_INVALID")
+
+
+async def test_a_verification_expires_once(world: World) -> None:
+    topic, question = await article(world), await world.topic(await world.space())
+    reply = await world.reply(question)
+    for post in (topic, reply):
+        await verify(world, MODERATING, post, verified_until_time=time_in(1))
+    job = VerificationJobs(world.repository, world.use_cases)
+    before = await world.stored()
+    await job.expire_verifications()
+    assert await world.stored() == before
+    for post in (topic, reply):
+        await fall_due(world, post.id)
+    again = VerificationJobs(world.repository, world.use_cases)
+    await asyncio.gather(job.expire_verifications(), again.expire_verifications())
+    expired = [one for one in await outbox(world.database) if "Expired" in type(one).__name__]
+    assert sorted(one.reply_id for one in expired) == ["", reply.id]  # type: ignore[attr-defined]
+    assert (await world.see(HELPER, topic)).verification.expired
+    assert (await world.replies(ASKER, question))[0].verification.expired
+    before = await world.stored()
+    await job.expire_verifications()
+    assert await world.stored() == before
+    # Looked at and verified anew it is no recheck any more.
+    assert (await rechecks(world, MODERATING))[0]
+    for post in (topic, reply):
+        await verify(world, MODERATING, post)
+    assert await rechecks(world, MODERATING) == ([], "")
+
+
+async def test_list_rechecks(world: World) -> None:
+    mine = await article(world)
+    theirs = await world.topic(await wide(world, "more"), HELPER, kind=pb.TOPIC_KIND_ARTICLE)
+    vendors = await wide(world, "vendors", audience=pb.AUDIENCE_VENDOR)
+    hidden = await world.topic(vendors, MANAGING, kind=pb.TOPIC_KIND_ARTICLE)
+    question = await world.topic(await world.space())
+    reply = await world.reply(question)
+    await verify(world, MODERATING, mine, verified_until_time=time_in(1))
+    await curate(world, "ReviewArticle", HELPER, theirs, review_due_time=time_in(1))
+    await verify(world, MANAGING, hidden, verified_until_time=time_in(1))
+    await verify(world, MODERATING, reply, verified_until_time=time_in(1))
+    for actor in (ASKER, HELPER, MODERATING, MANAGING):
+        assert await rechecks(world, actor) == ([], "")
+    posts: list[Any] = [mine, theirs, hidden, reply]
+    for days, post in enumerate(posts, 1):
+        await fall_due(world, post.id, days)
+    assert await rechecks(world, MANAGING) == ([reply.id, hidden.id, theirs.id, mine.id], "")
+    expected = [reply.id, theirs.id, mine.id]
+    assert await rechecks(world, MODERATING) == (expected, "")
+    first, token = await rechecks(world, MODERATING, page_size=2)
+    rest, end = await rechecks(world, MODERATING, page_size=2, page_token=token)
+    assert (first + rest, end) == (expected, "")
+    last, token = await rechecks(world, MODERATING, page_size=2, backward=True)
+    before, end = await rechecks(world, MODERATING, page_size=2, page_token=token, backward=True)
+    assert (before + last, end) == (expected, "")
+    assert await rechecks(world, ASKER) == ([mine.id], "")
+    assert await rechecks(world, HELPER) == ([theirs.id], "")
+    await refused(world, rechecks(world, STRANGER), CommunityNotFoundError, "community_id")
+    await world.act("HideTopic", MODERATING, theirs, reason="wrong")
+    assert await rechecks(world, HELPER) == ([], "")
