@@ -14,6 +14,7 @@ from guildhall.forum.v1 import (
     feed_pb2,
     forum_pb2,
     participation_pb2,
+    seeding_pb2,
     trust_pb2,
     vitality_pb2,
 )
@@ -103,6 +104,15 @@ async def space_health(
     request = vitality_pb2.BatchGetSpaceHealthRequest(community_id=community_id, space_ids=ids)
     response = await context.call(context.services.vitality.BatchGetSpaceHealth, request)
     return {health.space_id: health for health in response.spaces}
+
+
+async def seedings(
+    context: Context, community_id: str, ids: list[str]
+) -> Mapping[str, seeding_pb2.Seeding]:
+    """Seedings that the person may see."""
+    request = seeding_pb2.BatchGetSeedingsRequest(community_id=community_id, seeding_ids=ids)
+    response = await context.call(context.services.seeding.BatchGetSeedings, request)
+    return {seeding.id: seeding for seeding in response.seedings}
 
 
 async def topics(

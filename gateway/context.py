@@ -28,6 +28,7 @@ from guildhall.forum.v1.forum_pb2_grpc import ForumServiceStub
 from guildhall.forum.v1.moves_pb2_grpc import MoveServiceStub
 from guildhall.forum.v1.participation_pb2_grpc import ParticipationServiceStub
 from guildhall.forum.v1.routing_pb2_grpc import RoutingServiceStub
+from guildhall.forum.v1.seeding_pb2_grpc import SeedingServiceStub
 from guildhall.forum.v1.trust_pb2_grpc import TrustServiceStub
 from guildhall.forum.v1.vitality_pb2_grpc import VitalityServiceStub
 from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from guildhall.forum.v1.moves_pb2_grpc import MoveServiceAsyncStub
     from guildhall.forum.v1.participation_pb2_grpc import ParticipationServiceAsyncStub
     from guildhall.forum.v1.routing_pb2_grpc import RoutingServiceAsyncStub
+    from guildhall.forum.v1.seeding_pb2_grpc import SeedingServiceAsyncStub
     from guildhall.forum.v1.trust_pb2_grpc import TrustServiceAsyncStub
     from guildhall.forum.v1.vitality_pb2_grpc import VitalityServiceAsyncStub
     from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceAsyncStub
@@ -118,6 +120,10 @@ class Services:
         )
         self.trust: TrustServiceAsyncStub = channels.client(
             TrustServiceStub,
+            "forum",
+        )
+        self.seeding: SeedingServiceAsyncStub = channels.client(
+            SeedingServiceStub,
             "forum",
         )
         self.moderation: ModerationServiceAsyncStub = channels.client(

@@ -6,9 +6,11 @@ from typing import Any
 
 from chassis.pagination import encode_page_token
 from gateway.context import Context
+from gateway.cursors import decode_id
+from gateway.errors import BadUserInputError
 from gateway.lists import moment
 from gateway.pages import Arguments, Page, page_of
-from guildhall.forum.v1 import automation_pb2, vitality_pb2
+from guildhall.forum.v1 import automation_pb2, seeding_pb2, vitality_pb2
 
 
 async def automations(context: Context, community: Any, arguments: Arguments) -> Page:
@@ -35,6 +37,46 @@ async def automation_matches(context: Context, automation: Any, arguments: Argum
         "matches",
         lambda row: row.page_token,
     )
+
+
+async def seedings(context: Context, community: Any, arguments: Arguments) -> Page:
+    """Seedings of a community that one may see, the newest first; of one space, if asked."""
+    space_id = ""
+    if arguments["spaceId"] is not None:
+        space = decode_id(arguments["spaceId"], "spaceId", "Space")
+        if space.community_id != community.id:
+            raise BadUserInputError("spaceId is of another community", field="spaceId")
+        space_id = space.id
+    return await page_of(
+        context,
+        arguments,
+        context.services.seeding.ListSeedings,
+        seeding_pb2.ListSeedingsRequest(community_id=community.id, space_id=space_id),
+        "seedings",
+        lambda row: encode_page_token(moment(row.create_time), row.id),
+    )
+
+
+async def due_first_replies(context: Context, seeding: Any, arguments: Arguments) -> Page:
+    """Questions that wait for too long; each row tells its token itself."""
+    return await page_of(
+        context,
+        arguments,
+        context.services.seeding.ListDueFirstReplies,
+        seeding_pb2.ListDueFirstRepliesRequest(
+            community_id=seeding.community_id, seeding_id=seeding.id
+        ),
+        "due_first_replies",
+        lambda row: row.page_token,
+    )
+
+
+async def seeding_report(context: Context, seeding: Any, _: Arguments) -> Any:
+    """What a seeding did."""
+    request = seeding_pb2.GetSeedingReportRequest(
+        community_id=seeding.community_id, seeding_id=seeding.id
+    )
+    return (await context.call(context.services.seeding.GetSeedingReport, request)).report
 
 
 async def space_days(context: Context, space: Any, arguments: Arguments) -> Page:

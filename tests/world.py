@@ -241,6 +241,16 @@ async def _write(ids: dict[str, str], manager: Asker, author: Asker) -> None:
     await manager.mutate(
         "saveDraft", "{ draft { version } }", draftKind="TOPIC", spaceId=ids["Space"], body="So far"
     )
+    made = await manager.mutate(
+        "createSeeding", "{ seeding { id } }", spaceId=ids["Space"], name="The first month",
+        ownerIds=[ids["Person"]],
+    )  # fmt: skip
+    ids["Seeding"] = made["seeding"]["id"]
+    made = await manager.mutate(
+        "addSeedingItem", "{ seeding { items { id } } }", seedingId=ids["Seeding"],
+        title="How to begin", kind="QUESTION", ownerId=ids["Person"],
+    )  # fmt: skip
+    ids["Item"] = made["seeding"]["items"][0]["id"]
     await topic(author, f"Where is the pricelist {uuid.uuid4().hex[:8]}")  # waits for a moderator
 
 

@@ -34,6 +34,8 @@ from gateway.schema.operations import OperationsMutation, OperationsQuery
 from gateway.schema.participation.mutations import ParticipationMutation
 from gateway.schema.portals_mutations import PortalMutation
 from gateway.schema.quality.automations import AutomationMutation, AutomationQuery
+from gateway.schema.quality.seedings import SeedingQuery
+from gateway.schema.quality.seedings_mutations import SeedingMutation
 from gateway.schema.quality.vitality import VitalityMutation
 from gateway.schema.refusals import Refusal
 from gateway.schema.routing import RoutingMutation, RoutingQuery
@@ -64,6 +66,7 @@ class Query(
     OperationsQuery,
     AutomationQuery,
     TrustQuery,
+    SeedingQuery,
 ):
     """Reads."""
 
@@ -94,6 +97,7 @@ class Mutation(
     OperationsMutation,
     AutomationMutation,
     VitalityMutation,
+    SeedingMutation,
 ):
     """Writes."""
 

@@ -263,6 +263,25 @@ class RefusalCode(Enum):
         "There is no such automation in the community.",
     )
     TOO_MANY_AUTOMATIONS = _code("TOO_MANY_AUTOMATIONS", "The community has its most automations.")
+    SEEDING_NOT_FOUND = _code(
+        "SEEDING_NOT_FOUND",
+        "There is no such seeding that one may see.",
+    )
+    SEEDING_ITEM_NOT_FOUND = _code(
+        "SEEDING_ITEM_NOT_FOUND",
+        "There is no such item that one may post.",
+    )
+    SEEDING_ALREADY_ACTIVE = _code("SEEDING_ALREADY_ACTIVE", "The space is being seeded.")
+    SEEDING_ENDED = _code("SEEDING_ENDED", "Nothing is seeded there any more.")
+    SEEDING_ITEM_POSTED = _code(
+        "SEEDING_ITEM_POSTED",
+        "The item was posted, or is to be skipped.",
+    )
+    SEEDING_OWNER_INVALID = _code(
+        "SEEDING_OWNER_INVALID",
+        "An owner must be a member who can read the space.",
+    )
+    TOO_MANY_SEEDING_ITEMS = _code("TOO_MANY_SEEDING_ITEMS", "The seeding has its most items.")
     CONTENT_BLOCKED = _code(
         "CONTENT_BLOCKED",
         "A rule of the community forbids this text; the message is the rule's.",

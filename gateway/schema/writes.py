@@ -85,7 +85,8 @@ def _as_named(info: Info, error: DomainError) -> DomainError:
     if error.field not in named or camel(error.field) in fields:
         return error
     ids = [name for name, field in fields.items() if get_named_type(field.type).name == "ID"]
-    thing = ids[0].removesuffix("Id")
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", ids[0].removesuffix("Id"))
+    thing = words.upper().replace(" ", "_")
     return RemoteRefusalError(
-        f"{thing.upper()}_NOT_FOUND", error.status, f"{thing.capitalize()} not found", field=ids[0]
+        f"{thing}_NOT_FOUND", error.status, f"{words.capitalize()} not found", field=ids[0]
     )

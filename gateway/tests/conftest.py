@@ -53,8 +53,10 @@ from gateway.tests.moves_standin import MoveStandIn, add_moves
 from gateway.tests.participation_standin import ParticipationStandIn, add_participation
 from gateway.tests.quality_standins import (
     AutomationStandIn,
+    SeedingStandIn,
     VitalityStandIn,
     add_automation,
+    add_seeding,
     add_vitality,
 )
 from gateway.tests.routing_standin import RoutingStandIn, add_routing
@@ -279,6 +281,11 @@ def trust() -> TrustStandIn:
     return TrustStandIn()
 
 
+@pytest.fixture
+def seeding() -> SeedingStandIn:
+    return SeedingStandIn()
+
+
 @pytest_asyncio.fixture
 async def house(
     database: Database,
@@ -299,6 +306,7 @@ async def house(
     automation: AutomationStandIn,
     vitality: VitalityStandIn,
     tmp_path: Path,
+    seeding: SeedingStandIn,
 ) -> AsyncIterator[House]:
     await loopback.serve("directory", add_directory(directory))
     others = (
@@ -312,6 +320,7 @@ async def house(
         add_trust(trust),
         add_automation(automation),
         add_vitality(vitality),
+        add_seeding(seeding),
     )
     await loopback.serve("forum", add_forum(forum, *others))
     for absent in ("moderation", "search"):  # where no other fixture serves them

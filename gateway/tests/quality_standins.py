@@ -12,10 +12,14 @@ from chassis.errors import NotFoundError
 from chassis.pagination import encode_page_token
 from gateway.tests.standins import _StandIn, paged, space, time
 from guildhall.forum.v1 import automation_pb2 as pb
-from guildhall.forum.v1 import forum_pb2, vitality_pb2
+from guildhall.forum.v1 import forum_pb2, seeding_pb2, vitality_pb2
 from guildhall.forum.v1.automation_pb2_grpc import (
     AutomationServiceServicer,
     add_AutomationServiceServicer_to_server,
+)
+from guildhall.forum.v1.seeding_pb2_grpc import (
+    SeedingServiceServicer,
+    add_SeedingServiceServicer_to_server,
 )
 from guildhall.forum.v1.vitality_pb2_grpc import (
     VitalityServiceServicer,
@@ -144,6 +148,85 @@ def _day(space_id: str, number: int) -> vitality_pb2.SpaceDay:
         index=0.25 * number,
         vitality=forum_pb2.SPACE_VITALITY_WARMING,
     )
+
+
+class SeedingStandIn(_StandIn, SeedingServiceServicer):
+    """c1 has one seeding, of two items; the first came to topic 1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seeding = seeding_pb2.Seeding(
+            id="s1",
+            community_id="c1",
+            space_id="sp1",
+            name="First month",
+            state=seeding_pb2.SEEDING_STATE_ACTIVE,
+            owner_ids=["p1", "p2"],
+            first_reply_hours=24,
+            items=[
+                seeding_pb2.SeedingItem(
+                    id=f"s1.{number}",
+                    community_id="c1",
+                    title=f"Idea {number}",
+                    kind=forum_pb2.TOPIC_KIND_QUESTION,
+                    owner_id="p2",
+                    state=number + 1 if number == 1 else 1,  # type: ignore[arg-type]
+                    topic_id="t1" if number == 1 else "",
+                )
+                for number in (1, 2)
+            ],
+            create_time=time(0),
+            version=3,
+        )
+
+    async def BatchGetSeedings(self, request: Any, _context: Any) -> Any:
+        self.called("BatchGetSeedings", request)
+        found = [self.seeding] if self.seeding.id in request.seeding_ids else []
+        return seeding_pb2.BatchGetSeedingsResponse(seedings=found)
+
+    async def ListSeedings(self, request: Any, _context: Any) -> Any:
+        self.called("ListSeedings", request)
+        return seeding_pb2.ListSeedingsResponse(seedings=[self.seeding])
+
+    async def ListDueFirstReplies(self, request: Any, _context: Any) -> Any:
+        self.called("ListDueFirstReplies", request)
+        row = seeding_pb2.DueFirstReply(
+            topic_id="t2", community_id="c1", due_time=time(7), page_token="token-t2"
+        )
+        return seeding_pb2.ListDueFirstRepliesResponse(due_first_replies=[row])
+
+    async def GetSeedingReport(self, request: Any, _context: Any) -> Any:
+        self.called("GetSeedingReport", request)
+        week = seeding_pb2.SeedingWeek(week_time=time(0), seeded_count=2, organic_count=5)
+        report = seeding_pb2.SeedingReport(
+            seeding_id="s1", community_id="c1", weeks=[week], answer_count=4, end_day=_day("sp1", 3)
+        )
+        return seeding_pb2.GetSeedingReportResponse(report=report)
+
+    async def CreateSeeding(self, request: Any, _context: Any) -> Any:
+        self.called("CreateSeeding", request)
+        return seeding_pb2.CreateSeedingResponse(seeding=self.seeding)
+
+    async def UpdateSeeding(self, request: Any, _context: Any) -> Any:
+        self.called("UpdateSeeding", request)
+        return seeding_pb2.UpdateSeedingResponse(seeding=self.seeding)
+
+    async def EndSeeding(self, request: Any, _context: Any) -> Any:
+        self.called("EndSeeding", request)
+        return seeding_pb2.EndSeedingResponse(seeding=self.seeding)
+
+    async def AddSeedingItem(self, request: Any, _context: Any) -> Any:
+        self.called("AddSeedingItem", request)
+        return seeding_pb2.AddSeedingItemResponse(seeding=self.seeding)
+
+    async def UpdateSeedingItem(self, request: Any, _context: Any) -> Any:
+        self.called("UpdateSeedingItem", request)
+        return seeding_pb2.UpdateSeedingItemResponse(seeding=self.seeding)
+
+
+def add_seeding(servicer: SeedingStandIn) -> Callable[[aio.Server], None]:
+    """For serving."""
+    return lambda server: add_SeedingServiceServicer_to_server(servicer, server)
 
 
 def add_vitality(servicer: VitalityStandIn) -> Callable[[aio.Server], None]:

@@ -164,6 +164,7 @@ BOUNDED = {
     "Query.communityNodes": "as many as ids were given, of which there may be 100",
     "Topic.attachments": "ten at most",
     "Reply.attachments": "ten at most",
+    "Seeding.items": "those of one plan, which may have 200",
     "Case.rules": "those that matched one text, of the 200 that a community may have",
 }
 
@@ -202,7 +203,7 @@ def test_connections_are_relays() -> None:
 
 
 # With a global id, but not found again by it: no RPC gets one of them alone.
-NO_NODES = {"Automation", "DeadLetter", "Enrolment", "Rule"}
+NO_NODES = {"Automation", "SeedingItem", "DeadLetter", "Enrolment", "Rule"}
 
 
 def test_what_has_a_global_id_is_a_node_and_found_again() -> None:

@@ -20,6 +20,7 @@ from guildhall.forum.v1.forum_pb2_grpc import add_ForumServiceServicer_to_server
 from guildhall.forum.v1.moves_pb2_grpc import add_MoveServiceServicer_to_server
 from guildhall.forum.v1.participation_pb2_grpc import add_ParticipationServiceServicer_to_server
 from guildhall.forum.v1.routing_pb2_grpc import add_RoutingServiceServicer_to_server
+from guildhall.forum.v1.seeding_pb2_grpc import add_SeedingServiceServicer_to_server
 from guildhall.forum.v1.trust_pb2_grpc import add_TrustServiceServicer_to_server
 from guildhall.forum.v1.vitality_pb2_grpc import add_VitalityServiceServicer_to_server
 from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened
@@ -47,6 +48,7 @@ from services.forum.servicer import (
     MoveServicer,
     ParticipationServicer,
     RoutingServicer,
+    SeedingServicer,
     TrustServicer,
     VitalityServicer,
 )
@@ -61,6 +63,7 @@ from services.forum.use_cases.inspecting import Inspector
 from services.forum.use_cases.moves import MoveUseCases
 from services.forum.use_cases.routing import RoutingUseCases
 from services.forum.use_cases.schedules import DueTopics
+from services.forum.use_cases.seeding import SeedingUseCases
 from services.forum.use_cases.trust import TrustUseCases
 from services.forum.use_cases.vitality import VitalityUseCases
 
@@ -113,7 +116,9 @@ async def main() -> None:
         add_VitalityServiceServicer_to_server(
             VitalityServicer(vitality, repository), process.server
         )
-        quality = QualityJobs(use_cases, vitality)
+        seeding = SeedingUseCases(process.commands, repository, directory)
+        add_SeedingServiceServicer_to_server(SeedingServicer(seeding, repository), process.server)
+        quality = QualityJobs(use_cases, vitality, seeding)
         process.every(60, quality.run_automation, "run_automation")
         attachments = AttachmentUseCases(process.commands, repository, files)
         add_AttachmentServiceServicer_to_server(AttachmentServicer(attachments), process.server)

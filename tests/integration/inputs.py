@@ -116,6 +116,7 @@ def kind_of(name: str, owner: str = "") -> str:
         "Of": "Topic",
         "Target": "Space",
         "Mentioned": "Person",
+        "Owner": "Person",
     }.get(kind, kind)
 
 

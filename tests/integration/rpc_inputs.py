@@ -49,7 +49,7 @@ def _modules(service: str) -> list[ModuleType]:
 
 OFFERED = {service: _modules(service) for service in ("directory", "forum", "moderation", "search")}
 # Companies and persons belong to no community: writes may name them anywhere.
-OF_NO_COMMUNITY = {"company_id", "person_id", "vendor_company_id"}
+OF_NO_COMMUNITY = {"company_id", "person_id", "vendor_company_id", "owner_id", "owner_ids"}
 OF_ALL = (event_log_pb2, operations_pb2)
 TEXT, ENUM, MESSAGE = (
     FieldDescriptor.TYPE_STRING,
@@ -64,7 +64,7 @@ ALSO: dict[str, Any] = {
     "settings.kinds": [1, 2], "max_length": 20, "settings.own_close_reasons": ["grace"],
     "own_close_reason": "", "close_reason": 1,
     "trust_level": 2, "parent_reply_id": "", "duplicate_of_id": "",
-    "tag": "", "mentioned_ids": [],
+    "tag": "", "mentioned_ids": [], "CreateTopic.seeding_item_id": "", "CreateReply.seeding_id": "",
 }  # fmt: skip
 # What a post may have besides: nothing, unless it is asked about.
 LEFT_OUT = {"quotes"}
@@ -89,6 +89,8 @@ ON_POSTS = {
 WIDER_WITHOUT = {
     ("SplitTopic", "space_id"), ("CreateAutomation", "space_id"), ("SetTagFollow", "space_id"),
     ("MarkAllRead", "space_id"),
+    ("UpdateSeedingItem", "owner_id"), ("CreateTopic", "seeding_item_id"),
+    ("CreateReply", "seeding_id"),
 }  # fmt: skip
 
 
@@ -161,8 +163,9 @@ class Requests:
                 setattr(message, field.name, value)
 
     def _value(self, field: FieldDescriptor, path: str) -> Any:
-        if path in ALSO or field.name in ALSO:
-            return ALSO.get(path, ALSO.get(field.name))
+        for key in (f"{self._method.name}.{path}", path, field.name):
+            if key in ALSO:
+                return ALSO[key]
         if field.name == "request_id":
             return f"bad-{uuid.uuid4()}"
         if field.type in NUMBERS:
@@ -285,7 +288,8 @@ def is_id(field: FieldDescriptor) -> bool:
 def raw_id(ids: dict[str, str], name: str, state: str = "") -> str:
     """The id as services know it; "" where the world has none."""
     word = re.sub(r"_ids?$", "", name).split("_")[-1]
-    kind = {"author": "Person", "of": "Topic", "target": "Space"}.get(word, word.capitalize())
+    same = {"author": "Person", "owner": "Person", "of": "Topic", "target": "Space"}
+    kind = same.get(word, word.capitalize())
     state = OTHERS.get(camel(name), state)
     found = ids.get(f"{kind}.{state}") or ids.get(kind)
     if not found:

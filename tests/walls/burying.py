@@ -69,6 +69,8 @@ class _Digger:
             ("Reply.HIDDEN", "a hidden reply"),
             ("Rule", "a rule"),
             ("Automation", "an automation"),
+            ("Seeding", "a seeding"),
+            ("Item", "an item of a seeding"),
             ("Case", "a case"),
         ):
             self._loot.add(aurora[name], what)

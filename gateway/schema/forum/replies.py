@@ -37,6 +37,9 @@ class Reply(Post, CommunityNode):
     attachments: list[Attachment] = strawberry.field(
         description="Its files, in its author's order."
     )
+    seeded: bool = strawberry.field(
+        description="Whether it was posted through a seeding: to be shown as seeded by the vendor."
+    )
     version: int = strawberry.field(description="For expectedVersion.")
 
     edition: int = strawberry.field(

@@ -86,6 +86,9 @@ class Topic(Post, CommunityNode):
     attachments: list[Attachment] = strawberry.field(
         description="Its files, in its author's order."
     )
+    seeded: bool = strawberry.field(
+        description="Whether it was posted through a seeding: to be shown as seeded by the vendor."
+    )
     version: int = strawberry.field(description="For expectedVersion; published replies count too.")
 
     edition: int = strawberry.field(

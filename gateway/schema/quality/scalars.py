@@ -6,7 +6,7 @@ from enum import Enum
 
 import strawberry
 
-from guildhall.forum.v1 import automation_pb2, forum_pb2
+from guildhall.forum.v1 import automation_pb2, forum_pb2, seeding_pb2
 
 
 @strawberry.enum(
@@ -73,3 +73,26 @@ class SpaceVitality(Enum):
     SELF_SUSTAINING = strawberry.enum_value(
         forum_pb2.SPACE_VITALITY_SELF_SUSTAINING, description="An index of 1 or more for 28 days."
     )
+
+
+@strawberry.enum(description="Where a seeding is.")
+class SeedingState(Enum):
+    """forum.SeedingState."""
+
+    ACTIVE = seeding_pb2.SEEDING_STATE_ACTIVE
+    ENDED = strawberry.enum_value(
+        seeding_pb2.SEEDING_STATE_ENDED, description="A manager has ended it."
+    )
+    FULFILLED = strawberry.enum_value(
+        seeding_pb2.SEEDING_STATE_FULFILLED,
+        description="Its space has been at the threshold for 28 days.",
+    )
+
+
+@strawberry.enum(description="What came of a planned post.")
+class SeedingItemState(Enum):
+    """forum.SeedingItemState."""
+
+    PLANNED = seeding_pb2.SEEDING_ITEM_STATE_PLANNED
+    POSTED = seeding_pb2.SEEDING_ITEM_STATE_POSTED
+    SKIPPED = seeding_pb2.SEEDING_ITEM_STATE_SKIPPED

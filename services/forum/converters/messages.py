@@ -111,6 +111,7 @@ def topic_to_proto(
         pin_expire_time=_time(topic.pin_expire_time),
         verification=_verification(topic.verification),
         attachments=() if gone else _attached(topic.community_id, topic.attachments),
+        seeded=bool(topic.seeding_id),
     )
 
 
@@ -143,6 +144,7 @@ def reply_to_proto(
         verification=_verification(reply.verification),
         version=version,
         attachments=() if gone else _attached(reply.community_id, reply.attachments),
+        seeded=bool(reply.seeding_id),
         space_id=reply.space_id,
         parent_reply_id=reply.parent_reply_id,
         child_count=reply.child_count,

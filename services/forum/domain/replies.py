@@ -85,6 +85,7 @@ class Reply:
     verification: Verification | None = None
     edited_by_moderator: bool = False  # its text is not the author's last one
     attachments: tuple[Attached, ...] = ()
+    seeding_id: str = ""  # it was posted through this seeding
     version: int = 0
     parent_reply_id: str = ""  # empty: it replies to the topic
     child_count: int = 0  # published replies to it

@@ -21,6 +21,7 @@ from services.forum.repository import (
     references,
     replies,
     routing,
+    seeding,
     spaces,
     topics,
     trust,
@@ -36,6 +37,7 @@ from services.forum.repository.moves import MoveCollection
 from services.forum.repository.polls import PollCollection
 from services.forum.repository.rechecks import RecheckCollection
 from services.forum.repository.routing import RoutingCollection
+from services.forum.repository.seeding import SeedingCollection
 from services.forum.repository.topics import TopicFilter
 from services.forum.repository.trust import TrustCollection
 from services.forum.repository.vitality import VitalityCollection
@@ -56,6 +58,7 @@ class ForumRepository(
     TrustCollection,
     VitalityCollection,
     AnnouncementCollections,
+    SeedingCollection,
 ):
     """All reads, and where commands find what they change."""
 
@@ -79,6 +82,7 @@ class ForumRepository(
         *trust.INDEXES,
         *vitality.INDEXES,
         *announcements.INDEXES,
+        *seeding.INDEXES,
     )
     migrations: Sequence[Migration] = (*feed.MIGRATIONS,)
     spaces = spaces.SPACES

@@ -193,6 +193,7 @@ def load_reply(document: Document) -> Reply:
         parent_reply_id=document.get("parent_reply_id", ""),
         child_count=document.get("child_count", 0),
         references=references(document),
+        seeding_id=document.get("seeding_id", ""),
     )
 
 
@@ -217,6 +218,8 @@ def dump_reply(reply: Reply) -> Document:
         "child_count": reply.child_count,
         **references_document(reply.references),
     }
+    if reply.seeding_id:
+        document["seeding_id"] = reply.seeding_id
     if reply.attachments:
         document["attachments"] = attached_documents(reply.attachments)
     if reply.parent_reply_id:

@@ -147,14 +147,14 @@ class VitalityCollection:
             ],
             hint="space_day_page",
         )
-        return {row["_id"]: _load_day(row["day"]) async for row in found}
+        return {row["_id"]: load_day(row["day"]) async for row in found}
 
     async def list_space_days(self, space: Space, paging: Paging) -> list[SpaceDay]:
         """What the page needs, the newest first; a place is (day, id)."""
         query: Document = {"community_id": space.community_id, "space_id": space.id}
         cursor = self._database.space_days.find({**query, **paging.beyond(_NEWEST_DAY)})
         cursor = cursor.sort(paging.sort(_NEWEST_DAY)).limit(paging.limit)
-        return [_load_day(row) async for row in cursor.hint("space_day_page")]
+        return [load_day(row) async for row in cursor.hint("space_day_page")]
 
     async def put_day(self, day: SpaceDay) -> None:
         """Counted again it takes its own place."""
@@ -209,7 +209,8 @@ def _dump_day(day: SpaceDay) -> Document:
     }
 
 
-def _load_day(row: Document) -> SpaceDay:
+def load_day(row: Document) -> SpaceDay:
+    """Back from put_day."""
     wait = row["first_reply_seconds"]
     return SpaceDay(
         row["community_id"],

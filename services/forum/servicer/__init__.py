@@ -13,6 +13,7 @@ from services.forum.servicer.forum import ForumServicer
 from services.forum.servicer.moves import MoveServicer
 from services.forum.servicer.participation import ParticipationServicer
 from services.forum.servicer.routing import RoutingServicer
+from services.forum.servicer.seeding import SeedingServicer
 from services.forum.servicer.trust import TrustServicer
 from services.forum.servicer.vitality import VitalityServicer
 
@@ -28,6 +29,7 @@ __all__ = [
     "MoveServicer",
     "ParticipationServicer",
     "RoutingServicer",
+    "SeedingServicer",
     "TrustServicer",
     "VitalityServicer",
 ]

@@ -42,6 +42,7 @@ from guildhall.forum.v1.participation_pb2_grpc import (
     add_ParticipationServiceServicer_to_server,
 )
 from guildhall.forum.v1.routing_pb2_grpc import add_RoutingServiceServicer_to_server
+from guildhall.forum.v1.seeding_pb2_grpc import add_SeedingServiceServicer_to_server
 from guildhall.forum.v1.vitality_pb2_grpc import add_VitalityServiceServicer_to_server
 from guildhall.moderation.v1 import moderation_pb2
 from guildhall.moderation.v1.moderation_pb2_grpc import (
@@ -62,6 +63,7 @@ from services.forum.servicer import (
     MoveServicer,
     ParticipationServicer,
     RoutingServicer,
+    SeedingServicer,
     VitalityServicer,
 )
 from services.forum.tests.announcing import town  # noqa: F401 - a fixture
@@ -72,6 +74,7 @@ from services.forum.use_cases.feed import FeedUseCases
 from services.forum.use_cases.inspecting import Inspector
 from services.forum.use_cases.moves import MoveUseCases
 from services.forum.use_cases.routing import RoutingUseCases
+from services.forum.use_cases.seeding import SeedingUseCases
 from services.forum.use_cases.vitality import VitalityUseCases
 
 ASKER = person_actor("asker")
@@ -213,6 +216,7 @@ class World:
     files: Files
     folder: Path  # where the files are
     vitality: VitalityUseCases
+    seeding: SeedingUseCases
     numbers: count[int] = field(default_factory=count)
     stubs: dict[tuple[int, type], tuple[Actor, Any]] = field(default_factory=dict)
 
@@ -253,10 +257,14 @@ class World:
         return made
 
     async def reply(
-        self, topic: pb.Topic, actor: Actor = HELPER, body: str = "Turn it off and on."
+        self,
+        topic: pb.Topic,
+        actor: Actor = HELPER,
+        body: str = "Turn it off and on.",
+        **more: Any,
     ) -> pb.Reply:
         """By the helper, unless said otherwise."""
-        request = pb.CreateReplyRequest(**self.ids(), topic_id=topic.id, body=body)
+        request = pb.CreateReplyRequest(**self.ids(), topic_id=topic.id, body=body, **more)
         made: pb.Reply = (await self.of(actor).CreateReply(request)).reply
         return made
 
@@ -349,6 +357,7 @@ async def make_world(
             add_CurationServiceServicer_to_server(CurationServicer(use_cases, repository), server)
             add_MoveServiceServicer_to_server(moves, server)
             add_VitalityServiceServicer_to_server(VitalityServicer(vitality, repository), server)
+            add_SeedingServiceServicer_to_server(SeedingServicer(seeding, repository), server)
             add_AutomationServiceServicer_to_server(
                 AutomationServicer(use_cases, repository), server
             )
@@ -356,6 +365,7 @@ async def make_world(
 
         feed = FeedServicer(FeedUseCases(commands, repository, directory))
         vitality = VitalityUseCases(commands, repository, directory)
+        seeding = SeedingUseCases(commands, repository, directory)
 
         def move_use_cases(carrying: Carrying) -> MoveUseCases:
             return MoveUseCases(commands, repository, moderation, directory, carrying)
@@ -375,6 +385,7 @@ async def make_world(
             files,
             tmp_path / "files",
             vitality,
+            seeding,
         )
 
     return make

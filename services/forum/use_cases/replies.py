@@ -28,6 +28,7 @@ from services.forum.use_cases.attaching import Claim, Taken
 from services.forum.use_cases.base import visible, visible_reply
 from services.forum.use_cases.moderating import Outcome, entry
 from services.forum.use_cases.references import ReferenceUseCases
+from services.forum.use_cases.sowing import Sowing
 
 
 class ReplyUseCases(ReferenceUseCases):
@@ -42,6 +43,7 @@ class ReplyUseCases(ReferenceUseCases):
         source = check_reply_body(request.body)
         writes_as = member.writes_as(as_company=request.as_company)
         claim = Claim.of(member, request.community_id, request.attachment_ids)
+        sowing = Sowing.of_reply(member, request.community_id, request.seeding_id)
         if (done := await self._done(actor, request, CreateReplyResponse)) is not None:
             return done
         found, space = await self._repository.get_topic_space(
@@ -83,6 +85,7 @@ class ReplyUseCases(ReferenceUseCases):
                 attachments=taken.attached,
                 parent_reply_id=request.parent_reply_id,
                 references=references,
+                seeding_id=sowing.replied(seen, topic.space_id),
             )
             if slow:
                 before = seen.part(pace)
@@ -107,7 +110,7 @@ class ReplyUseCases(ReferenceUseCases):
 
         target = self._repository.topics.ref(request.community_id, request.topic_id)
         paces = (pace,) if slow else ()
-        target = target.having(ref, *parents, *paces).along(*claim.refs)
+        target = target.having(ref, *parents, *paces).along(*claim.refs, *sowing.refs)
         return await self._commands.run(actor, request, target, decide)
 
     async def update_reply(self, actor: Actor, request: UpdateReplyRequest) -> UpdateReplyResponse:

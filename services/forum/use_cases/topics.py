@@ -39,6 +39,7 @@ from services.forum.domain.topics import (
 from services.forum.use_cases.attaching import Claim, Taken
 from services.forum.use_cases.moderating import Outcome, entry
 from services.forum.use_cases.references import ReferenceUseCases
+from services.forum.use_cases.sowing import Sowing
 
 
 class TopicUseCases(ReferenceUseCases):
@@ -53,6 +54,7 @@ class TopicUseCases(ReferenceUseCases):
             check_title(request.title), check_body(request.body), check_tags(request.tags)
         )
         claim = Claim.of(member, request.community_id, request.attachment_ids)
+        sowing = Sowing.of_item(member, request.community_id, request.seeding_item_id)
         if (done := await self._done(actor, request, CreateTopicResponse)) is not None:
             return done
         space = await self._repository.get_space(
@@ -77,6 +79,7 @@ class TopicUseCases(ReferenceUseCases):
                 return Outcome(seen.state).decision(seen, _created)
             now = seen.now.time
             taken = claim.taken(seen, topic_id)
+            sown = sowing.sown(seen, space.id, topic_id)
             topic = Topic(
                 id=topic_id,
                 community_id=request.community_id,
@@ -92,12 +95,13 @@ class TopicUseCases(ReferenceUseCases):
                 owner_id=member.person_id if kind is TopicKind.ARTICLE else "",
                 attachments=taken.attached,
                 references=references,
+                seeding_id=sown.seeding_id,
             )
             posted = [self._repository.no_draft(written)]
             if screening is None:
                 drafted = said.TopicDrafted(topic_id=topic_id)
-                outcome = Outcome(topic, [drafted], writes=posted)
-                return taken.added(outcome).decision(seen, _created)
+                outcome = taken.added(Outcome(topic, [drafted], writes=posted))
+                return sown.added(outcome).decision(seen, _created)
             topic = topic.submit(
                 screening.submission(1), held=screening.holds(member, space), now=now
             )
@@ -111,9 +115,10 @@ class TopicUseCases(ReferenceUseCases):
             )
             writes += posted
             outcome = Outcome(topic, [topic_submitted(topic)], writes=writes)
-            return taken.added(outcome).decision(seen, _created)
+            return sown.added(taken.added(outcome)).decision(seen, _created)
 
-        ref = self._repository.topics.ref(request.community_id, topic_id).along(*claim.refs)
+        ref = self._repository.topics.ref(request.community_id, topic_id)
+        ref = ref.along(*claim.refs, *sowing.refs)
         return await self._commands.run(actor, request, ref, decide)
 
     async def publish_topic(
@@ -256,7 +261,8 @@ class TopicUseCases(ReferenceUseCases):
 
 def check_same_text(topic: Topic, before: Topic) -> None:
     """What was screened must be what is changed. Refuses with VERSION_STALE."""
-    if topic.submission.number != before.submission.number or topic.state is not before.state:
+    same = topic.submission.number == before.submission.number and topic.tags == before.tags
+    if not same or topic.state is not before.state:
         raise VersionStaleError("the topic has just changed: read it again")
 
 

@@ -34,6 +34,7 @@ class CreateReplyInput(Write):
     )
     mentioned_ids: list[strawberry.ID] | None = mentioned_ids()
     quotes: list[QuoteInput] | None = quotes()
+    seeding_id: strawberry.ID | None = optional("The seeding it is of, in its space.")
 
 
 @strawberry.type(description="The new reply; its state tells whether it waits for review.")

@@ -34,6 +34,7 @@ class CreateTopicInput(Write):
     )
     mentioned_ids: list[strawberry.ID] | None = mentioned_ids()
     quotes: list[QuoteInput] | None = quotes()
+    seeding_item_id: strawberry.ID | None = optional("What it is of a seeding.")
 
 
 @strawberry.type(description="The new topic; its state tells whether it waits for review.")

@@ -35,7 +35,8 @@ class ReplyMutation:
         description=codes(
             "Reply to a topic. The text is screened as in createTopic.", "TOPIC_NOT_FOUND",
             "TOPIC_STATE_INVALID", "PARENT_INVALID", "POSTING_NOT_ALLOWED",
-            "AS_COMPANY_NOT_ALLOWED", *SCREENED, *ATTACHING, *REFERRING,
+            "AS_COMPANY_NOT_ALLOWED", "SEEDING_NOT_FOUND", "SEEDING_ENDED", *SCREENED, *ATTACHING,
+            *REFERRING,
         )
     )  # fmt: skip
     async def create_reply(
@@ -50,6 +51,7 @@ class ReplyMutation:
             as_company=input.as_company,
             parent_reply_id=_within(topic, input.parent_reply_id, "parentReplyId"),
             attachment_ids=attachment_ids(input.attachment_ids),
+            seeding_id=_seeding(topic, input.seeding_id),
             **references(input, topic.community_id),
         )
         return await write(info, info.context.services.forum.CreateReply, request)
@@ -145,3 +147,12 @@ def _within(topic: GlobalId, id: str | None, field: str) -> str:
     if (reply.community_id, reply.topic_id) != (topic.community_id, topic.id):
         raise BadUserInputError(f"{field} is of another topic", field=field)
     return reply.id
+
+
+def _seeding(topic: GlobalId, id: strawberry.ID | None) -> str:
+    if id is None:
+        return ""
+    seeding = decode_id(id, "seedingId", "Seeding")
+    if seeding.community_id != topic.community_id:
+        raise BadUserInputError("seedingId is of another community", field="seedingId")
+    return seeding.id

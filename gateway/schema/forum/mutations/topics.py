@@ -7,7 +7,8 @@ from typing import Annotated
 import strawberry
 
 from gateway.context import Info
-from gateway.cursors import decode_id
+from gateway.cursors import GlobalId, decode_id
+from gateway.errors import BadUserInputError
 from gateway.schema.forum.inputs import topics as f
 from gateway.schema.forum.mutations.base import (
     ATTACHING,
@@ -34,7 +35,8 @@ class TopicMutation:
             "Ask, start a discussion, write an article or say an idea. The text is screened: it "
             "may come back in PENDING_REVIEW, or with words replaced.", "SPACE_NOT_FOUND",
             "TAGS_INVALID", "KIND_NOT_ALLOWED", "POSTING_NOT_ALLOWED", "AS_COMPANY_NOT_ALLOWED",
-            *SCREENED, *ATTACHING, *REFERRING,
+            "SEEDING_ITEM_NOT_FOUND", "SEEDING_ENDED", "SEEDING_ITEM_POSTED", *SCREENED, *ATTACHING,
+            *REFERRING,
         )
     )  # fmt: skip
     async def create_topic(
@@ -52,6 +54,7 @@ class TopicMutation:
             draft=input.draft,
             attachment_ids=attachment_ids(input.attachment_ids),
             as_company=input.as_company,
+            seeding_item_id=_item_within(space, input.seeding_item_id),
             **references(input, space.community_id),
         )
         return await write(info, info.context.services.forum.CreateTopic, request)
@@ -189,3 +192,12 @@ class TopicMutation:
     ) -> f.ArchiveTopicPayload:
         request = forum_pb2.ArchiveTopicRequest(**of_topic(input))
         return await write(info, info.context.services.forum.ArchiveTopic, request)
+
+
+def _item_within(space: GlobalId, id: strawberry.ID | None) -> str:
+    if id is None:
+        return ""
+    item = decode_id(id, "seedingItemId", "Item")
+    if item.community_id != space.community_id:
+        raise BadUserInputError("seedingItemId is of another community", field="seedingItemId")
+    return item.id

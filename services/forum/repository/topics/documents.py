@@ -89,6 +89,7 @@ def load_topic(document: Document) -> Topic:
         split_from_id=document.get("split_from_id", ""),
         carry_to_id=document.get("carry_to_id", ""),
         former_space_ids=tuple(document.get("former_space_ids", ())),
+        seeding_id=document.get("seeding_id", ""),
         case_count=document.get("case_count", 0),  # formerly nobody counted
         newest_time=document.get("newest_time", _latest_time(document)),
         edited_by_moderator=document.get("edited_by_moderator", False),
@@ -155,6 +156,8 @@ def dump_topic(topic: Topic) -> Document:
         document["attachments"] = attached_documents(topic.attachments)
     if topic.unanswered:
         document["unanswered"] = True
+    if topic.seeding_id:
+        document["seeding_id"] = topic.seeding_id
     if topic.case_count:
         document["case_count"] = topic.case_count
     return document | _move_document(topic) | _curation_document(topic)
