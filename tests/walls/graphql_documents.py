@@ -101,7 +101,10 @@ def _arguments(name: str, field: GraphQLField, size: int) -> str:
         given.append(f"first: {size}")
     if "slug" in field.args:
         given.append('slug: "general"')
-    required = [n for n, a in field.args.items() if is_required_argument(a) and n != "slug"]
+    if "option" in field.args:  # of a poll, by its place
+        given.append("option: 0")
+    known = ("slug", "option")
+    required = [n for n, a in field.args.items() if is_required_argument(a) and n not in known]
     if required:
         raise AssertionError(f"{name} needs {required}: say here what is given")
     return f"({', '.join(given)})" if given else ""
