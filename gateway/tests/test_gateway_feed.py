@@ -212,7 +212,6 @@ async def test_what_fits_together_is_asked_before_the_forum_is(
     elsewhere = encode_id("Space", "c2", "sp1")
     other = encode_reply_id("c1", "t3", "r1")
     for name, given, field in (
-        ("setFollow", {"communityId": C1, "targetId": elsewhere}, "targetId"),
         ("setFollow", {"communityId": C1, "targetId": C1}, "targetId"),
         ("setTagFollow", {"communityId": C1, "tag": "a", "spaceId": elsewhere}, "spaceId"),
         ("addBookmark", {"postId": SPACE}, "postId"),

@@ -253,6 +253,8 @@ class Inputs:
             return
         good = decode_id(self._id(name), name)
         related = {"Person": ("Member",), "Member": ("Person",)}.get(kind, ())
+        if name == "targetId":  # of whatever can be followed
+            related = ("Topic",)
         for other in OTHER_KINDS:
             if other not in (kind, *related):
                 yield f"of another kind {other}", self._world.aurora[other]

@@ -62,9 +62,8 @@ class FeedMutation:
         self, info: Info, input: Annotated[f.SetFollowInput, What]
     ) -> f.SetFollowPayload:
         community = decode_id(input.community_id, "communityId", "Community").id
+        # What is of another community is not found in this one.
         target = decode_id(input.target_id, "targetId", *_KINDS)
-        if target.kind != "Company":
-            _within(community, input.target_id, "targetId", target.kind)
         request = feed_pb2.SetFollowRequest(
             request_id=input.request_id,
             community_id=community,
@@ -95,7 +94,7 @@ class FeedMutation:
 
     @strawberry.mutation(
         description=codes(
-            "Keep a topic or reply for one's own eyes; a second time note and reminder are "
+            "Keep a topic or reply, which nobody else is told; a second time note and reminder are "
             "replaced.", POST_NOT_FOUND, "TOO_MANY_BOOKMARKS", "TEXT_INVALID", "FIELD_INVALID",
         )
     )  # fmt: skip
