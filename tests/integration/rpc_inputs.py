@@ -301,6 +301,8 @@ def put(message: Any, path: str, value: Any) -> None:
     """Into a field, which may be of a message within."""
     *steps, last = path.split(".")
     for step in steps:
+        if step.isdigit() and not len(message):  # what is left out until it is asked about
+            message.add()
         message = message[int(step)] if step.isdigit() else getattr(message, step)
     if isinstance(value, list):
         message.ClearField(last)
