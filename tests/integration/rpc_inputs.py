@@ -282,7 +282,8 @@ def is_time(field: FieldDescriptor) -> bool:
 
 def is_id(field: FieldDescriptor) -> bool:
     """An id of ours, not of another system."""
-    return field.name.endswith(("_id", "_ids")) and "external" not in field.name
+    named = field.name.endswith(("_id", "_ids")) and "external" not in field.name
+    return named and field.type == TEXT  # update_owner_ids is none
 
 
 def raw_id(ids: dict[str, str], name: str, state: str = "") -> str:
