@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx2
 import pymongo
 
 from devstack.openid.people import find_person
@@ -235,6 +236,7 @@ async def _write(ids: dict[str, str], manager: Asker, author: Asker) -> None:
         closeReason="OTHER",
     )  # fmt: skip
     ids["Automation"] = made["automation"]["id"]
+    ids["Attachment"] = await attachment(manager, ids["Community"])
     await manager.mutate(
         "updateReply", "{ reply { id } }", replyId=ids["Reply"], body="The answer, better said."
     )
@@ -301,6 +303,16 @@ async def _announce(ids: dict[str, str], manager: Asker) -> None:
     )
     ids["Address"] = address["feedAddress"]["addressId"]
     ids["FeedSecret"] = address["atomUrl"].rpartition("/")[2].removesuffix(".atom")
+async def attachment(asker: Asker, community: str, name: str = "grace.txt") -> str:
+    """A file that its uploader may attach, put as a browser does; its global id."""
+    made = await asker.mutate(
+        "createUpload", "{ attachment { id } url }", communityId=community, name=name, size=5
+    )
+    async with httpx2.AsyncClient() as http:
+        (await http.put(made["url"], content=b"grace")).raise_for_status()
+    attachment_id: str = made["attachment"]["id"]
+    await asker.mutate("completeUpload", "{ __typename }", attachmentId=attachment_id)
+    return attachment_id
 
 
 async def _use_request_id(world: World, manager: Asker, operator: Asker) -> None:

@@ -68,6 +68,8 @@ ALSO = {
     "SaveDraftInput": ("spaceId",), "DeleteDraftInput": ("spaceId",), "draft": ("spaceId",),
     "CreateAutomationInput": ("closeReason",), "ScheduleAnnouncementInput": ("wallClock",),
 }  # fmt: skip
+# What one mutation takes by a name that others give other things.
+OWN: dict[str, dict[str, Any]] = {"createUpload": {"name": "grace.txt"}}
 BACKWARDS = {("last",), ("before",)}  # a page from the list's end instead
 # Where something in its usual state would be refused for its state.
 # What may be left empty in one mutation, though not in those that post it.
@@ -137,6 +139,7 @@ class Inputs:
             for name, argument in self.field.args.items()
             if is_required_argument(argument) or name == "first" or name in ALSO.get(self.name, ())
         }
+        given.get("input", {}).update(OWN.get(self.name, {}))
         return given
 
     def _legal(self, name: str, type_: Any) -> Any:

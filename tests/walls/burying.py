@@ -23,7 +23,7 @@ from tests.walls.observers import (
     leave,
     new_company,
 )
-from tests.world import World, quiet
+from tests.world import World, attachment, quiet
 
 _HELD = "pricelist"  # a rule of the demo holds it
 
@@ -235,6 +235,11 @@ class _Digger:
         await manager.mutate("updateTopic", "{ __typename }", topicId=topic, body=f"{WORDS}.")
         self._loot.add(topic, f"a topic {where}")
         self._loot.add(reply, f"a reply {where}")
+        home = decode_id(space, "id").community_id
+        community = encode_id("Community", home, home)
+        file = await attachment(manager, community, f"{self._loot.canary}.txt")
+        await manager.mutate("updateTopic", "{ __typename }", topicId=topic, attachmentIds=[file])
+        self._loot.add(file, f"an attachment {where}")
         return topic
 
     async def _states(self, space: str, where: str, *, fleeting: bool = True) -> None:
