@@ -64,11 +64,9 @@ ALSO: dict[str, Any] = {
     "settings.kinds": [1, 2], "max_length": 20, "settings.own_close_reasons": ["grace"],
     "own_close_reason": "", "close_reason": 1,
     "trust_level": 2, "parent_reply_id": "", "duplicate_of_id": "",
-    "tag": "", "SetTagFollow.tag": "grace", "mentioned_ids": [], "CreateTopic.seeding_item_id": "", "CreateReply.seeding_id": "",
+    "SetTagFollow.tag": "grace",
     "tag": "", "mentioned_ids": [], "CreateTopic.seeding_item_id": "", "CreateReply.seeding_id": "",
     "trust_level": 2, "attachment_ids": [],
-    "parent_reply_id": "", "duplicate_of_id": "",
-    "tag": "",
 }  # fmt: skip
 # What a post may have besides: nothing, unless it is asked about.
 LEFT_OUT = {"quotes"}
