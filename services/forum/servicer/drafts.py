@@ -38,7 +38,7 @@ class DraftServicer(drafts_pb2_grpc.DraftServiceServicer):
         member = Member.of(require_person(), request.community_id)
         found = await self._repository.find_draft(place_of(request, member.person_id))
         if found is None:
-            raise DraftNotFoundError
+            raise DraftNotFoundError(field="draft_kind")
         return pb.GetDraftResponse(draft=draft_to_proto(found))
 
     async def ListDrafts(

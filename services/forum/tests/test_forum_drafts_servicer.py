@@ -84,7 +84,7 @@ async def test_save_draft_keeps_one_a_place_and_says_nothing(world: World) -> No
     for actor in (MODERATING, MANAGING):
         assert await drafts(world, actor) == ([], "")
         unseen = get(world, actor, TOPIC, space_id=space.id)
-        await refused(world, unseen, "DRAFT_NOT_FOUND")
+        await refused(world, unseen, "DRAFT_NOT_FOUND", "draft_kind")
     assert not await delete(world, MANAGING, TOPIC, space_id=space.id)
     assert await delete(world, ASKER, TOPIC, space_id=space.id)
     assert not await delete(world, ASKER, TOPIC, space_id=space.id)
