@@ -38,6 +38,7 @@ from tests.walls.observers import (
 PEOPLE = (SELLER, BOREALIS_MANAGER, ENGINEER, OTHER, LEAVER, MANAGER, AUTHOR, INSIDER)
 SERVICE = "service:moderation"  # at a service that need not answer it
 _TRACE = re.compile(rb'"traceId":"[0-9a-f]{32}"')
+_RANKED = re.compile(rb'"(cursor|startCursor|endCursor)":"[^"]*"')  # as _timeless has it
 _COUNTED = re.compile(rb'"computeTime":"[^"]*"')  # when something was counted tells nothing
 PATIENCE = 60.0  # seconds for what says at once what it is asked, on a machine of one's own
 _TOO_BUSY = (b"UNAVAILABLE", b"OPERATION_TIMEOUT", b"OUTCOME_UNKNOWN", b"TOO_BUSY", b"TOO_MANY")
@@ -202,6 +203,8 @@ class Gateway:
             if name.lower() not in _PASSING
         )
         body = _COUNTED.sub(b"", _TRACE.sub(b'"traceId":""', response.content))
+        if call.name == "feed":
+            body = _RANKED.sub(b"", body)
         head = f"{response.status_code} {'; '.join(headers)} ".encode()
         return head + cleaned(body, call.sent)
 
@@ -228,13 +231,18 @@ def _in_earnest(response: httpx2.Response) -> bool:
 
 
 def _timeless(method: MethodDescriptor, response: bytes) -> bytes:
-    """Without the moment at which something was counted."""
-    if method.name != "BatchGetSpaceHealth":
+    """Without the moment at which something was counted or ranked."""
+    if method.name not in ("BatchGetSpaceHealth", "ListFeed"):
         return response
     message: Any = GetMessageClass(method.output_type)()
     message.ParseFromString(response)
-    for space in message.spaces:
-        space.ClearField("compute_time")
+    if method.name == "ListFeed":  # a place in a ranking holds the moment of the first page
+        message.next_page_token = "more" if message.next_page_token else ""
+        for item in message.items:
+            item.ClearField("page_token")
+    else:
+        for space in message.spaces:
+            space.ClearField("compute_time")
     return bytes(message.SerializeToString())
 
 
