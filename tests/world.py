@@ -303,6 +303,8 @@ async def _announce(ids: dict[str, str], manager: Asker) -> None:
     )
     ids["Address"] = address["feedAddress"]["addressId"]
     ids["FeedSecret"] = address["atomUrl"].rpartition("/")[2].removesuffix(".atom")
+
+
 async def attachment(asker: Asker, community: str, name: str = "grace.txt") -> str:
     """A file that its uploader may attach, put as a browser does; its global id."""
     made = await asker.mutate(

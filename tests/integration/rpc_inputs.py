@@ -66,7 +66,7 @@ ALSO: dict[str, Any] = {
     "trust_level": 2, "parent_reply_id": "", "duplicate_of_id": "",
     "SetTagFollow.tag": "grace",
     "tag": "", "mentioned_ids": [], "CreateTopic.seeding_item_id": "", "CreateReply.seeding_id": "",
-    "trust_level": 2, "attachment_ids": [],
+    "attachment_ids": [],
 }  # fmt: skip
 # What a post may have besides: nothing, unless it is asked about.
 LEFT_OUT = {"quotes"}
