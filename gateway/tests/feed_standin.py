@@ -45,6 +45,11 @@ class FeedStandIn(_StandIn, FeedServiceServicer):
         spaces = [space(id_) for id_ in named]
         return pb.ListFeedResponse(items=rows, next_page_token=token, spaces=spaces)
 
+    async def ListMustReads(self, request: Any, _context: Any) -> Any:
+        self.called("ListMustReads", request)
+        rows = [pb.MustRead(community_id="c1", announcement_id=id_) for id_ in ("a9", "a1")]
+        return pb.ListMustReadsResponse(must_reads=rows)
+
     async def ListFollows(self, request: Any, _context: Any) -> Any:
         self.called("ListFollows", request)
         level = pb.FOLLOW_LEVEL_WATCHING

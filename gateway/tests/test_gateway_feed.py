@@ -228,3 +228,13 @@ async def test_what_fits_together_is_asked_before_the_forum_is(
     query = "mutation($input: AddBookmarkInput!) { addBookmark(input: $input) { __typename } }"
     answer = await house.ask(query, {"input": {"requestId": "request-1", "postId": TOPIC}})
     assert answer["errors"][0]["extensions"]["code"] == "TOO_MANY_BOOKMARKS"
+
+
+async def test_must_reads_stand_above_the_feed(feed: FeedStandIn, house: House) -> None:
+    query = "query($c: [ID!]) { mustReads(communityIds: $c) { id title } }"
+    answer = await house.ask(query, {"c": [C1]})
+    (found,) = answer["data"]["mustReads"]  # what its owner shows no more is left out
+    assert found["id"] == encode_id("Announcement", "c1", "a1")
+    assert feed.requests == [pb.ListMustReadsRequest(community_ids=["c1"])]
+    answer = await house.ask(query, {"c": ["x"]})
+    assert answer["errors"][0]["extensions"]["field"] == "communityIds.0"

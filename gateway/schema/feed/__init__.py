@@ -60,12 +60,11 @@ class FeedOrder(Enum):
     RANKED = strawberry.enum_value(
         feed_pb2.FEED_ORDER_RANKED,
         description="By weight * (2 while something is unread) * 2 ^ (-hours since the last "
-        "activity / 24). The weight is 8 for MENTION, 1 for FOLLOWED_SPACE, 4 for all else. "
-        "MUST_READ comes before all.",
+        "activity / 24). The weight is 8 for MENTION, 1 for FOLLOWED_SPACE, 4 for all else.",
     )
     LATEST = strawberry.enum_value(
         feed_pb2.FEED_ORDER_LATEST,
-        description="By last activity alone; MUST_READ comes before all.",
+        description="By last activity alone.",
     )
 
 
@@ -73,9 +72,6 @@ class FeedOrder(Enum):
 class FeedReason(Enum):
     """forum.FeedReason."""
 
-    MUST_READ = strawberry.enum_value(
-        feed_pb2.FEED_REASON_MUST_READ, description="One has to acknowledge it."
-    )
     MENTION = strawberry.enum_value(
         feed_pb2.FEED_REASON_MENTION, description="One was mentioned in it."
     )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
 
-from gateway import feed_lists
+from gateway import batches, feed_lists
 from gateway.context import Info
 from gateway.cursors import decode_id
-from gateway.loaders import filled, selects
+from gateway.loaders import Choice, Reference, fetch_choice, fill, filled, selects
+from gateway.schema.announcements import Announcement
 from gateway.schema.feed import FeedOrder
 from gateway.schema.feed.items import FeedItem
 from gateway.schema.relay import After, Before, Connection, First, Last
@@ -17,6 +18,13 @@ from gateway.schema.writes import number
 from guildhall.forum.v1 import feed_pb2
 
 _NODE = ("edges", "node")
+_MUST_READ = Choice(
+    {
+        "Announcement": Reference(
+            batches.announcements, lambda row: (row.community_id, row.announcement_id)
+        )
+    }
+)
 
 
 @strawberry.type
@@ -61,3 +69,33 @@ class FeedQuery:
             info.context, request, {"first": first, "after": after, "last": last, "before": before}
         )
         return await filled(info, page)
+
+    @strawberry.field(
+        metadata={"guildhall_cost": 10},
+        description="What stands above the feed: announcements that one must read and has neither "
+        "seen nor, where that is asked for, acknowledged; in all one's communities or these, "
+        "newest first, at most 20. Codes: BAD_USER_INPUT.",
+    )
+    async def must_reads(
+        self,
+        info: Info,
+        community_ids: Annotated[
+            list[strawberry.ID] | None,
+            strawberry.argument(
+                description="In these only; by default in all of one's communities."
+            ),
+        ] = None,
+    ) -> list[Announcement] | None:
+        context = info.context
+        request = feed_pb2.ListMustReadsRequest(
+            community_ids=[
+                decode_id(text, f"communityIds.{place}", "Community").id
+                for place, text in enumerate(community_ids or ())
+            ]
+        )
+        answer = await context.call(context.services.feed.ListMustReads, request)
+        await fetch_choice(context, _MUST_READ, answer.must_reads)
+        rows = [_MUST_READ.find(context.tables, one) for one in answer.must_reads]
+        found: list[Any] = [row for row in rows if row is not None]
+        await fill(info, found)
+        return found

@@ -62,3 +62,8 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
 
     async def ListFeed(self, request: pb.ListFeedRequest, context: Context) -> pb.ListFeedResponse:
         return await self._use_cases.list_feed(require_person(), request)
+
+    async def ListMustReads(
+        self, request: pb.ListMustReadsRequest, context: Context
+    ) -> pb.ListMustReadsResponse:
+        return await self._use_cases.list_must_reads(require_person(), request)

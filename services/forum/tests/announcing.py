@@ -23,9 +23,11 @@ from guildhall.forum.v1.announcements_pb2_grpc import (
     AnnouncementServiceStub,
     add_AnnouncementServiceServicer_to_server,
 )
+from guildhall.forum.v1.feed_pb2_grpc import add_FeedServiceServicer_to_server
 from guildhall.forum.v1.forum_pb2_grpc import add_ForumServiceServicer_to_server
-from services.forum.servicer import AnnouncementServicer, ForumServicer
+from services.forum.servicer import AnnouncementServicer, FeedServicer, ForumServicer
 from services.forum.use_cases.announcements import AnnouncementUseCases
+from services.forum.use_cases.feed import FeedUseCases
 
 if TYPE_CHECKING:
     from services.forum.tests.conftest import World
@@ -189,12 +191,11 @@ async def town(make_world: Callable[..., Any]) -> AsyncIterator[Town]:
     await world.loopback.serve(
         "directory", lambda server: add_DirectoryServiceServicer_to_server(directory, server)
     )
+    asked = world.loopback.client(DirectoryServiceStub, "directory", service_actor("forum"))
     use_cases = AnnouncementUseCases(
-        world.commands,
-        world.repository,
-        world.use_cases._moderation,
-        world.loopback.client(DirectoryServiceStub, "directory", service_actor("forum")),
+        world.commands, world.repository, world.use_cases._moderation, asked
     )
+    feed = FeedServicer(FeedUseCases(world.commands, world.repository, asked))
     servicer = AnnouncementServicer(use_cases, world.repository)
     await world.loopback.serve(
         "forum",
@@ -202,5 +203,6 @@ async def town(make_world: Callable[..., Any]) -> AsyncIterator[Town]:
         lambda server: add_ForumServiceServicer_to_server(
             ForumServicer(world.use_cases, world.repository), server
         ),
+        lambda server: add_FeedServiceServicer_to_server(feed, server),
     )
     yield Town(world, directory, use_cases)

@@ -11,6 +11,7 @@ from chassis.actors import Actor
 from chassis.testing import outbox, person_actor, service_actor
 from guildhall.forum.v1 import announcements_pb2 as pb
 from guildhall.forum.v1 import domain_events_pb2 as said
+from guildhall.forum.v1 import feed_pb2
 from services.forum.domain.announcements.announcement import AudienceState
 from services.forum.domain.announcements.audiences import Reader
 from services.forum.tests.announcing import (
@@ -41,6 +42,12 @@ DELIVERED, SEEN, ACKNOWLEDGED, OVERDUE = (
 async def mark_seen(town: Town, actor: Actor, *ids: str) -> list[pb.Receipt]:
     answer = await town.call(actor, "MarkAnnouncementsSeen", announcement_ids=ids)
     return list(answer.receipts)
+
+
+async def above_the_feed(town: Town, actor: Actor, *communities: str) -> list[str]:
+    request = feed_pb2.ListMustReadsRequest(community_ids=communities)
+    answer = await town.world.feed_of(actor).ListMustReads(request)
+    return [one.announcement_id for one in answer.must_reads]
 
 
 async def summary(town: Town, one: pb.Announcement) -> tuple[int, ...]:
@@ -281,6 +288,9 @@ async def test_unread_and_open_must_reads_are_counted_and_listed(town: Town) -> 
         (0, 0),
     )
     assert await town.ids(SILVER, open_must_reads=True) == [must.id, told.id]
+    assert await above_the_feed(town, SILVER) == [must.id, told.id]
+    assert await above_the_feed(town, OUTSIDER) == []
+    assert await above_the_feed(town, OUTSIDER, "c1") == []
     await mark_seen(town, SILVER, plain.id, told.id, must.id)
     assert await unread(SILVER) == (0, 1)  # it is seen, but an acknowledgement is asked for
     assert await town.ids(SILVER, open_must_reads=True) == [must.id]
@@ -288,6 +298,8 @@ async def test_unread_and_open_must_reads_are_counted_and_listed(town: Town) -> 
     assert await unread(SILVER) == (0, 0)
     assert await town.ids(SILVER, open_must_reads=True) == []
     assert await town.ids(GOLD, open_must_reads=True) == [golden.id, must.id, told.id]
+    assert await above_the_feed(town, SILVER) == []
+    assert await above_the_feed(town, GOLD, "c1") == [golden.id, must.id, told.id]
 
 
 async def test_open_must_reads_of_many_communities_are_one_question(town: Town) -> None:

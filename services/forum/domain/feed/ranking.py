@@ -39,7 +39,6 @@ class FeedOrder(StrEnum):
 class Reason(StrEnum):
     """Why something is in the feed; of several the first."""
 
-    MUST_READ = "MUST_READ"
     MENTION = "MENTION"
     OWN_TOPIC = "OWN_TOPIC"
     FOLLOWED_TOPIC = "FOLLOWED_TOPIC"

@@ -17,6 +17,8 @@ from services.forum.domain.topics import Topic
 from services.forum.use_cases.feed.base import OwnUseCases, keyrings_of
 from services.forum.use_cases.feed.merging import Merging
 
+_MOST_MUST_READS = 20
+
 
 class FeedingUseCases(OwnUseCases):
     """Made as it is read: what is written goes to nobody's feed (docs/adr/0023)."""
@@ -55,6 +57,20 @@ class FeedingUseCases(OwnUseCases):
                 )
         await self._embed(request, response, keyrings, person_id, topics)
         return response
+
+    async def list_must_reads(
+        self, actor: Actor, request: pb.ListMustReadsRequest
+    ) -> pb.ListMustReadsResponse:
+        """Refuses with FIELD_INVALID."""
+        keyrings = keyrings_of(actor, request.community_ids)
+        found = await self._repository.list_open_must_reads(
+            keyrings, actor.person_id, _now(), _MOST_MUST_READS
+        )
+        return pb.ListMustReadsResponse(
+            must_reads=[
+                pb.MustRead(community_id=one.community_id, announcement_id=one.id) for one in found
+            ]
+        )
 
     async def _embed(
         self,
