@@ -112,6 +112,7 @@ class _Digger:
             communityId=vault,
             sets=[{"phrases": ["question", loot.canary]}],
         )
+        await self._announce(vault, "of it")
         topic = await self._thread(space, "in it")
         await self._states(space, "in it")
         await self._withheld(space, topic, "in it")
@@ -172,11 +173,39 @@ class _Digger:
         ):
             space = await self._space(home, slug, f"a space {slug}", audience, names, company)
             await self._thread(space, f"in {slug}")
+        await self._announce(home, "at home", audience="VENDOR")
         board = space
         await self._states(self._world.aurora["Space"], "at home", fleeting=False)
         await self._withheld(self._world.aurora["Space"], self._world.aurora["Topic"], "at home")
         topic = await self._post(INSIDER, board, "by an insider", draft=True)
         self._loot.add(topic, "an insider's draft")
+
+    async def _announce(self, community: str, what: str, audience: str = "COMMUNITY") -> None:
+        """A channel, and something that must be read in it."""
+        manager, canary = self._askers[MANAGER], self._loot.canary
+        channel = await manager.mutate(
+            "createChannel",
+            "{ channel { id } }",
+            communityId=community,
+            slug=f"news-{canary}",
+            name=f"News {canary}",
+            theme="OTHER",
+            audience=audience,
+        )
+        self._loot.add(channel["channel"]["id"], f"a channel {what}")
+        made = await manager.mutate(
+            "createAnnouncement",
+            "{ announcement { id } }",
+            channelId=channel["channel"]["id"],
+            title=f"{WORDS} {canary}",
+            body=WORDS,
+            severity="MUST_READ",
+        )
+        announcement = made["announcement"]["id"]
+        await manager.mutate(
+            "publishAnnouncement", "{ announcement { id } }", announcementId=announcement
+        )
+        self._loot.add(announcement, f"an announcement {what}")
 
     async def _space(
         self,

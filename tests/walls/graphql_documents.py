@@ -169,7 +169,9 @@ def document(kind: str, name: str, field: GraphQLField, selection: str) -> str:
 
 # -- readings
 
-_DEEP = ("viewer", "trustSettings")  # roots whose second hop nothing else has
+# Roots whose second hop nothing else has, and fields of nodes whose third.
+_DEEP = ("viewer", "trustSettings", "automations", "audiencePreview")
+_DEEPER = (("Topic", "quoted"), ("Topic", "poll"))
 
 
 @cache
@@ -189,6 +191,12 @@ def documents(*, whole: bool) -> tuple[tuple[str, str], ...]:
         for selection in selections(type_, 2)
     ]
     every += [
+        (kind, f"query ($id: ID!) {{ communityNode(id: $id) {{ {inside} }} }}")
+        for kind, name in _DEEPER
+        for selection in selections(get_named_type(_field_of(kind, name).type), 2, 3)
+        for inside in [f"__typename id ... on {kind} {{ {name} {{ {selection} }} }}"]
+    ]
+    every += [
         (name, document("query", name, field, selection))
         for name, field in QUERIES.items()
         if name != "communityNode"
@@ -202,6 +210,10 @@ def documents(*, whole: bool) -> tuple[tuple[str, str], ...]:
             roots.add(root)
             kept.append((root, text))
     return tuple(kept)
+
+
+def _field_of(kind: str, name: str) -> GraphQLField:
+    return cast("GraphQLField", cast("GraphQLObjectType", SCHEMA.type_map[kind]).fields[name])
 
 
 def readings(world: World, *, whole: bool) -> Iterator[Call]:

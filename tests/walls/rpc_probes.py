@@ -27,7 +27,7 @@ from tests.walls.oracle import Call, Pair
 from tests.world import World
 
 # A field that names any kind of thing, or none that the gateway has an id for.
-ANY = ("aggregate_id",)
+ANY = ("aggregate_id", "target_id")
 RAW = {"dead_letter_id": "Letter"}
 # Whose id a field holds where its name says something else.
 KINDS = {"author": "Person", "owner": "Person", "member": "Member", "of": "Topic"}

@@ -109,6 +109,10 @@ async def test_no_field_tells_hidden_from_missing(stage: Stage, gateway: Gateway
     assert stage.world.snapshot() == before
 
 
+# Nobody else has anything to do with it: test_forum_announcements_servicer.py asks for another's.
+OF_ONESELF = {"RevokeFeedAddress.address_id"}
+
+
 def test_every_rpc_is_asked_about_everything_it_could_name(stage: Stage) -> None:
     """No RPC is left out, and no field that could name something hidden."""
     forgotten = []
@@ -118,7 +122,8 @@ def test_every_rpc_is_asked_about_everything_it_could_name(stage: Stage) -> None
         named = {field.name for field in method.input_type.fields if is_id(field)}
         if not asked and method.input_type.fields:
             forgotten.append(method.full_name)
-        forgotten += [f"{method.full_name}.{name}" for name in sorted(named - probes.hid)]
+        left = {f"{method.name}.{name}" for name in named - probes.hid}
+        forgotten += sorted(left - OF_ONESELF)
     assert forgotten == []
 
 
@@ -151,8 +156,12 @@ _READS = {
     if method.name.startswith(("Get", "BatchGet", "List", "Search"))
     and any(is_id(field) for field in method.input_type.fields)
     # one's own; for services
-    and method.name not in ("GetPerson", "BatchGetPersons", "ListHeads", "GetRebuild")
-}
+    and method.name
+    not in (
+        "GetPerson", "BatchGetPersons", "ListFollows", "ListBookmarks", "ListMustReads", "ListAsks",
+        "ListHeads", "GetRebuild", "BatchGetMemberships", "ListAudience",
+    )
+}  # fmt: skip
 
 
 def test_logs_say_nothing_of_what_was_hidden(stage: Stage) -> None:
