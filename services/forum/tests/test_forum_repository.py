@@ -117,6 +117,7 @@ async def test_objects_come_back_as_they_were(filled: Filled) -> None:
         close_reason=CloseReason.RESOLVED,
         edit_time=NOW,
         latest=(LatestReply("r1", Author("bert", "co2"), NOW),),
+        newest_time=NOW,
         reply_count=1,
         tags=("a", "b"),
         awaited_reply_id="r9",

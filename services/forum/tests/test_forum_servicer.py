@@ -305,7 +305,7 @@ async def test_draft_is_its_authors_alone_until_it_is_published(world: World) ->
     assert await world.see(HELPER, draft) == topic
     assert world.screen.asked[-1] == ("Better title", BODY, "a")
     await refused(world, world.act("PublishTopic", ASKER, draft), "TOPIC_STATE_INVALID")
-    await refused(world, world.act("PublishTopic", HELPER, draft), "TOPIC_STATE_INVALID")
+    await refused(world, world.act("PublishTopic", HELPER, draft), "ROLE_REQUIRED")
     assert await world.said() == ["SpaceCreated", "TopicDrafted", "TopicDrafted", "TopicPublished"]
     assert (await revisions(world, HELPER, topic)) == []
 

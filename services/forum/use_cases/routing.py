@@ -122,10 +122,7 @@ class RoutingUseCases(OwnUseCases):
         topics = await repository.find_topics_anywhere(
             keyrings, spaces, [ask.topic_id for ask in asks]
         )
-        replied: set[str] = set()
-        for community_id in keyrings:
-            own = [one.id for one in topics.values() if one.community_id == community_id]
-            replied |= await repository.find_replied(community_id, person_id, own) if own else set()
+        replied = await repository.find_replied(keyrings, person_id, topics)
         open_ = [
             pb.Ask(
                 community_id=topics[ask.topic_id].community_id,
