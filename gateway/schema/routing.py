@@ -136,7 +136,7 @@ class RoutingMutation:
     @strawberry.mutation(
         description=codes(
             "One cannot help with this question. A second time changes nothing.", "ASK_NOT_FOUND",
-            "COMMUNITY_NOT_FOUND",
+            "TOPIC_NOT_FOUND",
         )
     )  # fmt: skip
     async def decline_ask(

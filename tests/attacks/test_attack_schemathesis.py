@@ -69,6 +69,8 @@ schemathesis.graphql.scalar("DateTime", st.sampled_from(TIMES).map(nodes.String)
 schemathesis.graphql.scalar("Markdown", (TEXTS | st.text(max_size=20)).map(nodes.String))
 schemathesis.graphql.scalar("Html", TEXTS.map(nodes.String))
 schemathesis.graphql.scalar("URL", (st.just("https://a.example/b") | TEXTS).map(nodes.String))
+LOCALES = st.sampled_from(["de", "pt-BR", "zh-Hant-TW", "x", "de_DE", ""])
+schemathesis.graphql.scalar("Locale", LOCALES.map(nodes.String))
 schemathesis.graphql.scalar("ID", (IDS | TEXTS).map(nodes.String))
 OPERATIONS = schemathesis.graphql.from_path(CHECKOUT / "gateway/schema.graphql")
 

@@ -128,6 +128,10 @@ class Requests:
         self._message = GetMessageClass(method.input_type)
         self._state = STATES.get(method.name[0].lower() + method.name[1:], "")
 
+    def of(self, method: MethodDescriptor) -> Requests:
+        """Those of another RPC, in the same world."""
+        return Requests(self._world, method)
+
     def empty(self) -> Message:
         """Nothing given."""
         return self._message()

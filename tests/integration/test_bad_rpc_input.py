@@ -6,6 +6,7 @@ What is asked is made from the protos: a new RPC is here by itself.
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -122,6 +123,11 @@ async def champion(line: Line, service: str, method: MethodDescriptor, requests:
     owner = method.containing_service.name
     if owner in ("OperationsService", "EventLogService"):
         return OPERATOR if owner == "OperationsService" else GATEWAY
+    if method.name == "GetDraft":  # another test may have deleted it
+        saving = method.containing_service.methods_by_name["SaveDraft"]
+        draft: Any = requests.of(saving).legal()
+        draft.request_id = f"draft-{uuid.uuid4()}"
+        await line.call(service, saving, draft, MANAGER)
     answers = {}
     for who in (MANAGER, OPERATOR, GATEWAY):
         request: Any = requests.legal()

@@ -30,7 +30,10 @@ from tests.world import World
 ANY = ("aggregate_id", "target_id")
 RAW = {"dead_letter_id": "Letter"}
 # Whose id a field holds where its name says something else.
-KINDS = {"author": "Person", "owner": "Person", "member": "Member", "of": "Topic"}
+KINDS = {
+    "author": "Person", "owner": "Person", "member": "Member", "mentioned": "Person",
+    "of": "Topic",
+}  # fmt: skip
 NOTHING = "nothing-is-called-this"
 _BEFORE = "2026-01-01T00:00:00Z"
 PEOPLES_OWN = ("person_id",)  # where "one's own" may be meant
