@@ -27,7 +27,9 @@ async function generate(filename, plugins) {
       enumsAsTypes: true,
       useTypeImports: true,
       strictScalars: true,
-      scalars: { DateTime: "string", Html: "string", Markdown: "string", URL: "string" },
+      scalars: {
+        DateTime: "string", Html: "string", Locale: "string", Markdown: "string", URL: "string",
+      },
     },
     plugins: Object.keys(plugins).map((name) => ({ [name]: {} })),
     pluginMap: plugins,
