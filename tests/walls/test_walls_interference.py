@@ -34,7 +34,7 @@ from tests.walls.rpc_probes import Probes
 from tests.walls.trial import OfService, Stage, set_up
 from tests.world import World, quiet
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 RPCS = [(service, method) for service in OFFERED for method in methods(service)]
 MOST_TOLD = 12  # findings; the first tell enough
