@@ -67,16 +67,18 @@ def check_name(text: str, field: str, *, most: int) -> str:
     if line.isascii():
         _check_named(line, field)
         return line
-    line = unicodedata.normalize("NFC", "".join(map(_usual, line)))
-    for before, character in zip(" " + line, line, strict=False):
-        code = ord(character)
-        joins = character in JOINERS and _script(before) not in {*_ALIKE, ""}
-        hidden = code in _BLANK or unicodedata.category(character) in _UNNAMED_CATEGORIES
-        if hidden and not joins:
+    # By the distinct letters, as everywhere here: even a long text has few.
+    usual = {letter: _usual(letter) for letter in set(line)}
+    line = unicodedata.normalize("NFC", "".join(map(usual.__getitem__, line)))
+    hidden = {letter for letter in set(line) if _is_hidden(letter)}
+    for before, character in zip(" " + line, line, strict=False) if hidden else ():
+        if character not in hidden:
+            continue
+        if not (character in JOINERS and _script(before) not in {*_ALIKE, ""}):
             raise _forbidden(character, field)
     _check_named(line, field)
     for word in line.split():
-        scripts = {script for letter in word if (script := _script(letter)) in _ALIKE}
+        scripts = {script for letter in set(word) if (script := _script(letter)) in _ALIKE}
         if len(scripts) > 1:
             raise TextInvalidError(
                 f"{field} mixes letters of {' and '.join(map(str.title, sorted(scripts)))} in one"
@@ -153,6 +155,11 @@ def _longest_run(text: str, letters: set[str]) -> int:
 def _check_named(line: str, field: str) -> None:
     if not any(letter.isalnum() for letter in line):
         raise TextInvalidError(f"{field} must have a letter or a digit", field=field)
+
+
+def _is_hidden(letter: str) -> bool:
+    """Without a look, or unknown to Unicode."""
+    return ord(letter) in _BLANK or unicodedata.category(letter) in _UNNAMED_CATEGORIES
 
 
 def _usual(letter: str) -> str:
