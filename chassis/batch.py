@@ -8,7 +8,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
@@ -19,7 +18,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 from uuid_utils import uuid7
 
-from chassis import outbox
+from chassis import moment, outbox
 from chassis.changes import Change, as_one
 from chassis.decisions import (
     Aggregates,
@@ -132,7 +131,7 @@ class Batch:
     ) -> A:
         """Decide on the state its predecessors left. A DomainError leaves the batch as it was."""
         root = self._roots[ref.place]
-        now = Moment(_now(), _new_id)
+        now = Moment(moment.now(), _new_id)
         refs = (ref, *ref.others)
         loaded = {p.place: self._parts[p.place].state for one in refs for p in one.parts}
         others = {other.place: self._roots[other.place].state for other in ref.others}
@@ -255,11 +254,6 @@ class Batch:
     def _refusals(self) -> Mapping[str, Mapping[str, type[DomainError]]]:
         """For each collection: what its unique indexes stand for."""
         return {place[0]: root.aggregates.unique for place, root in self._roots.items()}
-
-
-def _now() -> datetime:
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 def _new_id() -> str:

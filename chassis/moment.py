@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,3 +13,13 @@ class Moment:
 
     time: datetime
     new_id: Callable[[], str]
+
+
+def cut(time: datetime) -> datetime:
+    """To the millisecond, as the store keeps it."""
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)
+
+
+def now() -> datetime:
+    """UTC, cut."""
+    return cut(datetime.now(UTC))

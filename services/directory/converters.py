@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -27,15 +27,6 @@ MOST_KEYS = 500  # of one clause
 def timestamp(time: datetime | None) -> Timestamp | None:
     """None stays absent."""
     return None if time is None else timestamp_of(time)
-
-
-def time_of(stamp: Timestamp, field: str) -> datetime:
-    """UTC, cut to milliseconds. Refuses with FIELD_INVALID what no calendar has."""
-    try:
-        time = stamp.ToDatetime(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        raise FieldInvalidError(f"{field} must be a time", field=field) from None
-    return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
 def roles_of(roles: Iterable[int], field: str = "roles") -> list[str]:

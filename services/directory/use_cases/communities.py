@@ -7,9 +7,10 @@ from chassis.commands import Commands
 from chassis.decisions import PLATFORM, Decision, Seen
 from chassis.errors import CommunityNotFoundError, RequestIdReusedError, check_version
 from chassis.texts import check_body, check_slug
+from chassis.timestamps import time_of
 from guildhall.directory.v1 import directory_pb2 as pb
 from guildhall.directory.v1 import domain_events_pb2 as events
-from services.directory.converters import community_to_proto, enrolment_to_proto, time_of
+from services.directory.converters import community_to_proto, enrolment_to_proto
 from services.directory.domain import fields
 from services.directory.domain.community import Community, check_vendor
 from services.directory.domain.enrolment import Enrolment, enrol, enrolment_id

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from chassis.errors import FieldInvalidError
 from chassis.timestamps import timestamp_of
 from guildhall.forum.v1 import domain_events_pb2 as said
@@ -58,15 +54,6 @@ def feed_order(number: int) -> FeedOrder:
         if number in (its_number, feed_pb2.FEED_ORDER_UNSPECIFIED):
             return order
     raise FieldInvalidError(f"order must be one of {', '.join(_ORDERS)}", field="order")
-
-
-def time_of(message: Timestamp, field: str) -> datetime:
-    """To the millisecond. Refuses with FIELD_INVALID."""
-    try:
-        time = message.ToDatetime(UTC)
-    except (ValueError, OverflowError):
-        raise FieldInvalidError(f"{field} is no time", field=field) from None
-    return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
 def follow_to_proto(

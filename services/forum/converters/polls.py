@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
-from google.protobuf.timestamp_pb2 import Timestamp
-
-from chassis.errors import FieldInvalidError
 from chassis.timestamps import timestamp_of
 from guildhall.forum.v1 import participation_pb2 as pb
 from services.forum.converters.enums import one_of
@@ -18,14 +13,6 @@ RESULTS_SHOWN = {one: pb.ResultsShown.Value(f"RESULTS_SHOWN_{one}") for one in R
 def results_shown(number: int) -> ResultsShown:
     """Unspecified is ALWAYS. Refuses with FIELD_INVALID."""
     return one_of(RESULTS_SHOWN, number, "results_shown") if number else ResultsShown.ALWAYS
-
-
-def time_of(time: Timestamp) -> datetime:
-    """Refuses with FIELD_INVALID."""
-    try:
-        return time.ToDatetime(UTC)
-    except (ValueError, OverflowError):
-        raise FieldInvalidError("close_time is no date", field="close_time") from None
 
 
 def poll_to_proto(seen: SeenPoll, community_id: str) -> pb.Poll:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis.errors import FieldInvalidError
+from chassis.moment import cut
 from chassis.timestamps import timestamp_of
 from guildhall.forum.v1 import seeding_pb2 as pb
 from services.forum.converters import enums
@@ -29,7 +30,7 @@ def due_time(given: Timestamp) -> datetime:
         time = None
     if time is None or time.year not in _YEARS or not 0 <= given.nanos < 1_000_000_000:
         raise FieldInvalidError("due_time must be a time of this century", field="due_time")
-    return time.replace(microsecond=time.microsecond // 1000 * 1000)
+    return cut(time)
 
 
 def seeding_to_proto(seeding: Seeding, version: int) -> pb.Seeding:

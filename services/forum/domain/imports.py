@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chassis.errors import FieldInvalidError, NotFoundError
+from chassis.moment import cut
 from chassis.texts import check_line
 from services.forum.domain.members import Author, Persona
 from services.forum.domain.replies import Reply, ReplyState
@@ -123,4 +124,4 @@ def check_past(time: datetime, now: datetime, field: str) -> datetime:
     """Refuses with FIELD_INVALID what has not happened yet."""
     if time > now + _AHEAD:
         raise FieldInvalidError(f"{field} lies in the future", field=field)
-    return time.replace(microsecond=time.microsecond // 1000 * 1000)
+    return cut(time)

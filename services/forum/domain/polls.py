@@ -13,6 +13,7 @@ from chassis.errors import (
     FieldInvalidError,
     NotFoundError,
 )
+from chassis.moment import cut
 from chassis.texts import check_line
 
 MAX_QUESTION = 300
@@ -146,4 +147,4 @@ def check_close_time(time: datetime | None, now: datetime) -> datetime | None:
     """Refuses with FIELD_INVALID."""
     if time is not None and not now < time <= now + _LONGEST:
         raise FieldInvalidError("within a year from now", field="close_time")
-    return time and time.replace(microsecond=time.microsecond // 1000 * 1000)
+    return time and cut(time)

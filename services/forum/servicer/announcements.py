@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
+from chassis import moment
 from chassis.actors import MANAGER, require_actor, require_person
 from chassis.pagination import Paging, check_batch
 from chassis.rpc_server import Context
@@ -103,12 +104,16 @@ class AnnouncementServicer(announcements_pb2_grpc.AnnouncementServiceServicer):
     async def MarkAnnouncementsSeen(
         self, request: pb.MarkAnnouncementsSeenRequest, context: Context
     ) -> pb.MarkAnnouncementsSeenResponse:
-        return await self._use_cases.mark_announcements_seen(require_person(), request, _now())
+        return await self._use_cases.mark_announcements_seen(
+            require_person(), request, moment.now()
+        )
 
     async def AcknowledgeAnnouncement(
         self, request: pb.AcknowledgeAnnouncementRequest, context: Context
     ) -> pb.AcknowledgeAnnouncementResponse:
-        return await self._use_cases.acknowledge_announcement(require_person(), request, _now())
+        return await self._use_cases.acknowledge_announcement(
+            require_person(), request, moment.now()
+        )
 
     async def CreateFeedAddress(
         self, request: pb.CreateFeedAddressRequest, context: Context
@@ -193,7 +198,7 @@ class AnnouncementServicer(announcements_pb2_grpc.AnnouncementServiceServicer):
         if not copies:
             raise AnnouncementNotFoundError
         return pb.GetAnnouncementResponse(
-            announcement=messages.announcement_to_proto(copies[0], _now())
+            announcement=messages.announcement_to_proto(copies[0], moment.now())
         )
 
     async def BatchGetAnnouncements(
@@ -202,7 +207,9 @@ class AnnouncementServicer(announcements_pb2_grpc.AnnouncementServiceServicer):
         reader = Reader.of(require_person(), request.community_id)
         ids = check_batch(list(request.announcement_ids), "announcement_ids")
         copies = await self._copies(reader, ids, request.locales)
-        found = {one.announcement.id: messages.announcement_to_proto(one, _now()) for one in copies}
+        found = {
+            one.announcement.id: messages.announcement_to_proto(one, moment.now()) for one in copies
+        }
         return pb.BatchGetAnnouncementsResponse(
             announcements=[found[id_] for id_ in ids if id_ in found]
         )
@@ -212,7 +219,7 @@ class AnnouncementServicer(announcements_pb2_grpc.AnnouncementServiceServicer):
     ) -> list[Copy]:
         wanted = requests.locales(list(locales))
         found = await self._repository.find_announcements(reader, ids)
-        return await self._repository.copies(reader, found, wanted, _now())
+        return await self._repository.copies(reader, found, wanted, moment.now())
 
     async def ListAnnouncements(
         self, request: pb.ListAnnouncementsRequest, context: Context
@@ -226,7 +233,7 @@ class AnnouncementServicer(announcements_pb2_grpc.AnnouncementServiceServicer):
             request.followed,
             request.open_must_reads,
         )
-        locales, now = requests.locales(list(request.locales)), _now()
+        locales, now = requests.locales(list(request.locales)), moment.now()
         found = await self._repository.list_announcements(reader, wanted, paging, now)
         page, token = paging.page(
             found, lambda last: (last.list_time, last.id), most=fitting(found, paging.size)
@@ -248,7 +255,7 @@ class AnnouncementServicer(announcements_pb2_grpc.AnnouncementServiceServicer):
             if not ids or id_ in ids
         }
         unread, open_ = await self._repository.count_unread_announcements(
-            keyrings, actor.person_id, _now()
+            keyrings, actor.person_id, moment.now()
         )
         return pb.CountUnreadAnnouncementsResponse(unread_count=unread, open_must_read_count=open_)
 
@@ -281,7 +288,7 @@ class AnnouncementServicer(announcements_pb2_grpc.AnnouncementServiceServicer):
         self, request: pb.GetReceiptSummaryRequest, context: Context
     ) -> pb.GetReceiptSummaryResponse:
         announcement = await self._managed(request.community_id, request.announcement_id)
-        counts = await self._repository.count_receipts(announcement, _now())
+        counts = await self._repository.count_receipts(announcement, moment.now())
         frozen = announcement.audience_state is AudienceState.FROZEN
         return pb.GetReceiptSummaryResponse(
             audience_state=requests.AUDIENCE_STATES[announcement.audience_state],
@@ -300,7 +307,7 @@ class AnnouncementServicer(announcements_pb2_grpc.AnnouncementServiceServicer):
         paging = Paging.of(request, str)
         found = await self._repository.list_audience_companies(announcement, paging)
         ids, token = paging.page(found, lambda last: (last,))
-        companies = await self._repository.count_by_company(announcement, ids, _now())
+        companies = await self._repository.count_by_company(announcement, ids, moment.now())
         return pb.ListCompanyReceiptsResponse(
             company_receipts=[
                 messages.company_receipts_to_proto(one, request.community_id) for one in companies
@@ -311,7 +318,7 @@ class AnnouncementServicer(announcements_pb2_grpc.AnnouncementServiceServicer):
     async def ListReceipts(
         self, request: pb.ListReceiptsRequest, context: Context
     ) -> pb.ListReceiptsResponse:
-        now = _now()
+        now = moment.now()
         if require_actor().service:
             found = await self._repository.find_announcement(
                 request.community_id, request.announcement_id
@@ -361,9 +368,3 @@ class AnnouncementServicer(announcements_pb2_grpc.AnnouncementServiceServicer):
             check_secret_hash(request.secret_hash)
         )
         return pb.FindFeedAddressResponse(feed_address=messages.feed_address_to_proto(address))
-
-
-def _now() -> datetime:
-    """Cut to milliseconds, as the store keeps it."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)

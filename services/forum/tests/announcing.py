@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest_asyncio
 
+from chassis import moment
 from chassis.actors import MANAGER, Actor
 from chassis.rpc_server import Context
 from chassis.testing import person_actor, service_actor
@@ -178,8 +179,7 @@ class Town:
 
 def ahead(**delta: float) -> datetime:
     """So much later than now, to the millisecond."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000) + timedelta(**delta)
+    return moment.now() + timedelta(**delta)
 
 
 @pytest_asyncio.fixture

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from chassis.actors import Actor
 from chassis.decisions import Decision, Seen
 from chassis.errors import DomainError, UnavailableError
+from chassis.moment import cut
 from chassis.timestamps import timestamp_of
 from guildhall.forum.v1 import attachments_pb2 as pb
 from services.forum.converters.domain_events import upload_completed, upload_created
@@ -94,7 +95,7 @@ class AttachmentUseCases:
             size=size,
             sha256=digest,
             state=AttachmentState.UPLOADING,
-            create_time=now.replace(microsecond=now.microsecond // 1000 * 1000),
+            create_time=cut(now),
             version=1,
         )
         for left in reversed(range(_TRIES)):

@@ -6,6 +6,7 @@ from chassis.actors import Actor
 from chassis.decisions import Seen
 from chassis.errors import check_version
 from chassis.texts import check_body
+from chassis.timestamps import time_of
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1.curation_pb2 import (
     PinTopicRequest,
@@ -19,7 +20,6 @@ from guildhall.forum.v1.curation_pb2 import (
 )
 from services.forum.converters import enums
 from services.forum.converters.messages import topic_to_proto
-from services.forum.converters.times import time_of
 from services.forum.domain.members import Member
 from services.forum.domain.topics import Topic
 from services.forum.domain.topics.curation import pin, review_article, unpin, update_idea

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
+from chassis import moment
 from chassis.actors import Actor
 from guildhall.forum.v1.drafts_pb2 import (
     DeleteDraftRequest,
@@ -35,8 +34,7 @@ class DraftUseCases(UseCases):
         kind = None
         if request.topic_kind:
             kind = enums.topic_kind(request.topic_kind, "topic_kind")
-        now = datetime.now(UTC)
-        now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+        now = moment.now()
         draft = new_draft(place, kind, request.title, request.body, request.tags, now)
         await self._check_place(place, member)
         if await self._repository.find_draft(place) is None:

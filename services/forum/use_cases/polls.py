@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from chassis.actors import Actor
 from chassis.decisions import Decision, Seen
+from chassis.timestamps import time_of
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1.participation_pb2 import (
     CastBallotRequest,
@@ -15,7 +16,7 @@ from guildhall.forum.v1.participation_pb2 import (
     CreatePollRequest,
     CreatePollResponse,
 )
-from services.forum.converters.polls import poll_to_proto, results_shown, time_of
+from services.forum.converters.polls import poll_to_proto, results_shown
 from services.forum.domain.members import Member
 from services.forum.domain.participation import check_takes_part
 from services.forum.domain.polls import (
@@ -41,7 +42,7 @@ class PollUseCases(UseCases):
         question, options = check_question(request.question), check_poll_options(request.options)
         shown = results_shown(request.results_shown)
         close_time = check_close_time(
-            time_of(request.close_time) if request.HasField("close_time") else None,
+            time_of(request.close_time, "close_time") if request.HasField("close_time") else None,
             datetime.now(UTC),
         )
         if (done := await self._done(actor, request, CreatePollResponse)) is not None:

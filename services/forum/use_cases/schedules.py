@@ -8,6 +8,7 @@ from chassis.actors import Actor
 from chassis.commands import Commands
 from chassis.decisions import Decision, Seen
 from chassis.errors import RoleRequiredError, TextInvalidError, check_version
+from chassis.timestamps import time_of
 from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1.forum_pb2 import (
@@ -22,7 +23,6 @@ from services.forum.converters.domain_events import topic_submitted
 from services.forum.converters.markdown import rendered
 from services.forum.converters.members import member_of
 from services.forum.converters.messages import topic_to_proto
-from services.forum.converters.times import time_of
 from services.forum.domain.members import Member
 from services.forum.domain.posting import Poster
 from services.forum.domain.screening import ContentBlockedError

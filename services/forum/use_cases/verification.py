@@ -9,10 +9,10 @@ from google.protobuf.empty_pb2 import Empty
 from chassis.actors import Actor
 from chassis.decisions import Decision, Seen
 from chassis.errors import check_version
+from chassis.timestamps import time_of
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1.curation_pb2 import VerifyPostRequest, VerifyPostResponse
 from services.forum.converters.messages import reply_to_proto, topic_to_proto
-from services.forum.converters.times import time_of
 from services.forum.domain.members import Member
 from services.forum.domain.topics import Topic, TopicNotFoundError
 from services.forum.domain.topics.curation import check_answer_verifiable, check_keeps_right

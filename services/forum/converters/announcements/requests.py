@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
-
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis.errors import FieldInvalidError
 from chassis.locales import check_locale
@@ -72,15 +69,6 @@ def locales(tags: Sequence[str]) -> list[str]:
     if len(tags) > _MOST_WANTED:
         raise FieldInvalidError(f"locales must be at most {_MOST_WANTED}", field="locales")
     return [check_locale(tag, "locales") for tag in tags]
-
-
-def time_of(stamp: Timestamp, field: str) -> datetime:
-    """UTC, cut to milliseconds. Refuses with FIELD_INVALID what no calendar has."""
-    try:
-        time = stamp.ToDatetime(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        raise FieldInvalidError(f"{field} must be a time", field=field) from None
-    return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
 def _one_of(values: Mapping[E, int], number: int, field: str) -> E:

@@ -13,6 +13,7 @@ from chassis.actors import Actor
 from chassis.decisions import Decision, Seen
 from chassis.errors import VersionStaleError
 from chassis.texts import check_reason
+from chassis.timestamps import time_of
 from guildhall.forum.v1 import announcements_pb2 as pb
 from guildhall.forum.v1 import domain_events_pb2 as said
 from services.forum.converters.announcements import requests
@@ -69,7 +70,7 @@ class PublishingUseCases(AnnouncementsBase):
         reader = self._manager(actor, request.community_id)
         time = None
         if request.HasField("publish_time"):
-            time = requests.time_of(request.publish_time, "publish_time")
+            time = time_of(request.publish_time, "publish_time")
         if (done := await self._done(actor, request, pb.ScheduleAnnouncementResponse)) is not None:
             return done
         before = await self._repository.get_announcement(reader, request.announcement_id)

@@ -8,6 +8,7 @@ from chassis.actors import Actor
 from chassis.decisions import Decision, Seen
 from chassis.locales import check_locale
 from chassis.moment import Moment
+from chassis.timestamps import time_of
 from guildhall.forum.v1 import announcements_pb2 as pb
 from guildhall.forum.v1 import domain_events_pb2 as said
 from services.forum.converters.announcements import requests
@@ -299,9 +300,9 @@ def _new_terms(request: pb.CreateAnnouncementRequest) -> Terms:
     if request.severity:
         terms = replace(terms, severity=requests.severity(request.severity))
     if request.HasField("deadline"):
-        terms = replace(terms, deadline=requests.time_of(request.deadline, "deadline"))
+        terms = replace(terms, deadline=time_of(request.deadline, "deadline"))
     if request.HasField("expire_time"):
-        terms = replace(terms, expire_time=requests.time_of(request.expire_time, "expire_time"))
+        terms = replace(terms, expire_time=time_of(request.expire_time, "expire_time"))
     return replace(
         terms,
         rule=requests.audience_rule(request.audience_rule),
@@ -322,9 +323,9 @@ def _changed_terms(request: pb.UpdateAnnouncementRequest, terms: Terms) -> Terms
         if not required:
             terms = replace(terms, deadline=None)
     if request.HasField("deadline"):
-        terms = replace(terms, deadline=requests.time_of(request.deadline, "deadline"))
+        terms = replace(terms, deadline=time_of(request.deadline, "deadline"))
     if request.HasField("discussion_topic_id"):
         terms = replace(terms, discussion_topic_id=request.discussion_topic_id)
     if request.HasField("expire_time"):
-        terms = replace(terms, expire_time=requests.time_of(request.expire_time, "expire_time"))
+        terms = replace(terms, expire_time=time_of(request.expire_time, "expire_time"))
     return terms

@@ -9,9 +9,10 @@ from typing import cast
 from chassis.actors import Actor
 from chassis.decisions import Decision, Seen
 from chassis.pagination import Paging, encode_page_token
+from chassis.timestamps import time_of
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1 import feed_pb2 as pb
-from services.forum.converters.feed import bookmark_to_proto, time_of
+from services.forum.converters.feed import bookmark_to_proto
 from services.forum.converters.fitting import fitting
 from services.forum.converters.messages import reply_to_proto, topic_to_proto
 from services.forum.domain.feed.bookmarks import (

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
+from chassis import moment
 from chassis.actors import Actor
 from chassis.pagination import Paging, encode_page_token
 from guildhall.forum.v1 import feed_pb2 as pb
@@ -27,7 +28,7 @@ class FeedingUseCases(OwnUseCases):
         """Refuses with FIELD_INVALID, PAGE_TOKEN_INVALID."""
         keyrings, order = keyrings_of(actor, request.community_ids), feed_order(request.order)
         paging = Paging.of(request, int, str, datetime)
-        as_of = paging.place[2] if paging.place else _now()
+        as_of = paging.place[2] if paging.place else moment.now()
         repository, person_id = self._repository, actor.person_id
         spaces, readers, replied = await asyncio.gather(
             repository.find_spaces_read(keyrings),
@@ -64,7 +65,7 @@ class FeedingUseCases(OwnUseCases):
         """Refuses with FIELD_INVALID."""
         keyrings = keyrings_of(actor, request.community_ids)
         found = await self._repository.list_open_must_reads(
-            keyrings, actor.person_id, _now(), _MOST_MUST_READS
+            keyrings, actor.person_id, moment.now(), _MOST_MUST_READS
         )
         return pb.ListMustReadsResponse(
             must_reads=[
@@ -99,9 +100,3 @@ class FeedingUseCases(OwnUseCases):
             named = {one.space_id for one in topics.values()}
             found = await repository.find_spaces_anywhere(keyrings, named)
             response.spaces.extend(space_to_proto(one, one.version) for one in found.values())
-
-
-def _now() -> datetime:
-    """To the millisecond, as page tokens have it."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)

@@ -8,10 +8,10 @@ from chassis.actors import Actor
 from chassis.decisions import Decision, Seen
 from chassis.errors import FieldInvalidError
 from chassis.pagination import check_batch
-from chassis.timestamps import timestamp_of
+from chassis.timestamps import time_of, timestamp_of
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1 import feed_pb2 as pb
-from services.forum.converters.feed import time_of, viewer_state_to_proto
+from services.forum.converters.feed import viewer_state_to_proto
 from services.forum.converters.messages import topic_to_proto
 from services.forum.domain.feed.follows import Reader
 from services.forum.domain.feed.reads import Place, ReadMark, last_place, latest_until
