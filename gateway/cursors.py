@@ -6,6 +6,7 @@ import base64
 import binascii
 import hmac
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -52,6 +53,11 @@ def decode_within(community_id: str, id: str | None, field: str, *kinds: str) ->
     if found.kind != "Person" and found.community_id != community_id:
         raise BadUserInputError(f"{field} is of another community", field=field)
     return found.id
+
+
+def decode_communities(ids: Iterable[str] | None) -> list[str]:
+    """The communities behind the argument communityIds; none where it was left out."""
+    return [decode_id(one, "communityIds", "Community").id for one in ids or ()]
 
 
 def encode_reply_id(community_id: str, topic_id: str, id: str) -> str:

@@ -9,7 +9,7 @@ import strawberry
 
 from chassis.pagination import encode_page_token
 from gateway.context import Info
-from gateway.cursors import decode_id, encode_id
+from gateway.cursors import decode_communities, decode_id, encode_id
 from gateway.loaders import Embedded, filled
 from gateway.pages import page_of
 from gateway.schema.directory import Community
@@ -98,12 +98,11 @@ class RoutingQuery:
             strawberry.argument(description="In these only; by default in all of one's own."),
         ] = None,
     ) -> Connection[Ask] | None:
-        wanted = [decode_id(one, "communityIds", "Community").id for one in community_ids or ()]
         page = await page_of(
             info.context,
             {"first": first, "after": after, "last": last, "before": before},
             info.context.services.routing.ListAsks,
-            routing_pb2.ListAsksRequest(community_ids=wanted),
+            routing_pb2.ListAsksRequest(community_ids=decode_communities(community_ids)),
             "asks",
             _token,
         )

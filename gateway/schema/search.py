@@ -8,7 +8,7 @@ import strawberry
 
 from gateway import batches, staff_lists
 from gateway.context import Info
-from gateway.cursors import GlobalId, decode_id, encode_id
+from gateway.cursors import GlobalId, decode_communities, decode_id, encode_id
 from gateway.errors import BadUserInputError
 from gateway.finding import OBJECT, find, searching, shown
 from gateway.loaders import Reference, fill, filled, selects
@@ -208,7 +208,7 @@ class SearchQuery:
             SearchSort, strawberry.argument(description="The order.")
         ] = SearchSort.RELEVANCE,
     ) -> SearchConnection | None:
-        communities = _communities(community_ids)
+        communities = decode_communities(community_ids)
         author = _narrowing(communities, author_id, "authorId", "Member", "Person")
         space = _narrowing(communities, space_id, "spaceId", "Space")
         request = search_pb2.SearchRequest(
@@ -245,7 +245,7 @@ class SearchQuery:
     ) -> list[Suggestion] | None:
         context = info.context
         request = search_pb2.SuggestRequest(
-            prefix=prefix, community_ids=_communities(community_ids)
+            prefix=prefix, community_ids=decode_communities(community_ids)
         )
         with searching():
             response = await context.call(context.services.search.Suggest, request)
@@ -263,10 +263,6 @@ class SearchQuery:
         community_id: Annotated[strawberry.ID, strawberry.argument(description="Where.")],
     ) -> Synonyms | None:
         return await staff_lists.synonyms(info.context, community_of(community_id), {})  # type: ignore[return-value]
-
-
-def _communities(ids: list[strawberry.ID] | None) -> list[str]:
-    return [decode_id(one, "communityIds", "Community").id for one in ids or ()]
 
 
 def _narrowing(communities: list[str], id: str | None, field: str, *kinds: str) -> str:

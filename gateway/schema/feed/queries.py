@@ -26,6 +26,18 @@ _MUST_READ = Choice(
     }
 )
 
+_CommunityIds = Annotated[
+    list[strawberry.ID] | None,
+    strawberry.argument(description="In these only; by default in all of one's communities."),
+]
+
+
+def _communities(ids: list[strawberry.ID] | None) -> list[str]:
+    return [
+        decode_id(text, f"communityIds.{place}", "Community").id
+        for place, text in enumerate(ids or ())
+    ]
+
 
 @strawberry.type
 class FeedQuery:
@@ -48,18 +60,10 @@ class FeedQuery:
         order: Annotated[
             FeedOrder, strawberry.argument(description="How it is ordered.")
         ] = FeedOrder.RANKED,
-        community_ids: Annotated[
-            list[strawberry.ID] | None,
-            strawberry.argument(
-                description="In these only; by default in all of one's communities."
-            ),
-        ] = None,
+        community_ids: _CommunityIds = None,
     ) -> Connection[FeedItem] | None:
         request = feed_pb2.ListFeedRequest(
-            community_ids=[
-                decode_id(text, f"communityIds.{place}", "Community").id
-                for place, text in enumerate(community_ids or ())
-            ],
+            community_ids=_communities(community_ids),
             order=number(order),
             with_newest_replies=selects(info, *_NODE, "newestReply"),
             with_viewer_states=selects(info, *_NODE, "topic", "viewerState"),
@@ -79,20 +83,10 @@ class FeedQuery:
     async def must_reads(
         self,
         info: Info,
-        community_ids: Annotated[
-            list[strawberry.ID] | None,
-            strawberry.argument(
-                description="In these only; by default in all of one's communities."
-            ),
-        ] = None,
+        community_ids: _CommunityIds = None,
     ) -> list[Announcement] | None:
         context = info.context
-        request = feed_pb2.ListMustReadsRequest(
-            community_ids=[
-                decode_id(text, f"communityIds.{place}", "Community").id
-                for place, text in enumerate(community_ids or ())
-            ]
-        )
+        request = feed_pb2.ListMustReadsRequest(community_ids=_communities(community_ids))
         answer = await context.call(context.services.feed.ListMustReads, request)
         await fetch_choice(context, _MUST_READ, answer.must_reads)
         rows = [_MUST_READ.find(context.tables, one) for one in answer.must_reads]

@@ -41,12 +41,6 @@ class RoutingCollection:
         found = self._database.experts.find(query).hint("expert_person")
         return [load_expert(document) async for document in found]
 
-    async def find_experts(self, community_id: str, person_ids: Collection[str]) -> list[Expert]:
-        """Those of the persons who were asked or said something before."""
-        ids = [expert_id(community_id, person_id) for person_id in person_ids]
-        query = {"_id": {"$in": ids}, "community_id": community_id}
-        return [load_expert(document) async for document in self._database.experts.find(query)]
-
     async def find_asked(self, community_id: str, topic_id: str) -> set[str]:
         """Who was asked about a question, by person id."""
         query = {"community_id": community_id, "asks.topic_id": topic_id}
@@ -102,11 +96,6 @@ class RoutingCollection:
             async for row in found
             if row.get("author", {}).get("person_id")
         ]
-
-    async def list_space_ids(self, community_id: str) -> list[str]:
-        """All spaces of a community, whoever reads them."""
-        found = self._database.spaces.find({"community_id": community_id}, {"_id": 1})
-        return [row["_id"] async for row in found]
 
 
 def expert_id(community_id: str, person_id: str) -> str:

@@ -71,9 +71,13 @@ class SpaceCollection:
         spaces = [load_space(document) async for document in self._database.spaces.find(query)]
         return [space for space in spaces if keyring is None or space.readable(keyring)]
 
-    async def find_readable_space_ids(self, community_id: str, keyring: Sequence[str]) -> list[str]:
+    async def find_readable_space_ids(
+        self, community_id: str, keyring: Sequence[str] | None
+    ) -> list[str]:
         """All spaces of a community that the keyring opens."""
-        query = {"community_id": community_id, "read_keys": {"$in": list(keyring)}}
+        query: Document = {"community_id": community_id}
+        if keyring is not None:
+            query["read_keys"] = {"$in": list(keyring)}
         cursor = self._database.spaces.find(query, {"_id": 1}).sort("_id", 1)
         return [document["_id"] async for document in cursor]
 

@@ -25,6 +25,7 @@ from services.forum.domain.members import Member
 from services.forum.repository import AnnouncementFilter, ForumRepository
 from services.forum.servicer.reading import fitting
 from services.forum.use_cases.announcements import AnnouncementUseCases
+from services.forum.use_cases.feed.base import keyrings_of
 
 
 class AnnouncementServicer(announcements_pb2_grpc.AnnouncementServiceServicer):
@@ -248,12 +249,7 @@ class AnnouncementServicer(announcements_pb2_grpc.AnnouncementServiceServicer):
         self, request: pb.CountUnreadAnnouncementsRequest, context: Context
     ) -> pb.CountUnreadAnnouncementsResponse:
         actor = require_person()
-        ids = check_batch(list(request.community_ids), "community_ids")
-        keyrings = {
-            id_: membership.keyring
-            for id_, membership in actor.memberships.items()
-            if not ids or id_ in ids
-        }
+        keyrings = keyrings_of(actor, request.community_ids)
         unread, open_ = await self._repository.count_unread_announcements(
             keyrings, actor.person_id, moment.now()
         )

@@ -63,7 +63,7 @@ class RoutingUseCases(OwnUseCases):
         if not topic.tags or len(before) >= MOST_ASKED:
             return 0
         (space,) = await repository.find_spaces(community_id, [topic.space_id], None)
-        spaces = await repository.list_space_ids(community_id)
+        spaces = await repository.find_readable_space_ids(community_id, None)
         answers = await repository.find_given_answers(community_id, spaces, topic.tags)
         likely = [one for one in ranked(answers, now) if one != topic.author.person_id]
         likely = [one for one in likely if one not in before][:_CANDIDATES]
