@@ -88,6 +88,7 @@ def beside(running: Running, name: str) -> Iterator[Side]:
         "BESIDE_LISTEN": f"127.0.0.1:{port}",
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
         "GATEWAY_METRICS_LISTEN": "",
+        "GATEWAY_DIRECTORY_SECONDS": "0",  # all sides make the same RPCs
         "GATEWAY_EXECUTION": "stock" if name == STOCK else "compiled",
     }
     samples = running.samples(name)  # as the stack's own programs are run

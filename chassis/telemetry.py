@@ -69,6 +69,9 @@ DEOPTIMISED = Counter(
     "guildhall_deoptimised_total", "Parts of answers that were not what their function is for"
 )
 ACTORS = Counter("guildhall_actor_cache_total", "Actor cache look-ups", ["result"])
+DIRECTORY_ROWS = Counter(
+    "guildhall_directory_cache_total", "Members and companies looked up in the cache", ["result"]
+)
 SUBSCRIPTIONS = Gauge("guildhall_subscriptions", "Subscriptions under way")
 CONNECTIONS_ENDED = Counter(
     "guildhall_connections_ended_total", "Sockets and streams that we ended", ["reason"]

@@ -25,6 +25,7 @@ from gateway.app import Gateway
 from gateway.auth import TokenVerifier
 from gateway.context import Services
 from gateway.cursors import CursorKey
+from gateway.directory_cache import DirectoryCache
 from gateway.endpoint import Parts
 from gateway.endpoint.requests import MAX_BODY
 from gateway.execution.operations import COMPILE_AT, Operations
@@ -82,6 +83,7 @@ async def build(settings: GatewaySettings, stack: AsyncExitStack) -> Gateway:
         operations=operations,
         verifier=verifier,
         actors=actors,
+        directory_cache=DirectoryCache(actors, settings.directory_seconds),
         sessions=sessions,
         cursor_key=CursorKey.from_file(settings.cursor_key_file),
         known_portals=known_portals,

@@ -62,7 +62,7 @@ class Actors:
         self._bus = bus
         self._entries: dict[tuple[str, str], _Entry] = {}
         self._pending: dict[_Pending, asyncio.Task[Caller]] = {}
-        self._epoch = 0  # grows whenever the cache is dropped
+        self.epoch = 0  # grows whenever the cache is dropped
         self._heard = float("-inf")  # the last heartbeat
         self._believe_from = float("inf")
         self._heartbeat = f"gateway.heartbeat.{uuid4().hex}"
@@ -79,7 +79,7 @@ class Actors:
     def drop(self) -> None:
         """Somebody's rights may have changed: forget everyone."""
         self._entries.clear()
-        self._epoch += 1
+        self.epoch += 1
 
     def _beat(self) -> None:
         now = time.monotonic()
@@ -109,10 +109,10 @@ class Actors:
 
     async def _shared(self, key: tuple[str, str], identity: Identity, provision: bool) -> Caller:
         """One question to the directory, however many requests wait for the answer."""
-        pending_key = (self._epoch, provision, *key)
+        pending_key = (self.epoch, provision, *key)
         task = self._pending.get(pending_key)
         if task is None:
-            task = asyncio.create_task(self._ask(key, identity, self._epoch, provision))
+            task = asyncio.create_task(self._ask(key, identity, self.epoch, provision))
             self._pending[pending_key] = task
             task.add_done_callback(lambda done: self._asked(pending_key, done))
         return await asyncio.shield(task)
@@ -141,7 +141,7 @@ class Actors:
         lifetime = LIFETIME
         if said.HasField("expire_time"):
             lifetime = min(lifetime, said.expire_time.ToNanoseconds() / 1e9 - asked)
-        if epoch == self._epoch and lifetime > 0:
+        if epoch == self.epoch and lifetime > 0:
             if len(self._entries) >= _MOST:
                 self._entries.clear()
             self._entries[key] = _Entry(caller, asked_at + lifetime)

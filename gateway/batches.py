@@ -42,6 +42,12 @@ async def members(
     context: Context, community_id: str, ids: list[str]
 ) -> Mapping[str, directory_pb2.Member]:
     """Members by person id, former members included."""
+    return await context.directory_cache.find(_members, context, community_id, ids)
+
+
+async def _members(
+    context: Context, community_id: str, ids: list[str]
+) -> Mapping[str, directory_pb2.Member]:
     request = directory_pb2.BatchGetMembersRequest(community_id=community_id, person_ids=ids)
     response = await context.call(context.services.directory.BatchGetMembers, request)
     return {member.person_id: member for member in response.members}
@@ -61,6 +67,12 @@ async def companies(
     context: Context, community_id: str, ids: list[str]
 ) -> Mapping[str, directory_pb2.Company]:
     """Companies of a community."""
+    return await context.directory_cache.find(_companies, context, community_id, ids)
+
+
+async def _companies(
+    context: Context, community_id: str, ids: list[str]
+) -> Mapping[str, directory_pb2.Company]:
     request = directory_pb2.BatchGetCompaniesRequest(community_id=community_id, company_ids=ids)
     response = await context.call(context.services.directory.BatchGetCompanies, request)
     return {company.id: company for company in response.companies}

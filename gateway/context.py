@@ -35,6 +35,7 @@ from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 from guildhall.search.v1.search_pb2_grpc import SearchServiceStub
 
 if TYPE_CHECKING:
+    from gateway.directory_cache import DirectoryCache
     from gateway.portals.use_cases import PortalUseCases
     from gateway.sessions import Sessions
     from gateway.subscriptions.watches import Moment
@@ -156,6 +157,7 @@ class Context:
     services: Services
     cursor_key: CursorKey
     portals: PortalUseCases
+    directory_cache: DirectoryCache
     caller: Caller | None = None
     sessions: Sessions | None = None
     moment: Moment | None = None  # of a subscription

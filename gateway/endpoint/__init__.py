@@ -150,6 +150,7 @@ class GraphQLEndpoint:
             services=parts.services,
             cursor_key=parts.cursor_key,
             portals=parts.portals,
+            directory_cache=parts.directory_cache,
             caller=caller,
             sessions=parts.sessions,
             public_url=parts.site.public_url,

@@ -13,6 +13,7 @@ from gateway.admission import Admission
 from gateway.auth import Identity, TokenVerifier
 from gateway.context import Caller, Services
 from gateway.cursors import CursorKey
+from gateway.directory_cache import DirectoryCache
 from gateway.endpoint.replies import Headers
 from gateway.endpoint.requests import HttpError
 from gateway.execution.operations import Operations
@@ -38,6 +39,7 @@ class Parts:
     operations: Operations
     verifier: TokenVerifier
     actors: Actors
+    directory_cache: DirectoryCache
     sessions: Sessions
     cursor_key: CursorKey
     known_portals: KnownPortals

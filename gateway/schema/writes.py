@@ -16,7 +16,9 @@ from chassis.rpc_status import RemoteRefusalError
 from gateway.context import Info, is_not_found
 from gateway.errors import BadUserInputError, camel
 from gateway.loaders import fill
+from guildhall.directory.v1 import directory_pb2
 
+_DIRECTORY = directory_pb2.DESCRIPTOR.package
 P = TypeVar("P")
 _QUOTED = re.compile(r"(quotes\.\d+)\.(?:topic|reply)_id")  # posts have one id in the schema
 WRITE_TIMEOUT = 6.0  # seconds: a command has five of its own
@@ -64,6 +66,8 @@ async def write(info: Info, method: Any, request: Message) -> P:
         response = await info.context.call(partial(method, timeout=WRITE_TIMEOUT), request)
     except DomainError as error:
         raise _as_named(info, error) from None
+    if request.DESCRIPTOR.file.package == _DIRECTORY:
+        info.context.directory_cache.drop()
     await fill(info, [response])
     return cast("P", response)
 

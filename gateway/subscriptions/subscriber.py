@@ -272,6 +272,7 @@ class Subscriber:
             sessions=parts.sessions,
             public_url=parts.site.public_url,
             portals=parts.portals,
+            directory_cache=parts.directory_cache,
             rpc_budget=parts.operations.limits.rpcs,
             moment=moment,
         )

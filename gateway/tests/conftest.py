@@ -32,6 +32,7 @@ from gateway.app import Gateway
 from gateway.auth import TokenVerifier
 from gateway.context import Services
 from gateway.cursors import CursorKey
+from gateway.directory_cache import DirectoryCache
 from gateway.endpoint import Parts
 from gateway.execution.operations import Operations
 from gateway.files import Files
@@ -348,6 +349,7 @@ async def house(
         operations=operations,
         verifier=verifier,
         actors=actors,
+        directory_cache=DirectoryCache(actors),
         sessions=sessions,
         cursor_key=CursorKey(b"k" * 32),
         known_portals=known_portals,

@@ -150,6 +150,10 @@ class DirectoryStandIn(_StandIn, DirectoryServiceServicer):
         self.called("ListMembers", request)
         return directory_pb2.ListMembersResponse(members=[member(f"p{n}") for n in range(1, 4)])
 
+    async def UpdateCompany(self, request: Any, _context: Any) -> Any:
+        self.called("UpdateCompany", request)
+        return directory_pb2.UpdateCompanyResponse(company=company(request.company_id))
+
     async def BatchGetCompanies(self, request: Any, _context: Any) -> Any:
         self.called("BatchGetCompanies", request)
         return directory_pb2.BatchGetCompaniesResponse(

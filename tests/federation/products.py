@@ -246,6 +246,7 @@ class Products:
                 operations=Operations(schema, compile_at=1),
                 verifier=nobodys,
                 actors=nobodys,
+                directory_cache=nobodys,
                 sessions=nobodys,
                 cursor_key=CursorKey(b"k" * 32),
                 known_portals=nobodys,

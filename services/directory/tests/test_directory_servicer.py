@@ -930,6 +930,17 @@ async def test_batch_of_members_holds_former_ones(town: Town) -> None:
     assert await town.refused(town.ann, "BatchGetMembers", **many) == refusal
 
 
+async def test_all_members_are_answered_alike(town: Town) -> None:
+    """The gateway remembers one answer for all of them."""
+    people = {"community_id": "aurora", "person_ids": ["ann", "ben", "max", "lea", "nobody"]}
+    companies = {"community_id": "aurora", "company_ids": ["kestrel", "lumen", "vendor", "x"]}
+    for rpc, fields in (("BatchGetMembers", people), ("BatchGetCompanies", companies)):
+        actors = (town.ann, town.ben, town.max)
+        first, *others = [await town.call(actor, rpc, **fields) for actor in actors]
+        assert first.ByteSize()
+        assert others == [first, first]
+
+
 async def test_batch_of_memberships_tells_services_what_members_hold(town: Town) -> None:
     forum = service_actor("forum")
     ids = ["ann", "max", "lea", "nobody", "ann"]

@@ -29,6 +29,7 @@ from gateway.admission import Admission
 from gateway.auth import TokenVerifier
 from gateway.context import Services
 from gateway.cursors import CursorKey
+from gateway.directory_cache import DirectoryCache
 from gateway.endpoint import GraphQLEndpoint, Parts
 from gateway.execution.operations import Operations
 from gateway.issuers import Issuer, Issuers
@@ -170,6 +171,7 @@ async def open_gate(house: House, loopback: Loopback) -> AsyncIterator[Gate]:
         call_timeout=PATIENCE,
     )
     services = Services(channels)
+    actors = Actors(services.directory, _SilentBus())
     database = house.databases["directory"]
     operations = Operations(schema, compile_at=1)
     commands, repository = Commands(database), PortalRepository(database)
@@ -183,7 +185,8 @@ async def open_gate(house: House, loopback: Loopback) -> AsyncIterator[Gate]:
                 services=services,
                 operations=operations,
                 verifier=TokenVerifier(Issuers([trusted], providers)),
-                actors=Actors(services.directory, _SilentBus()),
+                actors=actors,
+                directory_cache=DirectoryCache(actors),
                 sessions=Sessions(database),
                 cursor_key=CursorKey(b"w" * 32),
                 known_portals=known_portals,
