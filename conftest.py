@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,8 +13,10 @@ import pytest
 # Trials ask more than people do; points have tests of their own.
 os.environ.setdefault("GATEWAY_MEMBER_POINTS", "0")
 
+_LONG = 60.0  # seconds
 # The longest first: what begins last must be short, or one worker waits for the other.
 _TOGETHER = (
+    "tests/walls/test_walls_worlds.py",  # needs no stack
     "tests/walls",
     "tests/attacks",
     "tests/faults",
@@ -44,6 +47,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return next((folder for folder in _TOGETHER if path.startswith(folder)), path)
 
     return ByEngine(config, log)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Tells at once what took long: a run that is cut off has said where its time went."""
+    if report.duration > _LONG and "PYTEST_XDIST_WORKER" not in os.environ and sys.__stderr__:
+        told = f"\n{report.nodeid}: {report.when} took {report.duration:.0f} s\n"
+        sys.__stderr__.write(told)
+        sys.__stderr__.flush()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -6,11 +6,13 @@ and NATS_URL where given, else the laptop's, started once a session.
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import os
 import socket
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -20,12 +22,14 @@ from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.message import Message
 from grpc import aio
 from joserfc.jwk import OKPKey
+from pymongo import MongoClient
 
 from chassis import commands as commands_module
 from chassis import outbox as outbox_module
 from chassis.actors import BASIC, MEMBER, MODERATOR, Actor, Membership
 from chassis.commands import Commands
-from chassis.mongo import Database, Repository, connect, ensure_indexes, migrate
+from chassis.decisions import Document
+from chassis.mongo import Database, Index, Repository, connect, ensure_indexes, migrate
 from chassis.mongo import database as open_database
 from chassis.pagination import Paging
 from chassis.rpc_client import Channels
@@ -45,6 +49,7 @@ __all__ = [
     "person_actor",
     "prepare",
     "service_actor",
+    "spent_databases",
     "stored",
     "walked",
 ]
@@ -100,18 +105,48 @@ def nats_url(tmp_path_factory: pytest.TempPathFactory) -> str:
     return _engine_url("NATS_URL", "nats", tmp_path_factory)
 
 
+_RUN = uuid.uuid4().hex
+_prepared: dict[str, set[str]] = {}  # database -> the collections whose indexes are as they begin
+
+
+@pytest.fixture(scope="session")
+def spent_databases(mongo_uri: str) -> Iterator[None]:
+    """What this run made is dropped at its end."""
+    yield
+    with MongoClient[Document](mongo_uri) as client:
+        for name in _prepared:
+            client.drop_database(name)
+
+
 @pytest_asyncio.fixture
-async def database(mongo_uri: str) -> AsyncIterator[Database]:
-    """A database of its own for one test, with the chassis' indexes; dropped afterwards."""
+async def database(
+    request: pytest.FixtureRequest, mongo_uri: str, spent_databases: None
+) -> AsyncIterator[Database]:
+    """A database of its own for one test, with the chassis' indexes.
+
+    It is empty, but not new: its folder's tests had it one after another. A service has so many
+    indexes that to make them takes longer than most tests.
+    """
     client = connect(mongo_uri, app="test")
-    name = f"test_{uuid.uuid4().hex}"
+    name = f"test_{_RUN}_{zlib.crc32(str(request.path.parent).encode()):08x}"
     try:
-        fresh = open_database(client, name)
-        await ensure_indexes(fresh, [*commands_module.INDEXES, *outbox_module.INDEXES])
-        yield fresh
-        await client.drop_database(name)
+        own = open_database(client, name)
+        kept = _prepared.setdefault(name, set())
+        found = await own.list_collection_names(filter={"name": {"$not": {"$regex": "^system"}}})
+        await asyncio.gather(
+            *(own[one].delete_many({}) if one in kept else own[one].drop() for one in found)
+        )
+        await _index(own, [*commands_module.INDEXES, *outbox_module.INDEXES])
+        yield own
     finally:
         await client.close()
+
+
+async def _index(database: Database, indexes: Sequence[Index]) -> None:
+    kept, wanted = _prepared.setdefault(database.name, set()), {one.collection for one in indexes}
+    if not wanted <= kept:
+        await ensure_indexes(database, indexes)
+        kept |= wanted
 
 
 @pytest_asyncio.fixture
@@ -124,7 +159,7 @@ async def commands(database: Database) -> AsyncIterator[Commands]:
 
 async def prepare(database: Database, repository: type[Repository]) -> None:
     """Give the database a repository's indexes and migrations, as a starting service does."""
-    await ensure_indexes(database, repository.indexes)
+    await _index(database, repository.indexes)
     await migrate(database, repository.migrations)
 
 

@@ -118,7 +118,7 @@ async def quiet(place: Place) -> None:
     """Until what was done before is stored, said and heard everywhere."""
     last: dict[str, Any] = {}
     still = 0
-    for _ in range(100):
+    for _ in range(500):  # what was not acknowledged while the bus hung comes again in 30 s
         now = await asyncio.to_thread(snapshot, place)
         still = still + 1 if now == last and _all_heard(place) else 0
         if still == 3:

@@ -177,8 +177,21 @@ async def several(asked: Sequence[Any], ask: Callable[[Any], Awaitable[T]]) -> l
     return answers
 
 
+async def _keep_levels(system: System, world: World) -> None:
+    """Nobody rises meanwhile: a job judges every five minutes what people have done."""
+    never = [
+        {"trustLevel": level, "needs": [{"fact": "DAYS_VISITED", "count": 1_000_000}]}
+        for level in ("BASIC", "MEMBER", "REGULAR")
+    ]
+    for who, ids in ((MANAGER, world.aurora), (BOREALIS_MANAGER, world.borealis)):
+        asker = await system.asker(who)
+        given = {"communityId": ids["Community"], "requirements": never}
+        await asker.mutate("updateTrustSettings", "{ trustSettings { version } }", **given)
+
+
 async def set_up(system: System, world: World) -> Stage:
     """Read everything, then hide."""
+    await _keep_levels(system, world)
     troupe = await gather(system, world.aurora["Community"])
     await quiet(system.place)
     stage = Stage(system, world, troupe)
