@@ -132,7 +132,8 @@ async def database(
     try:
         own = open_database(client, name)
         kept = _prepared.setdefault(name, set())
-        found = await own.list_collection_names(filter={"name": {"$not": {"$regex": "^system"}}})
+        await own.command("profile", 0)
+        found = await own.list_collection_names()
         await asyncio.gather(
             *(own[one].delete_many({}) if one in kept else own[one].drop() for one in found)
         )

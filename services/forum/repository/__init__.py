@@ -41,6 +41,7 @@ from services.forum.repository.seeding import SeedingCollection
 from services.forum.repository.topics import TopicFilter
 from services.forum.repository.trust import TrustCollection
 from services.forum.repository.vitality import VitalityCollection
+from services.forum.repository.walls import Walls
 
 __all__ = ["AnnouncementFilter", "ForumRepository", "TopicFilter"]
 
@@ -95,3 +96,4 @@ class ForumRepository(
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.walls = Walls(database)

@@ -122,7 +122,7 @@ class ExportCollection(RecordCollection):
         self, community_id: str, ids: Sequence[str], keyring: Collection[str]
     ) -> list[Revision]:
         """Former texts of posts that can be seen."""
-        spaces = await self.find_readable_space_ids(community_id, list(keyring))
+        spaces = await self.walls.opened(community_id, keyring)
         keys = [*keyring, *map(space_key, spaces)]
         query = {"community_id": community_id, "_id": {"$in": ids}, "read_keys": {"$in": keys}}
         revisions = [load_revision(row) async for row in self._database.revisions.find(query)]

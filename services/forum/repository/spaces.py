@@ -17,6 +17,7 @@ from services.forum.domain.spaces import (
 )
 from services.forum.repository.documents import read_page
 from services.forum.repository.space_settings import settings, settings_document
+from services.forum.repository.walls import Walls
 
 _BY_NAME = [("name_order", 1), ("_id", 1)]
 
@@ -34,6 +35,7 @@ class SpaceCollection:
     """Reads of spaces. A keyring of None: a service reads, no wall."""
 
     spaces: Aggregates[Space]
+    walls: Walls
     _database: Database
 
     async def get_space(
@@ -71,15 +73,12 @@ class SpaceCollection:
         spaces = [load_space(document) async for document in self._database.spaces.find(query)]
         return [space for space in spaces if keyring is None or space.readable(keyring)]
 
-    async def find_readable_space_ids(
-        self, community_id: str, keyring: Sequence[str] | None
-    ) -> list[str]:
-        """All spaces of a community that the keyring opens."""
-        query: Document = {"community_id": community_id}
-        if keyring is not None:
-            query["read_keys"] = {"$in": list(keyring)}
-        cursor = self._database.spaces.find(query, {"_id": 1}).sort("_id", 1)
-        return [document["_id"] async for document in cursor]
+    async def _check_open(self, community_id: str, space_id: str, keyring: Sequence[str]) -> None:
+        """Refuses with SPACE_NOT_FOUND, never because it was opened a moment ago."""
+        for fresh in (False, True):
+            if space_id in await self.walls.opened(community_id, keyring, fresh=fresh):
+                return
+        raise SpaceNotFoundError(field="space_id")
 
     async def list_spaces(
         self,

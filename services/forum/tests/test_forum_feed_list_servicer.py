@@ -302,6 +302,7 @@ async def test_one_feed_over_communities_and_each_wall_its_own(world: World) -> 
     await world.database.spaces.update_one(
         {"_id": first.id}, {"$set": {"read_keys": ["community:c2"]}}
     )
+    world.repository.walls.forget("c1")
     assert await feed(world, person) == ["in c2"]
     del both["c2"]
     assert await feed(world, Actor(person_id="x", memberships=both)) == []

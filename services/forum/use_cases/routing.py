@@ -63,7 +63,7 @@ class RoutingUseCases(OwnUseCases):
         if not topic.tags or len(before) >= MOST_ASKED:
             return 0
         (space,) = await repository.find_spaces(community_id, [topic.space_id], None)
-        spaces = await repository.find_readable_space_ids(community_id, None)
+        spaces = await repository.walls.opened(community_id, None)
         answers = await repository.find_given_answers(community_id, spaces, topic.tags)
         likely = [one for one in ranked(answers, now) if one != topic.author.person_id]
         likely = [one for one in likely if one not in before][:_CANDIDATES]
@@ -115,7 +115,8 @@ class RoutingUseCases(OwnUseCases):
         repository, person_id = self._repository, actor.person_id
         keyrings = keyrings_of(actor, request.community_ids)
         experts, spaces = await asyncio.gather(
-            repository.find_experts_of(keyrings, person_id), repository.find_spaces_read(keyrings)
+            repository.find_experts_of(keyrings, person_id),
+            repository.walls.opened_anywhere(keyrings),
         )
         asks = [ask for expert in experts for ask in expert.asks if not ask.declined]
         asks = sorted(asks, key=lambda ask: (ask.time, ask.topic_id), reverse=True)[:_MOST_LISTED]

@@ -12,7 +12,6 @@ from chassis.decisions import Aggregates, Document, Ref, Write
 from chassis.mongo import Database, Index
 from services.forum.domain.feed.follows import Follow, FollowKind, FollowLevel, Reader, Target
 from services.forum.domain.feed.reads import ReadUntil
-from services.forum.domain.members import opens
 from services.forum.domain.spaces import Space
 from services.forum.repository.spaces import load_space
 
@@ -45,20 +44,6 @@ class ReaderCollection:
         query = {"person_id": person_id, "community_id": {"$in": list(communities)}}
         found = self._database.readers.find(query).hint("reader_person")
         return {document["community_id"]: load_reader(document) async for document in found}
-
-    async def find_spaces_read(
-        self, keyrings: Mapping[str, Collection[str]]
-    ) -> dict[str, list[str]]:
-        """The spaces that the keyrings open, each its own community's: one query for all."""
-        keys = {key for keyring in keyrings.values() for key in keyring}
-        query = {"community_id": {"$in": list(keyrings)}, "read_keys": {"$in": list(keys)}}
-        shown = {"_id": 1, "community_id": 1, "read_keys": 1}
-        spaces: dict[str, list[str]] = {community: [] for community in keyrings}
-        async for row in self._database.spaces.find(query, shown).hint("space_page"):
-            community: str = row["community_id"]
-            if opens(row["read_keys"], keyrings[community]):  # a key opens in its community only
-                spaces[community].append(row["_id"])
-        return spaces
 
     async def find_spaces_anywhere(
         self, keyrings: Mapping[str, Collection[str]], ids: Collection[str]

@@ -79,6 +79,9 @@ class TopicCollection(SpaceCollection):
     ) -> Topic:
         """One topic. Refuses with TOPIC_NOT_FOUND."""
         found = await self.find_topics(community_id, [topic_id], keyring)
+        if not found and keyring is not None:  # its space may have been opened a moment ago
+            await self.walls.opened(community_id, keyring, fresh=True)
+            found = await self.find_topics(community_id, [topic_id], keyring)
         if not found:
             raise TopicNotFoundError(field="topic_id")
         return found[0]
@@ -106,7 +109,7 @@ class TopicCollection(SpaceCollection):
         Asked before anything is looked for and tested by the store: what is hidden is neither
         fetched nor asked about once more, so it takes as long as what is not there.
         """
-        spaces = await self.find_readable_space_ids(community_id, list(keyring))
+        spaces = await self.walls.opened(community_id, keyring)
         keys = [*keyring, *map(space_key, spaces)]
         return {"space_id": {"$in": spaces}, "read_keys": {"$in": keys}}
 
@@ -122,9 +125,10 @@ class TopicCollection(SpaceCollection):
         Refuses with SPACE_NOT_FOUND where one space is asked for and not readable.
         """
         if wanted.space_id:
-            spaces = [(await self.get_space(community_id, wanted.space_id, keyring)).id]
+            await self._check_open(community_id, wanted.space_id, keyring)
+            spaces = [wanted.space_id]
         else:
-            spaces = await self.find_readable_space_ids(community_id, keyring)
+            spaces = await self.walls.opened(community_id, keyring)
         states, keys = _states_and_keys(wanted, spaces, keyring)
         if not states or not keys:
             return []
@@ -162,17 +166,17 @@ class TopicCollection(SpaceCollection):
 
         Refuses with SPACE_NOT_FOUND.
         """
-        space = await self.get_space(community_id, space_id, keyring)
+        await self._check_open(community_id, space_id, keyring)
         query: Document = {
             "community_id": community_id,
-            "space_id": space.id,
+            "space_id": space_id,
             "pin_time": {"$exists": True},
             "pin_end": {"$gt": now},
         }
         rows = await read_page(
             self._database.topics,
             query,
-            ("read_keys", [space_key(space.id)]),
+            ("read_keys", [space_key(space_id)]),
             _LAST_PINNED,
             paging,
             "topic_pinned_page",

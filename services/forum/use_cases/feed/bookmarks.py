@@ -116,7 +116,7 @@ class BookmarkUseCases(OwnUseCases):
         keyrings = keyrings_of(actor, request.community_ids)
         paging = Paging.of(request, datetime, str)
         repository, due = self._repository, datetime.now(UTC) if request.due else None
-        spaces = await repository.find_spaces_read(keyrings)
+        spaces = await repository.walls.opened_anywhere(keyrings)
 
         async def read(page: Paging) -> Sequence[Bookmark]:
             return await repository.list_bookmarks(keyrings, actor.person_id, page, due)

@@ -31,7 +31,7 @@ class FeedingUseCases(OwnUseCases):
         as_of = paging.place[2] if paging.place else moment.now()
         repository, person_id = self._repository, actor.person_id
         spaces, readers, replied = await asyncio.gather(
-            repository.find_spaces_read(keyrings),
+            repository.walls.opened_anywhere(keyrings),
             repository.find_readers(keyrings, person_id),
             repository.find_replied_last(keyrings, person_id),
         )

@@ -153,7 +153,7 @@ class FollowUseCases(OwnUseCases):
         keyrings = keyrings_of(actor, request.community_ids)
         paging = Paging.of(request, datetime, str)
         readers = await self._repository.find_readers(keyrings, actor.person_id)
-        spaces = await self._repository.find_spaces_read(keyrings)
+        spaces = await self._repository.walls.opened_anywhere(keyrings)
         rows = [
             _Row(one.community_id, follow) for one in readers.values() for follow in one.follows
         ]

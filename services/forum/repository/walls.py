@@ -1,0 +1,81 @@
+"""Which spaces a keyring opens, asked by every read: remembered for a second."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from chassis.mongo import Database
+
+# Seconds from when the store was asked: as long as search believes it (docs/adr/0008, 0028).
+LIFETIME = 1.0
+_MOST = 1_000  # communities
+
+
+@dataclass(frozen=True, slots=True)
+class _Doors:
+    """One community's spaces by the keys that open them, as they were then."""
+
+    until: float  # monotonic
+    by_key: Mapping[str, frozenset[str]]
+
+    def opened(self, keyring: Collection[str] | None) -> list[str]:
+        """Which of them these keys open; None: all."""
+        keys = self.by_key if keyring is None else keyring
+        found = [self.by_key[key] for key in keys if key in self.by_key]
+        return sorted(found[0].union(*found[1:])) if found else []
+
+
+class Walls:
+    """What this replica remembers of its communities' spaces."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._doors: dict[str, _Doors] = {}
+        self._changes = 0  # what was asked before one of them is not remembered
+
+    def forget(self, community_id: str) -> None:
+        """A space of this community has just been changed here."""
+        self._doors.pop(community_id, None)
+        self._changes += 1
+
+    async def opened(
+        self, community_id: str, keyring: Collection[str] | None, *, fresh: bool = False
+    ) -> list[str]:
+        """The ids of the spaces that a keyring opens, in order; None: of all spaces there are."""
+        if fresh:
+            self._doors.pop(community_id, None)
+        return (await self._found([community_id]))[community_id].opened(keyring)
+
+    async def opened_anywhere(
+        self, keyrings: Mapping[str, Collection[str]]
+    ) -> dict[str, list[str]]:
+        """As opened, each keyring in its own community: at most one query for all."""
+        doors = await self._found(keyrings)
+        return {one: doors[one].opened(keyring) for one, keyring in keyrings.items()}
+
+    async def _found(self, community_ids: Collection[str]) -> dict[str, _Doors]:
+        now = time.monotonic()
+        found = {one: self._doors[one] for one in community_ids if one in self._doors}
+        missing = [one for one in community_ids if one not in found or found[one].until < now]
+        return {**found, **await self._ask(missing, now)} if missing else found
+
+    async def _ask(self, community_ids: Sequence[str], now: float) -> dict[str, _Doors]:
+        changes = self._changes
+        by_key: dict[str, dict[str, set[str]]] = {one: defaultdict(set) for one in community_ids}
+        query = {"community_id": {"$in": community_ids}}
+        shown = {"community_id": 1, "read_keys": 1}
+        for row in await self._database.spaces.find(query, shown).to_list():
+            for key in row["read_keys"]:
+                by_key[row["community_id"]][key].add(row["_id"])
+        asked = {
+            one: _Doors(now + LIFETIME, {key: frozenset(ids) for key, ids in keys.items()})
+            for one, keys in by_key.items()
+        }
+        if changes == self._changes:
+            if len(self._doors) + len(asked) > _MOST:
+                self._doors.clear()
+            self._doors |= asked
+        return asked

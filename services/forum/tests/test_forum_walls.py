@@ -1,0 +1,112 @@
+"""Which spaces are open: remembered for a second, and never against what this replica has done."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from chassis.pagination import Paging
+from guildhall.forum.v1 import forum_pb2 as pb
+from services.forum.domain.members import Member
+from services.forum.domain.spaces import SpaceNotFoundError
+from services.forum.domain.topics import TopicNotFoundError
+from services.forum.repository import ForumRepository, TopicFilter
+from services.forum.repository.walls import LIFETIME
+from services.forum.tests.conftest import ASKER, MANAGING, STRANGER, World
+
+KEYRING = Member.of(ASKER, "c1").keyring
+
+
+async def narrow(world: World, space: pb.Space) -> None:
+    """For the vendor's people only from now on."""
+    request = pb.UpdateSpaceRequest(
+        request_id=world.request_id(),
+        community_id="c1",
+        space_id=space.id,
+        audience=pb.AUDIENCE_VENDOR,
+    )
+    await world.of(MANAGING).UpdateSpace(request)
+
+
+async def listed(replica: ForumRepository, space: pb.Space) -> list[str]:
+    found = await replica.list_topics("c1", KEYRING, TopicFilter(space.id), Paging(9))
+    return [one.id for one in found]
+
+
+async def test_a_wall_is_asked_for_once_a_second(world: World) -> None:
+    space = await world.space()
+    walls = ForumRepository(world.database).walls
+    assert await walls.opened("c1", KEYRING) == [space.id]
+    await world.database.command("profile", 2)
+    for _ in range(20):
+        assert await walls.opened("c1", KEYRING) == [space.id]
+    await world.database.command("profile", 0)
+    assert await world.database["system.profile"].count_documents({"command.find": "spaces"}) == 0
+
+
+async def test_what_this_replica_moves_is_moved_at_once(world: World) -> None:
+    space = await world.space()
+    topic = await world.topic(space)
+    assert await world.topics(ASKER) == [topic.id]
+    await narrow(world, space)
+    assert await world.topics(ASKER) == []
+    assert await listed_is_refused(world.repository, space)
+
+
+async def listed_is_refused(replica: ForumRepository, space: pb.Space) -> bool:
+    with pytest.raises(SpaceNotFoundError):
+        await listed(replica, space)
+    return True
+
+
+async def test_what_another_replica_shuts_is_shut_within_the_second(world: World) -> None:
+    space = await world.space()
+    topic = await world.topic(space)
+    other = ForumRepository(world.database)
+    assert (await other.get_topic("c1", topic.id, KEYRING)).id == topic.id
+    await narrow(world, space)
+    shut = time.monotonic()
+    while True:
+        try:
+            await other.get_topic("c1", topic.id, KEYRING)
+        except TopicNotFoundError:
+            break
+        assert time.monotonic() < shut + LIFETIME + 1
+    assert await listed_is_refused(other, space)
+
+
+async def test_what_another_replica_opens_is_found_at_once(world: World) -> None:
+    await world.space()
+    other = ForumRepository(world.database)
+    await other.walls.opened("c1", KEYRING)
+    space = await world.space("new")
+    topic = await world.topic(space)
+    assert (await other.get_topic("c1", topic.id, KEYRING)).id == topic.id
+    other = ForumRepository(world.database)
+    await other.walls.opened("c1", KEYRING)
+    space = await world.space("newer")
+    topic = await world.topic(space)
+    assert await listed(other, space) == [topic.id]
+
+
+async def test_what_was_asked_before_a_change_is_not_remembered(world: World) -> None:
+    space = await world.space()
+    walls = ForumRepository(world.database).walls
+    asking = asyncio.create_task(walls.opened("c1", KEYRING))
+    await asyncio.sleep(0)
+    walls.forget("c1")
+    assert await asking == [space.id]
+    assert walls._doors == {}
+
+
+async def test_keys_open_in_their_own_community_only(world: World) -> None:
+    space = await world.space()
+    walls = ForumRepository(world.database).walls
+    theirs = Member.of(STRANGER, "c2").keyring
+    opened = await walls.opened_anywhere({"c1": KEYRING, "c2": theirs, "c3": KEYRING})
+    assert opened == {"c1": [space.id], "c2": [], "c3": []}
+    assert await walls.opened("c1", theirs) == []
+    assert await walls.opened("c1", ()) == []
+    assert await walls.opened("c1", None) == [space.id]
