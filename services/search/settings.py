@@ -16,4 +16,4 @@ class SearchSettings(ServiceSettings):
     opensearch_url: str = "http://127.0.0.1:9200"
     shards: int = Field(default=1, ge=1)  # of a new generation; documents go by community
     replicas: str = "0-1"  # auto_expand_replicas
-    refresh_interval: str = "250ms"
+    refresh_interval: str = "500ms"

@@ -44,7 +44,6 @@ BESIDE = 4  # worlds live beside each other: what they write shares transactions
 ENOUGH = 800  # worlds in which a leak must show
 
 Loop = asyncio.AbstractEventLoop
-pytestmark = [pytest.mark.timeout(120 + 2 * WORLDS)]
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +93,7 @@ def worlds(
     each()
 
 
+@pytest.mark.timeout(120 + WORLDS)
 def test_everybody_sees_what_the_model_says(house: House, loop: Loop) -> None:
     told, began = Told(), time.perf_counter()
 
