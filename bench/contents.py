@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bench.running import Running
+from bench.running import CROWD, Running
 from chassis.actors import MODERATOR, Actor, current_actor
 from chassis.errors import TooBusyError, UnavailableError
 from devstack.openid.people import find_person
@@ -204,7 +204,7 @@ class Filling:
             self._directory.SignIn,
             directory_pb2.SignInRequest(
                 request_id=f"bench-person-{number}",
-                issuer=self._issuers["kestrel"],
+                issuer=self._issuers[CROWD],
                 subject=f"bench-{number}",
                 email=f"bench{number}@kestrel.example",
                 display_name=f"Bench Person {number}",

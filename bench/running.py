@@ -13,12 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from joserfc import jwt
+
 from bench.asking import Line
 from bench.measuring import Programs
 from bench.profiled import Samples, sampled, sampling
 from chassis.rpc_client import Channels
 from chassis.tokens import TokenSigner
 from devstack.console import Silence
+from devstack.openid.keys import ALGORITHM, SigningKeys
 from devstack.parts import (
     GATEWAY,
     GATEWAY_METRICS,
@@ -33,7 +36,8 @@ from devstack.token import access_token
 
 STILL = 0.7  # seconds without a new event until nothing more is coming
 # Few people ask for many: their points are counted as everybody's, and do not run out.
-PLENTY = {"GATEWAY_MEMBER_POINTS": "1000000000"}
+PLENTY = {"GATEWAY_MEMBER_POINTS": "1000000000", "FORUM_POSTING_LIMITS": "off"}
+CROWD = "kestrel"  # whose people write the front page
 
 
 class Running(Stack):
@@ -86,6 +90,22 @@ class Running(Stack):
         """Connections to the gateway as one of the demo's people."""
         token = access_token(email, self.place.url(OPENID))
         return [Line(self.place.port(GATEWAY), token) for _ in range(count)]
+
+    def crowd(self, count: int) -> list[Line]:
+        """Connections as people who wrote the front page, two each; their tokens are signed here,
+        as no provider knows them.
+        """
+        keys = SigningKeys(self.place.data / "openid" / CROWD / "keys", CROWD)
+        trusted = json.loads(self.place.issuers_file.read_text())
+        issuer = next(one for one in trusted if one["key"] == CROWD)
+        now, signing = int(time.time()), keys.signing().keys[0]
+        header = {"alg": ALGORITHM, "typ": "at+jwt", "kid": signing.kid}
+        claims = {"iss": issuer["issuer"], "aud": issuer["audience"], "iat": now, "exp": now + 3600}
+        tokens = (
+            jwt.encode(header, {**claims, "sub": f"bench-{number // 2}"}, signing)
+            for number in range(count)
+        )
+        return [Line(self.place.port(GATEWAY), token) for token in tokens]
 
     def channels(self) -> Channels:
         """RPCs as the gateway makes them."""

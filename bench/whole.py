@@ -19,8 +19,10 @@ OPERATIONS = {  # a round and size
     "search": 80,
     "feed": 80,
     "reply": 60,
-}  # a round and size
-LINES = 4
+    "crowd": 640,
+}
+LINES, CROWD = 4, 64
+ALL = {**NAMES, "crowd": f"reply, {CROWD} writers at once"}
 AT_REST = 5.0  # seconds the background is looked at
 MOST_GROWTH = 1.3
 
@@ -30,7 +32,7 @@ class Found:
     """Of one size."""
 
     posts: int
-    spent: dict[str, Spent] = field(default_factory=lambda: {name: Spent() for name in NAMES})
+    spent: dict[str, Spent] = field(default_factory=lambda: {name: Spent() for name in ALL})
     background: dict[str, float] = field(default_factory=dict)  # CPU seconds a second, at rest
     at_rest: dict[str, int] = field(default_factory=dict)  # bytes
     after: dict[str, int] = field(default_factory=dict)
@@ -47,13 +49,13 @@ async def measure(
         await asyncio.sleep(AT_REST)
         after = running.watched.cpu()
         one.background = {name: (after[name] - before[name]) / AT_REST for name in before}
-    for name in NAMES:
+    for name in ALL:
         for number in range(rounds + 1):
             for one, (_, running, contents) in zip(found, systems, strict=True):
                 spent = Spent() if number == 0 else one.spent[name]  # the first only warms up
                 await _round(name, running, contents, number, one, spent)
         totals = ", ".join(f"{one.spent[name].total:.1f}" for one in found)
-        print(f"  {NAMES[name]}: {totals} ms", flush=True)
+        print(f"  {ALL[name]}: {totals} ms", flush=True)
     for one, (_, running, _) in zip(found, systems, strict=True):
         one.after = running.watched.memory()
     return found
@@ -62,10 +64,10 @@ async def measure(
 async def _round(
     name: str, running: Running, contents: Contents, number: int, found: Found, spent: Spent
 ) -> None:
-    lines = running.lines(MANAGER, LINES)
+    lines = running.crowd(CROWD) if name == "crowd" else running.lines(MANAGER, LINES)
     before, began = running.watched.cpu(), time.monotonic()
     await repeat(lines, bodies(name, contents, number), OPERATIONS[name])
-    if name == "reply":
+    if name in ("reply", "crowd"):
         await running.at_rest()  # what follows from a reply is part of its price
     after, took = running.watched.cpu(), time.monotonic() - began
     # What the system does anyway in that time is no part of it.
@@ -88,7 +90,7 @@ def report(found: list[Found]) -> list[str]:
         "| goal |",
         "| --- | --- | --- | --- | --- |",
     ]
-    for name, title in NAMES.items():
+    for name, title in ALL.items():
         few, many = small.spent[name], large.spent[name]
         growth = ratio(many.totals, few.totals)
         lines.append(
@@ -96,10 +98,10 @@ def report(found: list[Found]) -> list[str]:
             f"| <= {MOST_GROWTH:g} |"
         )
     lines += ["", "By process (medians; few / many posts):", ""]
-    lines += [f"| | {' | '.join(NAMES.values())} |", f"| --- |{' --- |' * len(NAMES)}"]
+    lines += [f"| | {' | '.join(ALL.values())} |", f"| --- |{' --- |' * len(ALL)}"]
     for part in names:
         cells = " | ".join(
-            f"{small.spent[name].of(part):.1f} / {large.spent[name].of(part):.1f}" for name in NAMES
+            f"{small.spent[name].of(part):.1f} / {large.spent[name].of(part):.1f}" for name in ALL
         )
         lines.append(f"| {part} | {cells} |")
     lines += ["", "Memory (resident, MB) and CPU at rest; few / many posts:", ""]
