@@ -27,6 +27,8 @@ _KEYWORD = {"type": "keyword", "ignore_above": 256}
 # A match counts by its field alone. BM25 counts words over the whole index: scores, so the order
 # of what one may read, would tell how often others write a word.
 _TEXT = {"type": "text", "similarity": "boolean", "norms": False}
+# What is shown with marks keeps where its words stand, so that a page of hits needs no analysis.
+_SHOWN = {**_TEXT, "index_options": "offsets"}
 _MAPPING = {
     "dynamic": "strict",
     "_routing": {"required": True},
@@ -36,9 +38,9 @@ _MAPPING = {
         "community_id": _KEYWORD,
         "id": _KEYWORD,
         "read_keys": {"type": "keyword"},
-        "title": {**_TEXT, "analyzer": "prose"},
-        "name": {**_TEXT, "analyzer": "words"},
-        "body": {**_TEXT, "analyzer": "prose"},
+        "title": {**_SHOWN, "analyzer": "prose"},
+        "name": {**_SHOWN, "analyzer": "words"},
+        "body": {**_SHOWN, "analyzer": "prose"},
         "tags": _KEYWORD,
         "tag_words": {**_TEXT, "analyzer": "prose"},
         "suggest": {
