@@ -15,7 +15,7 @@ from opensearchpy import AsyncOpenSearch
 
 from services.forum.domain.topics import TopicNotFoundError
 from services.forum.repository.topics import TopicCollection
-from services.forum.servicer import ForumServicer
+from services.forum.servicer.forum import ForumServicer
 from services.search.domain.questions import Page
 from services.search.repository.index import SearchIndex
 from services.search.repository.queries import search_body

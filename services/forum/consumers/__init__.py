@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+from chassis.domain_events import Subscription
+from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened
 from services.forum.consumers.moderation import ForumConsumers
 from services.forum.consumers.trust import TrustConsumers
+from services.forum.repository import ForumRepository
 
-__all__ = ["ForumConsumers", "TrustConsumers"]
+__all__ = ["ForumConsumers", "TrustConsumers", "subscriptions"]
+
+
+def subscriptions(repository: ForumRepository) -> tuple[Subscription, ...]:
+    """All of them."""
+    consumers = ForumConsumers(repository)
+    return (
+        TrustConsumers(repository).of_forum(),
+        Subscription(
+            "moderation",
+            {CaseOpened: consumers.on_case_opened, CaseDecided: consumers.on_case_decided},
+            aggregate_types=["case"],
+        ),
+    )

@@ -2,6 +2,23 @@
 
 from __future__ import annotations
 
+from grpc import aio
+
+from guildhall.forum.v1.announcements_pb2_grpc import add_AnnouncementServiceServicer_to_server
+from guildhall.forum.v1.attachments_pb2_grpc import add_AttachmentServiceServicer_to_server
+from guildhall.forum.v1.automation_pb2_grpc import add_AutomationServiceServicer_to_server
+from guildhall.forum.v1.curation_pb2_grpc import add_CurationServiceServicer_to_server
+from guildhall.forum.v1.drafts_pb2_grpc import add_DraftServiceServicer_to_server
+from guildhall.forum.v1.exports_pb2_grpc import add_ExportServiceServicer_to_server
+from guildhall.forum.v1.feed_pb2_grpc import add_FeedServiceServicer_to_server
+from guildhall.forum.v1.forum_pb2_grpc import add_ForumServiceServicer_to_server
+from guildhall.forum.v1.moves_pb2_grpc import add_MoveServiceServicer_to_server
+from guildhall.forum.v1.participation_pb2_grpc import add_ParticipationServiceServicer_to_server
+from guildhall.forum.v1.routing_pb2_grpc import add_RoutingServiceServicer_to_server
+from guildhall.forum.v1.seeding_pb2_grpc import add_SeedingServiceServicer_to_server
+from guildhall.forum.v1.trust_pb2_grpc import add_TrustServiceServicer_to_server
+from guildhall.forum.v1.vitality_pb2_grpc import add_VitalityServiceServicer_to_server
+from services.forum.repository import ForumRepository
 from services.forum.servicer.announcements import AnnouncementServicer
 from services.forum.servicer.attachments import AttachmentServicer
 from services.forum.servicer.automation import AutomationServicer
@@ -16,20 +33,27 @@ from services.forum.servicer.routing import RoutingServicer
 from services.forum.servicer.seeding import SeedingServicer
 from services.forum.servicer.trust import TrustServicer
 from services.forum.servicer.vitality import VitalityServicer
+from services.forum.use_cases import AllUseCases
 
-__all__ = [
-    "AnnouncementServicer",
-    "AttachmentServicer",
-    "AutomationServicer",
-    "CurationServicer",
-    "DraftServicer",
-    "ExportServicer",
-    "FeedServicer",
-    "ForumServicer",
-    "MoveServicer",
-    "ParticipationServicer",
-    "RoutingServicer",
-    "SeedingServicer",
-    "TrustServicer",
-    "VitalityServicer",
-]
+__all__ = ["add_servicers"]
+
+
+def add_servicers(server: aio.Server, use: AllUseCases, repository: ForumRepository) -> None:
+    """All RPC services that the forum speaks."""
+    forum = use.forum
+    add_AnnouncementServiceServicer_to_server(
+        AnnouncementServicer(use.announcements, repository), server
+    )
+    add_AttachmentServiceServicer_to_server(AttachmentServicer(use.attachments), server)
+    add_AutomationServiceServicer_to_server(AutomationServicer(forum, repository), server)
+    add_CurationServiceServicer_to_server(CurationServicer(forum, repository), server)
+    add_DraftServiceServicer_to_server(DraftServicer(forum, repository), server)
+    add_ExportServiceServicer_to_server(ExportServicer(repository), server)
+    add_FeedServiceServicer_to_server(FeedServicer(use.feed), server)
+    add_ForumServiceServicer_to_server(ForumServicer(forum, repository), server)
+    add_MoveServiceServicer_to_server(MoveServicer(use.moves, repository), server)
+    add_ParticipationServiceServicer_to_server(ParticipationServicer(forum, repository), server)
+    add_RoutingServiceServicer_to_server(RoutingServicer(use.routing), server)
+    add_SeedingServiceServicer_to_server(SeedingServicer(use.seeding, repository), server)
+    add_TrustServiceServicer_to_server(TrustServicer(use.trust), server)
+    add_VitalityServiceServicer_to_server(VitalityServicer(use.vitality, repository), server)

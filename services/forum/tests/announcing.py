@@ -26,7 +26,9 @@ from guildhall.forum.v1.announcements_pb2_grpc import (
 )
 from guildhall.forum.v1.feed_pb2_grpc import add_FeedServiceServicer_to_server
 from guildhall.forum.v1.forum_pb2_grpc import add_ForumServiceServicer_to_server
-from services.forum.servicer import AnnouncementServicer, FeedServicer, ForumServicer
+from services.forum.servicer.announcements import AnnouncementServicer
+from services.forum.servicer.feed import FeedServicer
+from services.forum.servicer.forum import ForumServicer
 from services.forum.use_cases.announcements import AnnouncementUseCases
 from services.forum.use_cases.feed import FeedUseCases
 

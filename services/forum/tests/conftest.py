@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest_asyncio
-from grpc import aio
 
 from chassis.actors import LEADER, MANAGER, MODERATOR, NEW, Actor
 from chassis.batch import Batch
@@ -29,21 +28,11 @@ from guildhall.directory.v1.directory_pb2_grpc import (
     add_DirectoryServiceServicer_to_server,
 )
 from guildhall.forum.v1 import forum_pb2 as pb
-from guildhall.forum.v1.attachments_pb2_grpc import add_AttachmentServiceServicer_to_server
-from guildhall.forum.v1.automation_pb2_grpc import add_AutomationServiceServicer_to_server
-from guildhall.forum.v1.curation_pb2_grpc import add_CurationServiceServicer_to_server
-from guildhall.forum.v1.drafts_pb2_grpc import add_DraftServiceServicer_to_server
-from guildhall.forum.v1.exports_pb2_grpc import add_ExportServiceServicer_to_server
-from guildhall.forum.v1.feed_pb2_grpc import FeedServiceStub, add_FeedServiceServicer_to_server
-from guildhall.forum.v1.forum_pb2_grpc import ForumServiceStub, add_ForumServiceServicer_to_server
-from guildhall.forum.v1.moves_pb2_grpc import add_MoveServiceServicer_to_server
+from guildhall.forum.v1.feed_pb2_grpc import FeedServiceStub
+from guildhall.forum.v1.forum_pb2_grpc import ForumServiceStub
 from guildhall.forum.v1.participation_pb2_grpc import (
     ParticipationServiceStub,
-    add_ParticipationServiceServicer_to_server,
 )
-from guildhall.forum.v1.routing_pb2_grpc import add_RoutingServiceServicer_to_server
-from guildhall.forum.v1.seeding_pb2_grpc import add_SeedingServiceServicer_to_server
-from guildhall.forum.v1.vitality_pb2_grpc import add_VitalityServiceServicer_to_server
 from guildhall.moderation.v1 import moderation_pb2
 from guildhall.moderation.v1.moderation_pb2_grpc import (
     ModerationServiceServicer,
@@ -52,28 +41,13 @@ from guildhall.moderation.v1.moderation_pb2_grpc import (
 )
 from services.forum.repository import ForumRepository
 from services.forum.repository.blobs import DiskBlobs
-from services.forum.servicer import (
-    AttachmentServicer,
-    AutomationServicer,
-    CurationServicer,
-    DraftServicer,
-    ExportServicer,
-    FeedServicer,
-    ForumServicer,
-    MoveServicer,
-    ParticipationServicer,
-    RoutingServicer,
-    SeedingServicer,
-    VitalityServicer,
-)
+from services.forum.servicer import add_servicers
 from services.forum.tests.announcing import town  # noqa: F401 - a fixture
-from services.forum.use_cases import ForumUseCases
-from services.forum.use_cases.attachments import AttachmentUseCases, Files
+from services.forum.use_cases import AllUseCases, ForumUseCases
+from services.forum.use_cases.attachments import Files
 from services.forum.use_cases.carrying import Carrying
-from services.forum.use_cases.feed import FeedUseCases
 from services.forum.use_cases.inspecting import Inspector
 from services.forum.use_cases.moves import MoveUseCases
-from services.forum.use_cases.routing import RoutingUseCases
 from services.forum.use_cases.seeding import SeedingUseCases
 from services.forum.use_cases.vitality import VitalityUseCases
 
@@ -331,10 +305,6 @@ async def make_world(
             "directory", lambda server: add_DirectoryServiceServicer_to_server(members, server)
         )
         directory = loopback.client(DirectoryServiceStub, "directory", service_actor("forum"))
-        use_cases = ForumUseCases(
-            commands, repository, moderation, directory=directory, posting_limits=posting_limits
-        )
-
         files = Files(
             DiskBlobs(
                 tmp_path / "files",
@@ -343,49 +313,27 @@ async def make_world(
             ),
             Inspector(),
         )
-        filing = AttachmentUseCases(commands, repository, files)
-
-        def add(server: aio.Server) -> None:
-            add_AttachmentServiceServicer_to_server(AttachmentServicer(filing), server)
-            add_ForumServiceServicer_to_server(ForumServicer(use_cases, repository), server)
-            add_ExportServiceServicer_to_server(ExportServicer(repository), server)
-            add_FeedServiceServicer_to_server(feed, server)
-            add_ParticipationServiceServicer_to_server(
-                ParticipationServicer(use_cases, repository), server
-            )
-            add_DraftServiceServicer_to_server(DraftServicer(use_cases, repository), server)
-            add_CurationServiceServicer_to_server(CurationServicer(use_cases, repository), server)
-            add_MoveServiceServicer_to_server(moves, server)
-            add_VitalityServiceServicer_to_server(VitalityServicer(vitality, repository), server)
-            add_SeedingServiceServicer_to_server(SeedingServicer(seeding, repository), server)
-            add_AutomationServiceServicer_to_server(
-                AutomationServicer(use_cases, repository), server
-            )
-            add_RoutingServiceServicer_to_server(RoutingServicer(routing), server)
-
-        feed = FeedServicer(FeedUseCases(commands, repository, directory))
-        vitality = VitalityUseCases(commands, repository, directory)
-        seeding = SeedingUseCases(commands, repository, directory)
+        use_cases = AllUseCases.of(
+            commands, repository, moderation, directory, files, posting_limits=posting_limits
+        )
 
         def move_use_cases(carrying: Carrying) -> MoveUseCases:
             return MoveUseCases(commands, repository, moderation, directory, carrying)
 
-        moves = MoveServicer(move_use_cases(Carrying(commands, repository)), repository)
-        routing = RoutingUseCases(commands, repository, directory)
-        await loopback.serve("forum", add)
+        await loopback.serve("forum", lambda server: add_servicers(server, use_cases, repository))
         return World(
             database,
             loopback,
             commands,
             repository,
-            use_cases,
+            use_cases.forum,
             screen,
             members,
             move_use_cases,
             files,
             tmp_path / "files",
-            vitality,
-            seeding,
+            use_cases.vitality,
+            use_cases.seeding,
         )
 
     return make

@@ -24,7 +24,7 @@ from guildhall.forum.v1 import forum_pb2 as pb
 from guildhall.forum.v1.curation_pb2_grpc import CurationServiceStub
 from guildhall.moderation.v1 import moderation_pb2
 from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
-from services.forum.jobs import ScheduleJobs
+from services.forum.jobs.schedules import ScheduleJobs
 from services.forum.tests.conftest import (
     ASKER,
     HELPER,

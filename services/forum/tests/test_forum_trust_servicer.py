@@ -24,7 +24,7 @@ from guildhall.forum.v1.feed_pb2_grpc import FeedServiceStub
 from guildhall.forum.v1.trust_pb2_grpc import TrustServiceStub, add_TrustServiceServicer_to_server
 from services.forum.consumers import TrustConsumers
 from services.forum.domain.trust import Day, Fact
-from services.forum.servicer import TrustServicer
+from services.forum.servicer.trust import TrustServicer
 from services.forum.tests.conftest import (
     ASKER,
     HELPER,

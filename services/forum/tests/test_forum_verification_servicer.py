@@ -21,7 +21,7 @@ from guildhall.forum.v1 import curation_pb2
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1 import forum_pb2 as pb
 from guildhall.forum.v1.curation_pb2_grpc import CurationServiceStub
-from services.forum.jobs import VerificationJobs
+from services.forum.jobs.verification import VerificationJobs
 from services.forum.tests.conftest import (
     ASKER,
     HELPER,

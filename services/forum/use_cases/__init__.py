@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from chassis.commands import Commands
+from services.forum.repository import ForumRepository
+from services.forum.use_cases.announcements import AnnouncementUseCases
 from services.forum.use_cases.answers import AnswerUseCases
+from services.forum.use_cases.attachment_reviews import AttachmentReviews
+from services.forum.use_cases.attachments import AttachmentUseCases, Files
 from services.forum.use_cases.automation import AutomationUseCases
+from services.forum.use_cases.carrying import Carrying
 from services.forum.use_cases.curation import CurationUseCases
 from services.forum.use_cases.drafts import DraftUseCases
+from services.forum.use_cases.feed import FeedUseCases
 from services.forum.use_cases.imports import ImportUseCases
 from services.forum.use_cases.moderation import ModerationUseCases
+from services.forum.use_cases.moves import MoveUseCases
 from services.forum.use_cases.participation import ParticipationUseCases
 from services.forum.use_cases.polls import PollUseCases
 from services.forum.use_cases.replies import ReplyUseCases
-from services.forum.use_cases.schedules import ScheduleUseCases
+from services.forum.use_cases.routing import RoutingUseCases
+from services.forum.use_cases.schedules import DueTopics, ScheduleUseCases
+from services.forum.use_cases.seeding import SeedingUseCases
 from services.forum.use_cases.spaces import SpaceUseCases
 from services.forum.use_cases.topics import TopicUseCases
+from services.forum.use_cases.trust import TrustUseCases
 from services.forum.use_cases.verification import VerificationUseCases
+from services.forum.use_cases.vitality import VitalityUseCases
 
-__all__ = ["ForumUseCases"]
+if TYPE_CHECKING:
+    from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
+    from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceAsyncStub
+
+__all__ = ["AllUseCases", "ForumUseCases"]
 
 
 class ForumUseCases(
@@ -34,4 +53,56 @@ class ForumUseCases(
     DraftUseCases,
     VerificationUseCases,
 ):
-    """All of them."""
+    """Those of spaces, topics and replies."""
+
+
+@dataclass(frozen=True, slots=True)
+class AllUseCases:
+    """By area, as servicers and jobs take them."""
+
+    forum: ForumUseCases
+    announcements: AnnouncementUseCases
+    attachments: AttachmentUseCases
+    carrying: Carrying
+    due: DueTopics
+    feed: FeedUseCases
+    moves: MoveUseCases
+    reviews: AttachmentReviews | None  # none where no files are kept
+    routing: RoutingUseCases
+    seeding: SeedingUseCases
+    trust: TrustUseCases
+    vitality: VitalityUseCases
+
+    @classmethod
+    def of(
+        cls,
+        commands: Commands,
+        repository: ForumRepository,
+        moderation: ModerationServiceAsyncStub,
+        directory: DirectoryServiceAsyncStub,
+        files: Files | None,
+        *,
+        posting_limits: bool = True,
+    ) -> Self:
+        """All of one replica."""
+        carrying = Carrying(commands, repository)
+        return cls(
+            ForumUseCases(
+                commands,
+                repository,
+                moderation,
+                directory=directory,
+                posting_limits=posting_limits,
+            ),
+            AnnouncementUseCases(commands, repository, moderation, directory),
+            AttachmentUseCases(commands, repository, files),
+            carrying,
+            DueTopics(commands, repository, moderation, directory, posting_limits=posting_limits),
+            FeedUseCases(commands, repository, directory),
+            MoveUseCases(commands, repository, moderation, directory, carrying),
+            None if files is None else AttachmentReviews(commands, repository, files),
+            RoutingUseCases(commands, repository, directory),
+            SeedingUseCases(commands, repository, directory),
+            TrustUseCases(commands, repository),
+            VitalityUseCases(commands, repository, directory),
+        )

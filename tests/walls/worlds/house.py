@@ -46,7 +46,7 @@ from services.directory.servicer import DirectoryServicer
 from services.directory.use_cases import DirectoryUseCases
 from services.forum.consumers import ForumConsumers
 from services.forum.repository import ForumRepository
-from services.forum.servicer import ForumServicer
+from services.forum.servicer.forum import ForumServicer
 from services.forum.use_cases import ForumUseCases
 from services.moderation.consumers import ModerationConsumers
 from services.moderation.repository import ModerationRepository

@@ -12,7 +12,7 @@ from services.directory.servicer import DirectoryServicer
 from services.forum.domain.replies import Reply
 from services.forum.domain.topics import Topic, TopicNotFoundError
 from services.forum.repository import ForumRepository
-from services.forum.servicer import ForumServicer
+from services.forum.servicer.forum import ForumServicer
 from tests.walls.worlds.house import House
 
 
