@@ -28,6 +28,7 @@ from gateway.schema import schema
 
 LINES = 6
 FLOOR, STOCK, ROUTER = "floor", "stock", "router"
+PLAIN = "plain"  # the gateway without memory of members and companies
 MEMORY, MEMORY_ROUTER = "memory", "memory-router"
 PEERS = {  # by what server.mjs calls them: title and package
     "apollo": ("Apollo Server", "@apollo/server"),
@@ -37,6 +38,7 @@ PEERS = {  # by what server.mjs calls them: title and package
 _FOLDER = CHECKOUT / "bench" / "peers"
 _MODULES = {
     FLOOR: ["bench.beside", "floor"],
+    PLAIN: ["gateway"],
     STOCK: ["gateway"],
     ROUTER: ["bench.beside", "router"],
     MEMORY: ["bench.remembering"],
