@@ -131,6 +131,7 @@ async def read_page(
     order: Order,
     paging: Paging,
     index: str,
+    shown: Document | None = None,
 ) -> list[Document]:
     """What the page needs, in the way to read, from behind the wall: `keys` is field and keys.
 
@@ -143,7 +144,7 @@ async def read_page(
     found: dict[str, Document] = {}
     for start in range(0, len(wanted), _KEYS_PER_QUERY):
         part = list(wanted[start : start + _KEYS_PER_QUERY])
-        cursor = collection.find({**query, field: {"$in": part}})
+        cursor = collection.find({**query, field: {"$in": part}}, shown)
         cursor = cursor.sort(sort).limit(paging.limit).hint(index)
         found.update({document["_id"]: document async for document in cursor})
     rows = sorted(

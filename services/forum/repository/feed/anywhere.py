@@ -13,7 +13,7 @@ from services.forum.domain.replies import Reply
 from services.forum.domain.spaces import space_key
 from services.forum.domain.topics import Topic
 from services.forum.repository.replies import load_reply
-from services.forum.repository.topics import load_topic
+from services.forum.repository.topics import LISTED, load_topic
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -55,7 +55,7 @@ class AnywhereCollection:
             "space_id": {"$in": open_spaces},
             "read_keys": {"$in": [*keys, *map(space_key, open_spaces)]},
         }
-        found = self._database.topics.find(query).hint("_id_")
+        found = self._database.topics.find(query, LISTED).hint("_id_")
         topics = [load_topic(document) async for document in found]
         return {one.id: one for one in topics if one.visible(keyrings[one.community_id])}
 

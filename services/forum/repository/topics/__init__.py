@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from services.forum.repository.topics.documents import TOPICS, dump_topic, load_topic
+from services.forum.repository.topics.documents import LISTED, TOPICS, dump_topic, load_topic
 from services.forum.repository.topics.reads import INDEXES, TopicCollection, TopicFilter
 
-__all__ = ["INDEXES", "TOPICS", "TopicCollection", "TopicFilter", "dump_topic", "load_topic"]
+__all__ = [
+    "INDEXES",
+    "LISTED",
+    "TOPICS",
+    "TopicCollection",
+    "TopicFilter",
+    "dump_topic",
+    "load_topic",
+]

@@ -18,7 +18,7 @@ from services.forum.domain.topics import (
 )
 from services.forum.repository.documents import read_page
 from services.forum.repository.spaces import SpaceCollection
-from services.forum.repository.topics.documents import load_topic, tag_key
+from services.forum.repository.topics.documents import LISTED, load_topic, tag_key
 
 _NEWEST = [("activity_time", -1), ("_id", -1)]
 _LAST_PINNED = [("pin_time", -1), ("_id", -1)]
@@ -151,7 +151,9 @@ class TopicCollection(SpaceCollection):
             field, index = "read_keys", "topic_author_page"
         if field == "tag_keys":
             keys = [tag_key(wanted.tag, key) for key in keys]
-        rows = await read_page(self._database.topics, query, (field, keys), _NEWEST, paging, index)
+        rows = await read_page(
+            self._database.topics, query, (field, keys), _NEWEST, paging, index, LISTED
+        )
         return [load_topic(row) for row in rows]
 
     async def list_pinned_topics(
@@ -180,6 +182,7 @@ class TopicCollection(SpaceCollection):
             _LAST_PINNED,
             paging,
             "topic_pinned_page",
+            LISTED,
         )
         return [load_topic(row) for row in rows]
 
