@@ -26,7 +26,6 @@ INDEXES = [
     # second guard of each aggregate's order; aggregate ids are unique in a service, whatever kind
     Index(COLLECTION, [("agg", 1), ("seq", 1)], "agg_seq", unique=True),
     Index(COLLECTION, [("sseq", 1)], "sseq", sparse=True),  # is the stream behind?
-    Index(COLLECTION, [("community_id", 1), ("at", 1)], "community_at"),  # export and erasure
     Index(COLLECTION, [("p", 1), ("_id", 1)], "partition"),  # ReadEvents and heads
 ]
 
