@@ -12,14 +12,16 @@ from google.protobuf.message import Message
 from chassis.actors import Actor
 from chassis.commands import Commands
 from chassis.decisions import Decision, PartRef, Ref, Seen, Write
-from chassis.errors import DomainError, VersionStaleError
+from chassis.errors import DomainError, UnavailableError, VersionStaleError
 from chassis.moment import Moment
+from guildhall.directory.v1 import directory_pb2
 from guildhall.moderation.v1 import moderation_pb2
 from services.forum.converters.screening import screening
 from services.forum.domain.members import Member, opens
 from services.forum.domain.posting import Limits, Poster, limits_of
 from services.forum.domain.replies import Reply, ReplyNotFoundError
 from services.forum.domain.screening import Screening
+from services.forum.domain.spaces import Space
 from services.forum.domain.topics import Topic, TopicNotFoundError
 from services.forum.repository import ForumRepository
 from services.forum.use_cases.moderating import Outcome
@@ -42,7 +44,7 @@ class UseCases:
         repository: ForumRepository,
         moderation: ModerationServiceAsyncStub,
         *,
-        directory: DirectoryServiceAsyncStub | None = None,  # without it nobody is mentioned
+        directory: DirectoryServiceAsyncStub | None = None,  # without it nobody is named
         posting_limits: bool = True,
     ) -> None:
         self._commands = commands
@@ -66,6 +68,18 @@ class UseCases:
         result = screening(answer, texts)
         result.check_not_blocked()
         return result
+
+    async def _readers(self, space: Space, person_ids: Sequence[str]) -> frozenset[str]:
+        """Those of them who can read the space. Refuses with UNAVAILABLE."""
+        if self._people is None:
+            raise UnavailableError("nobody says who can read this")
+        request = directory_pb2.BatchGetMembershipsRequest(
+            community_id=space.community_id, person_ids=person_ids
+        )
+        answer = await self._people.BatchGetMemberships(request)
+        return frozenset(
+            one.person_id for one in answer.memberships if space.readable(one.membership.keyring)
+        )
 
     async def _poster(self, member: Member, community_id: str) -> tuple[Poster, Limits] | None:
         """What the member posted lately and how much they may; None: they may at will."""

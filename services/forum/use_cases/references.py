@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
-from chassis.errors import UnavailableError
-from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1 import forum_pb2
 from services.forum.converters.references import quotes_of
-from services.forum.domain.members import Member, opens
+from services.forum.domain.members import Member
 from services.forum.domain.references import (
     NO_REFERENCES,
     Quote,
@@ -56,14 +54,8 @@ class ReferenceUseCases(UseCases):
         mentioned = check_mentioned_ids(ids, member)
         if not mentioned:
             return ()
-        if self._people is None:
-            raise UnavailableError("nobody says who can read this")
-        request = directory_pb2.BatchGetMembershipsRequest(
-            community_id=space.community_id, person_ids=mentioned
-        )
-        answer = await self._people.BatchGetMemberships(request)
-        held = {one.person_id: one.membership.keyring for one in answer.memberships}
-        return tuple(one for one in mentioned if opens(space.read_keys, held.get(one, ())))
+        readers = await self._readers(space, mentioned)
+        return tuple(one for one in mentioned if one in readers)
 
     async def _quoted(
         self, member: Member, space: Space, given: Sequence[Quote], before: Sequence[Quote]
