@@ -58,9 +58,9 @@ def topic_to_proto(
         known = for_service or one.known_to(topic.community_id, keyring)
         return author_to_proto(one, known=known)
 
-    owner_id = topic.owner_id
-    if owner_id and owner_id == topic.author.person_id:
-        owner_id = author(topic.author).person_id
+    # Who is told only some owners of what a company wrote can tell from the rest who wrote it.
+    known = for_service or topic.author.known_to(topic.community_id, keyring)
+    owner_id = topic.owner_id if known or f"person:{topic.owner_id}" in keyring else ""
     return forum_pb2.Topic(
         id=topic.id,
         community_id=topic.community_id,

@@ -33,6 +33,11 @@ class CurationServicer(curation_pb2_grpc.CurationServiceServicer):
     ) -> pb.ReviewArticleResponse:
         return await self._use_cases.review_article(require_person(), request)
 
+    async def SetArticleOwner(
+        self, request: pb.SetArticleOwnerRequest, context: Context
+    ) -> pb.SetArticleOwnerResponse:
+        return await self._use_cases.set_article_owner(require_person(), request)
+
     async def PinTopic(self, request: pb.PinTopicRequest, context: Context) -> pb.PinTopicResponse:
         return await self._use_cases.pin_topic(require_person(), request)
 

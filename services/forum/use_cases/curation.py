@@ -13,6 +13,8 @@ from guildhall.forum.v1.curation_pb2 import (
     PinTopicResponse,
     ReviewArticleRequest,
     ReviewArticleResponse,
+    SetArticleOwnerRequest,
+    SetArticleOwnerResponse,
     UnpinTopicRequest,
     UnpinTopicResponse,
     UpdateIdeaStatusRequest,
@@ -22,7 +24,15 @@ from services.forum.converters import enums
 from services.forum.converters.messages import topic_to_proto
 from services.forum.domain.members import Member
 from services.forum.domain.topics import Topic
-from services.forum.domain.topics.curation import pin, review_article, unpin, update_idea
+from services.forum.domain.topics.curation import (
+    OwnerInvalidError,
+    change_owner,
+    pin,
+    require_owner_or_moderator,
+    review_article,
+    unpin,
+    update_idea,
+)
 from services.forum.use_cases.base import UseCases
 from services.forum.use_cases.moderating import Outcome, entry
 
@@ -78,6 +88,37 @@ class CurationUseCases(UseCases):
 
         def answer(outcome: Outcome, version: int) -> ReviewArticleResponse:
             return ReviewArticleResponse(topic=topic_to_proto(outcome.topic, version))
+
+        return await self._change(actor, request, member, found, change, answer)
+
+    async def set_article_owner(
+        self, actor: Actor, request: SetArticleOwnerRequest
+    ) -> SetArticleOwnerResponse:
+        """Its owner or MODERATOR. Refuses with NOT_AN_ARTICLE, OWNER_INVALID, UNAVAILABLE."""
+        member = Member.of(actor, request.community_id)
+        owner_id = request.owner_id
+        if (done := await self._done(actor, request, SetArticleOwnerResponse)) is not None:
+            return done
+        found, space = await self._repository.get_topic_space(
+            request.community_id, request.topic_id, member.keyring
+        )
+        require_owner_or_moderator(found, member)  # others are not told who can read this
+        if owner_id not in await self._readers(space, [owner_id]):
+            raise OwnerInvalidError(field="owner_id")
+
+        def change(seen: Seen[Topic], topic: Topic) -> Outcome:
+            check_version(topic.version, request.expected_version)
+            changed = change_owner(topic, member, owner_id)
+            if changed == topic:
+                return Outcome(topic)
+            event = said.ArticleOwnerChanged(topic_id=topic.id, owner_id=owner_id)
+            if member.person_id == topic.owner_id:
+                return Outcome(changed, [event])
+            line = entry(seen.now, topic, "SetArticleOwner", "", member.person_id)
+            return Outcome(changed, [event], writes=[line])
+
+        def answer(outcome: Outcome, version: int) -> SetArticleOwnerResponse:
+            return SetArticleOwnerResponse(topic=topic_to_proto(outcome.topic, version))
 
         return await self._change(actor, request, member, found, change, answer)
 

@@ -1,11 +1,16 @@
-"""What keeps topics right and in view: status of ideas, review of articles, pins."""
+"""What keeps topics right and in view: status of ideas, owner and review of articles, pins."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from chassis.errors import FieldInvalidError, ReasonRequiredError, RoleRequiredError
+from chassis.errors import (
+    FieldInvalidError,
+    InvalidArgumentError,
+    ReasonRequiredError,
+    RoleRequiredError,
+)
 from services.forum.domain.kinds import (
     IdeaStatus,
     KindAction,
@@ -20,6 +25,10 @@ from services.forum.domain.topics.states import OPEN_TO_READERS, TopicStateInval
 from services.forum.domain.topics.topic import Topic
 
 LONGEST_REVIEW = timedelta(days=3 * 366)
+
+
+class OwnerInvalidError(InvalidArgumentError):
+    """An article's owner must be a member who can read the space; who is there is not told."""
 
 
 def update_idea(
@@ -53,6 +62,15 @@ def review_article(topic: Topic, member: Member, due: datetime, now: datetime) -
     return replace(topic, review_time=now, review_due_time=due)
 
 
+def change_owner(topic: Topic, member: Member, owner_id: str) -> Topic:
+    """Another keeps it right; whether they can read it has been asked.
+
+    Refuses with NOT_AN_ARTICLE, ROLE_REQUIRED, TOPIC_STATE_INVALID.
+    """
+    check_keeps_right(topic, member)
+    return replace(topic, owner_id=owner_id)
+
+
 def check_keeps_right(topic: Topic, member: Member) -> None:
     """Of articles that are out: for their owner and moderators.
 
@@ -60,9 +78,14 @@ def check_keeps_right(topic: Topic, member: Member) -> None:
     """
     if not allows(topic.kind, KindAction.REVIEW):
         raise NotAnArticleError
+    require_owner_or_moderator(topic, member)
+    _check_out(topic)
+
+
+def require_owner_or_moderator(topic: Topic, member: Member) -> None:
+    """Refuses with ROLE_REQUIRED."""
     if not member.moderator and member.person_id != topic.owner_id:
         raise RoleRequiredError("only its owner and moderators may do this")
-    _check_out(topic)
 
 
 def check_answer_verifiable(topic: Topic, reply: Reply, member: Member) -> None:
