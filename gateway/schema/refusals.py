@@ -212,6 +212,10 @@ class RefusalCode(Enum):
     EDIT_WINDOW_OVER = _code("EDIT_WINDOW_OVER", "The author may not change this text any more.")
     NOT_AN_IDEA = _code("NOT_AN_IDEA", "Only ideas have a status by the vendor.")
     NOT_AN_ARTICLE = _code("NOT_AN_ARTICLE", "Only articles have an owner and are reviewed.")
+    OWNER_INVALID = _code(
+        "OWNER_INVALID",
+        "An article's owner must be a member who can read the space.",
+    )
     AS_COMPANY_NOT_ALLOWED = _code(
         "AS_COMPANY_NOT_ALLOWED",
         "Newcomers speak for themselves only.",

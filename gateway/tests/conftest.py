@@ -48,6 +48,7 @@ from gateway.signin import SignIn
 from gateway.subscriptions.subscriptions import Subscriptions
 from gateway.tests.announcements_standin import AnnouncementStandIn, add_announcements
 from gateway.tests.attachments_standin import AttachmentStandIn, add_attachments
+from gateway.tests.curation_standin import CurationStandIn, add_curation
 from gateway.tests.exports_standin import ExportStandIn, add_exports
 from gateway.tests.feed_standin import FeedStandIn, add_feed
 from gateway.tests.moves_standin import MoveStandIn, add_moves
@@ -263,6 +264,11 @@ def feed() -> FeedStandIn:
 
 
 @pytest.fixture
+def curation() -> CurationStandIn:
+    return CurationStandIn()  # type: ignore[abstract]
+
+
+@pytest.fixture
 def moves() -> MoveStandIn:
     return MoveStandIn()
 
@@ -302,6 +308,7 @@ async def house(
     participation: ParticipationStandIn,
     feed: FeedStandIn,
     moves: MoveStandIn,
+    curation: CurationStandIn,
     routing: RoutingStandIn,
     trust: TrustStandIn,
     automation: AutomationStandIn,
@@ -317,6 +324,7 @@ async def house(
         add_participation(participation),
         add_feed(feed),
         add_moves(moves),
+        add_curation(curation),
         add_routing(routing),
         add_trust(trust),
         add_automation(automation),

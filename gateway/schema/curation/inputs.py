@@ -64,6 +64,20 @@ class ReviewArticlePayload(TopicPayload):
     """Of reviewArticle."""
 
 
+@strawberry.input(description="Who keeps an article right from now on.")
+class SetArticleOwnerInput(TopicWrite):
+    """Of setArticleOwner."""
+
+    owner_id: strawberry.ID = strawberry.field(
+        description="The member or person; one who can read the space."
+    )
+
+
+@strawberry.type(description="The article.")
+class SetArticleOwnerPayload(TopicPayload):
+    """Of setArticleOwner."""
+
+
 @strawberry.input(description="For what, or until when, an article or an answer is right.")
 class VerifyPostInput(Write):
     """Of verifyPost."""

@@ -48,6 +48,19 @@ class CurationMutation:
 
     @strawberry.mutation(
         description=codes(
+            "Say who keeps an article right from now on. For its owner and moderators.", *TOPIC,
+            MODERATOR, "NOT_AN_ARTICLE", "OWNER_INVALID",
+        )
+    )  # fmt: skip
+    async def set_article_owner(
+        self, info: Info, input: Annotated[f.SetArticleOwnerInput, What]
+    ) -> f.SetArticleOwnerPayload:
+        owner = decode_id(input.owner_id, "ownerId", "Member", "Person")
+        request = curation_pb2.SetArticleOwnerRequest(**of_topic(input), owner_id=owner.id)
+        return await write(info, info.context.services.curation.SetArticleOwner, request)
+
+    @strawberry.mutation(
+        description=codes(
             "Show a topic before all others of its space. For moderators.", *TOPIC, MODERATOR,
             "FIELD_INVALID",
         )

@@ -1,0 +1,31 @@
+"""A stand-in for what keeps knowledge right: canned topics, every request kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from grpc import aio
+
+from gateway.tests.standins import _StandIn, topic
+from guildhall.forum.v1 import curation_pb2, forum_pb2
+from guildhall.forum.v1.curation_pb2_grpc import (
+    CurationServiceServicer,
+    add_CurationServiceServicer_to_server,
+)
+
+
+class CurationStandIn(_StandIn, CurationServiceServicer):
+    """Whatever is asked for is an article, topic 3."""
+
+    async def SetArticleOwner(self, request: Any, _context: Any) -> Any:
+        self.called("SetArticleOwner", request)
+        article = topic(3)
+        article.kind = forum_pb2.TOPIC_KIND_ARTICLE
+        article.owner_id = request.owner_id
+        return curation_pb2.SetArticleOwnerResponse(topic=article)
+
+
+def add_curation(servicer: CurationServiceServicer) -> Callable[[aio.Server], None]:
+    """For serving."""
+    return lambda server: add_CurationServiceServicer_to_server(servicer, server)

@@ -1,0 +1,54 @@
+"""What keeps knowledge right, in GraphQL, beside a stand-in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chassis.errors import InvalidArgumentError
+from gateway.cursors import encode_id
+from gateway.tests.conftest import House
+from gateway.tests.curation_standin import CurationStandIn
+from gateway.tests.test_gateway_quality import mutate
+from guildhall.forum.v1 import curation_pb2
+
+T3 = encode_id("Topic", "c1", "t3")
+MEMBER = encode_id("Member", "c1", "p2")
+PERSON = encode_id("Person", "platform", "p2")
+FIELDS = "topic { id owner { displayName } }"
+
+
+class OwnerInvalidError(InvalidArgumentError):
+    """As the forum's."""
+
+
+@pytest.mark.parametrize("owner", [MEMBER, PERSON])
+async def test_an_article_gets_an_owner(
+    curation: CurationStandIn, house: House, owner: str
+) -> None:
+    given = {"topicId": T3, "ownerId": owner, "expectedVersion": 3}
+    answer = await mutate(house, "setArticleOwner", given, FIELDS)
+    assert answer["data"]["setArticleOwner"] == {
+        "topic": {"id": T3, "owner": {"displayName": "Person p2"}}
+    }
+    assert curation.requests == [
+        curation_pb2.SetArticleOwnerRequest(
+            request_id="request-1",
+            community_id="c1",
+            topic_id="t3",
+            owner_id="p2",
+            expected_version=3,
+        )
+    ]
+
+
+async def test_who_cannot_be_the_owner_is_refused(curation: CurationStandIn, house: House) -> None:
+    curation.failures["SetArticleOwner"] = OwnerInvalidError(field="owner_id")
+    given: dict[str, Any] = {"topicId": T3, "ownerId": MEMBER}
+    answer = await mutate(house, "setArticleOwner", given, FIELDS)
+    assert answer["errors"][0]["extensions"] == {"code": "OWNER_INVALID", "field": "ownerId"}
+    for wrong in ("nobody", T3, encode_id("Company", "platform", "co1")):
+        answer = await mutate(house, "setArticleOwner", {**given, "ownerId": wrong}, FIELDS)
+        assert answer["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT", "field": "ownerId"}
+    assert len(curation.requests) == 1
