@@ -44,11 +44,6 @@ def check_tags(tags: Sequence[str], field: str = "tags") -> tuple[str, ...]:
     return tuple(wanted)
 
 
-def is_tag(tag: str) -> bool:
-    """Whether it may stand as a tag, spelled as it is."""
-    return tag_of(tag) == tag
-
-
 def tag_of(written: str) -> str | None:
     """Its one spelling: small letters, usual forms and digits. None: it is no tag."""
     plain = written.strip().lower()
