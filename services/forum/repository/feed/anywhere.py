@@ -17,6 +17,7 @@ from services.forum.repository.topics import LISTED, load_topic
 
 T = TypeVar("T")
 S = TypeVar("S")
+_MOST_READ = 100  # rows at once, where many are not shown
 
 
 class AnywhereCollection:
@@ -91,11 +92,16 @@ async def shown_page(
     show: Callable[[Sequence[T]], Awaitable[Iterable[S]]],
     place: Callable[[T], tuple[Any, ...]],
 ) -> list[S]:
-    """What the page needs of the rows that are shown: read on until it is full."""
+    """What the page needs of the rows that are shown: read on until it is full.
+
+    In growing steps, so that a short page behind many hidden rows needs few.
+    """
     found: list[S] = []
+    step = paging
     while True:
-        rows = await read(paging)
+        rows = await read(step)
         found += await show(rows)
-        if len(found) >= paging.limit or len(rows) < paging.limit:
+        if len(found) >= paging.limit or len(rows) < step.limit:
             return found[: paging.limit]
-        paging = replace(paging, place=place(rows[-1]))
+        size = max(paging.size, min(step.size * 3, _MOST_READ))
+        step = replace(step, size=size, place=place(rows[-1]))
