@@ -57,7 +57,10 @@ def decode_within(community_id: str, id: str | None, field: str, *kinds: str) ->
 
 def decode_communities(ids: Iterable[str] | None) -> list[str]:
     """The communities behind the argument communityIds; none where it was left out."""
-    return [decode_id(one, "communityIds", "Community").id for one in ids or ()]
+    return [
+        decode_id(one, f"communityIds.{place}", "Community").id
+        for place, one in enumerate(ids or ())
+    ]
 
 
 def encode_reply_id(community_id: str, topic_id: str, id: str) -> str:

@@ -1,4 +1,4 @@
-"""As lists.py, for what is a person's own: follows, bookmarks, and the feed."""
+"""As lists.py, for what is a person's own: follows, bookmarks, mentions, and the feed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway import batches
 from gateway.context import Context
+from gateway.cursors import decode_communities
 from gateway.pages import Arguments, Page, name_of, page_of
 from guildhall.forum.v1 import feed_pb2
 
@@ -31,6 +32,16 @@ async def bookmarks(context: Context, actor: Any, arguments: Arguments) -> Page:
     request = feed_pb2.ListBookmarksRequest(due=bool(arguments.get("due")))
     return await page_of(
         context, arguments, context.services.feed.ListBookmarks, request, "bookmarks", _token
+    )
+
+
+async def mentions(context: Context, actor: Any, arguments: Arguments) -> Page:
+    """Where one is mentioned, newest first."""
+    del actor
+    communities = decode_communities(arguments.get("communityIds"))
+    request = feed_pb2.ListMentionsRequest(community_ids=communities)
+    return await page_of(
+        context, arguments, context.services.feed.ListMentions, request, "mentions", _token
     )
 
 

@@ -33,7 +33,8 @@ from gateway.loaders import (
     read,
 )
 from gateway.schema.directory import Community, Company, Person
-from gateway.schema.feed.items import Bookmark, Follow
+from gateway.schema.feed import CommunityIds
+from gateway.schema.feed.items import Bookmark, Follow, ViewerMention
 from gateway.schema.fields import COMMUNITY, COMPANY, fetched
 from gateway.schema.relay import After, Before, CommunityNode, Connection, First, Last
 from gateway.schema.scalars import Role, TrustLevel
@@ -153,6 +154,22 @@ class Viewer:
             bool, strawberry.argument(description="Only those whose reminder is due.")
         ] = False,
     ) -> Connection[Bookmark] | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(Listing(feed_lists.mentions, _person_id), guildhall_cost=5),
+        description="Where one is mentioned, newest first; what one cannot see any more is left "
+        "out. Codes: BAD_USER_INPUT.",
+    )
+    def mentions(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        community_ids: CommunityIds = None,
+    ) -> Connection[ViewerMention] | None:
         return read(info, self)
 
     unread_announcements: _LazyUnread | None = fetched(

@@ -10,6 +10,7 @@ from grpc import aio
 from chassis.errors import FailedPreconditionError
 from gateway.tests.standins import _StandIn, paged, reply, space, time, topic
 from guildhall.forum.v1 import feed_pb2 as pb
+from guildhall.forum.v1 import forum_pb2
 from guildhall.forum.v1.feed_pb2_grpc import (
     FeedServiceServicer,
     add_FeedServiceServicer_to_server,
@@ -71,6 +72,12 @@ class FeedStandIn(_StandIn, FeedServiceServicer):
         bookmarks = [bookmark(number) for number in range(1, 6)]
         rows, token = paged(request, bookmarks, lambda row: row.page_token)
         return pb.ListBookmarksResponse(bookmarks=rows, next_page_token=token)
+
+    async def ListMentions(self, request: Any, _context: Any) -> Any:
+        self.called("ListMentions", request)
+        mentions = [mention(number) for number in range(1, 6)]
+        rows, token = paged(request, mentions, lambda row: row.page_token)
+        return pb.ListMentionsResponse(mentions=rows, next_page_token=token)
 
     async def BatchGetViewerStates(self, request: Any, _context: Any) -> Any:
         self.called("BatchGetViewerStates", request)
@@ -141,6 +148,21 @@ def bookmark(number: int, **more: Any) -> pb.Bookmark:
         **more,
     }
     return pb.Bookmark(**fields)
+
+
+def mention(number: int) -> pb.Mention:
+    """By a company in a reply where the number is odd; the topic of the fifth is not there."""
+    odd = number % 2
+    return pb.Mention(
+        community_id="c1",
+        topic_id="t0" if number == 5 else f"t{number}",
+        reply_id=f"r{number}" if odd else "",
+        author=forum_pb2.Author(
+            person_id="" if odd else "p2", company_id="co2", as_company=bool(odd)
+        ),
+        create_time=time(number),
+        page_token=f"token-{number}",
+    )
 
 
 def add_feed(servicer: FeedStandIn) -> Callable[[aio.Server], None]:

@@ -33,6 +33,14 @@ OWN = """query Own($first: Int, $after: String, $last: Int, $before: String) { v
     edges { node { note remindTime topic { title } reply { body } } } }
 } }"""
 
+MENTIONS = """query Mentions($first: Int, $after: String, $last: Int, $before: String,
+    $communities: [ID!]) { viewer {
+  mentions(first: $first, after: $after, last: $last, before: $before,
+      communityIds: $communities) {
+    edges { cursor node { createTime topic { title } reply { body } community { name }
+      author { asCompany member { id } company { id } } } }
+    pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }"""
+
 
 async def test_the_feed_is_one_call(feed: FeedStandIn, house: House) -> None:
     answer = await house.ask(FEED, {"first": 2, "order": "LATEST", "communities": [C1]})
@@ -146,6 +154,62 @@ async def test_what_is_ones_own(feed: FeedStandIn, house: House) -> None:
     assert pb.ListBookmarksRequest(page_size=2, due=True) in feed.requests
     page = (await house.ask(OWN, {"last": 2}))["data"]["viewer"]["follows"]
     assert [edge["node"]["kind"] for edge in page["edges"]] == ["PERSON", "COMPANY"]
+
+
+async def test_mentions_are_fetched_with_their_posts(feed: FeedStandIn, house: House) -> None:
+    answer = await house.ask(MENTIONS, {"first": 5, "communities": [C1]})
+    assert "errors" not in answer
+    found = [edge["node"] for edge in answer["data"]["viewer"]["mentions"]["edges"]]
+    titles = [one["topic"] and one["topic"]["title"] for one in found]
+    assert titles == ["Topic 1", "Topic 2", "Topic 3", "Topic 4", None]  # the last is not there
+    assert [one["reply"] for one in found[:2]] == [{"body": "answer"}, None]
+    company = {"id": encode_id("Company", "platform", "co2")}
+    member = {"id": encode_id("Member", "c1", "p2")}
+    assert [one["author"] for one in found[:2]] == [
+        {"asCompany": True, "member": None, "company": company},
+        {"asCompany": False, "member": member, "company": company},
+    ]
+    assert feed.requests == [pb.ListMentionsRequest(community_ids=["c1"], page_size=5)]
+    assert house.rpcs() == {
+        "BatchGetTopics": 1,
+        "BatchGetReplies": 1,
+        "BatchGetCommunities": 1,
+        "BatchGetMembers": 1,
+        "BatchGetCompanies": 1,
+    }
+
+
+@pytest.mark.parametrize("backward", [False, True])
+async def test_every_mention_is_seen_once(house: House, backward: bool) -> None:
+    seen: list[str] = []
+    cursor = None
+    while True:
+        arguments = {"last": 2, "before": cursor} if backward else {"first": 2, "after": cursor}
+        page = (await house.ask(MENTIONS, arguments))["data"]["viewer"]["mentions"]
+        times = [edge["node"]["createTime"] for edge in page["edges"]]
+        seen = [*times, *seen] if backward else [*seen, *times]
+        info = page["pageInfo"]
+        if not info["hasPreviousPage" if backward else "hasNextPage"]:
+            break
+        cursor = info["startCursor" if backward else "endCursor"]
+    assert len(seen) == 5
+    assert seen == sorted(seen)
+
+
+async def test_mentions_are_of_communities_and_cursors_of_their_list(
+    feed: FeedStandIn, house: House
+) -> None:
+    page = (await house.ask(MENTIONS, {"first": 2}))["data"]["viewer"]["mentions"]
+    cursor = page["pageInfo"]["endCursor"]
+    asked = len(feed.requests)
+    for arguments, field in (
+        ({"first": 2, "after": cursor, "communities": [C1]}, "after"),
+        ({"first": 2, "communities": [C1, SPACE]}, "communityIds.1"),
+    ):
+        answer = await house.ask(MENTIONS, arguments)
+        extensions = answer["errors"][0]["extensions"]
+        assert (extensions["code"], extensions["field"]) == ("BAD_USER_INPUT", field)
+    assert len(feed.requests) == asked
 
 
 async def test_mutations_hand_the_request_on(feed: FeedStandIn, house: House) -> None:

@@ -237,7 +237,7 @@ ELSEWHERE = {
         "Query.feedAddresses",
     ),
     "exports": ("Query.exportRecords",),
-    "feed": ("Query.feed", "Viewer.bookmarks", "Viewer.follows"),
+    "feed": ("Query.feed", "Viewer.bookmarks", "Viewer.follows", "Viewer.mentions"),
     "moves": ("Topic.linkedTopics",),
     "participation": ("Poll.ballots", "Reply.children", "Topic.threads"),
     "quality": (

@@ -225,7 +225,7 @@ async def test_arguments_are_handed_on(search: SearchStandIn, house: House) -> N
     for field, variables in (
         ("spaceId", {**given, "author": member["author"]}),
         ("authorId", {**member, "communities": [C1]}),
-        ("communityIds", {"communities": [given["space"]]}),
+        ("communityIds.0", {"communities": [given["space"]]}),
         ("authorId", {"author": C1}),
     ):
         answer = await house.ask(query, variables)

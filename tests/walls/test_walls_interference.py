@@ -158,8 +158,9 @@ _READS = {
     # one's own; for services
     and method.name
     not in (
-        "GetPerson", "BatchGetPersons", "ListFollows", "ListBookmarks", "ListMustReads", "ListAsks",
-        "ListHeads", "GetRebuild", "BatchGetMemberships", "ListAudience",
+        "GetPerson", "BatchGetPersons", "ListFollows", "ListBookmarks", "ListMentions",
+        "ListMustReads", "ListAsks", "ListHeads", "GetRebuild", "BatchGetMemberships",
+        "ListAudience",
     )
 }  # fmt: skip
 

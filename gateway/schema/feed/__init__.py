@@ -16,6 +16,11 @@ from guildhall.forum.v1 import feed_pb2
 if TYPE_CHECKING:
     from gateway.schema.forum import Reply
 
+CommunityIds = Annotated[
+    list[strawberry.ID] | None,
+    strawberry.argument(description="In these only; by default in all of one's communities."),
+]
+
 
 @strawberry.enum(description="How much one wants to hear of something.")
 class FollowLevel(Enum):

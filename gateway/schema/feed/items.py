@@ -1,4 +1,4 @@
-"""What one follows, keeps and finds in the feed, in GraphQL."""
+"""What one follows, keeps and finds in the feed, and where one is mentioned, in GraphQL."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gateway.loaders import Embedded, Reference
 from gateway.schema.directory import Community, Company, Member
 from gateway.schema.feed import FeedReason, FollowKind, FollowLevel
 from gateway.schema.fields import COMMUNITY, fetched
-from gateway.schema.forum import Reply, Space, Topic
+from gateway.schema.forum import Author, Reply, Space, Topic, author_of
 from gateway.schema.scalars import DateTime, unset_is_null
 
 
@@ -70,6 +70,32 @@ class Bookmark:
 
     topic: Topic | None = fetched(_set("topic"), "The topic, or that of the reply.")
     reply: Reply | None = fetched(_set("reply"), "The reply; null where it is the topic itself.")
+    community: Community | None = fetched(COMMUNITY, "The community it is in.")
+
+
+@strawberry.type(description="A post that mentions the one who asks.")
+class ViewerMention:
+    """forum.Mention."""
+
+    create_time: DateTime = strawberry.field(
+        description="When the post came out, or the edit that mentions one."
+    )
+
+    topic: Topic | None = fetched(
+        Reference(batches.topics, lambda row: (row.community_id, row.topic_id)),
+        "The topic, or that of the reply, where it is now.",
+    )
+    reply: Reply | None = fetched(
+        Reference(
+            batches.replies,
+            lambda row: (row.community_id, row.reply_id) if row.reply_id else None,
+        ),
+        "The reply; null where it is the topic itself.",
+    )
+    author: Author | None = fetched(
+        Embedded(author_of),
+        "Who wrote the post; only the company, whoever asks, where it was written as a company.",
+    )
     community: Community | None = fetched(COMMUNITY, "The community it is in.")
 
 

@@ -8,10 +8,10 @@ import strawberry
 
 from gateway import batches, feed_lists
 from gateway.context import Info
-from gateway.cursors import decode_id
+from gateway.cursors import decode_communities
 from gateway.loaders import Choice, Reference, fetch_choice, fill, filled, selects
 from gateway.schema.announcements import Announcement
-from gateway.schema.feed import FeedOrder
+from gateway.schema.feed import CommunityIds, FeedOrder
 from gateway.schema.feed.items import FeedItem
 from gateway.schema.relay import After, Before, Connection, First, Last
 from gateway.schema.writes import number
@@ -25,18 +25,6 @@ _MUST_READ = Choice(
         )
     }
 )
-
-_CommunityIds = Annotated[
-    list[strawberry.ID] | None,
-    strawberry.argument(description="In these only; by default in all of one's communities."),
-]
-
-
-def _communities(ids: list[strawberry.ID] | None) -> list[str]:
-    return [
-        decode_id(text, f"communityIds.{place}", "Community").id
-        for place, text in enumerate(ids or ())
-    ]
 
 
 @strawberry.type
@@ -60,10 +48,10 @@ class FeedQuery:
         order: Annotated[
             FeedOrder, strawberry.argument(description="How it is ordered.")
         ] = FeedOrder.RANKED,
-        community_ids: _CommunityIds = None,
+        community_ids: CommunityIds = None,
     ) -> Connection[FeedItem] | None:
         request = feed_pb2.ListFeedRequest(
-            community_ids=_communities(community_ids),
+            community_ids=decode_communities(community_ids),
             order=number(order),
             with_newest_replies=selects(info, *_NODE, "newestReply"),
             with_viewer_states=selects(info, *_NODE, "topic", "viewerState"),
@@ -83,10 +71,10 @@ class FeedQuery:
     async def must_reads(
         self,
         info: Info,
-        community_ids: _CommunityIds = None,
+        community_ids: CommunityIds = None,
     ) -> list[Announcement] | None:
         context = info.context
-        request = feed_pb2.ListMustReadsRequest(community_ids=_communities(community_ids))
+        request = feed_pb2.ListMustReadsRequest(community_ids=decode_communities(community_ids))
         answer = await context.call(context.services.feed.ListMustReads, request)
         await fetch_choice(context, _MUST_READ, answer.must_reads)
         rows = [_MUST_READ.find(context.tables, one) for one in answer.must_reads]

@@ -1,4 +1,4 @@
-"""Follows, bookmarks and a topic's state for its viewer as protobuf messages, and back."""
+"""Follows, bookmarks, mentions and viewers' states as protobuf messages, and back."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from chassis.errors import FieldInvalidError
 from chassis.timestamps import timestamp_of
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1 import feed_pb2, forum_pb2
+from services.forum.converters.messages import author_to_proto
 from services.forum.domain.feed.bookmarks import Bookmark
 from services.forum.domain.feed.follows import (
     Follow,
@@ -16,6 +17,7 @@ from services.forum.domain.feed.follows import (
 )
 from services.forum.domain.feed.ranking import FeedOrder, Reason
 from services.forum.domain.feed.viewing import ViewerState
+from services.forum.domain.references import ShownMention
 
 LEVELS = {one: feed_pb2.FollowLevel.Value(f"FOLLOW_LEVEL_{one}") for one in FollowLevel}
 _KINDS = {one: feed_pb2.FollowKind.Value(f"FOLLOW_KIND_{one}") for one in FollowKind}
@@ -126,6 +128,19 @@ def bookmark_to_proto(
         create_time=timestamp_of(bookmark.create_time),
         topic=topic,
         reply=reply,
+        page_token=page_token,
+    )
+
+
+def mention_to_proto(shown: ShownMention, page_token: str) -> feed_pb2.Mention:
+    """Who wrote as a company is left out, whoever asks."""
+    author = shown.author
+    return feed_pb2.Mention(
+        community_id=shown.mention.community_id,
+        topic_id=shown.post.topic_id,
+        reply_id=shown.post.reply_id,
+        author=author_to_proto(author, known=not author.as_company),
+        create_time=timestamp_of(shown.mention.time),
         page_token=page_token,
     )
 

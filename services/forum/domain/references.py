@@ -77,6 +77,20 @@ class Mention:
     author_id: str
     time: datetime
 
+    @property
+    def id(self) -> str:
+        """One a post and person, wherever the post goes."""
+        return f"{self.post.id}:{self.person_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownMention:
+    """A mention in a post that the person can see."""
+
+    mention: Mention
+    post: PostRef  # where it is now: replies move
+    author: Author  # as it says today
+
 
 @dataclass(frozen=True, slots=True)
 class ShownQuote:

@@ -10,11 +10,13 @@ from pymongo import DeleteOne, ReplaceOne
 from chassis.decisions import Document, Write
 from chassis.mongo import Index
 from chassis.pagination import Paging
+from services.forum.domain.members import Author
 from services.forum.domain.references import (
     Mention,
     PostRef,
     Quote,
     QuotesOfPost,
+    ShownMention,
     ShownQuote,
 )
 from services.forum.repository.documents import references
@@ -48,35 +50,35 @@ class ReferenceCollection(ParticipationCollection):
         return Write("mentions", DeleteOne(_key(mention)))
 
     async def list_mentions(
-        self, keyrings: Mapping[str, Collection[str]], person_id: str, paging: Paging
-    ) -> tuple[list[Mention], str]:
-        """A page of a person's mentions in these communities, newest first, and its token.
+        self, communities: Collection[str], person_id: str, paging: Paging
+    ) -> list[Mention]:
+        """What the page needs, newest first; a place: (time, id). Posts may be hidden."""
+        query: Document = {
+            "community_id": {"$in": list(communities)},
+            "person_id": person_id,
+            **paging.beyond(_NEWEST),
+        }
+        found = self._database.mentions.find(query).hint("mention_page")
+        found = found.sort(paging.sort(_NEWEST)).limit(paging.limit)
+        return [_mention(row) async for row in found]
 
-        Those in posts that the person cannot see are left out: a page may be shorter than asked
-        for. A place is (time, id).
-        """
-        query: Document = {"community_id": {"$in": list(keyrings)}, "person_id": person_id}
-        cursor = self._database.mentions.find({**query, **paging.beyond(_NEWEST)})
-        cursor = cursor.sort(paging.sort(_NEWEST)).limit(paging.limit).hint("mention_page")
-        rows, token = paging.page(await cursor.to_list(), lambda row: (row["time"], row["_id"]))
+    async def find_shown_mentions(
+        self, keyrings: Mapping[str, Collection[str]], mentions: Sequence[Mention]
+    ) -> list[ShownMention]:
+        """Those whose posts the keyrings show, in their order."""
         posts: dict[str, list[PostRef]] = defaultdict(list)
-        for row in rows:
-            posts[row["community_id"]].append(_post(row))
-        shown: dict[str, PostRef] = {}  # where they are now: replies may have moved on
+        for mention in mentions:
+            posts[mention.community_id].append(mention.post)
+        shown: dict[str, tuple[PostRef, Author]] = {}
         for community_id, some in posts.items():
             keyring = keyrings[community_id]
-            topics = [post for post in some if not post.reply_id]
-            replies = [post.reply_id for post in some if post.reply_id]
-            for post in await self.find_visible_posts(community_id, topics, keyring):
-                shown[post.id] = post
-            for reply in await self.find_replies(community_id, replies, keyring):
-                shown[reply.id] = PostRef(reply.topic_id, reply.id)
-        mentions = [
-            _mention(row, shown[post_id])
-            for row in rows
-            if (post_id := row["reply_id"] or row["topic_id"]) in shown
-        ]
-        return mentions, token
+            topics = [post.id for post in some if not post.reply_id]
+            replies = [post.id for post in some if post.reply_id]
+            for topic in await self.find_topics(community_id, topics, keyring) if topics else ():
+                shown[topic.id] = PostRef(topic.id), topic.author
+            for reply in await self.find_replies(community_id, replies, keyring) if replies else ():
+                shown[reply.id] = PostRef(reply.topic_id, reply.id), reply.author
+        return [ShownMention(one, *shown[one.post.id]) for one in mentions if one.post.id in shown]
 
     async def find_quotes(
         self, community_id: str, posts: Iterable[PostRef], keyring: Collection[str]
@@ -124,15 +126,9 @@ class ReferenceCollection(ParticipationCollection):
 
 
 def _key(mention: Mention) -> Document:
-    return {
-        "_id": f"{mention.post.id}:{mention.person_id}",
-        "community_id": mention.community_id,
-    }
+    return {"_id": mention.id, "community_id": mention.community_id}
 
 
-def _post(row: Document) -> PostRef:
-    return PostRef(row["topic_id"], row["reply_id"])
-
-
-def _mention(row: Document, post: PostRef) -> Mention:
+def _mention(row: Document) -> Mention:
+    post = PostRef(row["topic_id"], row["reply_id"])
     return Mention(row["community_id"], post, row["person_id"], row["author_id"], row["time"])

@@ -45,6 +45,11 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
     ) -> pb.ListBookmarksResponse:
         return await self._use_cases.list_bookmarks(require_person(), request)
 
+    async def ListMentions(
+        self, request: pb.ListMentionsRequest, context: Context
+    ) -> pb.ListMentionsResponse:
+        return await self._use_cases.list_mentions(require_person(), request)
+
     async def MarkTopicRead(
         self, request: pb.MarkTopicReadRequest, context: Context
     ) -> pb.MarkTopicReadResponse:

@@ -10,11 +10,10 @@ import pytest
 from chassis.actors import NEW, Actor
 from chassis.domain_events import DomainEvent
 from chassis.errors import CommunityNotFoundError, RoleRequiredError, TextInvalidError
-from chassis.pagination import Paging
 from chassis.testing import outbox, person_actor
 from guildhall.forum.v1 import domain_events_pb2 as said
+from guildhall.forum.v1 import feed_pb2, participation_pb2
 from guildhall.forum.v1 import forum_pb2 as pb
-from guildhall.forum.v1 import participation_pb2
 from guildhall.moderation.v1 import moderation_pb2
 from guildhall.moderation.v1.domain_events_pb2 import CaseDecided
 from services.forum.consumers import ForumConsumers
@@ -45,9 +44,9 @@ async def write(world: World, topic: pb.Topic, actor: Actor = HELPER, **more: An
 
 async def mentions(world: World, person_id: str, keys: Any = MEMBER_KEYS) -> list[PostRef]:
     """Where the person is mentioned, as they may see it, newest first."""
-    keyrings = {"c1": (*keys, f"person:{person_id}"), "c2": ("community:c2",)}
-    found, _ = await world.repository.list_mentions(keyrings, person_id, Paging())
-    return [one.post for one in found]
+    actor = person_actor(person_id, keyring=(*keys, f"person:{person_id}"))
+    found = await world.feed_of(actor).ListMentions(feed_pb2.ListMentionsRequest())
+    return [PostRef(one.topic_id, one.reply_id) for one in found.mentions]
 
 
 async def told(world: World) -> list[said.MentionAdded]:
@@ -158,21 +157,6 @@ async def test_a_draft_speaks_to_people_once_it_is_published(world: World) -> No
     await world.act("PublishTopic", ASKER, topic)
     assert [list(one.mentioned_ids) for one in await told(world)] == [["bert", "anna"]]
     assert await mentions(world, "anna") == [PostRef(topic.id)]
-
-
-async def test_mentions_are_paged(world: World) -> None:
-    world.members.memberships = {"anna": MEMBER_KEYS}
-    topic = await world.topic(await world.space())
-    replies = [await write(world, topic, mentioned_ids=["anna"]) for _ in range(5)]
-    keyrings = {"c1": MEMBER_KEYS}
-    found: list[str] = []
-    place: tuple[Any, ...] = ()
-    for _ in range(3):
-        page, token = await world.repository.list_mentions(keyrings, "anna", Paging(2, place))
-        found += [one.post.reply_id for one in page]
-        last = page[-1]
-        place = (last.time, f"{last.post.id}:anna")
-    assert (found, token) == ([one.id for one in reversed(replies)], "")
 
 
 # -- quotes
