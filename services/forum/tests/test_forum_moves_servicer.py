@@ -25,6 +25,7 @@ from services.forum.tests.conftest import (
     STRANGER,
     World,
 )
+from services.forum.tests.test_forum_feed_servicer import bookmarks, keep
 from services.forum.use_cases.carrying import Carrying
 
 C1: dict[str, Any] = {"community_id": "c1"}
@@ -722,3 +723,23 @@ async def test_split_refuses(world: World) -> None:
     assert await missing(world, HELPER, made.new_topic)
     assert await by_id(world, HELPER, reply) == []
     assert await world.replies(HELPER, topic) == []
+
+
+async def test_a_bookmark_goes_along_with_its_reply(world: World) -> None:
+    space, secret = await world.space(), await world.space("secret", audience=pb.AUDIENCE_VENDOR)
+    topic, target = await world.topic(space), await world.topic(space)
+    replies = [await world.reply(topic, body=f"Number {number}.") for number in range(3)]
+    for reply in replies:
+        await keep(world, HELPER, topic_id=topic.id, reply_id=reply.id)
+    ids = {**world.ids(), **parting(topic, replies[1], space_id=space.id)}
+    new = (await move(world, "SplitTopic", MODERATING, **ids)).new_topic
+    ids = {**world.ids(), **parting(topic, replies[2], space_id=secret.id)}
+    await move(world, "SplitTopic", MANAGING, **ids)  # out of the helper's sight
+    merging = {**world.ids(), "topic_id": topic.id, "target_topic_id": target.id}
+    await move(world, "MergeTopics", MODERATING, **merging)
+    await carrying(world, page=100).finish()
+    found = await bookmarks(world, HELPER)
+    assert [(one.reply.id, one.topic.id) for one in found] == [
+        (replies[1].id, new.id),
+        (replies[0].id, target.id),
+    ]

@@ -60,6 +60,16 @@ class AnywhereCollection:
         topics = [load_topic(document) async for document in found]
         return {one.id: one for one in topics if one.visible(keyrings[one.community_id])}
 
+    async def find_reply_places(
+        self, communities: Collection[str], ids: Collection[str]
+    ) -> dict[str, str]:
+        """In which topics these replies are now, whoever may read them: they may have moved."""
+        if not ids:
+            return {}
+        query = {"_id": {"$in": list(ids)}, "community_id": {"$in": list(communities)}}
+        found = self._database.replies.find(query, {"topic_id": 1}).hint("_id_")
+        return {row["_id"]: row["topic_id"] async for row in found}
+
     async def find_replies_anywhere(
         self,
         keyrings: Mapping[str, Sequence[str]],

@@ -122,15 +122,16 @@ class BookmarkUseCases(OwnUseCases):
             return await repository.list_bookmarks(keyrings, actor.person_id, page, due)
 
         async def show(rows: Sequence[Bookmark]) -> Iterable[tuple[Bookmark, Topic, pb.Bookmark]]:
+            reply_ids = {row.reply_id for row in rows} - {""}
+            places = await repository.find_reply_places(keyrings, reply_ids)
             topics = await repository.find_topics_anywhere(
-                keyrings, spaces, {row.topic_id for row in rows}
+                keyrings, spaces, {places.get(row.reply_id, row.topic_id) for row in rows}
             )
-            replies = await repository.find_replies_anywhere(
-                keyrings, topics, {row.reply_id for row in rows} - {""}
-            )
+            replies = await repository.find_replies_anywhere(keyrings, topics, reply_ids)
             found = []
             for row in rows:
-                topic, reply = topics.get(row.topic_id), replies.get(row.reply_id)
+                reply = replies.get(row.reply_id)
+                topic = topics.get(reply.topic_id if reply else row.topic_id)
                 if topic is not None and (reply is not None or not row.reply_id):
                     message = bookmark_to_proto(
                         row,
