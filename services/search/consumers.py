@@ -58,6 +58,13 @@ async def on_reply_accepted(event: DomainEvent[forum.ReplyAccepted]) -> Iterable
     return [Projection(Change.TOPIC, event.community_id, event.message.topic_id)]
 
 
+async def on_post_verified(event: DomainEvent[Any]) -> Iterable[Projection]:
+    """The topic or the reply: whether it is outdated."""
+    if event.message.reply_id:
+        return await on_reply_changed(event)
+    return await on_topic_changed(event)
+
+
 async def on_member_joined(event: DomainEvent[directory.MemberJoined]) -> Iterable[Projection]:
     """The member; remembered with the company, whose enrolment may end."""
     message = event.message
@@ -122,6 +129,8 @@ FORUM: Mapping[type[Message], Handler] = {
     forum.ReplyRemoved: on_reply_changed,
     forum.ReplyAccepted: on_reply_accepted,
     forum.ReplyUnaccepted: on_reply_accepted,
+    forum.PostVerified: on_post_verified,
+    forum.PostVerificationExpired: on_post_verified,
     forum.TopicMoved: on_topic_changed,
     forum.TopicMerged: on_topic_changed,
     forum.TopicSplit: on_topic_changed,

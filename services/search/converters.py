@@ -123,6 +123,7 @@ def topic_entry(topic: forum_pb2.Topic) -> Entry | Tombstone:
         unanswered=question
         and not topic.accepted_reply_id
         and topic.state == forum_pb2.TOPIC_STATE_PUBLISHED,
+        outdated=topic.verification.expired,
     )
 
 
@@ -145,6 +146,7 @@ def reply_entry(reply: forum_pb2.Reply, topic: forum_pb2.Topic | None) -> Entry 
         author_id="" if reply.author.as_company else reply.author.person_id,
         space_id=topic.space_id,
         topic_id=reply.topic_id,
+        outdated=reply.verification.expired,
     )
 
 

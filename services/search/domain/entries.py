@@ -52,6 +52,7 @@ class Entry:
     space_id: str = ""
     topic_id: str = ""
     unanswered: bool = False
+    outdated: bool = False  # somebody said until when it is right, and that is over
 
 
 @dataclass(frozen=True, slots=True)

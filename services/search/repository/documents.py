@@ -70,6 +70,8 @@ def _document(entry: Entry | Tombstone, now: int) -> Document:
     }
     if place.kind is Kind.TOPIC:
         document["tag_words"] = list(entry.tags)
+    if entry.outdated:
+        document["outdated"] = True
     return {name: value for name, value in document.items() if value not in ("", [])}
 
 

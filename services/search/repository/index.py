@@ -49,6 +49,7 @@ from services.search.repository.queries import (
     widen,
 )
 from services.search.repository.schema import (
+    ADDED,
     ALIAS,
     generation_of,
     index_body,
@@ -116,6 +117,7 @@ class SearchIndex:
         self._client = client
         self._shown = 0.0  # when a few documents last were
         self._engine: Engine | None = None
+        self._fitted: set[int] = set()  # generations that have all fields of this release
         self._alias = alias
         self._shards = shards
         self._replicas = replicas
@@ -196,6 +198,7 @@ class SearchIndex:
         Where a document with a later tick is there already, it stays.
         """
         written = 0
+        await self._fit(generation)
         for chunk in chunks(write_alias(self._alias, generation), tick, entries):
             params = {"require_alias": "true", "refresh": self._refresh(len(entries))}
             with telemetry.span("index.bulk", kind=SpanKind.CLIENT), _outages():
@@ -204,6 +207,20 @@ class SearchIndex:
                 )
             written += _check_bulk(answer)
         return written
+
+    async def _fit(self, generation: int) -> None:
+        """Add what an index of an earlier release lacks, once: its mapping is strict."""
+        if generation in self._fitted:
+            return
+        with _outages():
+            answer = await self._client.indices.put_mapping(
+                index=write_alias(self._alias, generation),
+                body={"properties": ADDED},
+                request_timeout=WRITE_TIMEOUT,
+                ignore=_MISSING,
+            )
+        if answer.get("acknowledged"):
+            self._fitted.add(generation)
 
     def _refresh(self, count: int) -> str:
         """Few documents are shown at once, once a second at most; others wait for the interval: a

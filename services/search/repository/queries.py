@@ -21,6 +21,7 @@ Body = dict[str, Any]
 
 MOST_COUNTED = 10_000  # totals are exact up to here
 TIMEOUT = "1500ms"  # so that who asks is answered within two seconds
+_OUTDATED_SHARE = 0.5  # of its score that what is outdated keeps; a power of two divides exactly
 MARK, UNMARK = "\ue000", "\ue001"  # private use: no indexed text holds them
 _FIELDS = ("title^3", "name^3", "tag_words^2", "body")
 _PHRASE_FIELDS = ("title^2", "body")
@@ -113,8 +114,9 @@ def similar_body(likeness: Likeness, walls: Walls) -> Body:
     better += [{"term": {"tags": {"value": tag, "boost": 1.5}}} for tag in likeness.tags]
     query: Body = {
         "filter": [wall(walls), {"term": {"kind": Kind.TOPIC.value}}],
-        "must": [{"bool": {"should": alike, "minimum_should_match": likeness.needed}}],
-        "should": better,
+        "must": [
+            _ranked([{"bool": {"should": alike, "minimum_should_match": likeness.needed}}], better)
+        ],
     }
     if likeness.except_id:
         query["must_not"] = [{"term": {"id": likeness.except_id}}]
@@ -155,8 +157,28 @@ def wall(walls: Walls) -> Body:
 def _query(question: Question, walls: Walls, alternatives: Alternatives) -> Body:
     query: Body = {"filter": [wall(walls), *_filters(question.filters)]}
     if question.terms:
-        query["must"], query["should"] = _words(question, alternatives)
+        query["must"] = [_ranked(*_words(question, alternatives))]
     return {"bool": query}
+
+
+def _ranked(must: Sequence[Body], better: Sequence[Body]) -> Body:
+    """What matches by its words; what is outdated does so as well, for a share of the score.
+
+    Two ways of which a document goes one, not a `boosting` query: that one scores every document
+    that matches, this one leaves out those that come too late, and costs nothing where nothing is
+    outdated.
+    """
+    words: Body = {"must": must, "should": better}
+    outdated: Body = {"term": {"outdated": True}}
+    return {
+        "bool": {
+            "should": [
+                {"bool": {**words, "must_not": [outdated]}},
+                {"bool": {**words, "filter": [outdated], "boost": _OUTDATED_SHARE}},
+            ],
+            "minimum_should_match": 1,
+        }
+    }
 
 
 def _filters(filters: Filters) -> list[Body]:

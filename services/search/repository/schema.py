@@ -29,6 +29,8 @@ _KEYWORD = {"type": "keyword", "ignore_above": 256}
 _TEXT = {"type": "text", "similarity": "boolean", "norms": False}
 # What is shown with marks keeps where its words stand, so that a page of hits needs no analysis.
 _SHOWN = {**_TEXT, "index_options": "offsets"}
+# What an index made by an earlier release lacks.
+ADDED = {"outdated": {"type": "boolean"}}
 _MAPPING = {
     "dynamic": "strict",
     "_routing": {"required": True},
@@ -53,6 +55,7 @@ _MAPPING = {
         "space_id": _KEYWORD,
         "topic_id": _KEYWORD,
         "unanswered": {"type": "boolean"},
+        **ADDED,
         "time": {"type": "date", "format": "epoch_millis"},
         "deleted": {"type": "boolean"},
         "source_version": {"type": "long", "index": False},

@@ -44,6 +44,10 @@ HEARD: list[tuple[Message, list[Projection]]] = [
     (forum.ReplyRemoved(reply_id="r1", topic_id="t1"), [REPLY]),
     (forum.ReplyAccepted(reply_id="r1", topic_id="t1"), [TOPIC]),
     (forum.ReplyUnaccepted(reply_id="r1", topic_id="t1"), [TOPIC]),
+    (forum.PostVerified(topic_id="t1"), [TOPIC]),
+    (forum.PostVerified(topic_id="t1", reply_id="r1"), [REPLY]),
+    (forum.PostVerificationExpired(topic_id="t1"), [TOPIC]),
+    (forum.PostVerificationExpired(topic_id="t1", reply_id="r1"), [REPLY]),
     (
         directory.MemberJoined(person_id="p1", community_id="c1", company_id="co1"),
         [Projection("membership", "c1", "p1@co1")],

@@ -80,6 +80,32 @@ def test_unanswered_is_an_open_question(change: dict[str, Any], unanswered: bool
     assert made.unanswered is unanswered
 
 
+@pytest.mark.parametrize(
+    ("verification", "outdated"),
+    [
+        (None, False),
+        (forum_pb2.Verification(verified_for="7.2"), False),
+        (forum_pb2.Verification(verified_until_time=stamp()), False),  # the forum says when
+        (forum_pb2.Verification(verified_until_time=stamp(), expired=True), True),
+    ],
+)
+def test_what_its_verification_ran_out_for_is_outdated(
+    verification: forum_pb2.Verification | None, outdated: bool
+) -> None:
+    topic = converters.topic_entry(factories.topic(verification=verification))
+    reply = converters.reply_entry(factories.reply(verification=verification), factories.topic())
+    assert isinstance(topic, Entry)
+    assert isinstance(reply, Entry)
+    assert topic.outdated is reply.outdated is outdated
+
+
+def test_reply_is_not_outdated_with_its_topic() -> None:
+    topic = factories.topic(verification=forum_pb2.Verification(expired=True))
+    made = converters.reply_entry(factories.reply(), topic)
+    assert isinstance(made, Entry)
+    assert not made.outdated
+
+
 def test_space_stands_behind_the_keys_that_the_forum_tells() -> None:
     space = factories.space(audience=forum_pb2.AUDIENCE_TIER, audience_names=["gold"])
     keys = ("tier:gold@c1", "vendor:c1")

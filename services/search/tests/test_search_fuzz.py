@@ -120,7 +120,7 @@ KEYS = {
     *("number_of_fragments", "no_match_size", "fragment_size", "filter", "must", "should", "term"),
     *("must_not", "minimum_should_match", "terms", "community_id", "read_keys", "deleted", "key"),
     *("multi_match", "tie_breaker", "type", "operator", "slop", "boost", "dis_max", "queries"),
-    *("fuzziness", "prefix_length", "fuzzy_rewrite", "_score", "time"),
+    *("fuzziness", "prefix_length", "fuzzy_rewrite", "_score", "time", "outdated"),
 }
 
 
