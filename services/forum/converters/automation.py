@@ -43,14 +43,19 @@ def automation_to_proto(automation: Automation) -> pb.Automation:
         reason=automation.reason,
         version=automation.version,
         create_time=timestamp_of(automation.create_time),
+        target_space_id=automation.target_space_id,
+        pin_days=automation.pin_days,
     )
 
 
-def match_to_proto(topic: Topic, page_token: str, act_time: datetime | None) -> pb.AutomationMatch:
+def match_to_proto(
+    topic: Topic, page_token: str, act_time: datetime | None, *, skipped: bool
+) -> pb.AutomationMatch:
     """A row of a preview."""
     return pb.AutomationMatch(
         topic_id=topic.id,
         community_id=topic.community_id,
         act_time=timestamp_of(act_time) if act_time else None,
         page_token=page_token,
+        skipped=skipped,
     )

@@ -10,10 +10,20 @@ from enum import StrEnum
 
 from chassis.errors import FieldInvalidError, NotFoundError, ResourceExhaustedError
 from chassis.texts import check_body, check_name
+from services.forum.domain import moves
+from services.forum.domain.spaces import Space
 from services.forum.domain.tags import MAX_TAGS, check_tags
-from services.forum.domain.topics import CloseReason, Topic, TopicState, TopicStep
+from services.forum.domain.topics import (
+    CloseReason,
+    Topic,
+    TopicState,
+    TopicStateInvalidError,
+    TopicStep,
+)
+from services.forum.domain.topics.curation import pin, pinned
 
 MOST_AUTOMATIONS = 30
+LONGEST_PIN = 365  # days
 _MAX_NAME = 80
 _MAX_REASON = 1000
 _NAMESPACE = uuid.UUID("2b7d9f0c-6f64-4f5e-9c0c-3f3e0b3d6a26")
@@ -44,6 +54,8 @@ class Action(StrEnum):
     TAG = "TAG"
     ARCHIVE = "ARCHIVE"
     ESCALATE = "ESCALATE"
+    MOVE = "MOVE"
+    PIN = "PIN"
 
 
 MOST: Mapping[Trigger, int] = {
@@ -59,6 +71,8 @@ ACTED_ON: Mapping[Action, frozenset[TopicState]] = {
     Action.CLOSE: frozenset({TopicState.PUBLISHED}),
     Action.ARCHIVE: frozenset({TopicState.PUBLISHED}),
     Action.ESCALATE: frozenset({TopicState.PUBLISHED, TopicState.CLOSED, TopicState.HIDDEN}),
+    Action.MOVE: frozenset({TopicState.PUBLISHED, TopicState.CLOSED}),
+    Action.PIN: frozenset({TopicState.PUBLISHED, TopicState.CLOSED}),
 }
 _TRIGGERED: Mapping[Trigger, frozenset[TopicState]] = {
     Trigger.UNANSWERED: frozenset({TopicState.PUBLISHED}),
@@ -67,6 +81,7 @@ _TRIGGERED: Mapping[Trigger, frozenset[TopicState]] = {
     Trigger.SCORE_REACHED: frozenset({TopicState.PUBLISHED, TopicState.CLOSED}),
 }
 _WITH_REASON = (Action.CLOSE, Action.ESCALATE)
+_ONCE = (Action.MOVE, Action.PIN)  # a topic: what people undo stays undone
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +102,8 @@ class Automation:
     reason: str
     create_time: datetime
     version: int = 1
+    target_space_id: str = ""
+    pin_days: int = 0
 
     def checked(self) -> Automation:
         """The automation with its texts made clean. Refuses with TEXT_INVALID, FIELD_INVALID,
@@ -102,12 +119,28 @@ class Automation:
         if (self.close_reason is not None) != (self.action is Action.CLOSE):
             need = "needs" if self.action is Action.CLOSE else "takes no"
             raise FieldInvalidError(f"{self.action} {need} close_reason", field="close_reason")
+        self._check_target()
+        self._check_pin_days()
         return replace(
             self,
             name=check_name(self.name, "name", most=_MAX_NAME),
             tag=self._checked_tag(),
             reason=self._checked_reason(),
         )
+
+    def _check_target(self) -> None:
+        field, moves_it = "target_space_id", self.action is Action.MOVE
+        if bool(self.target_space_id) != moves_it:
+            need = "needs" if moves_it else "takes no"
+            raise FieldInvalidError(f"{self.action} {need} {field}", field=field)
+        if moves_it and self.target_space_id == self.space_id:
+            raise FieldInvalidError(f"{field} is another space than space_id", field=field)
+
+    def _check_pin_days(self) -> None:
+        if self.action is Action.PIN and not 1 <= self.pin_days <= LONGEST_PIN:
+            raise FieldInvalidError(f"pin_days must be 1 to {LONGEST_PIN}", field="pin_days")
+        if self.action is not Action.PIN and self.pin_days:
+            raise FieldInvalidError("pin_days goes with PIN", field="pin_days")
 
     def _checked_tag(self) -> str:
         if self.action is Action.TAG:
@@ -145,6 +178,15 @@ class Automation:
             return ""
         if self.action is Action.TAG and (self.tag in topic.tags or len(topic.tags) >= MAX_TAGS):
             return ""
+        if self.action is Action.MOVE and topic.space_id == self.target_space_id:
+            return ""
+        if self.action is Action.PIN and pinned(topic, now):
+            return ""
+        occurrence = self._occurrence(topic, now)
+        return "once" if occurrence and self.action in _ONCE else occurrence
+
+    def _occurrence(self, topic: Topic, now: datetime) -> str:
+        """As occurrence, whatever the action."""
         match self.trigger:
             case Trigger.UNANSWERED:
                 unanswered = topic.unanswered and not (self.without_replies and topic.reply_count)
@@ -160,8 +202,19 @@ class Automation:
             case Trigger.SCORE_REACHED:
                 return "reached" if topic.score >= self.threshold else ""
 
+    def moved(self, topic: Topic, former: Space, target: Space) -> Topic:
+        """The topic in another space. No reader loses it; in all spaces nobody gains it either, as
+        nobody said which walls are meant.
+
+        Refuses with AUTHOR_CANNOT_READ, KIND_NOT_ALLOWED, TAGS_INVALID, TOPIC_STATE_INVALID.
+        """
+        moves.check_all_follow(topic, former, target)
+        if not self.space_id and not former.open_to_all_of(target):
+            raise TopicStateInvalidError("others read the space it would be moved to")
+        return moves.move(topic, target)
+
     def act(self, topic: Topic, now: datetime) -> Topic:
-        """The topic after the action. Refuses with TOPIC_STATE_INVALID."""
+        """The topic after the action; a move is `moved`'s. Refuses with TOPIC_STATE_INVALID."""
         match self.action:
             case Action.BUMP:
                 return replace(topic, activity_time=now)
@@ -172,8 +225,21 @@ class Automation:
                 return replace(closed, close_reason=self.close_reason)
             case Action.ARCHIVE:
                 return topic.step(TopicStep.ARCHIVE)
-            case Action.ESCALATE:
+            case Action.PIN:
+                return pin(topic, now + timedelta(days=self.pin_days), now)
+            case Action.ESCALATE | Action.MOVE:
                 return topic
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """On how many topics automations acted, and how many they skipped."""
+
+    acted: int = 0
+    skipped: int = 0
+
+    def __add__(self, other: Round) -> Round:
+        return Round(self.acted + other.acted, self.skipped + other.skipped)
 
 
 @dataclass(frozen=True, slots=True)

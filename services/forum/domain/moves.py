@@ -69,6 +69,17 @@ def loses_author(topic_keys: Sequence[str], space: Space, author_keys: Sequence[
     return opens(topic_keys, author_keys) and not space.readable(author_keys)
 
 
+def check_all_follow(topic: Topic, former: Space, space: Space) -> None:
+    """For who moves and asks nobody: no reader loses it, and the space would take it.
+
+    Refuses with AUTHOR_CANNOT_READ, KIND_NOT_ALLOWED, TAGS_INVALID.
+    """
+    if not space.open_to_all_of(former):
+        raise AuthorCannotReadError("not all who read it could read it in that space")
+    space.settings.check_kind(topic.kind)
+    space.settings.tag_rules.check(topic.tags)
+
+
 def check_merge(source: Topic, target: Topic) -> None:
     """Both are out and neither has gone elsewhere.
 

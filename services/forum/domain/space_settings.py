@@ -106,6 +106,10 @@ class SpaceSettings:
         """Refuses with POSTING_NOT_ALLOWED, KIND_NOT_ALLOWED."""
         if not self.may_post.has(member):
             raise PostingNotAllowedError("others may begin topics in this space")
+        self.check_kind(kind)
+
+    def check_kind(self, kind: TopicKind) -> None:
+        """Whoever wrote it. Refuses with KIND_NOT_ALLOWED."""
         if kind not in self.kinds:
             raise KindNotAllowedError(f"this space takes no {kind}", field="kind")
 

@@ -9,6 +9,7 @@ from operator import gt, lt
 from typing import Any
 
 from chassis.decisions import Aggregates, Document, PartRef, Parts, Ref
+from chassis.errors import DomainError
 from chassis.mongo import Database, Index
 from chassis.pagination import Order, Paging
 from services.forum.domain.automation import (
@@ -20,10 +21,11 @@ from services.forum.domain.automation import (
     Trigger,
     automations_id,
 )
-from services.forum.domain.spaces import space_key
+from services.forum.domain.spaces import SpaceNotFoundError, space_key
 from services.forum.domain.tags import MAX_TAGS
 from services.forum.domain.topics import CloseReason, Topic, TopicState
 from services.forum.repository.documents import read_page
+from services.forum.repository.spaces import load_space
 from services.forum.repository.topics.documents import load_topic
 
 INDEXES: Sequence[Index] = (
@@ -143,6 +145,8 @@ class AutomationCollection:
             query["read_keys"] = {"$in": list(keyring)}
         if automation.space_id:
             query["_id"] = automation.space_id
+        elif automation.target_space_id:
+            query["_id"] = {"$ne": automation.target_space_id}
         cursor = self._database.spaces.find(query, {"_id": 1})
         spaces = [space["_id"] async for space in cursor]
         keys = [space_key(space_id) for space_id in spaces]
@@ -158,6 +162,25 @@ class AutomationCollection:
         found = self._database.topics
         rows = await read_page(found, wanted, ("read_keys", keys), order, paging, index)
         return [load_topic(row) for row in rows]
+
+    async def find_skipped(self, automation: Automation, topics: Sequence[Topic]) -> set[str]:
+        """Those of these topics that a MOVE cannot take to its space, whatever else they are."""
+        if automation.action is not Action.MOVE or not topics:
+            return set()
+        ids = {automation.target_space_id, *(topic.space_id for topic in topics)}
+        query = {"community_id": automation.community_id, "_id": {"$in": sorted(ids)}}
+        spaces = {row["_id"]: load_space(row) async for row in self._database.spaces.find(query)}
+        target = spaces.get(automation.target_space_id)
+        skipped = set()
+        for topic in topics:
+            former = spaces.get(topic.space_id)
+            try:
+                if former is None or target is None:
+                    raise SpaceNotFoundError
+                automation.moved(topic, former, target)
+            except DomainError:
+                skipped.add(topic.id)
+        return skipped
 
     async def find_runs(self, community_id: str, ids: Sequence[str]) -> dict[str, datetime]:
         """When those of these runs that there are were."""
@@ -208,6 +231,8 @@ def _wanted(automation: Automation, now: datetime) -> Document:
             query["$and"] = [{"score": {"$gte": automation.threshold}}]
     if automation.action is Action.TAG:
         query |= {"tags": {"$ne": automation.tag}, f"tags.{MAX_TAGS - 1}": {"$exists": False}}
+    if automation.action is Action.PIN:
+        query["pin_end"] = {"$not": {"$gt": now}}
     return query
 
 
@@ -234,6 +259,8 @@ def _load_one(community_id: str, document: Document) -> Automation:
         reason=document["reason"],
         create_time=document["create_time"],
         version=document["version"],
+        target_space_id=document.get("target_space_id", ""),
+        pin_days=document.get("pin_days", 0),
     )
 
 
@@ -256,6 +283,8 @@ def _dump_one(automation: Automation) -> Document:
         "reason": automation.reason,
         "create_time": automation.create_time,
         "version": automation.version,
+        "target_space_id": automation.target_space_id,
+        "pin_days": automation.pin_days,
     }
 
 

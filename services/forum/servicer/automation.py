@@ -67,11 +67,13 @@ class AutomationServicer(automation_pb2_grpc.AutomationServiceServicer):
         topics, token = paging.page(found, lambda last: place_of(automation, last))
         runs = [run_id(automation.id, one.id, automation.occurrence(one, now)) for one in topics]
         done = await self._repository.find_runs(community_id, runs)
+        skipped = await self._repository.find_skipped(automation, topics)
         matches = [
             match_to_proto(
                 topic,
                 encode_page_token(*place_of(automation, topic)),
                 done.get(run),
+                skipped=topic.id in skipped and run not in done,
             )
             for topic, run in zip(topics, runs, strict=True)
         ]

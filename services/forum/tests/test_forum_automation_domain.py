@@ -10,6 +10,7 @@ import pytest
 
 from chassis.errors import DomainError, FieldInvalidError, TextInvalidError
 from services.forum.domain.automation import (
+    LONGEST_PIN,
     MOST,
     MOST_AUTOMATIONS,
     Action,
@@ -21,6 +22,9 @@ from services.forum.domain.automation import (
     run_id,
 )
 from services.forum.domain.members import Author
+from services.forum.domain.moves import AuthorCannotReadError
+from services.forum.domain.space_settings import KindNotAllowedError, SpaceSettings, TagRules
+from services.forum.domain.spaces import Audience, Space, SpaceMode
 from services.forum.domain.tags import TagsInvalidError
 from services.forum.domain.texts import Text
 from services.forum.domain.topics import (
@@ -70,6 +74,20 @@ def automation(**more: Any) -> Automation:
     return Automation(**fields)
 
 
+def moving(**more: Any) -> Automation:
+    return automation(action=Action.MOVE, **{"target_space_id": "s2", **more})
+
+
+def pinning(**more: Any) -> Automation:
+    return automation(action=Action.PIN, **{"pin_days": 7, **more})
+
+
+def space(id: str, audience: Audience, *names: str, **settings: Any) -> Space:
+    said = SpaceSettings(**settings)
+    auto = SpaceMode.AUTO
+    return Space(id, "c1", id, id, "", auto, audience, names, NOW, settings=said)
+
+
 def stale(**more: Any) -> Automation:
     return automation(trigger=Trigger.STALE, threshold=30, **more)
 
@@ -101,6 +119,28 @@ def test_a_threshold_has_its_bounds(trigger: Trigger) -> None:
         ({"action": Action.CLOSE}, FieldInvalidError, "close_reason"),
         ({"close_reason": CloseReason.OTHER}, FieldInvalidError, "close_reason"),
         ({"reason": "because"}, FieldInvalidError, "reason"),
+        ({"target_space_id": "s2"}, FieldInvalidError, "target_space_id"),
+        ({"action": Action.MOVE}, FieldInvalidError, "target_space_id"),
+        (
+            {"action": Action.MOVE, "target_space_id": "s2", "space_id": "s2"},
+            FieldInvalidError,
+            "target_space_id",
+        ),
+        (
+            {"action": Action.MOVE, "target_space_id": "s2", "reason": "because"},
+            FieldInvalidError,
+            "reason",
+        ),
+        ({"pin_days": 1}, FieldInvalidError, "pin_days"),
+        ({"pin_days": -1}, FieldInvalidError, "pin_days"),
+        ({"action": Action.PIN}, FieldInvalidError, "pin_days"),
+        ({"action": Action.PIN, "pin_days": -1}, FieldInvalidError, "pin_days"),
+        ({"action": Action.PIN, "pin_days": LONGEST_PIN + 1}, FieldInvalidError, "pin_days"),
+        (
+            {"action": Action.PIN, "pin_days": 7, "target_space_id": "s2"},
+            FieldInvalidError,
+            "target_space_id",
+        ),
         ({"action": Action.ESCALATE, "reason": "x" * 1001}, TextInvalidError, "reason"),
         (
             {"trigger": Trigger.STALE, "without_replies": True},
@@ -179,11 +219,25 @@ def test_only_its_space() -> None:
 def test_what_matches_can_be_acted_on(trigger: Trigger, action: Action, state: TopicState) -> None:
     why = CloseReason.OTHER if action is Action.CLOSE else None
     tag = "b" if action is Action.TAG else ""
-    one = automation(trigger=trigger, threshold=1, action=action, close_reason=why, tag=tag)
+    target = "s2" if action is Action.MOVE else ""
+    days = 1 if action is Action.PIN else 0
+    one = automation(
+        trigger=trigger,
+        threshold=1,
+        action=action,
+        close_reason=why,
+        tag=tag,
+        target_space_id=target,
+        pin_days=days,
+    ).checked()
     topic = replace(TOPIC, state=state, case_count=1, score=1)
     if one.occurrence(topic, NOW + 2 * DAY):
         assert state in one.states
-        assert (one.act(topic, NOW + 2 * DAY) == topic) == (action is Action.ESCALATE)
+        same = one.act(topic, NOW + 2 * DAY) == topic
+        assert same == (action in (Action.ESCALATE, Action.MOVE))
+        if action is Action.MOVE:
+            former, target_space = space("s1", Audience.VENDOR), space("s2", Audience.VENDOR)
+            assert one.moved(topic, former, target_space).space_id == "s2"
     else:
         assert state not in one.states
 
@@ -209,6 +263,59 @@ def test_a_tag_that_is_there_or_has_no_room_is_left_alone() -> None:
     assert one.occurrence(TOPIC, later) == "asked"
     assert one.occurrence(replace(TOPIC, tags=("b",)), later) == ""
     assert one.occurrence(replace(TOPIC, tags=("1", "2", "3", "4", "5")), later) == ""
+
+
+def test_a_topic_goes_where_all_its_readers_can_follow() -> None:
+    members, vendor = space("s1", Audience.COMMUNITY), space("s2", Audience.VENDOR)
+    gold = space("s1", Audience.TIER, "gold")
+    here = moving(space_id="s1")
+    moved = here.moved(TOPIC, gold, replace(members, id="s2"))
+    assert (moved.space_id, moved.former_space_ids) == ("s2", ("s1",))
+    for former in (members, gold):
+        with pytest.raises(AuthorCannotReadError):
+            here.moved(TOPIC, former, vendor)
+        with pytest.raises(AuthorCannotReadError):
+            moving().moved(TOPIC, former, vendor)
+
+
+def test_in_all_spaces_nobody_is_shown_what_they_could_not_read() -> None:
+    gold, members = space("s1", Audience.TIER, "gold"), space("s2", Audience.COMMUNITY)
+    with pytest.raises(TopicStateInvalidError):
+        moving().moved(TOPIC, gold, members)
+    assert moving().moved(TOPIC, gold, replace(gold, id="s2")).space_id == "s2"
+
+
+def test_a_space_is_given_no_topic_that_it_would_not_take() -> None:
+    former = space("s1", Audience.COMMUNITY)
+    discussions = space("s2", Audience.COMMUNITY, kinds=(TopicKind.DISCUSSION,))
+    with pytest.raises(KindNotAllowedError):
+        moving().moved(TOPIC, former, discussions)
+    tagged = space("s2", Audience.COMMUNITY, tag_rules=TagRules(("b",)))
+    with pytest.raises(TagsInvalidError):
+        moving().moved(TOPIC, former, tagged)
+    assert moving().moved(replace(TOPIC, tags=("b",)), former, tagged).space_id == "s2"
+
+
+def test_a_move_and_a_pin_are_done_once_a_topic() -> None:
+    month = NOW + 30 * DAY
+    later = replied(TOPIC, month)
+    for one in (moving(trigger=Trigger.STALE), pinning(trigger=Trigger.STALE)):
+        first = one.occurrence(TOPIC, month + 30 * DAY)
+        assert first == one.occurrence(later, month + 90 * DAY) != ""
+        assert one.occurrence(later, month) == ""
+    assert moving().occurrence(TOPIC, month)
+    assert moving().occurrence(replace(TOPIC, space_id="s2"), month) == ""
+
+
+def test_a_pin_ends_and_what_is_pinned_is_left_alone() -> None:
+    later = NOW + 3 * DAY
+    pinned = pinning().act(TOPIC, later)
+    assert (pinned.pin_time, pinned.pin_expire_time) == (later, later + 7 * DAY)
+    assert pinning().occurrence(pinned, later) == ""
+    assert pinning().occurrence(pinned, later + 7 * DAY) != ""
+    assert pinning().occurrence(replace(pinned, pin_expire_time=None), later + 7 * DAY) == ""
+    for days in (1, LONGEST_PIN):
+        assert pinning(pin_days=days).checked().pin_days == days
 
 
 def test_a_community_has_at_most_thirty() -> None:

@@ -18,7 +18,7 @@ from services.forum.repository import ForumRepository
 from services.forum.repository.automation import AUTOMATIONS, Walk, place_of, place_types
 from services.forum.repository.spaces import SPACES
 from services.forum.repository.topics import TOPICS
-from services.forum.tests.test_forum_automation_domain import automation
+from services.forum.tests.test_forum_automation_domain import automation, moving, pinning
 from services.forum.tests.test_forum_repository import ANNA, MODERATOR, NOW, OUTSIDER, space, topic
 
 TRIGGERS = [
@@ -28,6 +28,7 @@ TRIGGERS = [
     automation(trigger=Trigger.REPORTED, threshold=2, action=Action.ESCALATE),
     automation(trigger=Trigger.SCORE_REACHED, threshold=2),
 ]
+ONCE = [moving(threshold=1, target_space_id="s1"), pinning(threshold=1)]
 LATER = NOW + timedelta(days=2)
 
 
@@ -102,6 +103,37 @@ async def test_only_one_space(database: Database, one: Automation) -> None:
     assert await repository.find_matching(narrowed, LATER, ANNA, Paging(100)) == []
 
 
+async def test_what_is_there_or_pinned_is_not_looked_at(database: Database) -> None:
+    repository = await fill(database)
+    move, pins = ONCE
+    found = await repository.find_matching(move, LATER, None, Paging(100))
+    assert {each.space_id for each in found} == {"s2"}
+    ends = {"t00": LATER + timedelta(days=1), "t01": LATER, "t02": None}
+    for id_, end in ends.items():
+        pinned = TOPICS.dump(replace(topic(id_), pin_time=NOW, pin_expire_time=end))
+        times = {key: value for key, value in pinned.items() if key.startswith("pin_")}
+        await database.topics.update_one({"_id": id_}, {"$set": times})
+    stored = [TOPICS.load(row) async for row in database.topics.find({"community_id": "c1"})]
+    expected = sorted(each.id for each in stored if pins.occurrence(each, LATER))
+    assert "t01" in expected
+    assert not {"t00", "t02"} & set(expected)
+    found = await repository.find_matching(pins, LATER, None, Paging(100))
+    assert sorted(each.id for each in found) == expected
+
+
+async def test_what_a_move_leaves_is_found(database: Database) -> None:
+    repository = await fill(database)
+    topics = [topic("t1"), topic("t2", space_id="s2")]
+    assert await repository.find_skipped(pinning(), topics) == set()
+    for one, skipped in (
+        (moving(target_space_id="s1"), {"t2"}),  # in all spaces: others read it
+        (moving(target_space_id="s1", space_id="s2"), set()),
+        (moving(target_space_id="s2"), {"t1"}),
+        (moving(target_space_id="gone"), {"t1", "t2"}),
+    ):
+        assert await repository.find_skipped(one, topics) == skipped
+
+
 INDEXES = {
     Trigger.UNANSWERED: "read_keys: 1, create_time: 1, _id: 1, reply_count: 1 }",
     Trigger.STALE: "read_keys: 1, activity_time: -1, _id: -1, state: 1",
@@ -143,9 +175,15 @@ async def test_automations_are_stored_whole(database: Database) -> None:
     await prepare(database, ForumRepository)
     repository = ForumRepository(database)
     assert await repository.get_automations("c1") == Automations()
-    many = Automations(tuple(TRIGGERS))
+    many = Automations((*TRIGGERS, *ONCE))
     document: dict[str, Any] = {**AUTOMATIONS.dump(many), "community_id": "c1", "seq": 1}
     ref = repository.automations_ref("c1")
     await database.automations.insert_one({"_id": ref.id, **document})
     assert await repository.get_automations("c1") == many
     assert [one async for one in repository.automations()] == [many]
+    for row in document["automations"]:  # as before there were moves and pins
+        del row["target_space_id"], row["pin_days"]
+    await database.automations.replace_one({"_id": ref.id}, {"_id": ref.id, **document})
+    assert await repository.get_automations("c1") == Automations(
+        tuple(replace(one, target_space_id="", pin_days=0) for one in many.all)
+    )

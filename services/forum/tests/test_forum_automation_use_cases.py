@@ -10,22 +10,44 @@ import pytest
 
 from chassis.commands import Commands
 from chassis.domain_events import DomainEvent
+from chassis.errors import DomainError
+from chassis.testing import outbox, person_actor
 from guildhall.forum.v1 import automation_pb2 as pb
+from guildhall.forum.v1 import curation_pb2, forum_pb2, moves_pb2
 from guildhall.forum.v1 import domain_events_pb2 as said
-from guildhall.forum.v1 import forum_pb2
+from guildhall.forum.v1.curation_pb2_grpc import CurationServiceStub
+from guildhall.forum.v1.moves_pb2_grpc import MoveServiceStub
 from guildhall.moderation.v1 import moderation_pb2
 from guildhall.moderation.v1.domain_events_pb2 import CaseOpened
 from services.forum.consumers import ForumConsumers
-from services.forum.domain.automation import Automation
+from services.forum.domain.automation import Automation, Round
+from services.forum.domain.moves import AuthorCannotReadError
 from services.forum.domain.topics import TopicStateInvalidError
 from services.forum.repository import ForumRepository
-from services.forum.tests.conftest import ASKER, HELPER, MANAGING, MODERATING, World
-from services.forum.tests.test_forum_automation_servicer import CLOSE, create, of
+from services.forum.tests.conftest import (
+    ASKER,
+    HELPER,
+    MANAGING,
+    MODERATING,
+    STRANGER,
+    World,
+)
+from services.forum.tests.test_forum_automation_servicer import (
+    CLOSE,
+    GOLD,
+    MOVE,
+    PIN,
+    VENDORS,
+    create,
+    of,
+)
 from services.forum.use_cases import ForumUseCases
 from services.forum.use_cases import automation as use_cases
+from services.forum.use_cases.carrying import Carrying
 
 STALE: dict[str, Any] = {"trigger": pb.AUTOMATION_TRIGGER_STALE, "threshold": 30, "enabled": True}
 MONTH = timedelta(days=31)
+GOLDEN = person_actor("golden", keyring=["community:c1", "person:golden", "tier:gold@c1"])
 
 
 def now() -> datetime:
@@ -100,6 +122,141 @@ async def test_each_action_once_with_its_event_and_entry(
     assert again["outbox"] == whole["outbox"]
     assert again["topics"] == whole["topics"]
     assert (await stored_automation(world, made.id)).enabled
+
+
+async def said_by(world: World, name: str) -> list[str]:
+    """Who said the domain events of this name."""
+    rows = (await world.stored())["outbox"]
+    return [row["actor"] for row in rows if row["type"].endswith(f".{name}")]
+
+
+async def test_a_pin_is_put_once_with_its_event_and_entry(world: World) -> None:
+    topic = await world.topic(await world.space())
+    await create(world, **STALE, **PIN)
+    before = await world.said()
+    assert await world.use_cases.run_automation(now()) == Round()
+    assert await world.said() == before
+    assert await world.use_cases.run_automation(now() + MONTH) == Round(1)
+    assert sorted(await world.said()) == sorted([*before, "TopicPinned"])
+    assert await said_by(world, "TopicPinned") == ["service:forum"]
+    assert await entries(world, topic) == [("PinByAutomation", "Wake up", "service:automation")]
+    pinned = await world.see(ASKER, topic)
+    days = pinned.pin_expire_time.ToDatetime(UTC) - pinned.pin_time.ToDatetime(UTC)
+    assert (days, pinned.version) == (timedelta(days=7), topic.version + 1)
+    whole = await world.stored()
+    for _ in range(2):
+        assert await world.use_cases.run_automation(now() + MONTH) == Round()
+    again = await world.stored()
+    assert (again["outbox"], again["topics"]) == (whole["outbox"], whole["topics"])
+    # What a moderator undoes stays undone, in the next silence too.
+    request = curation_pb2.UnpinTopicRequest(**world.ids(), topic_id=topic.id)
+    await world.of(MODERATING, CurationServiceStub).UnpinTopic(request)
+    await world.reply(topic)
+    assert await world.use_cases.run_automation(now() + 2 * MONTH) == Round()
+    assert not (await world.see(ASKER, topic)).HasField("pin_time")
+
+
+async def test_a_pin_of_a_person_is_left_as_it_is(world: World) -> None:
+    topic = await world.topic(await world.space())
+    request = curation_pb2.PinTopicRequest(**world.ids(), topic_id=topic.id)
+    await world.of(MODERATING, CurationServiceStub).PinTopic(request)
+    await create(world, **STALE, **PIN)
+    before = await world.said()
+    assert await world.use_cases.run_automation(now() + MONTH) == Round()
+    assert await world.said() == before
+    assert not (await world.see(ASKER, topic)).HasField("pin_expire_time")
+
+
+async def test_a_move_is_made_once_and_replies_follow_by_the_job(world: World) -> None:
+    gold, members = await world.space("gold", **GOLD), await world.space("members")
+    topic = await world.topic(gold, GOLDEN)
+    reply = await world.reply(topic, GOLDEN)
+    await world.act("UpdateTopic", GOLDEN, topic, title="Better")
+    seen = await world.see(GOLDEN, topic)
+    with pytest.raises(DomainError):
+        await world.see(HELPER, topic)
+    await create(world, **STALE, **MOVE, space_id=gold.id, target_space_id=members.id)
+    before = await world.said()
+    assert await world.use_cases.run_automation(now()) == Round()
+    assert await world.said() == before
+    assert await world.use_cases.run_automation(now() + MONTH) == Round(1)
+    assert sorted(await world.said()) == sorted([*before, "TopicMoved"])
+    moved = said.TopicMoved(topic_id=topic.id, space_id=members.id, from_space_id=gold.id)
+    assert moved in await outbox(world.database)
+    assert await said_by(world, "TopicMoved") == ["service:forum"]
+    assert await entries(world, topic) == [("MoveByAutomation", "Wake up", "service:automation")]
+    for actor in (GOLDEN, HELPER):
+        found = await world.see(actor, topic)
+        assert (found.space_id, found.version) == (members.id, seen.version + 1)
+        assert [one.id for one in await world.replies(actor, topic)] == [reply.id]
+        texts = forum_pb2.ListRevisionsRequest(community_id="c1", topic_id=topic.id)
+        assert len((await world.of(actor).ListRevisions(texts)).revisions) == 1
+    with pytest.raises(DomainError):
+        await world.see(STRANGER, topic)
+    by_id = forum_pb2.BatchGetRepliesRequest(community_id="c1", reply_ids=[reply.id])
+    assert not (await world.of(HELPER).BatchGetReplies(by_id)).replies  # not arrived yet
+    carrying = Carrying(world.commands, world.repository)
+    await carrying.finish()
+    assert await said_by(world, "RepliesMoved") == ["service:forum"]
+    assert len((await world.of(HELPER).BatchGetReplies(by_id)).replies) == 1
+    whole = await world.stored()
+    for _ in range(2):
+        assert await world.use_cases.run_automation(now() + MONTH) == Round()
+        await carrying.finish()
+    again = await world.stored()
+    assert (again["outbox"], again["topics"]) == (whole["outbox"], whole["topics"])
+    # Moved back by a person it stays there, in the next silence too.
+    back = moves_pb2.MoveTopicRequest(**world.ids(), topic_id=topic.id, space_id=gold.id)
+    back.even_if_author_cannot_read = True
+    await world.of(MANAGING, MoveServiceStub).MoveTopic(back)
+    await world.reply(topic, GOLDEN)
+    assert await world.use_cases.run_automation(now() + 2 * MONTH) == Round()
+    assert (await world.see(GOLDEN, topic)).space_id == gold.id
+
+
+async def test_a_move_skips_what_not_all_its_readers_could_follow(world: World) -> None:
+    gold, members = await world.space("gold", **GOLD), await world.space("members")
+    vendors = await world.space("vendors", **VENDORS)
+    other_vendors = await world.space("inner", **VENDORS)
+    topics = [await world.topic(members), await world.topic(gold, GOLDEN)]
+    goes = await world.topic(other_vendors, MANAGING)
+    await create(world, **STALE, **MOVE, target_space_id=vendors.id)
+    before = await world.said()
+    for number in range(2):
+        done = await world.use_cases.run_automation(now() + MONTH + timedelta(days=2 * number))
+        assert done == Round(acted=1 - number, skipped=2)
+        # A walk in the order of time begins anew within a day.
+        await world.database.automation_walks.delete_many({})
+    assert sorted(await world.said()) == sorted([*before, "TopicMoved"])
+    assert (await world.see(MANAGING, goes)).space_id == vendors.id
+    assert len((await world.stored())["moderation_entries"]) == 1
+    for topic in topics:
+        assert await world.see(GOLDEN, topic) == topic
+
+
+async def test_a_move_looks_at_the_walls_as_they_are_when_it_is_made(world: World) -> None:
+    here, there = await world.space("here"), await world.space("there")
+    topic = await world.topic(here)
+    more = {"space_id": here.id, "target_space_id": there.id}
+    made = await create(world, **STALE, **MOVE, **more)
+    one, later = await stored_automation(world, made.id), now() + MONTH
+    occurrence = one.occurrence(await world.repository.get_topic("c1", topic.id, None), later)
+    narrowed = forum_pb2.UpdateSpaceRequest(**world.ids(), space_id=there.id, **VENDORS)
+    await world.of(MANAGING).UpdateSpace(narrowed)
+    before = await world.stored()
+    with pytest.raises(AuthorCannotReadError):
+        await world.use_cases.act(one, topic.id, occurrence, later)
+    assert await world.stored() == before
+    assert await world.use_cases.run_automation(later) == Round(skipped=1)
+    assert (await world.stored())["outbox"] == before["outbox"]
+    assert (await world.see(ASKER, topic)).space_id == here.id
+    wide = forum_pb2.UpdateSpaceRequest(
+        **world.ids(), space_id=there.id, audience=forum_pb2.AUDIENCE_COMMUNITY
+    )
+    await world.of(MANAGING).UpdateSpace(wide)
+    await asyncio.gather(*(world.use_cases.act(one, topic.id, occurrence, later) for _ in range(3)))
+    assert await said_by(world, "TopicMoved") == ["service:forum"]
+    assert (await world.see(ASKER, topic)).space_id == there.id
 
 
 async def test_a_killed_round_goes_on_and_two_rounds_at_once_do_nothing_twice(

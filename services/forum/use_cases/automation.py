@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from google.protobuf.message import Message
 
 from chassis.actors import MANAGER, Actor
-from chassis.decisions import Decision, Seen
-from chassis.errors import DomainError, UnavailableError, check_version
+from chassis.decisions import Decision, Ref, Seen, Write
+from chassis.errors import DomainError, UnavailableError, VersionStaleError, check_version
 from chassis.pagination import Paging
 from guildhall.forum.v1 import automation_pb2 as pb
 from guildhall.forum.v1 import domain_events_pb2 as said
@@ -22,16 +22,20 @@ from services.forum.domain.automation import (
     Action,
     Automation,
     Automations,
+    Round,
     Run,
     run_id,
 )
 from services.forum.domain.members import Member
+from services.forum.domain.spaces import Space, SpaceNotFoundError
 from services.forum.domain.topics import Topic, TopicNotFoundError, TopicStateInvalidError
 from services.forum.repository.automation import Walk, place_of
 from services.forum.use_cases.base import UseCases
 from services.forum.use_cases.moderating import Outcome, entry
 
 BY_AUTOMATION = Actor(service="automation")
+_FORUM = Actor(service="forum")  # a move is one actor's from the topic to its last reply
+_SAYS = {Action.MOVE: _FORUM, Action.PIN: _FORUM}
 _PAGE = 100  # topics that are looked at together
 _PAGES = 20  # and at most so often, for one automation in one round: the next goes on there
 _ACTS = 200  # about so many of one automation in one round
@@ -68,11 +72,15 @@ class AutomationUseCases(UseCases):
             close_reason=enums.close_reason(request.close_reason) if request.close_reason else None,
             reason=request.reason,
             create_time=_LATER,
+            target_space_id=request.target_space_id,
+            pin_days=request.pin_days,
         ).checked()
         if (done := await self._done(actor, request, pb.CreateAutomationResponse)) is not None:
             return done
-        if request.space_id:
-            await self._repository.get_space(community_id, request.space_id, member.keyring)
+        if made.space_id:
+            await self._repository.get_space(community_id, made.space_id, member.keyring)
+        if made.target_space_id:
+            await self._get_target(made, member)
 
         def decide(seen: Seen[Automations]) -> Decision[Automations, pb.CreateAutomationResponse]:
             automations = seen.state or Automations()
@@ -92,21 +100,45 @@ class AutomationUseCases(UseCases):
     async def update_automation(
         self, actor: Actor, request: pb.UpdateAutomationRequest
     ) -> pb.UpdateAutomationResponse:
-        """MANAGER. Refuses with AUTOMATION_NOT_FOUND, TAGS_INVALID, VERSION_STALE."""
+        """MANAGER. Refuses with AUTOMATION_NOT_FOUND, SPACE_NOT_FOUND, TAGS_INVALID."""
         community_id = request.community_id
         actor.require_role(community_id, MANAGER)
+        member = Member.of(actor, community_id)
         why = enums.close_reason(request.close_reason) if request.close_reason else None
+        if (done := await self._done(actor, request, pb.UpdateAutomationResponse)) is not None:
+            return done
+        given = {
+            name: getattr(request, name)
+            for name in (
+                "name",
+                "enabled",
+                "threshold",
+                "without_replies",
+                "tag",
+                "reason",
+                "target_space_id",
+                "pin_days",
+            )
+            if request.HasField(name)
+        }
+
+        def changed(automations: Automations) -> Automation:
+            before = automations.automation(request.automation_id)
+            check_version(before.version, request.expected_version)
+            return replace(before, **given, close_reason=why or before.close_reason).checked()
+
+        known = changed(await self._repository.get_automations(community_id))
+        if known.action is Action.MOVE and (known.enabled or "target_space_id" in given):
+            if known.space_id:
+                await self._repository.get_space(community_id, known.space_id, member.keyring)
+            await self._get_target(known, member)
 
         def decide(seen: Seen[Automations]) -> Decision[Automations, pb.UpdateAutomationResponse]:
             automations = seen.state or Automations()
             before = automations.automation(request.automation_id)
-            check_version(before.version, request.expected_version)
-            given = {
-                name: getattr(request, name)
-                for name in ("name", "enabled", "threshold", "without_replies", "tag", "reason")
-                if request.HasField(name)
-            }
-            automation = replace(before, **given, close_reason=why or before.close_reason).checked()
+            automation = changed(automations)
+            if _takes(automation) != _takes(known):
+                raise VersionStaleError("the automation has just changed: read it again")
             if automation != before:
                 automation = replace(automation, version=before.version + 1)
             return Decision(
@@ -139,28 +171,42 @@ class AutomationUseCases(UseCases):
         target = self._repository.automations_ref(request.community_id)
         return await self._commands.run(actor, request, target, decide)
 
-    async def run_automation(self, now: datetime) -> None:
+    async def _get_target(self, automation: Automation, member: Member) -> Space:
+        """Refuses with SPACE_NOT_FOUND."""
+        try:
+            return await self._repository.get_space(
+                automation.community_id, automation.target_space_id, member.keyring
+            )
+        except SpaceNotFoundError:
+            raise SpaceNotFoundError(field="target_space_id") from None
+
+    async def run_automation(self, now: datetime) -> Round:
         """One round of all enabled automations of all communities."""
+        total = Round()
         async for automations in self._repository.automations():
             for automation in automations.all:
                 if automation.enabled:
-                    await self._walk(automation, now)
+                    done = await self._walk(automation, now)
+                    if done.skipped:
+                        _log.info("automation %s: %s", automation.id, done)
+                    total += done
+        return total
 
-    async def _walk(self, automation: Automation, now: datetime) -> None:
+    async def _walk(self, automation: Automation, now: datetime) -> Round:
         """It looks at what may match, in its order, from where it stopped the last time."""
         before = await self._repository.get_walk(automation)
         if before is None or before.version != automation.version:
             walk = Walk(automation.version, (), now)
         else:
             walk = before
-        acts = 0
+        done = Round()
         for _ in range(_PAGES):
-            if acts >= _ACTS:
+            if done.acted + done.skipped >= _ACTS:
                 break
             paging = Paging(_PAGE, walk.place)
             found = await self._repository.find_matching(automation, now, None, paging)
             topics = found[:_PAGE]
-            acts += await self._act_on(automation, topics, now)
+            done += await self._act_on(automation, topics, now)
             if topics:
                 walk = replace(walk, place=place_of(automation, topics[-1]))
             if len(found) <= _PAGE:
@@ -171,9 +217,12 @@ class AutomationUseCases(UseCases):
                 break
         if walk != before:
             await self._repository.put_walk(automation, walk)
+        return done
 
-    async def _act_on(self, automation: Automation, topics: Sequence[Topic], now: datetime) -> int:
-        """On those of the topics on which it has not acted for this reason; how many."""
+    async def _act_on(
+        self, automation: Automation, topics: Sequence[Topic], now: datetime
+    ) -> Round:
+        """On those of the topics on which it has not acted for this reason."""
         wanted = {
             run_id(automation.id, topic.id, occurrence): (topic, occurrence)
             for topic in topics
@@ -181,18 +230,23 @@ class AutomationUseCases(UseCases):
         }
         done = await self._repository.find_runs(automation.community_id, list(wanted))
         left = [one for id_, one in wanted.items() if id_ not in done]
-        for start in range(0, len(left), _AT_ONCE):
-            await asyncio.gather(
-                *(
-                    self._try(automation, topic.id, occurrence, now)
-                    for topic, occurrence in left[start : start + _AT_ONCE]
+        skipped = await self._repository.find_skipped(automation, [topic for topic, _ in left])
+        todo = [one for one in left if one[0].id not in skipped]
+        acted = 0
+        for start in range(0, len(todo), _AT_ONCE):
+            acted += sum(
+                await asyncio.gather(
+                    *(
+                        self._try(automation, topic.id, occurrence, now)
+                        for topic, occurrence in todo[start : start + _AT_ONCE]
+                    )
                 )
             )
-        return len(left)
+        return Round(acted, len(left) - acted)
 
     async def _try(
         self, automation: Automation, topic_id: str, occurrence: str, now: datetime
-    ) -> None:
+    ) -> bool:
         """What has changed meanwhile is left alone; an outage ends the round."""
         try:
             await self.act(automation, topic_id, occurrence, now)
@@ -200,17 +254,21 @@ class AutomationUseCases(UseCases):
             raise
         except DomainError as refusal:
             _log.info("automation %s leaves %s: %s", automation.id, topic_id, refusal)
+            return False
+        return True
 
     async def act(
         self, automation: Automation, topic_id: str, occurrence: str, now: datetime
     ) -> None:
         """It acts on a topic, once for an occurrence: that it did is stored with what it did.
 
-        Refuses with TOPIC_NOT_FOUND, and TOPIC_STATE_INVALID where it does not match any more.
+        Refuses with TOPIC_NOT_FOUND, TOPIC_STATE_INVALID where it does not match any more, and
+        where it is to be moved as Automation.moved does, by the walls as they are then.
         """
         community_id = automation.community_id
         id_ = run_id(automation.id, topic_id, occurrence)
         ref = self._repository.run_ref(community_id, id_)
+        ways = await self._ways(automation, topic_id)
         request = pb.AutomationRun(
             request_id=f"automation-{id_}",
             community_id=community_id,
@@ -227,17 +285,52 @@ class AutomationUseCases(UseCases):
                 return Outcome(topic).decision(seen, _acted)
             if automation.occurrence(topic, now) != occurrence:
                 raise TopicStateInvalidError("the automation's trigger is not true any more")
-            changed = automation.act(topic, seen.now.time)
+            changed, writes = automation.act(topic, seen.now.time), []
+            if ways:
+                changed = automation.moved(topic, *_spaces(seen, topic, ways))
+                writes = [self._carry(changed)]
             reason = ": ".join(filter(None, (automation.name, automation.reason)))
             action = f"{automation.action.title()}ByAutomation"
             line = entry(seen.now, topic, action, reason, BY_AUTOMATION.name)
-            outcome = Outcome(changed, [_event(automation, topic)], writes=[line])
+            outcome = Outcome(changed, [_event(automation, topic)], writes=[line, *writes])
             decision = outcome.decision(seen, _acted)
             run = ref.put(Run(id_, automation.id, topic_id, occurrence, seen.now.time))
             return replace(decision, parts=[*decision.parts, run])
 
-        target = self._repository.topics.ref(community_id, topic_id).having(ref)
-        await self._commands.run(BY_AUTOMATION, request, target, decide)
+        target = self._repository.topics.ref(community_id, topic_id).having(ref).along(*ways)
+        actor = _SAYS.get(automation.action, BY_AUTOMATION)
+        await self._commands.run(actor, request, target, decide)
+
+    async def _ways(self, automation: Automation, topic_id: str) -> Sequence[Ref[Space]]:
+        """Of a move, whence and where to; of all else nothing. Refuses with TOPIC_NOT_FOUND."""
+        if automation.action is not Action.MOVE:
+            return ()
+        topic = await self._repository.get_topic(automation.community_id, topic_id, None)
+        return [
+            self._repository.spaces.ref(automation.community_id, id_)
+            for id_ in (topic.space_id, automation.target_space_id)
+        ]
+
+    def _carry(self, moved: Topic) -> Write:
+        """Its former texts come along at once; its replies are the job's, as of every move."""
+        return self._repository.carry_revisions(
+            moved.community_id, [moved.id], moved.former_space_ids, moved.space_id
+        )
+
+
+def _spaces(seen: Seen[Topic], topic: Topic, ways: Sequence[Ref[Space]]) -> tuple[Space, Space]:
+    former, target = (seen.other(ref) for ref in ways)
+    if former is None or target is None:
+        raise SpaceNotFoundError(field="target_space_id")
+    if topic.space_id != former.id:
+        raise VersionStaleError("the topic has just been moved")
+    return former, target
+
+
+def _takes(automation: Automation) -> tuple[str, bool]:
+    """What of a move nobody changes who cannot read its spaces."""
+    moves = automation.action is Action.MOVE
+    return automation.target_space_id, moves and automation.enabled
 
 
 def _changed(automation: Automation) -> Message:
@@ -260,3 +353,11 @@ def _event(automation: Automation, topic: Topic) -> Message:
             return said.TopicArchived(topic_id=topic.id)
         case Action.ESCALATE:
             return said.TopicEscalated(topic_id=topic.id, automation_id=automation.id)
+        case Action.MOVE:
+            return said.TopicMoved(
+                topic_id=topic.id,
+                space_id=automation.target_space_id,
+                from_space_id=topic.space_id,
+            )
+        case Action.PIN:
+            return said.TopicPinned(topic_id=topic.id)

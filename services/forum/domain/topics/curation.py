@@ -109,6 +109,13 @@ def pin(topic: Topic, expire_time: datetime | None, now: datetime) -> Topic:
     return replace(topic, pin_time=now, pin_expire_time=expire_time)
 
 
+def pinned(topic: Topic, now: datetime) -> bool:
+    """A pin past its time counts no more."""
+    if topic.pin_time is None:
+        return False
+    return topic.pin_expire_time is None or topic.pin_expire_time > now
+
+
 def unpin(topic: Topic) -> Topic:
     """One among the others again, if it was not."""
     return replace(topic, pin_time=None, pin_expire_time=None)
