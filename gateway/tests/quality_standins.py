@@ -62,6 +62,12 @@ class AutomationStandIn(_StandIn, AutomationServiceServicer):
             tag="old",
             enabled=True,
         )
+        self.automations[2] = automation(
+            3, action=pb.AUTOMATION_ACTION_MOVE, close_reason=0, target_space_id="sp1"
+        )
+        self.automations[3] = automation(
+            4, action=pb.AUTOMATION_ACTION_PIN, close_reason=0, pin_days=7
+        )
 
     async def ListAutomations(self, request: Any, _context: Any) -> Any:
         self.called("ListAutomations", request)
@@ -80,6 +86,7 @@ class AutomationStandIn(_StandIn, AutomationServiceServicer):
                 community_id="c1",
                 act_time=time(number) if number == 2 else None,
                 page_token=f"token-{number}",
+                skipped=number == 1,
             )
             for number in (1, 2, 3)
         ]

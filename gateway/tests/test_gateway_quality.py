@@ -18,10 +18,10 @@ A1 = encode_id("Automation", "c1", "a1")
 LIST = """query Automations($c: ID!, $first: Int, $after: String, $last: Int, $before: String) {
   automations(communityId: $c, first: $first, after: $after, last: $last, before: $before) {
     edges { cursor node { id name enabled trigger threshold withoutReplies action tag closeReason
-      reason version createTime space { name } } }
+      reason version createTime space { name } targetSpace { name } pinDays } }
     pageInfo { hasNextPage hasPreviousPage endCursor startCursor } } }"""
 PREVIEW = """query Preview($c: ID!) { automations(communityId: $c, first: 1) { edges { node {
-  name matches(first: 2) { edges { cursor node { actTime topic { title } } }
+  name matches(first: 2) { edges { cursor node { actTime skipped topic { title } } }
     pageInfo { hasNextPage } } } } } }"""
 
 
@@ -44,11 +44,25 @@ async def test_automations_are_listed(automation: AutomationStandIn, house: Hous
         "version": 2,
         "createTime": "2026-01-01T00:01:00.000Z",
         "space": None,
+        "targetSpace": None,
+        "pinDays": None,
     }
     assert (second["action"], second["tag"], second["closeReason"]) == ("TAG", "old", None)
     assert second["space"] == {"name": "General"}
     assert automation.requests == [pb.ListAutomationsRequest(community_id="c1", page_size=2)]
     assert page["pageInfo"]["hasNextPage"]
+
+
+async def test_moves_and_pins_are_listed(house: House) -> None:
+    answer = await house.ask(LIST, {"c": C1, "first": 4})
+    assert "errors" not in answer
+    move, pin = [edge["node"] for edge in answer["data"]["automations"]["edges"]][2:]
+    assert (move["action"], move["targetSpace"], move["pinDays"]) == (
+        "MOVE",
+        {"name": "General"},
+        None,
+    )
+    assert (pin["action"], pin["targetSpace"], pin["pinDays"]) == ("PIN", None, 7)
 
 
 @pytest.mark.parametrize("backward", [False, True])
@@ -76,8 +90,8 @@ async def test_a_preview_shows_topics_and_what_was_done(
     assert "errors" not in answer
     matches = answer["data"]["automations"]["edges"][0]["node"]["matches"]
     assert [edge["node"] for edge in matches["edges"]] == [
-        {"actTime": None, "topic": {"title": "Topic 1"}},
-        {"actTime": "2026-01-01T00:02:00.000Z", "topic": {"title": "Topic 2"}},
+        {"actTime": None, "skipped": True, "topic": {"title": "Topic 1"}},
+        {"actTime": "2026-01-01T00:02:00.000Z", "skipped": False, "topic": {"title": "Topic 2"}},
     ]
     assert matches["pageInfo"]["hasNextPage"]
     assert automation.calls == {"ListAutomations": 1, "PreviewAutomation": 1}
@@ -142,6 +156,46 @@ async def test_writes_say_what_was_given(automation: AutomationStandIn, house: H
         ),
         pb.DeleteAutomationRequest(request_id="request-1", community_id="c1", automation_id="a1"),
     ]
+
+
+async def test_writes_say_where_to_and_for_how_long(
+    automation: AutomationStandIn, house: House
+) -> None:
+    common: dict[str, Any] = {"communityId": C1, "name": "x", "trigger": "STALE", "threshold": 1}
+    said: dict[str, Any] = {
+        "request_id": "request-1",
+        "community_id": "c1",
+        "name": "x",
+        "trigger": pb.AUTOMATION_TRIGGER_STALE,
+        "threshold": 1,
+    }
+    there = encode_id("Space", "c1", "sp2")
+    given: dict[str, Any]
+    for given in ({"action": "MOVE", "targetSpaceId": there}, {"action": "PIN", "pinDays": 7}):
+        answer = await mutate(house, "createAutomation", common | given, "automation { name }")
+        assert "errors" not in answer
+    for given in ({"targetSpaceId": there}, {"pinDays": 9}):
+        changed = {"automationId": A1, **given}
+        answer = await mutate(house, "updateAutomation", changed, "automation { id }")
+        assert "errors" not in answer
+    base: dict[str, Any] = {"request_id": "request-1", "community_id": "c1", "automation_id": "a1"}
+    assert automation.requests == [
+        pb.CreateAutomationRequest(**said, action=pb.AUTOMATION_ACTION_MOVE, target_space_id="sp2"),
+        pb.CreateAutomationRequest(**said, action=pb.AUTOMATION_ACTION_PIN, pin_days=7),
+        pb.UpdateAutomationRequest(**base, target_space_id="sp2"),
+        pb.UpdateAutomationRequest(**base, pin_days=9),
+    ]
+    elsewhere: dict[str, Any] = {"targetSpaceId": encode_id("Space", "c2", "sp1")}
+    for name, given in (
+        ("createAutomation", {**common, "action": "MOVE", **elsewhere}),
+        ("updateAutomation", {"automationId": A1, **elsewhere}),
+    ):
+        answer = await mutate(house, name, given, "automation { id }")
+        assert answer["errors"][0]["extensions"] == {
+            "code": "BAD_USER_INPUT",
+            "field": "targetSpaceId",
+        }
+    assert automation.calls == {"CreateAutomation": 2, "UpdateAutomation": 2}
 
 
 async def test_what_refuses(automation: AutomationStandIn, house: House) -> None:

@@ -62,6 +62,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "audienceNames": {"audience": "TIER"},
     "replacement": {"kind": "REPLACE"},
     "questionExternalId": {"kind": "ANSWER"},
+    "targetSpaceId": {"action": "MOVE", "closeReason": None},
 }
 ALSO = {
     "ImportedPostInput": ("title",), "RemoveMemberInput": ("reason",),

@@ -19,7 +19,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from gateway.cursors import decode_id, decode_reply_id
 from gateway.feed_secrets import hash_of
 from guildhall.chassis.v1 import event_log_pb2, operations_pb2
-from guildhall.forum.v1 import forum_pb2
+from guildhall.forum.v1 import automation_pb2, forum_pb2
 from guildhall.moderation.v1 import moderation_pb2
 from tests.integration.inputs import (
     FORBIDDEN,
@@ -66,7 +66,7 @@ ALSO: dict[str, Any] = {
     "trust_level": 2, "parent_reply_id": "", "duplicate_of_id": "",
     "SetTagFollow.tag": "grace",
     "tag": "", "mentioned_ids": [], "CreateTopic.seeding_item_id": "", "CreateReply.seeding_id": "",
-    "attachment_ids": [],
+    "attachment_ids": [], "CreateAutomation.target_space_id": "", "CreateAutomation.pin_days": 0,
 }  # fmt: skip
 # What a post may have besides: nothing, unless it is asked about.
 LEFT_OUT = {"quotes"}
@@ -75,6 +75,11 @@ BESIDE: dict[str, dict[str, Any]] = {
     "audience_names": {"audience": forum_pb2.AUDIENCE_TIER},
     "replacement": {"kind": moderation_pb2.RULE_KIND_REPLACE},
     "question_external_id": {"kind": forum_pb2.IMPORTED_POST_KIND_ANSWER},
+    "target_space_id": {
+        "action": automation_pb2.AUTOMATION_ACTION_MOVE,
+        "close_reason": 0,
+        "reason": "",
+    },
 }
 # What a request does not take, where what is good for it is another of its fields.
 NOT_BESIDE = dict.fromkeys(("SaveDraft", "DeleteDraft", "GetDraft"), ("topic_id", "reply_id"))
@@ -90,7 +95,7 @@ ON_POSTS = {
 # What is about everything where it names nothing.
 WIDER_WITHOUT = {
     ("SplitTopic", "space_id"), ("CreateAutomation", "space_id"), ("SetTagFollow", "space_id"),
-    ("MarkAllRead", "space_id"),
+    ("MarkAllRead", "space_id"), ("UpdateAutomation", "target_space_id"),
     ("UpdateSeedingItem", "owner_id"), ("CreateTopic", "seeding_item_id"),
     ("CreateReply", "seeding_id"),
 }  # fmt: skip

@@ -36,6 +36,10 @@ class AutomationMatch:
     topic: Topic | None = fetched(
         Reference(batches.topics, lambda row: (row.community_id, row.topic_id)), "The topic."
     )
+    skipped: bool = strawberry.field(
+        description="Of MOVE: it stays where it is, as not all its readers could follow, or the "
+        "space would not take it."
+    )
 
 
 @strawberry.type(description="What looks after topics by itself: a trigger and an action.")
@@ -71,11 +75,22 @@ class Automation:
     def reason(self) -> str | None:
         return unset_is_null(self, "reason")
 
+    @strawberry.field(description="Of PIN: for how many days.")
+    def pin_days(self) -> int | None:
+        return unset_is_null(self, "pin_days")
+
     space: Space | None = fetched(
         Reference(
             batches.spaces, lambda row: (row.community_id, row.space_id) if row.space_id else None
         ),
         "The space it looks at; null: all spaces.",
+    )
+    target_space: Space | None = fetched(
+        Reference(
+            batches.spaces,
+            lambda row: (row.community_id, row.target_space_id) if row.target_space_id else None,
+        ),
+        "Of MOVE: where topics go.",
     )
 
     matches: Connection[AutomationMatch] | None = paged(
@@ -136,6 +151,10 @@ class CreateAutomationInput(Write):
     tag: str = strawberry.field(default="", description="With TAG, and only there: the tag.")
     close_reason: CloseReason | None = optional("With CLOSE, and only there: why.")
     reason: str = strawberry.field(default="", description="With CLOSE or ESCALATE: more about it.")
+    target_space_id: strawberry.ID | None = optional(
+        "With MOVE, and only there: where to. Another space than spaceId, that one can read."
+    )
+    pin_days: int | None = optional("With PIN, and only there: for how many days, 1 to 365.")
 
 
 @strawberry.type(description="The new automation.")
@@ -145,7 +164,8 @@ class CreateAutomationPayload(_AutomationPayload):
 
 @strawberry.input(
     description="What changes; what is left out stays. Space, trigger and action stay: another "
-    "trigger is another automation."
+    "trigger is another automation. Who leaves one with MOVE enabled, or names another target, "
+    "must be able to read its spaces."
 )
 class UpdateAutomationInput(Write):
     """Of updateAutomation."""
@@ -158,6 +178,8 @@ class UpdateAutomationInput(Write):
     tag: str | None = optional("Its new tag.")
     close_reason: CloseReason | None = optional("Its new close reason.")
     reason: str | None = optional("Its new reason.")
+    target_space_id: strawberry.ID | None = optional("Where topics go from now on.")
+    pin_days: int | None = optional("For how many days topics are pinned from now on.")
     expected_version: int | None = expected_version()
 
 
@@ -201,7 +223,7 @@ class AutomationMutation:
             community_id=community,
             name=input.name,
             enabled=input.enabled,
-            space_id=_space_within(community, input.space_id),
+            space_id=_space_within(community, input.space_id, "spaceId") or "",
             trigger=number(input.trigger),
             threshold=input.threshold,
             without_replies=input.without_replies,
@@ -209,13 +231,15 @@ class AutomationMutation:
             tag=input.tag,
             close_reason=number(input.close_reason),
             reason=input.reason,
+            target_space_id=_space_within(community, input.target_space_id, "targetSpaceId") or "",
+            pin_days=input.pin_days or 0,
         )
         return await write(info, info.context.services.automation.CreateAutomation, request)
 
     @strawberry.mutation(
         description=codes(
             "Change an automation, or switch it off. For managers.", "AUTOMATION_NOT_FOUND",
-            *_FIELDS, "VERSION_STALE", *_MANAGER,
+            "SPACE_NOT_FOUND", *_FIELDS, "VERSION_STALE", *_MANAGER,
         )
     )  # fmt: skip
     async def update_automation(
@@ -234,6 +258,10 @@ class AutomationMutation:
             close_reason=number(input.close_reason),
             reason=input.reason,
             expected_version=version(input),
+            target_space_id=_space_within(
+                automation.community_id, input.target_space_id, "targetSpaceId"
+            ),
+            pin_days=input.pin_days,
         )
         return await write(info, info.context.services.automation.UpdateAutomation, request)
 
@@ -257,10 +285,10 @@ class AutomationMutation:
         return DeleteAutomationPayload(automation_id=input.automation_id)
 
 
-def _space_within(community_id: str, id: Any) -> str:
+def _space_within(community_id: str, id: Any, field: str) -> str | None:
     if id is None:
-        return ""
-    found = decode_id(id, "spaceId", "Space")
+        return None
+    found = decode_id(id, field, "Space")
     if found.community_id != community_id:
-        raise BadUserInputError("spaceId is of another community", field="spaceId")
+        raise BadUserInputError(f"{field} is of another community", field=field)
     return found.id

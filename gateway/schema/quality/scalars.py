@@ -35,8 +35,8 @@ class AutomationTrigger(Enum):
 
 
 @strawberry.enum(
-    description="What an automation does. A topic whose state does not allow it, or that has the "
-    "tag already, is left alone."
+    description="What an automation does. A topic whose state does not allow it, that has the tag "
+    "already, or is pinned already, is left alone."
 )
 class AutomationAction(Enum):
     """forum.AutomationAction."""
@@ -57,6 +57,15 @@ class AutomationAction(Enum):
     ESCALATE = strawberry.enum_value(
         automation_pb2.AUTOMATION_ACTION_ESCALATE,
         description="Tells the moderators, by an entry among the topic's.",
+    )
+    MOVE = strawberry.enum_value(
+        automation_pb2.AUTOMATION_ACTION_MOVE,
+        description="Moves it with its replies, once a topic. Only where all its readers can read "
+        "it there, and the space takes its kind and tags; by an automation of all spaces only "
+        "where the same people read both. Else it is skipped.",
+    )
+    PIN = strawberry.enum_value(
+        automation_pb2.AUTOMATION_ACTION_PIN, description="Pins it for some days, once a topic."
     )
 
 
