@@ -96,4 +96,5 @@ class ForumRepository(
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.walls = Walls(database)
+        self.walls = Walls(database.spaces)
+        self.channel_walls = Walls(database.channels)

@@ -1,4 +1,4 @@
-"""Which spaces a keyring opens, asked by every read: remembered for a second."""
+"""Which spaces and channels a keyring opens, asked by every read: remembered for a second."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from chassis.mongo import Database
+from pymongo.asynchronous.collection import AsyncCollection
+
+from chassis.decisions import Document
 
 # Seconds from when the store was asked: as long as search believes it (docs/adr/0008, 0028).
 LIFETIME = 1.0
@@ -16,7 +18,7 @@ _MOST = 1_000  # communities
 
 @dataclass(frozen=True, slots=True)
 class _Doors:
-    """One community's spaces by the keys that open them, as they were then."""
+    """What one community has of them by the keys that open it, as it was then."""
 
     until: float  # monotonic
     by_key: Mapping[str, frozenset[str]]
@@ -29,22 +31,22 @@ class _Doors:
 
 
 class Walls:
-    """What this replica remembers of its communities' spaces."""
+    """What this replica remembers of its communities' spaces, or of their channels."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, collection: AsyncCollection[Document]) -> None:
+        self._collection = collection
         self._doors: dict[str, _Doors] = {}
         self._changes = 0  # what was asked before one of them is not remembered
 
     def forget(self, community_id: str) -> None:
-        """A space of this community has just been changed here."""
+        """One of this community has just been changed here."""
         self._doors.pop(community_id, None)
         self._changes += 1
 
     async def opened(
         self, community_id: str, keyring: Collection[str] | None, *, fresh: bool = False
     ) -> list[str]:
-        """The ids of the spaces that a keyring opens, in order; None: of all spaces there are."""
+        """The ids of what a keyring opens, in order; None: of all there are."""
         if fresh:
             self._doors.pop(community_id, None)
         return (await self._found([community_id]))[community_id].opened(keyring)
@@ -67,7 +69,7 @@ class Walls:
         by_key: dict[str, dict[str, set[str]]] = {one: defaultdict(set) for one in community_ids}
         query = {"community_id": {"$in": community_ids}}
         shown = {"community_id": 1, "read_keys": 1}
-        for row in await self._database.spaces.find(query, shown).to_list():
+        for row in await self._collection.find(query, shown).to_list():
             for key in row["read_keys"]:
                 by_key[row["community_id"]][key].add(row["_id"])
         asked = {

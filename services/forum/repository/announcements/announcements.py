@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -95,16 +95,29 @@ class AnnouncementCollection(ChannelCollection, ReceiptCollection):
         return load_announcement(document) if document else None
 
     async def find_announcements(self, reader: Reader, ids: Iterable[str]) -> list[Announcement]:
-        """Those of the ids that there are and that the wall lets through, in no order."""
-        keys = await self._keys(reader)
+        """Those of the ids that there are and that the wall lets through, in no order.
+
+        Never fewer because a channel was opened a moment ago: what is not found is looked for
+        once more, whether it is hidden or not there.
+        """
+        wanted = set(ids)
+        found = await self._find_open(reader, wanted, fresh=False)
+        if len(found) < len(wanted):
+            found = await self._find_open(reader, wanted, fresh=True)
+        return found
+
+    async def _find_open(
+        self, reader: Reader, ids: Collection[str], *, fresh: bool
+    ) -> list[Announcement]:
+        channels = await self.channel_walls.opened(reader.community_id, reader.keyring, fresh=fresh)
         query = {
             "community_id": reader.community_id,
             "_id": {"$in": list(ids)},
-            "read_keys": {"$in": keys},
+            "read_keys": {"$in": [*reader.keys, *map(channel_key, channels)]},
             **_rule(reader.keys),
         }
-        found = self._database.announcements.find(query).hint("_id_")
-        return [load_announcement(document) async for document in found]
+        rows = self._database.announcements.find(query).hint("_id_")
+        return [load_announcement(row) async for row in rows]
 
     async def get_announcement(self, reader: Reader, announcement_id: str) -> Announcement:
         """Refuses with ANNOUNCEMENT_NOT_FOUND."""
@@ -113,11 +126,6 @@ class AnnouncementCollection(ChannelCollection, ReceiptCollection):
             raise AnnouncementNotFoundError
         return found[0]
 
-    async def _keys(self, reader: Reader) -> list[str]:
-        """What opens announcements: the reader's keys, and those of the channels they open."""
-        channels = await self.find_readable_channel_ids([reader.community_id], reader.keyring)
-        return [*reader.keys, *map(channel_key, channels)]
-
     async def list_announcements(
         self, reader: Reader, wanted: AnnouncementFilter, paging: Paging, now: datetime
     ) -> list[Announcement]:
@@ -125,8 +133,12 @@ class AnnouncementCollection(ChannelCollection, ReceiptCollection):
 
         Refuses with CHANNEL_NOT_FOUND where one channel is asked for and not readable.
         """
-        ids = await self.find_readable_channel_ids([reader.community_id], reader.keyring)
+        ids = await self.channel_walls.opened(reader.community_id, reader.keyring)
         if wanted.channel_id:
+            if wanted.channel_id not in ids:  # it may have been opened a moment ago
+                ids = await self.channel_walls.opened(
+                    reader.community_id, reader.keyring, fresh=True
+                )
             if wanted.channel_id not in ids:
                 raise ChannelNotFoundError(field="channel_id")
             ids = [wanted.channel_id]
@@ -253,7 +265,8 @@ class AnnouncementCollection(ChannelCollection, ReceiptCollection):
     ) -> list[Announcement]:
         """What is out and has not expired, behind the wall of a plain reader; newest first."""
         communities, keys = list(keyrings), [key for ring in keyrings.values() for key in ring]
-        channels = await self.find_readable_channel_ids(communities, keys)
+        opened = await self.channel_walls.opened_anywhere(keyrings)
+        channels = [id_ for ids in opened.values() for id_ in ids]
         query = {
             "community_id": {"$in": communities},
             "read_keys": {"$in": list(map(channel_key, channels))},

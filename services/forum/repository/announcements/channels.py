@@ -17,6 +17,7 @@ from services.forum.domain.announcements.channels import (
 )
 from services.forum.domain.spaces import Audience
 from services.forum.repository.documents import read_page
+from services.forum.repository.walls import Walls
 
 _BY_NAME = [("name_order", 1), ("_id", 1)]
 
@@ -35,6 +36,7 @@ INDEXES: Sequence[Index] = (
 class ChannelCollection:
     """Reads of channels, behind their walls."""
 
+    channel_walls: Walls
     _database: Database
 
     async def get_channel(
@@ -97,14 +99,6 @@ class ChannelCollection:
             "channel_page",
         )
         return [load_channel(row) for row in rows]
-
-    async def find_readable_channel_ids(
-        self, community_ids: Sequence[str], keyring: Sequence[str]
-    ) -> list[str]:
-        """All channels of these communities that the keyring opens; a key names its community."""
-        query = {"community_id": {"$in": list(community_ids)}, "read_keys": {"$in": list(keyring)}}
-        cursor = self._database.channels.find(query, {"_id": 1}).sort("_id", 1)
-        return [row["_id"] async for row in cursor]
 
     async def find_followed_ids(self, community_ids: Sequence[str], person_id: str) -> set[str]:
         """The channels that a person follows there."""

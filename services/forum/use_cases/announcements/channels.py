@@ -63,7 +63,10 @@ class ChannelUseCases(AnnouncementsBase):
             )
 
         ref = self._repository.channels.ref(request.community_id, channel_id)
-        return await self._commands.run(actor, request, ref, decide)
+        try:
+            return await self._commands.run(actor, request, ref, decide)
+        finally:  # a command whose answer is lost may have been done
+            self._repository.channel_walls.forget(request.community_id)
 
     async def update_channel(
         self, actor: Actor, request: pb.UpdateChannelRequest
@@ -99,7 +102,10 @@ class ChannelUseCases(AnnouncementsBase):
             )
 
         ref = self._repository.channels.ref(request.community_id, request.channel_id)
-        return await self._commands.run(actor, request, ref, decide)
+        try:
+            return await self._commands.run(actor, request, ref, decide)
+        finally:  # a command whose answer is lost may have been done
+            self._repository.channel_walls.forget(request.community_id)
 
     async def _follows(self, member: Member, community_id: str, channel_id: str) -> bool:
         return bool(
