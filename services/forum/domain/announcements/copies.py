@@ -56,7 +56,13 @@ def is_shown(announcement: Announcement, receipt: Receipt | None, now: datetime)
         end = announcement.end_time
         return receipt is not None and (end is None or receipt.deliver_time <= end)
     schedule = announcement.schedule
-    if schedule is None or schedule.everywhere_time <= now:
+    if schedule is None or is_due_everywhere(announcement, now):
         return True
     due = receipt.deliver_time if receipt is not None else schedule.visible_time("")
     return due <= now
+
+
+def is_due_everywhere(announcement: Announcement, now: datetime) -> bool:
+    """Whether it is out on all clocks, whatever a receipt says."""
+    schedule = announcement.schedule
+    return schedule is None or schedule.everywhere_time <= now

@@ -7,17 +7,19 @@ proof, an acknowledgement, is an aggregate that a command makes once; its receip
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pymongo import UpdateOne
+from pymongo import ReturnDocument, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from chassis.decisions import Aggregates, Document, Write
 from chassis.mongo import Database, Index
 from chassis.pagination import Paging
 from services.forum.domain.announcements.announcement import Announcement
+from services.forum.domain.announcements.copies import is_due_everywhere, is_shown
 from services.forum.domain.announcements.receipts import (
     Acknowledgement,
     CompanyReceipts,
@@ -78,29 +80,50 @@ class ReceiptCollection:
         person_id: str,
         company_id: str,
         now: datetime,
-    ) -> None:
-        """These are seen; what is seen stays as it is. Harmless when repeated, or at once."""
-        operations = [
-            operation
-            for announcement in announcements
-            for operation in _seen(announcement, person_id, company_id, now)
-        ]
-        if operations:
-            await write_upserts(self._database.receipts, operations, ordered=True)
+    ) -> dict[str, Receipt]:
+        """What is shown to this person by now is seen, and its receipts are as they are then.
+
+        What is seen stays as it is. Harmless when repeated, or at once. The store tests whether it
+        is shown as it marks: nothing is read before. None of these may be WITHDRAWN.
+        """
+        marks = {one.id: _seeing(one, person_id, company_id, now) for one in announcements}
+        if len(marks) == 1:
+            (announcement,) = announcements
+            row = await self._mark(marks[announcement.id])
+            found = {announcement.id: _receipt(row, announcement)} if row else {}
+        elif marks:
+            operations = [mark.operation for mark in marks.values()]
+            await write_upserts(self._database.receipts, operations, ordered=False)
+            found = await self.find_receipts(person_id, announcements)
+        else:
+            found = {}
+        return {id_: receipt for id_, receipt in found.items() if receipt.see_time is not None}
+
+    async def _mark(self, mark: _Mark) -> Document | None:
+        try:
+            return await self._mark_once(mark)
+        except DuplicateKeyError:  # somebody else inserted it at this moment: it is there now
+            return await self._mark_once(mark)
+
+    async def _mark_once(self, mark: _Mark) -> Document | None:
+        row: Document | None = await self._database.receipts.find_one_and_update(
+            mark.place,
+            mark.change,
+            upsert=mark.new,
+            hint="_id_",
+            return_document=ReturnDocument.AFTER,
+        )
+        return row
 
     @staticmethod
     def acknowledging(announcement: Announcement, made: Acknowledgement) -> list[Write]:
         """To be stored with the acknowledgement: its receipt says so, and that it was seen."""
-        person_id, company_id, now = made.person_id, made.company_id, made.time
-        operations = _seen(announcement, person_id, company_id, now)
-        state = ReceiptState.ACKNOWLEDGED.value
-        operations.append(
-            UpdateOne(
-                _place(announcement, person_id),
-                {"$set": {"acknowledge_time": now, "state": state}},
-            )
-        )
-        return [Write("receipts", operation) for operation in operations]
+        said = {"acknowledge_time": made.time, "state": ReceiptState.ACKNOWLEDGED.value}
+        seen = {"see_time": {"$ifNull": ["$see_time", made.time]}}
+        first = _first(announcement, made.person_id, made.company_id, made.time)
+        change = _changing({**first, **said}, [(True, {**seen, **said})])
+        mark = _Mark(_place(announcement, made.person_id), change, new=True)
+        return [Write("receipts", mark.operation)]
 
     async def list_receipts(
         self,
@@ -213,22 +236,49 @@ def _place(announcement: Announcement, person_id: str) -> Document:
     }
 
 
-def _seen(
-    announcement: Announcement, person_id: str, company_id: str, now: datetime
-) -> list[UpdateOne]:
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """One change of one receipt, by what is stored of it."""
+
+    place: Document
+    change: Sequence[Document]
+    new: bool  # made where there is none
+
+    @property
+    def operation(self) -> UpdateOne:
+        return UpdateOne(self.place, self.change, upsert=self.new, hint="_id_")
+
+
+def _seeing(announcement: Announcement, person_id: str, company_id: str, now: datetime) -> _Mark:
     """There is a receipt, and it says seen: who came later is on no list and gets one now."""
-    place = _place(announcement, person_id)
-    return [
-        UpdateOne(
-            place,
-            {"$setOnInsert": new_receipt(announcement, person_id, company_id, now, listed=False)},
-            upsert=True,
-        ),
-        UpdateOne(
-            {**place, "see_time": None},
-            {"$set": {"see_time": now, "state": ReceiptState.SEEN.value}},
-        ),
+    seen = {"see_time": now, "state": ReceiptState.SEEN.value}
+    unseen: list[Any] = [{"$not": ["$see_time"]}]
+    if not is_due_everywhere(announcement, now):
+        unseen.append({"$lte": ["$deliver_time", now]})
+    first = _first(announcement, person_id, company_id, now)
+    return _Mark(
+        _place(announcement, person_id),
+        _changing(first, [({"$and": unseen}, seen)]),
+        new=is_shown(announcement, None, now),
+    )
+
+
+def _first(announcement: Announcement, person_id: str, company_id: str, now: datetime) -> Document:
+    """Of somebody who is on no list, and sees it now."""
+    made = new_receipt(announcement, person_id, company_id, now, listed=False)
+    return {**made, "see_time": now, "state": ReceiptState.SEEN.value}
+
+
+def _changing(new: Document, known: Sequence[tuple[Any, Document]]) -> list[Document]:
+    """As a pipeline: these fields of a document that is just made, else those of the first case
+    that holds, else none: it stays as it is, and nothing is written.
+    """
+    branches = [
+        {"case": {"$not": ["$state"]}, "then": {"$literal": new}},
+        *({"case": case, "then": fields} for case, fields in known),
     ]
+    changed = {"$switch": {"branches": branches, "default": {}}}
+    return [{"$replaceWith": {"$mergeObjects": ["$$ROOT", changed]}}]
 
 
 def new_receipt(

@@ -1,0 +1,223 @@
+"""Receipts on the real engine: one write a receipt, and the store tests whether it may be seen."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pymongo.errors import DuplicateKeyError
+
+from chassis.actors import Actor
+from chassis.pagination import Paging
+from guildhall.forum.v1 import announcements_pb2 as pb
+from services.forum.domain.announcements.announcement import Announcement, AnnouncementNotFoundError
+from services.forum.domain.announcements.audiences import Reader
+from services.forum.domain.announcements.channels import ChannelNotFoundError
+from services.forum.domain.announcements.receipts import Receipt
+from services.forum.repository import AnnouncementFilter, ForumRepository
+from services.forum.repository.walls import LIFETIME
+from services.forum.tests.announcing import CHIEF, GERMAN, GOLD, SILVER, Town, ahead, partner
+from services.forum.tests.test_forum_announcements_servicer import GONE, TIERED, refused
+
+PASSER_BY = partner("passer-by", "co5")  # on no list
+
+
+async def load(town: Town, id_: str) -> Announcement:
+    found = await town.world.repository.find_announcement("c1", id_)
+    assert found is not None
+    return found
+
+
+async def see(town: Town, actor: Actor, now: datetime, *ids: str) -> list[pb.Receipt]:
+    request = pb.MarkAnnouncementsSeenRequest(community_id="c1", announcement_ids=ids)
+    answer = await town.use_cases.mark_announcements_seen(actor, request, now)
+    return list(answer.receipts)
+
+
+async def operations(town: Town) -> list[str]:
+    """What the store was asked since the profile was begun: the command and its collection."""
+    await town.world.database.command("profile", 0)
+    rows = await town.world.database["system.profile"].find({}).sort("ts", 1).to_list()
+    await town.world.database["system.profile"].drop()
+    return [f"{next(iter(row['command']))} {row['ns'].split('.', 1)[1]}" for row in rows]
+
+
+async def test_a_receipt_is_one_read_and_one_write(town: Town) -> None:
+    channel = await town.channel()
+    first, second = [await town.published(channel) for _ in range(2)]
+    await town.act("PutTranslation", first, locale="de", title="Neu", body="Besser.")
+    await see(town, SILVER, ahead(), first.id)  # which channels are open is known from now on
+    for ids, asked in (
+        ([first.id], ["find announcements", "findandmodify receipts"]),
+        (
+            [first.id, second.id],
+            ["find announcements", "q receipts", "q receipts", "find receipts"],
+        ),
+    ):
+        await town.world.database.command("profile", 2)
+        assert len(await see(town, GERMAN, ahead(), *ids)) == len(ids)
+        assert [one.lower() for one in await operations(town)] == asked
+
+
+async def test_nobody_marks_what_their_clock_does_not_show_yet(town: Town) -> None:
+    day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=9)
+    town.directory.add(GOLD, time_zone="Europe/Berlin")
+    town.directory.add(SILVER, time_zone="Asia/Tokyo")
+    channel = await town.channel()
+    plain = await town.published(channel)
+    draft = await town.draft(channel)
+    noon = f"{day:%Y-%m-%d}T12:00"
+    await town.act("ScheduleAnnouncement", draft, wall_clock=noon)
+    await town.wake(day)
+    await town.use_cases.freeze_audiences()
+    minute = timedelta(minutes=1)
+    for actor, due in (
+        (SILVER, day + timedelta(hours=3)),
+        (PASSER_BY, day + timedelta(hours=12)),
+    ):
+        before = await town.world.stored()
+        with pytest.raises(AnnouncementNotFoundError):
+            await see(town, actor, due - minute, draft.id)
+        assert await town.world.stored() == before
+        (seen,) = await see(town, actor, due, draft.id)
+        assert seen.see_time.ToDatetime(UTC) == due
+        assert seen.in_audience == (actor is SILVER)
+    # Of several, what is shown is marked, and the rest is as it was.
+    (seen,) = await see(town, GERMAN, day + timedelta(hours=12) - minute, plain.id, draft.id)
+    assert seen.announcement_id == plain.id
+    known = await load(town, draft.id)
+    (receipt,) = (await town.world.repository.find_receipts("german", [known])).values()
+    assert receipt.see_time is None
+    # Out on all clocks, it is everybody's, whatever a receipt says.
+    await town.world.database.receipts.update_one(
+        {"_id": f"{draft.id}-german"}, {"$set": {"deliver_time": day + timedelta(days=30)}}
+    )
+    assert len(await see(town, GERMAN, day + timedelta(days=1), draft.id)) == 1
+
+
+async def test_first_time_counts_and_names_are_taken_as_they_are(town: Town) -> None:
+    one = await load(town, (await town.must_read(await town.channel())).id)
+    repository, now = town.world.repository, ahead()
+    for person_id, company_id in (("gold", "co1"), ("$state", "$see_time")):
+        marked = await repository.mark_seen([one], person_id, company_id, now)
+        later = await repository.mark_seen([one], person_id, "co9", now + timedelta(hours=1))
+        assert later == marked == await repository.find_receipts(person_id, [one])
+        receipt = marked[one.id]
+        assert (receipt.company_id, receipt.see_time) == (company_id, now)
+    assert await repository.mark_seen([], "gold", "co1", now) == {}
+
+
+@pytest.mark.parametrize("count", [1, 3])
+async def test_marks_made_at_once_are_one_receipt_each(town: Town, count: int) -> None:
+    channel = await town.channel()
+    ids = [(await town.published(channel)).id for _ in range(count)]
+    found = [await load(town, id_) for id_ in ids]
+    now = ahead()
+
+    async def mark(number: int) -> dict[str, Receipt]:
+        time = now + timedelta(milliseconds=number)
+        return await ForumRepository(town.world.database).mark_seen(found, "new", "co5", time)
+
+    answers = await asyncio.gather(*map(mark, range(20)))
+    assert all(answer == answers[0] for answer in answers)
+    assert set(answers[0]) == set(ids)
+    stored = await town.world.database.receipts.count_documents({"person_id": "new"})
+    assert stored == count
+
+
+async def test_who_was_not_the_fastest_marks_what_the_other_made(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await load(town, (await town.published(await town.channel())).id)
+    mark, now = ForumRepository._mark_once, ahead()
+    faults = 0
+
+    async def beaten(self: ForumRepository, wanted: Any) -> Any:
+        nonlocal faults
+        if faults:
+            faults -= 1
+            await mark(ForumRepository(town.world.database), wanted)
+            raise DuplicateKeyError("somebody else was faster")
+        return await mark(self, wanted)
+
+    monkeypatch.setattr(ForumRepository, "_mark_once", beaten)
+    faults = 1
+    marked = await town.world.repository.mark_seen([one], "new", "co5", now)
+    assert marked[one.id].see_time == now
+    faults = 2
+    with pytest.raises(DuplicateKeyError):
+        await town.world.repository.mark_seen([one], "newer", "co5", now)
+
+
+# -- which channels are open is remembered
+
+
+async def found_by(replica: ForumRepository, actor: Actor, id_: str) -> list[str]:
+    return [one.id for one in await replica.find_announcements(Reader.of(actor, "c1"), [id_])]
+
+
+async def listed_by(replica: ForumRepository, actor: Actor, channel_id: str) -> list[str]:
+    found = await replica.list_announcements(
+        Reader.of(actor, "c1"), AnnouncementFilter(channel_id), Paging(9), ahead()
+    )
+    return [one.id for one in found]
+
+
+async def narrow(town: Town, channel: pb.Channel) -> None:
+    """For gold companies only from now on."""
+    await town.call(CHIEF, "UpdateChannel", channel_id=channel.id, **TIERED)
+
+
+async def listed_is_refused(replica: ForumRepository, channel: pb.Channel) -> bool:
+    with pytest.raises(ChannelNotFoundError):
+        await listed_by(replica, SILVER, channel.id)
+    return True
+
+
+async def test_what_this_replica_shuts_is_shut_at_once(town: Town) -> None:
+    channel = await town.channel()
+    one = await town.must_read(channel)
+    repository = town.world.repository
+    assert await listed_by(repository, SILVER, channel.id) == [one.id]
+    assert await repository.count_unread_announcements(
+        {"c1": SILVER.keys("c1")}, "silver", ahead()
+    ) == (1, 1)
+    await narrow(town, channel)
+    assert await listed_is_refused(repository, channel)
+    gone = ("ANNOUNCEMENT_NOT_FOUND", "announcement_ids")
+    about = {"announcement_ids": [one.id]}
+    assert await refused(town, SILVER, "MarkAnnouncementsSeen", **about) == gone
+    assert await refused(town, SILVER, "AcknowledgeAnnouncement", announcement_id=one.id) == GONE
+    assert await repository.count_unread_announcements(
+        {"c1": SILVER.keys("c1")}, "silver", ahead()
+    ) == (0, 0)
+    assert len(await see(town, GOLD, ahead(), one.id)) == 1
+
+
+async def test_what_another_replica_shuts_is_shut_within_the_second(town: Town) -> None:
+    channel = await town.channel()
+    one = await town.published(channel)
+    other = ForumRepository(town.world.database)
+    assert await found_by(other, SILVER, one.id) == [one.id]
+    await narrow(town, channel)
+    shut = time.monotonic()
+    while await found_by(other, SILVER, one.id):
+        assert time.monotonic() < shut + LIFETIME + 1
+    assert await listed_is_refused(other, channel)
+
+
+async def test_what_another_replica_opens_is_found_at_once(town: Town) -> None:
+    await town.channel()
+    other = ForumRepository(town.world.database)
+    await found_by(other, SILVER, "nothing")
+    channel = await town.channel("new")
+    one = await town.published(channel)
+    assert await found_by(other, SILVER, one.id) == [one.id]
+    other = ForumRepository(town.world.database)
+    await found_by(other, SILVER, "nothing")
+    newer = await town.channel("newer")
+    two = await town.published(newer)
+    assert await listed_by(other, SILVER, newer.id) == [two.id]
