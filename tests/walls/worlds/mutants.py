@@ -72,9 +72,10 @@ class _TellsWhy(ForumRepository):
 
 def _forum_with(repository: type[ForumRepository]) -> Callable[[House], None]:
     def plant(house: House) -> None:
-        use_cases = house.servicers["forum"]._use_cases
+        original = house.servicers["forum"]
         mutant = repository(house.databases["forum"])
-        house.servicers["forum"] = ForumServicer(use_cases, mutant)
+        mutant.walls = original._repository.walls  # of one replica: it hears of what is changed
+        house.servicers["forum"] = ForumServicer(original._use_cases, mutant)
 
     return plant
 
