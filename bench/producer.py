@@ -16,6 +16,7 @@ from pymongo import InsertOne
 
 from bench.replica import obey, work
 from chassis.commands import Commands
+from chassis.ending import end
 from chassis.messaging import Bus
 from chassis.mongo import Database, connect, database
 from chassis.relay import OutboxRelay
@@ -64,8 +65,7 @@ class Producer:
 
     async def _pause(self) -> None:
         if self._relaying is not None:
-            self._relaying.cancel()
-            await asyncio.gather(self._relaying, return_exceptions=True)
+            await end([self._relaying])
             self._relay = self._relaying = None
 
     async def _publish_bare(self, events: int) -> None:

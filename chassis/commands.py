@@ -32,6 +32,7 @@ from chassis import telemetry
 from chassis.actors import Actor
 from chassis.batch import Batch, Conflict, Place
 from chassis.decisions import Decide, Document, Ref
+from chassis.ending import end
 from chassis.errors import (
     DomainError,
     OutcomeUnknownError,
@@ -167,9 +168,7 @@ class Commands:
         self._closing = True
         await asyncio.gather(*(queue.join() for queue in self._queues))
         await asyncio.gather(*self._contests)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
 
     async def _lane(self, queue: asyncio.Queue[_Waiting]) -> None:
         while True:

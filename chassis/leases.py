@@ -19,6 +19,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from uuid_utils import uuid7
 
 from chassis.decisions import Document
+from chassis.ending import end
 from chassis.mongo import Database
 
 Name: TypeAlias = str | int
@@ -132,8 +133,7 @@ class Leases:
                 raise LeaseLostError(str(name)) from None
             raise
         finally:
-            heart.cancel()
-            await asyncio.gather(heart, return_exceptions=True)
+            await end([heart])
             self._in_use.discard(name)
             with contextlib.suppress(PyMongoError):
                 await self.release(name)

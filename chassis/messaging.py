@@ -20,6 +20,7 @@ from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, BadRequestError, NotFoundError
 
 from chassis import telemetry
+from chassis.ending import end
 from guildhall.chassis.v1.event_log_pb2 import StoredEvent
 
 ACK_WAIT = 30.0  # seconds a replica may work on a message before another gets it
@@ -181,8 +182,7 @@ class Bus:
         """Disconnect, now."""
         if self._task is None:
             return
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end([self._task])
         with contextlib.suppress(*OUTAGES):
             await self._client.close()
 

@@ -20,6 +20,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from chassis import telemetry
 from chassis.decisions import Document
+from chassis.ending import end
 from chassis.leases import OBSERVATION, Leases
 from chassis.messaging import OUTAGES, Bus, stream_name
 from chassis.mongo import Database
@@ -83,9 +84,7 @@ class OutboxRelay:
         try:
             await asyncio.gather(*tasks)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(tasks)
             await self._marked()
             with contextlib.suppress(PyMongoError):
                 await self._leases.release(*range(PARTITIONS))

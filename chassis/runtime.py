@@ -9,7 +9,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import uvloop
@@ -22,6 +22,7 @@ from chassis.commands import Commands
 from chassis.consumers import Consumer, recovery
 from chassis.decisions import Document
 from chassis.domain_events import ProjectionTarget, Subscription
+from chassis.ending import end
 from chassis.errors import UnavailableError
 from chassis.event_log import EventLogServicer
 from chassis.leases import LeaseLostError, Leases
@@ -51,7 +52,6 @@ STORE_PATIENCE = 60.0  # seconds a starting service waits for its store
 RPC_GRACE = 25.0  # seconds running RPCs get when the service stops
 _RECONCILE = 86_400.0  # seconds between reconciliations; the first is at the start
 _AGAIN = 30.0  # seconds until a job that failed is tried again
-_DEAF = 8.0  # seconds until a task that was cancelled is cancelled again
 _READY_CHECK = 1.0  # seconds between looks at the store
 
 _log = logging.getLogger(__name__)
@@ -212,10 +212,10 @@ class Process:
     async def _drain(self, tasks: list[asyncio.Task[Any]]) -> None:
         """RPCs first, then the commands they began, then what publishes those."""
         stopping, relay, *others = tasks
-        await _end([stopping, *others])
+        await end([stopping, *others])
         await self._rpc.stop(RPC_GRACE)
         await self.commands.close()
-        await _end([relay])
+        await end([relay])
 
     async def close(self) -> None:
         """Let go of everything; after run, or instead of it."""
@@ -224,15 +224,6 @@ class Process:
         await self.bus.close()
         await self._client.close()
         telemetry.stop()
-
-
-async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    """Cancel and wait; once more where a task is deaf, as the driver may swallow a cancellation."""
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_DEAF)
 
 
 @contextlib.asynccontextmanager

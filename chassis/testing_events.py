@@ -25,6 +25,7 @@ from chassis.domain_events import (
     Project,
     Subscription,
 )
+from chassis.ending import end
 from chassis.event_log import EventLogServicer
 from chassis.messaging import Bus, StreamLimits, stream_name
 from chassis.mongo import Database, connect, ensure_indexes
@@ -183,9 +184,7 @@ class Stage:
 
     async def close(self) -> None:
         """End everything that was started."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         for bus in self._buses:
             with contextlib.suppress(Exception):
                 await self.wipe_stream(bus)

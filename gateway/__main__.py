@@ -15,6 +15,7 @@ import uvloop
 
 from chassis import commands, mongo, outbox, telemetry
 from chassis.commands import Commands
+from chassis.ending import end
 from chassis.file_passes import FilePassVerifier
 from chassis.messaging import Bus
 from chassis.rpc_client import Channels
@@ -94,7 +95,7 @@ async def build(settings: GatewaySettings, stack: AsyncExitStack) -> Gateway:
     bus.start()
     subscriptions = Subscriptions(parts, bus)
     for task in (actors.run(), known_portals.run(), rates.run(), subscriptions.run()):
-        stack.push_async_callback(_end, asyncio.create_task(task))
+        stack.push_async_callback(end, [asyncio.create_task(task)])
     logins = Logins(parts.cursor_key.derived("logins"))
     signin = SignIn(site, issuers, verifier, actors, sessions, logins)
     files = None
@@ -102,11 +103,6 @@ async def build(settings: GatewaySettings, stack: AsyncExitStack) -> Gateway:
         passes = FilePassVerifier.from_file("forum", settings.trusted_keys_file)
         files = Files(settings.files_folder, passes)
     return Gateway(parts, signin, channels.channel("directory"), subscriptions, files)
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 class _Server(uvicorn.Server):

@@ -21,6 +21,7 @@ from chassis.consumers.hearing import Arrival, Hearing, Outcome, Result
 from chassis.consumers.inbox import NOWHERE, Inbox, Suspects
 from chassis.dead_letters import DeadLetters
 from chassis.domain_events import Subscription
+from chassis.ending import end
 from chassis.messaging import (
     ACK_WAIT,
     OUTAGES,
@@ -131,8 +132,7 @@ class Consumer:
                     _log.error("%s: %s", self.name, telemetry.describe(error))
                     await asyncio.sleep(1)
         finally:
-            measuring.cancel()
-            await asyncio.gather(measuring, return_exceptions=True)
+            await end([measuring])
             await self._fetching.leave()
 
     async def _turn(self) -> None:
@@ -196,8 +196,7 @@ class Consumer:
         else:
             self._failures = 0
         finally:
-            working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
+            await end([working])
 
     async def _open(self, messages: Iterable[Msg]) -> list[_Delivery]:
         """Envelopes only; payloads are not touched yet."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from chassis import rpc_client, telemetry
 from chassis.actors import current_actor
+from chassis.ending import end
 from chassis.errors import DomainError, PeerFailedError, UnavailableError
 from chassis.rpc_status import reason_of
 from gateway.context import Caller
@@ -144,10 +145,8 @@ class Connection(ABC):
     async def finish(self) -> None:
         """End what is under way; if it is we who end it, the client was told when this returns."""
         self.ended = True
-        tasks = list(self._under_way)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, *filter(None, (self._closing,)), return_exceptions=True)
+        await end(list(self._under_way))
+        await asyncio.gather(*filter(None, (self._closing,)), return_exceptions=True)
 
     @abstractmethod
     async def _close(self, code: Close, reason: str) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 
+from chassis.ending import end
 from chassis.errors import TooBusyError
 from chassis.messaging import Bus
 from gateway.endpoint.visitors import Parts
@@ -58,10 +59,7 @@ class Subscriptions:
                 for connection in [one for one in self._connections if one.due(now)]:
                     self.spawn(self._check(connection))
         finally:
-            hearing.cancel()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(hearing, *self._tasks, return_exceptions=True)
+            await end([hearing, *self._tasks])
 
     async def _check(self, connection: Connection) -> None:
         async with self._checks:

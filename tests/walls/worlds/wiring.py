@@ -17,6 +17,7 @@ from nats.js.errors import NotFoundError
 from chassis import consumers, dead_letters, outbox
 from chassis.commands import Commands
 from chassis.consumers import Consumer
+from chassis.ending import end
 from chassis.event_log import EventLogServicer
 from chassis.messaging import Bus, StreamLimits, stream_name
 from chassis.mongo import ensure_indexes
@@ -105,9 +106,7 @@ async def wire(house: House, nats_url: str, stack: AsyncExitStack) -> None:
         tasks.append(asyncio.create_task(consumer.run()))
 
     async def leave() -> None:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(tasks)
         for part in house.databases:
             with suppress(NotFoundError):
                 await bus.js.delete_stream(stream_name(part))
