@@ -109,7 +109,7 @@ async def _look(running: Running, found: Found, began: float) -> None:
             (found.resident, running.watched.memory),
         ):
             memory = await asyncio.to_thread(look)
-            looks.append((time.monotonic() - began, memory))
+            looks.append((time.monotonic() - began, {**memory, "all": sum(memory.values())}))
         await asyncio.sleep(EVERY)
 
 
