@@ -106,7 +106,12 @@ def _streams(place: Place) -> list[dict[str, Any]]:
     return [stream for account in accounts for stream in account.get("stream_detail", ())]
 
 
-def _all_heard(place: Place) -> bool:
+def _all_done(place: Place) -> bool:
+    """Everything said was heard, and no list of an announcement's readers is being written."""
+    address = f"mongodb://{place.address(MONGOD)}/?directConnection=true"
+    with pymongo.MongoClient[dict[str, Any]](address) as client:
+        if client["forum"].announcements.find_one({"audience_state": "FREEZING"}) is not None:
+            return False
     return not any(
         consumer["num_pending"] or consumer["num_ack_pending"]
         for stream in _streams(place)
@@ -120,7 +125,7 @@ async def quiet(place: Place) -> None:
     still = 0
     for _ in range(500):  # what was not acknowledged while the bus hung comes again in 30 s
         now = await asyncio.to_thread(snapshot, place)
-        still = still + 1 if now == last and _all_heard(place) else 0
+        still = still + 1 if now == last and _all_done(place) else 0
         if still == 3:
             return
         last = now
