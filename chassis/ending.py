@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-DEAF = 4.0  # seconds a task gets to end before it is told once more
+DEAF = 8.0  # seconds a task gets to end before it is told once more
 
 
 async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
