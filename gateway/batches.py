@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chassis.decisions import PLATFORM
 from guildhall.directory.v1 import directory_pb2
@@ -256,6 +256,11 @@ async def portals(
     """Portals of a community that the person manages: the gateway's own, so there is no call."""
     found = await context.portals.get_portals(context.actor, community_id, ids)
     return {portal.id: portal for portal in found}
+
+
+def key_of(row: Any, id: str) -> tuple[str, str] | None:
+    """Where something of the row's community is found; None where there is no id."""
+    return (row.community_id, id) if id else None
 
 
 def community_key(community_id: str) -> tuple[str, str] | None:

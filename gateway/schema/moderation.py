@@ -60,7 +60,7 @@ def _topic(row: Any) -> Key | None:
 
 
 def _reply(row: Any) -> Key | None:
-    return (row.community_id, row.reply_id) if row.reply_id else None
+    return batches.key_of(row, row.reply_id)
 
 
 def _matched(case: Any, known: Mapping[str, Any]) -> list[Any]:

@@ -226,9 +226,7 @@ class Announcement(CommunityNode):
     discussion: Topic | None = fetched(
         Reference(
             batches.topics,
-            lambda row: (
-                (row.community_id, row.discussion_topic_id) if row.discussion_topic_id else None
-            ),
+            lambda row: batches.key_of(row, row.discussion_topic_id),
         ),
         "The topic where it is discussed; null where it is not, or not where one can read.",
     )

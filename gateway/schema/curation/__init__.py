@@ -8,7 +8,6 @@ from gateway import batches
 from gateway.loaders import Reference
 from gateway.schema.fields import fetched
 from gateway.schema.forum import Reply, Topic
-from gateway.schema.forum.authors import key_of
 from gateway.schema.scalars import DateTime
 
 
@@ -19,10 +18,10 @@ class Recheck:
     due_time: DateTime = strawberry.field(description="Since when.")
 
     topic: Topic | None = fetched(
-        Reference(batches.topics, lambda row: key_of(row, row.topic_id)),
+        Reference(batches.topics, lambda row: batches.key_of(row, row.topic_id)),
         "The article, or the question of the answer.",
     )
     reply: Reply | None = fetched(
-        Reference(batches.replies, lambda row: key_of(row, row.reply_id)),
+        Reference(batches.replies, lambda row: batches.key_of(row, row.reply_id)),
         "The answer; null where it is an article.",
     )

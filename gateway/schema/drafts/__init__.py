@@ -10,7 +10,6 @@ from gateway import batches
 from gateway.loaders import Reference
 from gateway.schema.fields import fetched
 from gateway.schema.forum import Reply, Space, Topic
-from gateway.schema.forum.authors import key_of
 from gateway.schema.scalars import DateTime, Markdown, TopicKind, unset_is_null
 from guildhall.forum.v1 import drafts_pb2
 
@@ -51,14 +50,14 @@ class Draft:
         return unset_is_null(self, "topic_kind")
 
     space: Space | None = fetched(
-        Reference(batches.spaces, lambda row: key_of(row, row.space_id)),
+        Reference(batches.spaces, lambda row: batches.key_of(row, row.space_id)),
         "Where a new topic goes; null for others, and where one cannot read it any more.",
     )
     topic: Topic | None = fetched(
-        Reference(batches.topics, lambda row: key_of(row, row.topic_id)),
+        Reference(batches.topics, lambda row: batches.key_of(row, row.topic_id)),
         "The topic that it replies to or changes; null likewise.",
     )
     reply: Reply | None = fetched(
-        Reference(batches.replies, lambda row: key_of(row, row.reply_id)),
+        Reference(batches.replies, lambda row: batches.key_of(row, row.reply_id)),
         "The reply that it replies to or changes; null likewise.",
     )

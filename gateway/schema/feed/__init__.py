@@ -125,9 +125,7 @@ class ViewerState:
     last_read_reply: Annotated[Reply, strawberry.lazy("gateway.schema.forum")] | None = fetched(
         Reference(
             batches.replies,
-            lambda row: (
-                (row.community_id, row.last_read_reply_id) if row.last_read_reply_id else None
-            ),
+            lambda row: batches.key_of(row, row.last_read_reply_id),
         ),
         "Up to which reply one has read; null where it is the text itself, or a moment.",
     )

@@ -44,14 +44,14 @@ class Follow:
     member: Member | None = fetched(
         Reference(
             batches.members,
-            lambda row: (row.community_id, row.person_id) if row.person_id else None,
+            lambda row: batches.key_of(row, row.person_id),
         ),
         "Of people: who.",
     )
     company: Company | None = fetched(
         Reference(
             batches.companies,
-            lambda row: (row.community_id, row.company_id) if row.company_id else None,
+            lambda row: batches.key_of(row, row.company_id),
         ),
         "Of companies: which.",
     )
@@ -88,7 +88,7 @@ class ViewerMention:
     reply: Reply | None = fetched(
         Reference(
             batches.replies,
-            lambda row: (row.community_id, row.reply_id) if row.reply_id else None,
+            lambda row: batches.key_of(row, row.reply_id),
         ),
         "The reply; null where it is the topic itself.",
     )

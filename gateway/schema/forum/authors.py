@@ -57,11 +57,6 @@ def author_of(row: Any) -> AuthorRow | None:
     return AuthorRow(row.community_id, row.author) if row.HasField("author") else None
 
 
-def key_of(row: Any, id: str) -> Key | None:
-    """Where the batch finds it; None where there is no id."""
-    return (row.community_id, id) if id else None
-
-
 @strawberry.type(description="Who wrote something: a member for a company, or a persona.")
 class Author:
     """forum.Author."""

@@ -11,7 +11,7 @@ from gateway.cursors import encode_reply_id
 from gateway.loaders import Embedded, Reference
 from gateway.schema.attachments import Attachment
 from gateway.schema.fields import fetched, paged
-from gateway.schema.forum.authors import Author, author_of, key_of
+from gateway.schema.forum.authors import Author, author_of
 from gateway.schema.forum.records import Revision, Verification
 from gateway.schema.forum.topics import Topic
 from gateway.schema.participation import Post
@@ -63,11 +63,12 @@ class Reply(Post, CommunityNode):
     author: Author | None = fetched(Embedded(author_of), "Who wrote it.")
 
     topic: Topic | None = fetched(
-        Reference(batches.topics, lambda row: key_of(row, row.topic_id)), "The topic it replies to."
+        Reference(batches.topics, lambda row: batches.key_of(row, row.topic_id)),
+        "The topic it replies to.",
     )
 
     parent: Annotated[Reply, strawberry.lazy("gateway.schema.forum")] | None = fetched(
-        Reference(batches.replies, lambda row: key_of(row, row.parent_reply_id)),
+        Reference(batches.replies, lambda row: batches.key_of(row, row.parent_reply_id)),
         "The reply it replies to; null where it replies to the topic itself, or one cannot see it.",
     )
 

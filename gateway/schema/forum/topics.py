@@ -15,7 +15,7 @@ from gateway.schema.attachments import Attachment
 from gateway.schema.directory import Community, Member
 from gateway.schema.feed import ViewerState
 from gateway.schema.fields import COMMUNITY, fetched, paged
-from gateway.schema.forum.authors import Author, AuthorRow, author_of, key_of
+from gateway.schema.forum.authors import Author, AuthorRow, author_of
 from gateway.schema.forum.ideas import IdeaStatus
 from gateway.schema.forum.records import ModerationEntry, Revision, Verification
 from gateway.schema.forum.spaces import Space
@@ -61,7 +61,7 @@ class AcceptedReply:
     """An id among forum.Topic.accepted_reply_ids."""
 
     reply: Annotated[Reply, strawberry.lazy("gateway.schema.forum")] | None = fetched(
-        Reference(batches.replies, lambda row: key_of(row, row.reply_id)), "The reply."
+        Reference(batches.replies, lambda row: batches.key_of(row, row.reply_id)), "The reply."
     )
 
 
@@ -145,7 +145,7 @@ class Topic(Post, CommunityNode):
         return unset_is_null(self, "idea_note")
 
     owner: Member | None = fetched(
-        Reference(batches.members, lambda row: key_of(row, row.owner_id)),
+        Reference(batches.members, lambda row: batches.key_of(row, row.owner_id)),
         "Who keeps the article right; null where it is none.",
     )
 
@@ -162,7 +162,8 @@ class Topic(Post, CommunityNode):
     )
 
     space: Space | None = fetched(
-        Reference(batches.spaces, lambda row: key_of(row, row.space_id)), "The space it is in."
+        Reference(batches.spaces, lambda row: batches.key_of(row, row.space_id)),
+        "The space it is in.",
     )
 
     community: Community | None = fetched(
@@ -171,22 +172,22 @@ class Topic(Post, CommunityNode):
     )
 
     accepted_reply: Annotated[Reply, strawberry.lazy("gateway.schema.forum")] | None = fetched(
-        Reference(batches.replies, lambda row: key_of(row, row.accepted_reply_id)),
+        Reference(batches.replies, lambda row: batches.key_of(row, row.accepted_reply_id)),
         "The reply that answers the question; null where none was accepted.",
     )
 
     duplicate_of: Annotated[Topic, strawberry.lazy("gateway.schema.forum")] | None = fetched(
-        Reference(batches.topics, lambda row: key_of(row, row.duplicate_of_id)),
+        Reference(batches.topics, lambda row: batches.key_of(row, row.duplicate_of_id)),
         "The original that it was closed for; null where there is none that one can read.",
     )
 
     moved_to: Annotated[Topic, strawberry.lazy("gateway.schema.forum")] | None = fetched(
-        Reference(batches.topics, lambda row: key_of(row, row.moved_to_id)),
+        Reference(batches.topics, lambda row: batches.key_of(row, row.moved_to_id)),
         "The topic it was merged into, which has its replies; null likewise.",
     )
 
     split_from: Annotated[Topic, strawberry.lazy("gateway.schema.forum")] | None = fetched(
-        Reference(batches.topics, lambda row: key_of(row, row.split_from_id)),
+        Reference(batches.topics, lambda row: batches.key_of(row, row.split_from_id)),
         "The topic its first replies were written to; null likewise.",
     )
 
@@ -210,7 +211,7 @@ class Topic(Post, CommunityNode):
         return read(info, self)
 
     poll: Poll | None = fetched(
-        Reference(batches.polls, lambda row: key_of(row, row.id)),
+        Reference(batches.polls, lambda row: batches.key_of(row, row.id)),
         "What is asked in it; null where nothing is.",
     )
 

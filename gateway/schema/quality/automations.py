@@ -80,15 +80,13 @@ class Automation:
         return unset_is_null(self, "pin_days")
 
     space: Space | None = fetched(
-        Reference(
-            batches.spaces, lambda row: (row.community_id, row.space_id) if row.space_id else None
-        ),
+        Reference(batches.spaces, lambda row: batches.key_of(row, row.space_id)),
         "The space it looks at; null: all spaces.",
     )
     target_space: Space | None = fetched(
         Reference(
             batches.spaces,
-            lambda row: (row.community_id, row.target_space_id) if row.target_space_id else None,
+            lambda row: batches.key_of(row, row.target_space_id),
         ),
         "Of MOVE: where topics go.",
     )

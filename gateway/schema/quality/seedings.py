@@ -65,9 +65,7 @@ class SeedingItem:
     )
 
     topic: Topic | None = fetched(
-        Reference(
-            batches.topics, lambda row: (row.community_id, row.topic_id) if row.topic_id else None
-        ),
+        Reference(batches.topics, lambda row: batches.key_of(row, row.topic_id)),
         "What came of it, as far as one can read it.",
     )
 
