@@ -75,10 +75,8 @@ class SpaceCollection:
 
     async def _check_open(self, community_id: str, space_id: str, keyring: Sequence[str]) -> None:
         """Refuses with SPACE_NOT_FOUND, never because it was opened a moment ago."""
-        for fresh in (False, True):
-            if space_id in await self.walls.opened(community_id, keyring, fresh=fresh):
-                return
-        raise SpaceNotFoundError(field="space_id")
+        if not await self.walls.opens(community_id, space_id, keyring):
+            raise SpaceNotFoundError(field="space_id")
 
     async def list_spaces(
         self,

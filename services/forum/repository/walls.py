@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pymongo.asynchronous.collection import AsyncCollection
@@ -42,6 +43,22 @@ class Walls:
         """One of this community has just been changed here."""
         self._doors.pop(community_id, None)
         self._changes += 1
+
+    @contextlib.contextmanager
+    def changing(self, community_id: str) -> Iterator[None]:
+        """One of this community's is being changed here: forgotten however that ends, as a command
+        whose answer is lost may have been done.
+        """
+        try:
+            yield
+        finally:
+            self.forget(community_id)
+
+    async def opens(self, community_id: str, id: str, keyring: Collection[str]) -> bool:
+        """Whether a keyring opens this one; never not because it was opened a moment ago."""
+        return id in await self.opened(community_id, keyring) or id in await self.opened(
+            community_id, keyring, fresh=True
+        )
 
     async def opened(
         self, community_id: str, keyring: Collection[str] | None, *, fresh: bool = False

@@ -68,10 +68,8 @@ class SpaceUseCases(UseCases):
             )
 
         ref = self._repository.spaces.ref(request.community_id, space_id)
-        try:
+        with self._repository.walls.changing(request.community_id):
             return await self._commands.run(actor, request, ref, decide)
-        finally:  # a command whose answer is lost may have been done
-            self._repository.walls.forget(request.community_id)
 
     async def update_space(self, actor: Actor, request: UpdateSpaceRequest) -> UpdateSpaceResponse:
         """MANAGER. Refuses with SPACE_NOT_FOUND, VERSION_STALE."""
@@ -103,7 +101,5 @@ class SpaceUseCases(UseCases):
             )
 
         ref = self._repository.spaces.ref(request.community_id, request.space_id)
-        try:
+        with self._repository.walls.changing(request.community_id):
             return await self._commands.run(actor, request, ref, decide)
-        finally:  # a command whose answer is lost may have been done
-            self._repository.walls.forget(request.community_id)

@@ -133,15 +133,13 @@ class AnnouncementCollection(ChannelCollection, ReceiptCollection):
 
         Refuses with CHANNEL_NOT_FOUND where one channel is asked for and not readable.
         """
-        ids = await self.channel_walls.opened(reader.community_id, reader.keyring)
-        if wanted.channel_id:
-            if wanted.channel_id not in ids:  # it may have been opened a moment ago
-                ids = await self.channel_walls.opened(
-                    reader.community_id, reader.keyring, fresh=True
-                )
-            if wanted.channel_id not in ids:
-                raise ChannelNotFoundError(field="channel_id")
+        community_id, keyring = reader.community_id, reader.keyring
+        if not wanted.channel_id:
+            ids = await self.channel_walls.opened(community_id, keyring)
+        elif await self.channel_walls.opens(community_id, wanted.channel_id, keyring):
             ids = [wanted.channel_id]
+        else:
+            raise ChannelNotFoundError(field="channel_id")
         if wanted.followed:
             followed = await self.find_followed_ids([reader.community_id], reader.person_id)
             ids = [id_ for id_ in ids if id_ in followed]

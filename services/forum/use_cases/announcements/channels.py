@@ -63,10 +63,8 @@ class ChannelUseCases(AnnouncementsBase):
             )
 
         ref = self._repository.channels.ref(request.community_id, channel_id)
-        try:
+        with self._repository.channel_walls.changing(request.community_id):
             return await self._commands.run(actor, request, ref, decide)
-        finally:  # a command whose answer is lost may have been done
-            self._repository.channel_walls.forget(request.community_id)
 
     async def update_channel(
         self, actor: Actor, request: pb.UpdateChannelRequest
@@ -102,10 +100,8 @@ class ChannelUseCases(AnnouncementsBase):
             )
 
         ref = self._repository.channels.ref(request.community_id, request.channel_id)
-        try:
+        with self._repository.channel_walls.changing(request.community_id):
             return await self._commands.run(actor, request, ref, decide)
-        finally:  # a command whose answer is lost may have been done
-            self._repository.channel_walls.forget(request.community_id)
 
     async def _follows(self, member: Member, community_id: str, channel_id: str) -> bool:
         return bool(
