@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from chassis import telemetry
+from chassis.actors import Actor
 from gateway.actors import Actors
 
 if TYPE_CHECKING:
@@ -44,13 +45,7 @@ class DirectoryCache:
         self, ask: Ask[R], context: Context, community_id: str, ids: list[str]
     ) -> Mapping[str, R]:
         """As `ask`, which is called for what is not remembered, and always for outsiders."""
-        if not self._lifetime:
-            return await ask(context, community_id, ids)
-        actor = context.actor
-        held = actor.memberships.get(community_id)
-        if held is None or f"community:{community_id}" not in held.keyring or actor.operator:
-            return await ask(context, community_id, ids)
-        if not self._actors.trusted:
+        if not (self._lifetime and _alike(context.actor, community_id) and self._actors.trusted):
             return await ask(context, community_id, ids)
         now, epoch, entries = time.monotonic(), self._actors.epoch, self._entries
         found: dict[str, R] = {}
@@ -71,3 +66,9 @@ class DirectoryCache:
         for row_id in missing:
             entries[ask, community_id, row_id] = (now + self._lifetime, epoch, asked.get(row_id))
         return {**found, **asked}
+
+
+def _alike(actor: Actor, community_id: str) -> bool:
+    """Whether somebody is answered as all members are; operators see more, outsiders nothing."""
+    held = actor.memberships.get(community_id)
+    return held is not None and f"community:{community_id}" in held.keyring and not actor.operator
