@@ -223,8 +223,8 @@ class SearchIndex:
             self._fitted.add(generation)
 
     def _refresh(self, count: int) -> str:
-        """Few documents are shown at once, once a second at most; others wait for the interval: a
-        refresh costs the engine as much as five documents.
+        """Few documents are shown at once, once a second at most; others wait for the interval, so
+        that an import makes no more segments than it must.
         """
         now = time.monotonic()
         if count > _FEW or now - self._shown < _PAUSE:

@@ -36,8 +36,7 @@ from services.forum.repository.documents import (
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)  # when a pin without an end ends
 
 
-# What lists read: of the latest replies the last, and nothing that only the indexes need. Half of
-# what a page of topics costs is to read it.
+# What lists read: of the latest replies the last, and nothing that only the indexes need.
 LISTED: Document = {"latest": {"$slice": -1}, "read_keys": 0, "tag_keys": 0, "feed_keys": 0}
 
 
