@@ -1,6 +1,6 @@
 """`python -m bench [PART ...]`: measures, and writes docs/figures.md. Parts: see bench/README.md.
 
-POSTS (200000) is the greater size, MINUTES (10) the mixed load's time, BENCH_DATA (.data) where
+POSTS (220000) is the greater size, MINUTES (10) the mixed load's time, BENCH_DATA (.data) where
 filled systems are kept between runs; filling the greater one takes some minutes, once.
 """
 
@@ -24,7 +24,7 @@ from bench.running import Running
 from devstack.parts import CHECKOUT
 from devstack.processes import ProcessError
 
-FEW = 2_000
+FEW = 11_000  # a thousand topics
 _OF_SYSTEMS = ("gateway", "rate", "whole", "profiles", "mixed")
 
 
@@ -33,7 +33,7 @@ class Bench:
 
     def __init__(self, parts: list[str]) -> None:
         self._parts = parts
-        self._many = int(os.environ.get("POSTS") or 200_000)
+        self._many = int(os.environ.get("POSTS") or 220_000)
         self._seconds = 60 * float(os.environ.get("MINUTES") or 10)
         self._data = Path(os.environ.get("BENCH_DATA") or CHECKOUT / ".data")
         self._systems: dict[int, Running] = {}

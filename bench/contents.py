@@ -31,10 +31,10 @@ MANAGER = "manager@aurora.example"
 READER = "engineer@kestrel.example"
 PEOPLE = 40
 TOPICS = REPLIES = 20  # of the front page; replies are to each of its topics
-THREAD = 5  # imported posts a topic, itself included
-_CALL = 100  # posts an import call
+THREAD = 11  # imported posts a topic, itself included: ten replies each
+_CALL = 9 * THREAD  # posts an import call: whole threads, as calls overtake each other
 _AT_ONCE = 8
-_TELL = 5_000  # posts between two lines of progress
+_TELL = 50 * _CALL  # posts between two lines of progress
 _WORDS = 4000
 _BORN = 1_600_000_000  # imported posts are from then on, so that the front page stays on top
 
@@ -94,7 +94,8 @@ class Filling:
             forum_pb2.GetSpaceRequest(community_id=community_id, slug="general"),
         )
         contents = Contents(community_id, space.space.id, [])
-        await self._import(contents, posts - TOPICS * (REPLIES + 1), manager)
+        written = TOPICS * (REPLIES + 1)
+        await self._import(contents, (posts - written) // THREAD * THREAD, manager)
         await self._write_front_page(contents, people)
         current_actor.set(manager)
         await self._follow(contents)
@@ -134,7 +135,7 @@ class Filling:
                 await _surely(self._forum.ImportPosts, request)
                 under_way.remove(start)
                 there = min(under_way, default=start + count)
-                if there // _TELL > first // _TELL and start % _TELL == 0:
+                if there > first and (start - first) % _TELL == 0:
                     kept.write_text(str(there))
                     rate = (there - first) / (time.monotonic() - began)
                     print(f"  {there:,} posts, {rate:.0f} a second", flush=True)
