@@ -51,7 +51,9 @@ class OutboxRelay:
         observation: float = OBSERVATION,
         poll: float = POLL,
         check_every: float = CHECK_EVERY,
+        pace: float = 0.0,
     ) -> None:
+        """`pace`: seconds from one pass's beginning to the next one's, if there is no backlog."""
         self._rows = database[COLLECTION]
         self._meta = database.relay_meta
         self._bus = bus
@@ -63,6 +65,7 @@ class OutboxRelay:
         self._marker: asyncio.Task[None] | None = None
         self._leases = Leases(database, "relay_leases", observation=observation)
         self._poll = poll
+        self._pace = pace
         self._check_every = check_every
         self._awake = asyncio.Event()
         self._said_here = False  # rows were committed by this process since the last pass
@@ -117,10 +120,12 @@ class OutboxRelay:
                 async with asyncio.timeout(self._poll):
                     await self._awake.wait()
             self._awake.clear()
+            began = time.monotonic()
             try:
                 await self._nudge_others()
                 while self._bus.connected and await self._pass():
                     pass
+                await asyncio.sleep(max(began + self._pace - time.monotonic(), 0))
             except NoStreamResponseError:
                 self._checked = (0, 0.0)  # the stream is gone: look at it before the next pass
                 await asyncio.sleep(self._poll)

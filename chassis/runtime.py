@@ -85,7 +85,13 @@ class Process:
             ),
             monitor_url=settings.nats_monitor_url,
         )
-        self._relay = OutboxRelay(database, self.bus, name, observation=settings.lease_observation)
+        self._relay = OutboxRelay(
+            database,
+            self.bus,
+            name,
+            observation=settings.lease_observation,
+            pace=settings.event_pace / 4,  # whoever subscribed waits for it, whatever they hear
+        )
         self.commands = Commands(database, committed=self._relay.wake)
         self.channels = Channels(
             TokenSigner.from_file(name, settings.signing_key_file), settings.address
@@ -112,6 +118,7 @@ class Process:
             subscription,
             event_log=self._event_log,
             committed=self._relay.wake,
+            pace=self.settings.event_pace,
         )
         self._subscriptions.append(subscription)
         self._consumers.append(consumer)

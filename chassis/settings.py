@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -31,6 +32,7 @@ class ServiceSettings(BaseSettings):
     search_address: str = ""
 
     concurrent_rpcs: int = 128
+    event_pace: float = Field(default=0.2, ge=0, le=2)  # seconds between batches of domain events
     lease_observation: float = 3.0  # seconds without a heartbeat until a lease is taken over
 
     def address(self, part: str) -> str:

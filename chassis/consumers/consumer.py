@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ from nats.aio.msg import Msg
 from chassis import telemetry
 from chassis.batch import Conflict
 from chassis.consumers.decoding import is_outage, is_permanent, reason_of
-from chassis.consumers.fetching import FETCH_TIMEOUT, Fetching, give_back, nak
+from chassis.consumers.fetching import BATCH, FETCH_TIMEOUT, Fetching, give_back, nak
 from chassis.consumers.healing import Healer
 from chassis.consumers.hearing import Arrival, Hearing, Outcome, Result
 from chassis.consumers.inbox import NOWHERE, Inbox, Suspects
@@ -77,12 +78,17 @@ class Consumer:
         committed: Callable[[], None] = lambda: None,
         ack_wait: float = ACK_WAIT,
         fetch_timeout: float = FETCH_TIMEOUT,
+        pace: float = 0.0,
     ) -> None:
+        """`pace`: seconds from one batch's beginning to the next one's. What is said meanwhile is
+        heard together, which costs little more than one event; who is alone does not wait.
+        """
         self.name = durable_name(service, subscription.producer)
         self._subscription = subscription
         self._bus = bus
         self._ping: Callable[[], Awaitable[object]] = lambda: database.command("ping")
         self._ack_wait = ack_wait
+        self._pace = pace
         self._fetching = Fetching(
             bus, service, subscription, ack_wait=ack_wait, timeout=fetch_timeout
         )
@@ -142,7 +148,10 @@ class Consumer:
         # One alone while something is doubtful: a batch would only be delivered in vain.
         messages = await self._fetching.batch(one=bool(self._failures))
         if messages:
+            began = time.monotonic()
             await self._take_whole(messages)
+            if len(messages) < BATCH:  # a backlog is not waited for
+                await asyncio.sleep(max(began + self._pace - time.monotonic(), 0))
 
     async def _take_whole(self, messages: Sequence[Msg]) -> None:
         """A batch begun is finished, even when the service is told to stop."""

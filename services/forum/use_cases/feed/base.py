@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from chassis.actors import Actor
 from chassis.commands import Commands
 from chassis.pagination import check_batch
 from services.forum.domain.feed.follows import Reader
-from services.forum.domain.feed.reads import Place, known_unread, read_place
+from services.forum.domain.feed.reads import Place, ReadMark, known_unread, read_place
 from services.forum.domain.feed.viewing import ViewerState, viewer_state
 from services.forum.domain.members import Member
 from services.forum.domain.topics import Topic
@@ -19,6 +19,8 @@ from services.forum.repository.feed import reader_id
 
 if TYPE_CHECKING:
     from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
+
+T = TypeVar("T")
 
 
 class OwnUseCases:
@@ -42,26 +44,34 @@ class OwnUseCases:
         return topic.showing(visible)
 
     async def viewer_states(
-        self, person_id: str, topics: Sequence[Topic]
+        self,
+        person_id: str,
+        topics: Sequence[Topic],
+        *,
+        readers: Mapping[str, Reader] | None = None,
+        marks: Mapping[str, ReadMark] | None = None,
+        replied: Collection[str] | None = None,
     ) -> dict[str, ViewerState]:
-        """How these topics, which the person can see, stand to them: a few queries for a page."""
+        """How these topics, which the person can see, stand to them: a few queries for a page.
+
+        What the caller has read of these topics already is not read again.
+        """
         ids, repository = [topic.id for topic in topics], self._repository
         communities = {topic.community_id for topic in topics}
         if not topics:
             return {}
-        readers, marks, replied, bookmarked = await asyncio.gather(
-            repository.find_readers(communities, person_id),
-            repository.find_read_marks(communities, person_id, ids),
-            repository.find_replied(communities, person_id, ids),
+        of, read, answered, bookmarked = await asyncio.gather(
+            _known(readers) or repository.find_readers(communities, person_id),
+            _known(marks) or repository.find_read_marks(communities, person_id, ids),
+            _known(replied) or repository.find_replied(communities, person_id, ids),
             repository.find_bookmarked(communities, person_id, ids),
         )
-        for community_id in communities - set(readers):
-            readers[community_id] = new_reader(community_id, person_id)
+        own = {one: of.get(one) or new_reader(one, person_id) for one in communities}
         unread: dict[str, int] = {}
         open_: dict[str, tuple[Topic, Place | None]] = {}
         for topic in topics:
-            place = read_place(topic, marks.get(topic.id), readers[topic.community_id].reads)
-            known = known_unread(topic, place, person_id, replied=topic.id in replied)
+            place = read_place(topic, read.get(topic.id), own[topic.community_id].reads)
+            known = known_unread(topic, place, person_id, replied=topic.id in answered)
             if known is None:
                 open_[topic.id] = topic, place
             else:
@@ -70,14 +80,23 @@ class OwnUseCases:
         return {
             topic.id: viewer_state(
                 topic,
-                readers[topic.community_id],
-                marks.get(topic.id),
+                own[topic.community_id],
+                read.get(topic.id),
                 unread[topic.id],
-                replied=topic.id in replied,
+                replied=topic.id in answered,
                 bookmarked=topic.id in bookmarked,
             )
             for topic in topics
         }
+
+
+def _known(value: T | None) -> Awaitable[T] | None:
+    """To be awaited beside what is read."""
+    if value is None:
+        return None
+    future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    future.set_result(value)
+    return future
 
 
 def new_reader(community_id: str, person_id: str) -> Reader:

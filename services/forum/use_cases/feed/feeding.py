@@ -13,7 +13,8 @@ from guildhall.forum.v1 import feed_pb2 as pb
 from services.forum.converters.feed import REASONS, feed_order, viewer_state_to_proto
 from services.forum.converters.fitting import fitting
 from services.forum.converters.messages import reply_to_proto, space_to_proto, topic_to_proto
-from services.forum.domain.feed.ranking import Wanted
+from services.forum.domain.feed.ranking import MOST_REPLIED, Wanted
+from services.forum.domain.feed.viewing import ViewerState
 from services.forum.domain.topics import Topic
 from services.forum.use_cases.feed.base import OwnUseCases, keyrings_of
 from services.forum.use_cases.feed.merging import Merging
@@ -56,7 +57,16 @@ class FeedingUseCases(OwnUseCases):
                         page_token=encode_page_token(*one.place, as_of),
                     )
                 )
-        await self._embed(request, response, keyrings, person_id, topics)
+        states: dict[str, ViewerState] = {}
+        if request.with_viewer_states:
+            states = await self.viewer_states(
+                person_id,
+                [topics[item.topic.id] for item in response.items],
+                readers=readers,
+                marks=merging.marks,
+                replied=replied if len(replied) < MOST_REPLIED else None,
+            )
+        await self._embed(request, response, keyrings, topics, states)
         return response
 
     async def list_must_reads(
@@ -78,8 +88,8 @@ class FeedingUseCases(OwnUseCases):
         request: pb.ListFeedRequest,
         response: pb.ListFeedResponse,
         keyrings: Mapping[str, Sequence[str]],
-        person_id: str,
         topics: Mapping[str, Topic],
+        states: Mapping[str, ViewerState],
     ) -> None:
         """What else was asked for: one query each for the whole page."""
         repository = self._repository
@@ -90,11 +100,8 @@ class FeedingUseCases(OwnUseCases):
                 reply = replies.get(newest.get(item.topic.id, ""))
                 if reply is not None:
                     item.newest_reply.CopyFrom(reply_to_proto(reply, reply.version))
-        if request.with_viewer_states:
-            states = await self.viewer_states(
-                person_id, [topics[item.topic.id] for item in response.items]
-            )
-            for item in response.items:
+        for item in response.items:
+            if item.topic.id in states:
                 item.viewer_state.CopyFrom(viewer_state_to_proto(states[item.topic.id]))
         if request.with_spaces:
             named = {one.space_id for one in topics.values()}

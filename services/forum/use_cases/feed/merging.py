@@ -78,6 +78,8 @@ class Merging:
         self._place: tuple[int, str] | None = paging.place[:2] or None
         self._found: dict[str, Ranked] = {}
         self._looked_at: set[str] = set()
+        # The person's, of all that was looked at; None where the order asks for none.
+        self.marks: dict[str, ReadMark] | None = {} if self._boost else None
 
     async def page(self) -> list[Ranked]:
         """What the page needs, in the way to read."""
@@ -163,11 +165,12 @@ class Merging:
             for id_, (topic, _) in new.items()
             if (reason := self._wanted.reason(topic)) is not None
         }
-        marks: Mapping[str, ReadMark] = {}
-        if self._boost and reasons:
+        marks = {}
+        if self.marks is not None and reasons:
             marks = await self._repository.find_read_marks(
                 self._communities, self._person_id, list(reasons)
             )
+            self.marks |= marks
         for id_, reason in reasons.items():
             topic, activity = new[id_]
             doublings = 0
