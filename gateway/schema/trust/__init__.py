@@ -18,6 +18,10 @@ class TrustFact(Enum):
         trust_pb2.TRUST_FACT_TOPICS_ENTERED, description="Topics opened, each once."
     )
     POSTS_READ = trust_pb2.TRUST_FACT_POSTS_READ
+    MINUTES_READ = strawberry.enum_value(
+        trust_pb2.TRUST_FACT_MINUTES_READ,
+        description="Between topics read further, pauses of more than five minutes left out.",
+    )
     DAYS_VISITED = trust_pb2.TRUST_FACT_DAYS_VISITED
     TOPICS_REPLIED = strawberry.enum_value(
         trust_pb2.TRUST_FACT_TOPICS_REPLIED, description="Topics with a reply of the member."

@@ -42,7 +42,9 @@ class TrustConsumers:
         )
 
     async def on_topic_read(self, event: DomainEvent[said.TopicRead]) -> Iterable[Consequence]:
-        """A visit; posts are counted between the last two places, the topic where it is new."""
+        """A visit in a minute of reading; posts are counted between the last two places, the topic
+        where it is new.
+        """
         read = event.message
         posts = await self._repository.count_posts_read(
             event.community_id, read.person_id, read.topic_id
@@ -50,7 +52,7 @@ class TrustConsumers:
         counts = {Fact.POSTS_READ: posts}
         if event.seq == 1:
             counts[Fact.TOPICS_ENTERED] = 1
-        return [self._own(event, read.person_id, counts)]
+        return [self._own(event, read.person_id, counts, read=True)]
 
     async def on_topic_published(
         self, event: DomainEvent[said.TopicPublished]
@@ -128,9 +130,11 @@ class TrustConsumers:
         person_id: str,
         counts: Mapping[Fact, int],
         once: Mapping[str, str] | None = None,
+        *,
+        read: bool = False,
     ) -> Write:
         return self._repository.count_day(
-            event.community_id, person_id, event.time, counts, visited=True, once=once
+            event.community_id, person_id, event.time, counts, visited=True, once=once, read=read
         )
 
     def _liked(self, event: DomainEvent[Any], author_id: str, step: int) -> list[Consequence]:

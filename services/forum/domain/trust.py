@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 
 from chassis.actors import BASIC, NEW, REGULAR, TRUSTED_MEMBER
 from chassis.errors import FieldInvalidError
@@ -14,6 +15,7 @@ WINDOW = timedelta(days=100)  # what REGULAR looks back on
 GRACE = timedelta(days=14)  # for which REGULAR is kept whatever happens
 SLACK = 0.9  # of what REGULAR needs, to keep it
 MOST_NEEDED = 1_000_000
+LONGEST_PAUSE = 5  # minutes between two signs of reading in which somebody is believed to read on
 EARNED = (BASIC, TRUSTED_MEMBER, REGULAR)  # LEADER is given by hand
 
 
@@ -22,6 +24,7 @@ class Fact(StrEnum):
 
     TOPICS_ENTERED = "TOPICS_ENTERED"
     POSTS_READ = "POSTS_READ"
+    MINUTES_READ = "MINUTES_READ"
     DAYS_VISITED = "DAYS_VISITED"
     TOPICS_REPLIED = "TOPICS_REPLIED"
     LIKES_GIVEN = "LIKES_GIVEN"
@@ -35,10 +38,11 @@ Counts = Mapping[Fact, int]
 # After Discourse's table. Its third level is scaled to communities of some hundred people who come
 # on working days: 50 of 100 days, 20 likes and shares of everything there is are for crowds.
 DEFAULT_NEEDS: Mapping[int, Counts] = {
-    BASIC: {Fact.TOPICS_ENTERED: 5, Fact.POSTS_READ: 30},
+    BASIC: {Fact.TOPICS_ENTERED: 5, Fact.POSTS_READ: 30, Fact.MINUTES_READ: 10},
     TRUSTED_MEMBER: {
         Fact.TOPICS_ENTERED: 20,
         Fact.POSTS_READ: 100,
+        Fact.MINUTES_READ: 60,
         Fact.DAYS_VISITED: 15,
         Fact.LIKES_RECEIVED: 1,
         Fact.LIKES_GIVEN: 1,
@@ -85,6 +89,7 @@ class Day:
     replied_topics: frozenset[str] = frozenset()
     likers: frozenset[str] = frozenset()
     removed_posts: frozenset[str] = frozenset()
+    read_minutes: frozenset[int] = frozenset()  # of the day, in which anything was read further
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,18 @@ def check_needs(needs: Sequence[tuple[int, Sequence[tuple[Fact, int]]]]) -> Mapp
     return checked
 
 
+def minutes_read(minutes: Iterable[int]) -> int:
+    """How long somebody read who was seen to read in these minutes.
+
+    From one to the next while no pause is long; one minute where it begins anew. So hundreds of
+    topics read within a second are one minute, a page that is left open tells of nothing, and
+    nobody comes to more than the time that passed. A set: told twice, or late, it is the same.
+    """
+    signs = sorted(set(minutes))
+    pauses = [later - earlier for earlier, later in pairwise(signs)]
+    return bool(signs) + sum(pause if pause <= LONGEST_PAUSE else 1 for pause in pauses)
+
+
 def facts_of(days: Iterable[Day], since: date | None = None) -> Counts:
     """What the days come to, those from a day on."""
     counts = dict.fromkeys(Fact, 0)
@@ -136,6 +153,7 @@ def facts_of(days: Iterable[Day], since: date | None = None) -> Counts:
         for fact, count in day.counts.items():
             counts[fact] += count
         counts[Fact.DAYS_VISITED] += day.visited
+        counts[Fact.MINUTES_READ] += minutes_read(day.read_minutes)
         replied |= day.replied_topics
         likers |= day.likers
         removed |= day.removed_posts
@@ -156,11 +174,15 @@ def meets(have: Counts, needs: Counts, slack: float = 1.0) -> bool:
 def judged(
     standing: Standing, settings: TrustSettings, days: Sequence[Day], now: datetime
 ) -> Standing:
-    """The standing after these days. Only REGULAR is ever lost, and not in the first two weeks."""
+    """The standing after these days. Only REGULAR is ever lost, and not in the first two weeks.
+
+    What was earned below it stays earned, also where its level needs more by now.
+    """
     ever, lately = facts_of(days), facts_of(days, (now - WINDOW).date())
     reached = NEW
+    earned = min(standing.level, TRUSTED_MEMBER)
     for level, have in ((BASIC, ever), (TRUSTED_MEMBER, ever), (REGULAR, lately)):
-        if not meets(have, settings.needs[level]):
+        if level > earned and not meets(have, settings.needs[level]):
             break
         reached = level
     if reached < REGULAR and standing.level == REGULAR:

@@ -21,7 +21,7 @@ INDEXES: Sequence[Index] = (
     Index("standing_days", [("update_time", 1)], "standing_day_update"),
     Index("standings", [("level", 1), ("_id", 1)], "standing_level"),
 )
-_SETS = ("replied_topics", "likers", "removed_posts")
+_SETS = ("replied_topics", "likers", "removed_posts", "read_minutes")
 
 
 class TrustCollection:
@@ -107,17 +107,25 @@ class TrustCollection:
         *,
         visited: bool = False,
         once: Mapping[str, str] | None = None,
+        read: bool = False,
     ) -> Write:
-        """More of these on the day of that time; `once`: what counts once, by its field's name."""
-        day = time.astimezone(UTC).date().isoformat()
+        """More of these on the day of that time; `once`: what counts once, by its field's name.
+
+        `read`: something was read in that very minute.
+        """
+        at = time.astimezone(UTC)
+        day = at.date().isoformat()
         change: Document = {
             "$setOnInsert": {"person_id": person_id, "day": day},
             "$set": {"update_time": time, **({"visited": True} if visited else {})},
         }
         if counts:
             change["$inc"] = {f"counts.{fact}": count for fact, count in counts.items()}
-        if once:
-            change["$addToSet"] = dict(once)
+        members: Document = {**(once or {})}
+        if read:
+            members["read_minutes"] = at.hour * 60 + at.minute
+        if members:
+            change["$addToSet"] = members
         row = {"_id": f"{community_id}:{person_id}:{day}", "community_id": community_id}
         return Write("standing_days", UpdateOne(row, change, upsert=True))
 

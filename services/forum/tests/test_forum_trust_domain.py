@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -19,6 +20,7 @@ from services.forum.domain.trust import (
     facts_of,
     judged,
     meets,
+    minutes_read,
     next_level,
 )
 
@@ -27,7 +29,9 @@ SETTINGS = TrustSettings.default("c1")
 NOBODY = Standing("s1", "c1", "p1")
 
 
-def days(count: int, *, ago: int = 0, topics: int = 1, read: int = 5, likes: int = 1) -> list[Day]:
+def days(
+    count: int, *, ago: int = 0, topics: int = 1, read: int = 5, likes: int = 1, minutes: int = 5
+) -> list[Day]:
     """So many days, the last so long ago, each with as much."""
     end = NOW.date() - timedelta(days=ago)
     return [
@@ -42,6 +46,7 @@ def days(count: int, *, ago: int = 0, topics: int = 1, read: int = 5, likes: int
             },
             frozenset(f"t{number * topics + more}" for more in range(topics)),
             frozenset({f"p{number % 7}"}),
+            read_minutes=frozenset(range(600, 600 + minutes)),
         )
         for number in range(count)
     ]
@@ -62,6 +67,48 @@ def test_levels_are_reached_one_after_the_other() -> None:
     assert level(days(30, read=10, topics=0)) == BASIC  # read only
     reached = judged(NOBODY, SETTINGS, days(30, read=10), NOW)
     assert reached == replace(NOBODY, level=REGULAR, level_time=NOW)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "read"),
+    [
+        ([], 0),
+        ([600], 1),  # however many topics in it
+        ([600, 600, 600], 1),
+        ([600, 605], 6),
+        ([600, 606], 2),  # a pause: it begins anew
+        ([600, 603, 604, 700, 702], 8),
+        ([702, 604, 600, 700, 603], 8),  # in whatever order it was heard
+        ([0, 1439], 2),
+        (range(1440), 1440),  # never more than the day has
+        (range(0, 1440, 6), 240),
+    ],
+)
+def test_minutes_are_read_from_one_sign_of_reading_to_the_next(
+    minutes: Iterable[int], read: int
+) -> None:
+    assert minutes_read(minutes) == read
+
+
+def test_minutes_are_needed_for_basic_and_member() -> None:
+    assert level(days(2, read=15, minutes=4)) == NEW
+    assert level(days(2, read=15, minutes=5)) == BASIC
+    assert level(days(15, read=10, minutes=3)) == BASIC
+    assert level(days(15, read=10, minutes=4)) == TRUSTED_MEMBER
+
+
+@pytest.mark.parametrize("held", [BASIC, TRUSTED_MEMBER, REGULAR])
+def test_who_earned_a_level_before_minutes_were_counted_keeps_it(held: int) -> None:
+    long_ago = NOW - timedelta(days=500)
+    standing = replace(NOBODY, level=held, level_time=long_ago)
+    lived = days(30, read=10, minutes=0)
+    expected = {BASIC: BASIC, TRUSTED_MEMBER: REGULAR, REGULAR: REGULAR}[held]
+    after = judged(standing, SETTINGS, lived, NOW)
+    assert (after.level, after.level_time) == (expected, NOW if expected != held else long_ago)
+    lapsed = judged(standing, SETTINGS, [], NOW)
+    assert lapsed.level == min(held, TRUSTED_MEMBER)  # as ever: only REGULAR is lost
+    # A member climbs on, and a REGULAR who lost the level earns it again, without older minutes.
+    assert level(lived, replace(NOBODY, level=TRUSTED_MEMBER)) == REGULAR
 
 
 def test_what_is_long_ago_counts_for_member_and_not_for_regular() -> None:
@@ -99,7 +146,9 @@ def test_regular_is_lost_below_nine_tenths_and_after_two_weeks() -> None:
 def test_same_topic_and_same_liker_count_once() -> None:
     one = Day(date(2026, 5, 1), True, {}, frozenset({"t1"}), frozenset({"p2"}))
     two = replace(one, day=date(2026, 5, 2), visited=False, counts={Fact.LIKES_GIVEN: 2})
+    two = replace(two, read_minutes=frozenset({0, 4}))
     counts = facts_of([one, two])
+    assert counts[Fact.MINUTES_READ] == 5
     assert (counts[Fact.TOPICS_REPLIED], counts[Fact.LIKERS]) == (1, 1)
     assert (counts[Fact.DAYS_VISITED], counts[Fact.LIKES_GIVEN]) == (1, 2)
     assert facts_of([one, two], date(2026, 5, 2))[Fact.DAYS_VISITED] == 0

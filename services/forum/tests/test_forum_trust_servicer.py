@@ -23,7 +23,7 @@ from guildhall.forum.v1 import trust_pb2 as tpb
 from guildhall.forum.v1.feed_pb2_grpc import FeedServiceStub
 from guildhall.forum.v1.trust_pb2_grpc import TrustServiceStub, add_TrustServiceServicer_to_server
 from services.forum.consumers import TrustConsumers
-from services.forum.domain.trust import Day, Fact
+from services.forum.domain.trust import Day, Fact, facts_of
 from services.forum.servicer.trust import TrustServicer
 from services.forum.tests.conftest import (
     ASKER,
@@ -122,6 +122,22 @@ async def test_posts_are_read_once(world: World) -> None:
         await heard_reads(world)
     day = await today(world, "asker")
     assert day.counts == {Fact.POSTS_READ: 6, Fact.TOPICS_ENTERED: 1}
+    assert len(day.read_minutes) in (1, 2)  # the clock's
+
+
+async def test_minutes_of_reading_count_once(world: World) -> None:
+    handler = TrustConsumers(world.repository).on_topic_read
+    noon = datetime(2026, 6, 1, 12, tzinfo=UTC)
+    # Out of order, twice, many in one minute; after a pause one minute more.
+    for minute, topics in ((3, 40), (0, 1), (3, 1), (7, 1), (30, 1), (0, 1)):
+        for number in range(topics):
+            message = said.TopicRead(person_id="asker", topic_id=f"t{number}")
+            event = _event(message, "asker", 2, noon + timedelta(minutes=minute, seconds=number))
+            await _apply(world, list(await handler(event)))
+    day = await today(world, "asker")
+    assert (day.day, day.visited) == (noon.date(), True)
+    assert day.read_minutes == {720, 723, 727, 750}
+    assert facts_of([day])[Fact.MINUTES_READ] == 1 + 3 + 4 + 1
 
 
 async def test_likes_are_counted_on_both_sides_and_taken_back(world: World) -> None:
@@ -203,6 +219,15 @@ async def _lived(world: World, person_id: str, days: int) -> None:
         Fact.LIKES_RECEIVED: 1,
     }
     for number in range(days):
+        for minute in range(4):
+            write = world.repository.count_day(
+                "c1",
+                person_id,
+                (now - timedelta(days=number)).replace(hour=12, minute=minute),
+                {},
+                read=True,
+            )
+            await _apply(world, [write])
         for once in ({"replied_topics": f"t{number}"}, {"likers": f"p{number}"}):
             write = world.repository.count_day(
                 "c1",
@@ -227,6 +252,7 @@ async def test_progress_is_told_to_oneself_and_moderators(
     assert {(one.fact, one.count, one.needed) for one in own.standings} == {
         (tpb.TRUST_FACT_TOPICS_ENTERED, 6, 5),
         (tpb.TRUST_FACT_POSTS_READ, 20, 30),
+        (tpb.TRUST_FACT_MINUTES_READ, 8, 10),
     }
     (mine,) = (await call(world, HELPER, "BatchGetTrustProgress", **asked)).trust_progress
     assert (mine.person_id, mine.level) == ("helper", level.TRUST_LEVEL_NEW)
