@@ -34,19 +34,22 @@ class Credential:
     async def caller(self, parts: Parts) -> Caller:
         """Who it is of, as of now. Refuses with UNAUTHENTICATED, UNAVAILABLE."""
         if self.token:
-            identity = await parts.verifier.access_token(self.token)
-            return await parts.actors.caller(identity)
+            return await parts.actors.caller(await parts.verifier.access_token(self.token))
         caller = await session_caller(parts, self.secret) if self.secret else None
         if caller is None:
             raise UnauthenticatedError("sign in first")
         return caller
 
-    async def portal(self, parts: Parts, connection: HTTPConnection) -> Portal | None:
-        """The portal that asks: by the token's client, else by the page's origin."""
-        if self.token:
-            identity = await parts.verifier.access_token(self.token)
-            return portal_of(parts, identity, origin_portal(parts, connection))
-        return origin_portal(parts, connection)
+    async def visit(self, parts: Parts, connection: HTTPConnection) -> tuple[Caller, Portal | None]:
+        """Who it is of, and the portal that asks: the token's client's, else the page's origin's.
+
+        Refuses as `caller` does.
+        """
+        if not self.token:
+            return await self.caller(parts), origin_portal(parts, connection)
+        identity = await parts.verifier.access_token(self.token)
+        caller = await parts.actors.caller(identity)
+        return caller, portal_of(parts, identity, origin_portal(parts, connection))
 
 
 def credential_of(parts: Parts, connection: HTTPConnection, authorization: str = "") -> Credential:

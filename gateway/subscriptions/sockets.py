@@ -87,8 +87,7 @@ async def _served(
         return
     try:
         credential = credential_of(shared.parts, connection, _authorization(payload))
-        caller = await credential.caller(shared.parts)
-        portal = await credential.portal(shared.parts, connection)
+        caller, portal = await credential.visit(shared.parts, connection)
         socket = _Socket(shared, credential, caller, portal, send)
         with shared.opened(socket):
             await socket.serve(messages)

@@ -76,8 +76,7 @@ async def _served(
     else:
         asked = await asked_by_body(connection, receive)
     credential = credential_of(shared.parts, connection)
-    caller = await credential.caller(shared.parts)
-    portal = await credential.portal(shared.parts, connection)
+    caller, portal = await credential.visit(shared.parts, connection)
     after = connection.headers.get("last-event-id") or last_event_id(asked.extensions)
     stream = _Stream(shared, credential, caller, portal, receive, send)
     with shared.opened(stream):
