@@ -31,7 +31,7 @@ def clamp_page_size(page_size: int, *, most: int = MAX_PAGE_SIZE) -> int:
     return min(page_size or DEFAULT_PAGE_SIZE, most)
 
 
-def check_batch(ids: list[str], field: str, *, most: int = MAX_PAGE_SIZE) -> list[str]:
+def check_batch(ids: list[T], field: str, *, most: int = MAX_PAGE_SIZE) -> list[T]:
     """The ids of a batch get, each once, in order; refuses more than `most`."""
     if len(ids) > most:
         raise FieldInvalidError(f"{field} must have at most {most} ids", field=field)

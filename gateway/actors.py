@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
 from chassis import telemetry
 from chassis.actors import Actor, Membership
-from chassis.errors import DomainError, UnauthenticatedError
+from chassis.errors import DomainError, UnauthenticatedError, UnavailableError
+from chassis.pagination import MAX_PAGE_SIZE
 from chassis.rpc_status import reason_of
 from gateway.auth import Identity
 from gateway.context import Caller
+from gateway.together import Together
 from guildhall.directory.v1 import directory_pb2
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ SILENCE = 1.0  # seconds without one until nothing is believed
 QUARANTINE = 2.0  # seconds after a silence until anything is believed: producers reconnect too
 _MOST = 10_000
 _HIT = telemetry.ACTORS.labels("hit")
+_Key = tuple[str, str]  # issuer, subject
 _Pending = tuple[int, bool, str, str]  # epoch, provision, issuer, subject
 
 
@@ -60,8 +63,9 @@ class Actors:
     def __init__(self, directory: DirectoryServiceAsyncStub, bus: Announcements) -> None:
         self._directory = directory
         self._bus = bus
-        self._entries: dict[tuple[str, str], _Entry] = {}
+        self._entries: dict[_Key, _Entry] = {}
         self._pending: dict[_Pending, asyncio.Task[Caller]] = {}
+        self._together = Together(self._resolve_many, most=MAX_PAGE_SIZE)
         self.epoch = 0  # grows whenever the cache is dropped
         self._heard = float("-inf")  # the last heartbeat
         self._believe_from = float("inf")
@@ -107,8 +111,11 @@ class Actors:
         telemetry.ACTORS.labels("miss").inc()
         return await self._shared(key, identity, provision)
 
-    async def _shared(self, key: tuple[str, str], identity: Identity, provision: bool) -> Caller:
-        """One question to the directory, however many requests wait for the answer."""
+    async def _shared(self, key: _Key, identity: Identity, provision: bool) -> Caller:
+        """One question to the directory, however many wait for the answer.
+
+        Those about several people that come in one moment are one as well.
+        """
         pending_key = (self.epoch, provision, *key)
         task = self._pending.get(pending_key)
         if task is None:
@@ -122,15 +129,10 @@ class Actors:
         if not done.cancelled():
             done.exception()  # everyone who waited may have gone away
 
-    async def _ask(
-        self, key: tuple[str, str], identity: Identity, epoch: int, provision: bool
-    ) -> Caller:
+    async def _ask(self, key: _Key, identity: Identity, epoch: int, provision: bool) -> Caller:
         asked, asked_at = time.time(), time.monotonic()
         try:
-            response = await self._directory.ResolveActor(
-                directory_pb2.ResolveActorRequest(issuer=key[0], subject=key[1])
-            )
-            said = response.actor
+            said = await self._together.find(key) or await self._resolve(key)
         except DomainError as error:
             if reason_of(error) != "PERSON_NOT_FOUND":
                 raise
@@ -146,6 +148,31 @@ class Actors:
                 self._entries.clear()
             self._entries[key] = _Entry(caller, asked_at + lifetime)
         return caller
+
+    async def _resolve(self, key: _Key) -> directory_pb2.Actor:
+        issuer, subject = key
+        response = await self._directory.ResolveActor(
+            directory_pb2.ResolveActorRequest(issuer=issuer, subject=subject)
+        )
+        return response.actor
+
+    async def _resolve_many(self, keys: Sequence[_Key]) -> dict[_Key, directory_pb2.Actor]:
+        """Who is left out is asked for alone, which says why."""
+        if len(keys) == 1:
+            return {}
+        links = [directory_pb2.IdentityLink(issuer=one, subject=two) for one, two in keys]
+        try:
+            response = await self._directory.BatchResolveActors(
+                directory_pb2.BatchResolveActorsRequest(identity_links=links)
+            )
+        except UnavailableError:
+            raise
+        except DomainError:  # one of them is to fail alone
+            return {}
+        return {
+            (row.identity_link.issuer, row.identity_link.subject): row.actor
+            for row in response.identities
+        }
 
     async def sign_in(self, identity: Identity) -> directory_pb2.Actor:
         """Provision the person. An issuer that no company owns gives nobody in."""

@@ -14,12 +14,14 @@ from hashlib import sha256
 from typing import Any
 
 import pymongo
+from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from chassis.decisions import PLATFORM
 from chassis.errors import UnavailableError
 from chassis.mongo import Database, Index, Migration, ensure_indexes
 from gateway.auth import Identity
+from gateway.together import Together
 
 IDLE = timedelta(hours=8)
 ABSOLUTE = timedelta(hours=24)
@@ -70,6 +72,7 @@ class Sessions:
         self._sessions = database.sessions
         self._logins = database.logins
         self._cache: dict[str, tuple[float, Session | None]] = {}
+        self._together = Together(self._load, most=100)
 
     async def prepare(self, more: Sequence[Index] = (), *, patience: float = 60.0) -> None:
         """Make the indexes, and more of the same database; waits for a MongoDB that starts."""
@@ -111,25 +114,24 @@ class Sessions:
         cached = self._cache.get(key)
         if cached is not None and cached[0] > time.monotonic():
             return cached[1]
-        with patient("sessions"):
-            session = await self._load(key)
+        session = await self._together.find(key)
         if len(self._cache) >= _MOST:
             self._cache.clear()
         self._cache[key] = (time.monotonic() + CACHED, session)
         return session
 
-    async def _load(self, id: str) -> Session | None:
-        row = await self._sessions.find_one({"_id": id, "community_id": PLATFORM})
-        now = datetime.now(UTC)
-        if row is None or row["end_time"] <= now or row["create_time"] + ABSOLUTE <= now:
-            return None
-        if now - row["seen_time"] >= _TOUCH:
-            end = min(now + IDLE, row["create_time"] + ABSOLUTE)
-            await self._sessions.update_one(
-                {"_id": id, "community_id": PLATFORM},
-                {"$set": {"seen_time": now, "end_time": end}},
-            )
-        return _session(row)
+    async def _load(self, ids: Sequence[str]) -> dict[str, Session]:
+        with patient("sessions"):
+            wanted = {"_id": {"$in": list(ids)}, "community_id": PLATFORM}
+            rows = await self._sessions.find(wanted).to_list()
+            now = datetime.now(UTC)
+            found = [
+                row for row in rows if row["end_time"] > now and row["create_time"] + ABSOLUTE > now
+            ]
+            touched = [_touch(row, now) for row in found if now - row["seen_time"] >= _TOUCH]
+            if touched:
+                await self._sessions.bulk_write(touched, ordered=False)
+        return {row["_id"]: _session(row) for row in found}
 
     async def revoke(self, secret: str) -> None:
         """End one session, if there is one."""
@@ -169,6 +171,12 @@ def patient(what: str) -> Iterator[None]:
             yield
     except PyMongoError:
         raise UnavailableError(f"{what} cannot be read right now", retry_after=1) from None
+
+
+def _touch(row: Mapping[str, Any], now: datetime) -> UpdateOne:
+    end = min(now + IDLE, row["create_time"] + ABSOLUTE)
+    key = {"_id": row["_id"], "community_id": PLATFORM}
+    return UpdateOne(key, {"$set": {"seen_time": now, "end_time": end}})
 
 
 def _session(row: Mapping[str, Any]) -> Session:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # takes no more than five.
 CHECK_EVERY, UNCONFIRMED = 2.0, 2.9
 CHECK_TIMEOUT = 1.0
+_RETRY = 0.25
 
 
 class Close(IntEnum):
@@ -61,7 +62,7 @@ class Connection(ABC):
         self._credential = credential
         self._caller = caller
         self._confirmed = time.monotonic()
-        self._asked = self._confirmed
+        self._checking = False
         self._under_way: dict[asyncio.Task[None], Subscriber] = {}
         self.ended = False
         self._closing: asyncio.Task[None] | None = None
@@ -97,20 +98,27 @@ class Connection(ABC):
         most = self.shared.parts.operations.limits.cost
         self.shared.parts.admission.admit(cost, most, self.person_id, self.portal)
 
-    def due(self, now: float) -> bool:
-        """Whether it is time to ask again; then it counts as asked."""
-        if self.ended or now - self._asked < CHECK_EVERY:
-            return False
-        self._asked = now
-        return True
-
     async def check(self) -> None:
-        """Ask, and end where nobody has said for too long whose it is."""
+        """Ask until somebody answers; it ends where nobody has said for too long whose it is."""
+        if self._checking:
+            return
+        self._checking = True
+        try:
+            while not (await self._checked() or self.ended):
+                if time.monotonic() - self._confirmed >= UNCONFIRMED:
+                    self.end(Close.UNCONFIRMED, "UNAVAILABLE")
+                else:
+                    await asyncio.sleep(_RETRY)
+        finally:
+            self._checking = False
+
+    async def _checked(self) -> bool:
+        left = max(self._confirmed + UNCONFIRMED - time.monotonic(), 0)
         with contextlib.suppress(ConnectionEndedError, DomainError, TimeoutError):
-            async with asyncio.timeout(CHECK_TIMEOUT):
+            async with asyncio.timeout(min(CHECK_TIMEOUT, left)):
                 await self.caller()
-        if time.monotonic() - self._confirmed > UNCONFIRMED:
-            self.end(Close.UNCONFIRMED, "UNAVAILABLE")
+            return True
+        return False
 
     def begin(self, subscriber: Subscriber, last_event_id: str) -> asyncio.Task[None]:
         """A subscription in a task of its own, which ends with the connection at the latest.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
@@ -12,20 +11,19 @@ from chassis.ending import end
 from chassis.errors import TooBusyError
 from chassis.messaging import Bus
 from gateway.endpoint.visitors import Parts
-from gateway.subscriptions.connection import Close, Connection
+from gateway.subscriptions.connection import CHECK_EVERY, Close, Connection
 from gateway.subscriptions.event_ids import EventIds
 from gateway.subscriptions.feeds import Feeds
 from gateway.subscriptions.protocol import BoundedSocket
 
 MOST = 10_000  # subscriptions of this process
 MOST_OF_ONE = 20  # of one person
-# Of this process, those that have not said whose they are included: each person costs a question to
-# the directory every two seconds, so this many are a third of a core.
+# Of this process, those that have not said whose they are included: each is asked for every two
+# seconds.
 MOST_CONNECTIONS = 1_000
 MOST_CONNECTIONS_OF_ONE = 20
 _TURNS = 32  # that are read or executed at once
-_CHECKS = 16  # questions to the directory at once
-_TICK = 0.25
+_AT_ONCE = 100  # connections that are checked in one turn of the event loop
 
 
 class Subscriptions:
@@ -40,7 +38,6 @@ class Subscriptions:
         self.event_ids = EventIds(parts.cursor_key.derived("event ids"))
         self.turns = asyncio.Semaphore(_TURNS)
         self.closing = False
-        self._checks = asyncio.Semaphore(_CHECKS)
         self._connections: set[Connection] = set()
         self._places = 0  # taken by connections
         self._of_one: Counter[str] = Counter()  # connections by person
@@ -54,16 +51,18 @@ class Subscriptions:
         hearing = asyncio.create_task(self.feeds.run())
         try:
             while True:
-                await asyncio.sleep(_TICK)
-                now = time.monotonic()
-                for connection in [one for one in self._connections if one.due(now)]:
-                    self.spawn(self._check(connection))
+                await asyncio.sleep(CHECK_EVERY)
+                await self._check()
         finally:
             await end([hearing, *self._tasks])
 
-    async def _check(self, connection: Connection) -> None:
-        async with self._checks:
-            await connection.check()
+    async def _check(self) -> None:
+        """All in one round, as who asks in one moment is asked for by one question."""
+        connections = tuple(self._connections)
+        for start in range(0, len(connections), _AT_ONCE):
+            for connection in connections[start : start + _AT_ONCE]:
+                self.spawn(connection.check())
+            await asyncio.sleep(0)
 
     def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Do it beside everything else; it is ended with the process."""

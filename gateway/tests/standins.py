@@ -110,6 +110,18 @@ class DirectoryStandIn(_StandIn, DirectoryServiceServicer):
             raise PersonNotFoundError
         return directory_pb2.ResolveActorResponse(actor=self.actor(self.known[request.subject]))
 
+    async def BatchResolveActors(self, request: Any, _context: Any) -> Any:
+        self.called("BatchResolveActors", request)
+        return directory_pb2.BatchResolveActorsResponse(
+            identities=[
+                directory_pb2.ResolvedIdentity(
+                    identity_link=link, actor=self.actor(self.known[link.subject])
+                )
+                for link in request.identity_links
+                if link.subject in self.known
+            ]
+        )
+
     async def SignIn(self, request: Any, _context: Any) -> Any:
         self.called("SignIn", request)
         person_id = self.known.setdefault(request.subject, f"p-{request.subject}")

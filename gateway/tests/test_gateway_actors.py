@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from chassis.errors import UnavailableError
+from chassis.errors import PeerFailedError, UnauthenticatedError, UnavailableError
 from chassis.messaging import Bus
 from chassis.testing import free_port
 from devstack.engines import nats as nats_engine
 from gateway.actors import LIFETIME, Actors
 from gateway.auth import Identity
+from gateway.context import Caller
 from gateway.tests.conftest import BusStandIn
 from gateway.tests.standins import DirectoryStandIn
 from guildhall.directory.v1 import directory_pb2
@@ -38,6 +39,11 @@ class Direct:
         response = await self.servicer.ResolveActor(request, None)
         if self.expire_in is not None:
             response.actor.expire_time.FromNanoseconds(int((time.time() + self.expire_in) * 1e9))
+        await asyncio.sleep(self.slow)
+        return response
+
+    async def BatchResolveActors(self, request: Any) -> Any:
+        response = await self.servicer.BatchResolveActors(request, None)
         await asyncio.sleep(self.slow)
         return response
 
@@ -96,6 +102,64 @@ async def test_many_at_once_ask_once() -> None:
     actors = believing(directory)
     await asyncio.gather(*(actors.caller(EDDA) for _ in range(50)))
     assert directory.asked == 1
+
+
+def crowd(count: int) -> list[Identity]:
+    return [Identity(EDDA.issuer, f"c{n}", "", f"Member {n}") for n in range(count)]
+
+
+async def test_many_people_at_once_are_one_question() -> None:
+    directory = Direct()
+    people = crowd(130)
+    directory.servicer.known |= {who.subject: f"p{who.subject}" for who in people}
+    actors = believing(directory)
+    callers = await asyncio.gather(*(actors.caller(who) for who in people * 2))
+    assert [caller.actor.person_id for caller in callers] == [f"p{w.subject}" for w in people] * 2
+    assert directory.servicer.calls == {"BatchResolveActors": 2}  # of a hundred at most
+    assert await actors.caller(people[0]) is callers[0]
+    assert directory.servicer.calls == {"BatchResolveActors": 2}
+
+
+async def test_who_is_left_out_is_asked_for_alone() -> None:
+    """Nobody yet, and refused: each as if nobody else had asked."""
+    directory = Direct()
+    actors = believing(directory)
+    callers = await asyncio.gather(actors.caller(EDDA), *map(actors.caller, crowd(2)))
+    assert [caller.actor.person_id for caller in callers] == ["p1", "p-c0", "p-c1"]
+    assert directory.servicer.calls == {"BatchResolveActors": 1, "ResolveActor": 2, "SignIn": 2}
+    actors.drop()
+    gone = Identity(EDDA.issuer, "gone", "", "Gone")
+    answers = await asyncio.gather(
+        actors.caller(EDDA), actors.caller(gone, provision=False), return_exceptions=True
+    )
+    assert isinstance(answers[0], Caller)
+    assert isinstance(answers[1], UnauthenticatedError)
+
+
+async def test_a_batch_that_fails_is_asked_one_by_one_and_who_is_away_is_not() -> None:
+    directory = Direct()
+    both = (EDDA, Identity(EDDA.issuer, "s2", "", ""))
+    actors = believing(directory)
+    directory.servicer.failures["BatchResolveActors"] = PeerFailedError("one is too much")
+    callers = await asyncio.gather(*map(actors.caller, both))
+    assert [caller.actor.person_id for caller in callers] == ["p1", "p2"]
+    assert directory.asked == 2
+    actors.drop()
+    directory.servicer.failures["BatchResolveActors"] = UnavailableError("away")
+    answers = await asyncio.gather(*map(actors.caller, both), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [UnavailableError] * 2
+    assert directory.asked == 2
+
+
+async def test_who_goes_away_leaves_the_others_their_answer() -> None:
+    directory = Direct()
+    directory.slow = 0.02
+    actors = believing(directory)
+    first = asyncio.create_task(actors.caller(EDDA))
+    second = asyncio.create_task(actors.caller(Identity(EDDA.issuer, "s2", "", "")))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert (await second).actor.person_id == "p2"
 
 
 async def test_entries_end_with_the_actors_dates_and_after_a_second() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -11,6 +12,8 @@ import pytest_asyncio
 
 from chassis.errors import RoleRequiredError, UnavailableError
 from chassis.testing import Loopback
+from gateway.actors import LIFETIME
+from gateway.auth import Identity
 from gateway.cursors import encode_id, encode_reply_id
 from gateway.rate_limits import Rate
 from gateway.subscriptions.connection import UNCONFIRMED, Close
@@ -198,6 +201,58 @@ async def test_without_a_directory_nobody_is_believed_for_long(told: Replica) ->
         told.house.directory.failures["ResolveActor"] = UnavailableError()
         code, reason = await within(UNCONFIRMED + BOUND, socket.closed())
         assert (code, reason) == (Close.UNCONFIRMED, "UNAVAILABLE")
+
+
+async def test_all_who_are_connected_are_asked_for_in_one_question(told: Replica) -> None:
+    """Every two seconds; who is nobody any more is closed all the same, and the others stay."""
+    directory = told.house.directory
+    directory.known |= {f"x{n}": f"px{n}" for n in range(4)}
+    async with contextlib.AsyncExitStack() as open_ones:
+        sockets = []
+        for n in range(4):
+            token = told.house.issuer.access_token({"sub": f"x{n}"})
+            sockets.append(await open_ones.enter_async_context(await told.socket(token)))
+        await until(lambda: directory.calls["BatchResolveActors"] > 1)
+        alone = directory.calls["ResolveActor"]
+        asked = len(directory.requests)
+        await until(lambda: directory.calls["BatchResolveActors"] > 3)
+        assert directory.calls["ResolveActor"] == alone
+        assert [len(r.identity_links) for r in directory.requests[asked:]] == [4, 4]  # type: ignore[attr-defined]
+        del directory.known["x3"]
+        directory.failures["SignIn"] = RoleRequiredError("nobody's any more")
+        assert await within(BOUND, sockets[3].closed()) == (Close.FORBIDDEN, "ROLE_REQUIRED")
+        await sockets[0].send("ping")
+        assert await sockets[0].next() == {"type": "pong"}
+
+
+async def test_a_directory_that_is_away_closes_all_in_time(told: Replica) -> None:
+    """However soon after a round a connection was opened."""
+    directory = told.house.directory
+    directory.known["x1"] = "px1"
+    token = told.house.issuer.access_token({"sub": "x1"})
+    async with await told.socket() as one, await told.socket(token) as two:
+        await until(lambda: directory.calls["BatchResolveActors"])
+        async with await told.socket() as late:
+            for name in ("ResolveActor", "BatchResolveActors"):
+                directory.failures[name] = UnavailableError()
+            since = time.monotonic()
+            for socket in (one, two, late):
+                closed = await within(BOUND, socket.closed())
+                assert closed == (Close.UNCONFIRMED, "UNAVAILABLE")
+            assert time.monotonic() - since < BOUND - LIFETIME
+
+
+async def test_opening_a_socket_verifies_its_token_once(told: Replica) -> None:
+    verifier = told.house.parts.verifier
+    verified, counted = verifier.access_token, []
+
+    async def counting(token: str) -> Identity:
+        counted.append(token)
+        return await verified(token)
+
+    verifier.access_token = counting  # type: ignore[method-assign]
+    async with await told.socket():
+        assert len(counted) == 1
 
 
 async def test_an_expired_token_closes_the_socket(told: Replica) -> None:

@@ -66,6 +66,10 @@ def _roles_to_proto(roles: Iterable[str]) -> list[pb.Role.ValueType]:
     return sorted(pb.Role.Value(f"ROLE_{role}") for role in roles)
 
 
+def _link_to_proto(link: persons.IdentityLink) -> pb.IdentityLink:
+    return pb.IdentityLink(issuer=link.issuer, subject=link.subject)
+
+
 def person_to_proto(person: Person, version: int) -> pb.Person:
     """Whole: for the person and OPERATOR only."""
     return pb.Person(
@@ -73,10 +77,7 @@ def person_to_proto(person: Person, version: int) -> pb.Person:
         display_name=person.display_name,
         email=person.email,
         state=pb.PersonState.Value(f"PERSON_STATE_{person.state.value}"),
-        identity_links=[
-            pb.IdentityLink(issuer=link.issuer, subject=link.subject)
-            for link in person.identity_links
-        ],
+        identity_links=[_link_to_proto(link) for link in person.identity_links],
         affiliations=[
             pb.Affiliation(
                 company_id=a.company_id,
@@ -119,6 +120,15 @@ def actor_to_proto(actor: ResolvedActor, version: int) -> pb.Actor:
         memberships=[membership_to_proto(m) for m in actor.memberships],
         version=version,
         expire_time=timestamp(actor.expire_time),
+    )
+
+
+def resolved_identity_to_proto(
+    link: persons.IdentityLink, actor: ResolvedActor, version: int
+) -> pb.ResolvedIdentity:
+    """With whose it is."""
+    return pb.ResolvedIdentity(
+        identity_link=_link_to_proto(link), actor=actor_to_proto(actor, version)
     )
 
 

@@ -35,6 +35,22 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         actor, version = await self._repository.resolve_actor(link, _now())
         return pb.ResolveActorResponse(actor=converters.actor_to_proto(actor, version))
 
+    async def BatchResolveActors(
+        self, request: pb.BatchResolveActorsRequest, context: Context
+    ) -> pb.BatchResolveActorsResponse:
+        require_actor().require_service("gateway")
+        links = check_batch(
+            [IdentityLink(link.issuer, link.subject) for link in request.identity_links],
+            "identity_links",
+        )
+        resolved = await self._repository.resolve_actors(links, _now())
+        return pb.BatchResolveActorsResponse(
+            identities=[
+                converters.resolved_identity_to_proto(link, *actor)
+                for link, actor in resolved.items()
+            ]
+        )
+
     async def ResolvePerson(
         self, request: pb.ResolvePersonRequest, context: Context
     ) -> pb.ResolvePersonResponse:

@@ -151,6 +151,9 @@ class Requests:
             request.name, request.type, request.sha256 = "grace.txt", "", ""
         if self._method.name in ("ResolveActor", "SignIn"):
             request.issuer, request.subject = identity(self._world.place, ENGINEER)
+        if self._method.name == "BatchResolveActors":
+            (link,) = request.identity_links
+            link.issuer, link.subject = identity(self._world.place, ENGINEER)
         if self._method.name == "FindFeedAddress":
             request.secret_hash = hash_of(self._world.aurora["FeedSecret"])
         return request  # type: ignore[no-any-return]

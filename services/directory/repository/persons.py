@@ -68,6 +68,42 @@ class PersonQueries:
             raise PersonNotFoundError(field="subject")
         return await self._resolve(*found, at)
 
+    async def resolve_actors(
+        self, links: Sequence[IdentityLink], at: datetime
+    ) -> dict[IdentityLink, tuple[ResolvedActor, int]]:
+        """Those who are somebody and active, in the order asked for: two queries."""
+        found = {
+            link: (person, version)
+            for person, version in await self._list_persons_of(links)
+            for link in person.identity_links
+            if person.active
+        }
+        asked = {link: found[link] for link in links if link in found}
+        needed: dict[str, str] = {}
+        for person, _ in asked.values():
+            needed |= needed_enrolments(person)
+        enrolments = await self._get_enrolments(needed)
+        return {
+            link: (resolve(person, enrolments, at), version)
+            for link, (person, version) in asked.items()
+        }
+
+    async def _list_persons_of(self, links: Sequence[IdentityLink]) -> list[tuple[Person, int]]:
+        if not links:
+            return []
+        by_issuer: dict[str, list[str]] = {}
+        for link in links:
+            by_issuer.setdefault(link.issuer, []).append(link.subject)
+        query = {
+            "community_id": PLATFORM,
+            "identity_links.issuer": {"$exists": True},  # as the partial index is defined
+            "$or": [
+                {"identity_links": {"$elemMatch": {"issuer": issuer, "subject": {"$in": subjects}}}}
+                for issuer, subjects in by_issuer.items()
+            ],
+        }
+        return [(documents.load_person(row), row["seq"]) async for row in self._persons.find(query)]
+
     async def resolve_person(self, person_id: str, at: datetime) -> tuple[ResolvedActor, int]:
         """As resolve_actor, of whom there need be no token."""
         return await self._resolve(*await self.get_person(person_id), at)

@@ -112,6 +112,40 @@ async def test_resolving_an_actor_takes_two_queries_by_index(world: World) -> No
     assert "COLLSCAN" not in plan
 
 
+async def test_resolving_many_actors_takes_two_queries_by_index(world: World) -> None:
+    aurora = await world.community("aurora")
+    kestrel, lumen = await world.company("Kestrel"), await world.company("Lumen")
+    await world.enrol(aurora.id, kestrel.id, auto_join=True)
+    links = []
+    for company, name in ((kestrel, "Ann"), (lumen, "Bob"), (kestrel, "Cid")):
+        await world.person(company, name)
+        links.append(IdentityLink(company.issuer, name))
+    at = now()
+    one_by_one = {link: await world.repository.resolve_actor(link, at) for link in links}
+    crossed = [IdentityLink(lumen.issuer, "Ann"), IdentityLink("", "")]
+    counter = Counter(world.database)
+    counting = DirectoryRepository(counter)  # type: ignore[arg-type]
+    assert await counting.resolve_actors([*crossed, *links], at) == one_by_one
+    assert counter.queries == ["persons", "enrolments"]
+    assert await counting.resolve_actors([], at) == {}
+    plan = await stages(
+        world.database,
+        {
+            "find": "persons",
+            "filter": {
+                "community_id": "platform",
+                "identity_links.issuer": {"$exists": True},
+                "$or": [
+                    {"identity_links": {"$elemMatch": {"issuer": i, "subject": {"$in": ["Ann"]}}}}
+                    for i in (kestrel.issuer, lumen.issuer)
+                ],
+            },
+        },
+    )
+    assert "IXSCAN" in plan
+    assert "COLLSCAN" not in plan
+
+
 async def test_identity_must_match_in_both_halves(world: World) -> None:
     kestrel, lumen = await world.company("Kestrel"), await world.company("Lumen")
     person_id = await world.person(kestrel, "Ann")

@@ -242,6 +242,26 @@ async def test_resolve_person_is_resolve_actor_without_a_token(town: Town) -> No
     assert gone == ("PERSON_DEACTIVATED", "")
 
 
+async def test_batch_resolve_actors_is_resolve_actor_without_those_who_are_nobody(
+    town: Town,
+) -> None:
+    kestrel = issuer_of("Kestrel")
+    ann, nobody = (pb.IdentityLink(issuer=kestrel, subject=name) for name in ("Ann", "nobody"))
+    max_ = pb.IdentityLink(issuer=issuer_of("Aurora Inc"), subject="Max")
+    links = [nobody, max_, ann, ann]
+    response = await town.call(GATEWAY, "BatchResolveActors", identity_links=links)
+    assert [row.identity_link for row in response.identities] == [max_, ann]
+    assert response.identities[1].actor == await town.world.resolve("Kestrel", "Ann")
+    await town.call(OPERATOR, "DeactivatePerson", person_id="ann", reason="left")
+    response = await town.call(GATEWAY, "BatchResolveActors", identity_links=links)
+    assert [row.identity_link for row in response.identities] == [max_]
+    for actor in (town.max, OPERATOR, service_actor("forum")):
+        refusal = await town.refused(actor, "BatchResolveActors", identity_links=links)
+        assert refusal == ("ROLE_REQUIRED", "")
+    refusal = await town.refused(GATEWAY, "BatchResolveActors", identity_links=[ann] * 101)
+    assert refusal == ("FIELD_INVALID", "identity_links")
+
+
 async def test_resolve_actor_refuses_the_unknown_and_the_deactivated(town: Town) -> None:
     kestrel = issuer_of("Kestrel")
     for issuer, subject in ((kestrel, "ann"), (kestrel + "/", "Ann"), ("", ""), ("x" * 999, "\0")):
