@@ -33,6 +33,8 @@ OBJECT = Choice(
         "Space": _of(search_pb2.KIND_SPACE, batches.spaces),
     }
 )
+# Where a reply was when it was indexed; it may have moved since.
+_TOPIC_OF = Reference(batches.topics, lambda hit: batches.key_of(hit, hit.topic_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +151,12 @@ async def find(
     arguments: Arguments,
     *,
     with_edges: bool,
+    with_topics: bool,
 ) -> FoundPage:
-    """One search, then the owners of what was found: one RPC a kind and community, in parallel."""
+    """One search, then the owners of what was found: one RPC a kind and community, in parallel.
+
+    `with_topics`: those of replies too, which are asked for with the topics that were found.
+    """
     with searching():
         page = await page_of(
             context,
@@ -172,7 +178,8 @@ async def find(
         total_count=response.total if request.with_total else None,
     )
     if with_edges and found.rows:
-        await fetch_choice(context, OBJECT, found.edges)
+        more = [(_TOPIC_OF, hit) for hit in found.rows] if with_topics else []
+        await fetch_choice(context, OBJECT, found.edges, more)
         found.rows = [edge.hit for edge in found.edges if not _gone(edge)]
     if request.with_facets:
         found.facets = [_facet(facet) for facet in response.facets]

@@ -152,7 +152,7 @@ class UpdateSynonymsInput:
     expected_version: int | None = expected_version()
 
 
-@strawberry.type(description="The synonyms that hold from the next search on.")
+@strawberry.type(description="The synonyms that hold now, in every search within a second.")
 class UpdateSynonymsPayload:
     """Of updateSynonyms."""
 
@@ -228,7 +228,13 @@ class SearchQuery:
             or selects(info, "edges", "bodyHighlight"),
         )
         arguments = {"first": first, "after": after, "last": last, "before": before}
-        page = await find(info.context, request, arguments, with_edges=selects(info, "edges"))
+        page = await find(
+            info.context,
+            request,
+            arguments,
+            with_edges=selects(info, "edges"),
+            with_topics=selects(info, "edges", "node", "Reply", "topic"),
+        )
         return await filled(info, page)
 
     @strawberry.field(
@@ -284,7 +290,7 @@ class SearchMutation:
 
     @strawberry.mutation(
         description=codes(
-            "Replace a community's synonyms; they hold from the next search on. For managers.",
+            "Replace a community's synonyms; searches know them within a second. For managers.",
             "COMMUNITY_NOT_FOUND", "ROLE_REQUIRED", "TOO_MANY_SYNONYMS", "TEXT_INVALID",
             "FIELD_INVALID", "VERSION_STALE",
         )

@@ -170,6 +170,25 @@ async def test_search_asks_each_owner_once_a_kind_and_community(
     assert page["edges"][0]["score"] == 2.5
 
 
+async def test_topics_of_replies_come_with_the_topics_that_were_found(
+    search: SearchStandIn, house: House
+) -> None:
+    reply = hit(REPLY, "r3")
+    reply.topic_id = "t3"
+    found(search, hit(TOPIC, "t4"), reply, total=2)
+    query = """query q($with: Boolean!) { search(query: "x", first: 10) { edges { node {
+      ... on Topic { title } ... on Reply { topic @include(if: $with) { id title } } } } } }"""
+    answer = await house.ask(query, {"with": True})
+    assert "errors" not in answer
+    nodes = [edge["node"] for edge in answer["data"]["search"]["edges"]]
+    assert nodes[1]["topic"]["id"] == encode_id("Topic", "c1", "t3")
+    assert house.rpcs() == {"BatchGetTopics": 1, "BatchGetReplies": 1}
+    house.forum.requests.clear()
+    await house.ask(query, {"with": False})
+    (asked,) = [one for one in house.forum.requests if hasattr(one, "topic_ids")]
+    assert list(asked.topic_ids) == ["t4"]
+
+
 async def test_only_what_is_selected_is_asked_for(search: SearchStandIn, house: House) -> None:
     found(search, hit(TOPIC, "t3"), total=1)
     for selection, wanted in (

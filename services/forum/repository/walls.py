@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from pymongo.asynchronous.collection import AsyncCollection
 
 from chassis.decisions import Document
+from chassis.recent import Recent
 
 # Seconds from when the store was asked: as long as search believes it (docs/adr/0008, 0028).
 LIFETIME = 1.0
-_MOST = 1_000  # communities
 
 
 @dataclass(frozen=True, slots=True)
 class _Doors:
     """What one community has of them by the keys that open it, as it was then."""
 
-    until: float  # monotonic
     by_key: Mapping[str, frozenset[str]]
 
     def opened(self, keyring: Collection[str] | None) -> list[str]:
@@ -36,23 +34,15 @@ class Walls:
 
     def __init__(self, collection: AsyncCollection[Document]) -> None:
         self._collection = collection
-        self._doors: dict[str, _Doors] = {}
-        self._changes = 0  # what was asked before one of them is not remembered
+        self._doors = Recent(self._ask, lifetime=LIFETIME)
 
     def forget(self, community_id: str) -> None:
         """One of this community has just been changed here."""
-        self._doors.pop(community_id, None)
-        self._changes += 1
+        self._doors.forget(community_id)
 
-    @contextlib.contextmanager
-    def changing(self, community_id: str) -> Iterator[None]:
-        """One of this community's is being changed here: forgotten however that ends, as a command
-        whose answer is lost may have been done.
-        """
-        try:
-            yield
-        finally:
-            self.forget(community_id)
+    def changing(self, community_id: str) -> contextlib.AbstractContextManager[None]:
+        """One of this community's is being changed here: forgotten however that ends."""
+        return self._doors.changing(community_id)
 
     async def opens(self, community_id: str, id: str, keyring: Collection[str]) -> bool:
         """Whether a keyring opens this one; never not because it was opened a moment ago."""
@@ -65,36 +55,24 @@ class Walls:
     ) -> list[str]:
         """The ids of what a keyring opens, in order; None: of all there are."""
         if fresh:
-            self._doors.pop(community_id, None)
-        return (await self._found([community_id]))[community_id].opened(keyring)
+            self._doors.forget(community_id)
+        return (await self._doors.find([community_id]))[community_id].opened(keyring)
 
     async def opened_anywhere(
         self, keyrings: Mapping[str, Collection[str]]
     ) -> dict[str, list[str]]:
         """As opened, each keyring in its own community: at most one query for all."""
-        doors = await self._found(keyrings)
+        doors = await self._doors.find(keyrings)
         return {one: doors[one].opened(keyring) for one, keyring in keyrings.items()}
 
-    async def _found(self, community_ids: Collection[str]) -> dict[str, _Doors]:
-        now = time.monotonic()
-        found = {one: self._doors[one] for one in community_ids if one in self._doors}
-        missing = [one for one in community_ids if one not in found or found[one].until < now]
-        return {**found, **await self._ask(missing, now)} if missing else found
-
-    async def _ask(self, community_ids: Sequence[str], now: float) -> dict[str, _Doors]:
-        changes = self._changes
+    async def _ask(self, community_ids: Sequence[str]) -> dict[str, _Doors]:
         by_key: dict[str, dict[str, set[str]]] = {one: defaultdict(set) for one in community_ids}
         query = {"community_id": {"$in": community_ids}}
         shown = {"community_id": 1, "read_keys": 1}
         for row in await self._collection.find(query, shown).to_list():
             for key in row["read_keys"]:
                 by_key[row["community_id"]][key].add(row["_id"])
-        asked = {
-            one: _Doors(now + LIFETIME, {key: frozenset(ids) for key, ids in keys.items()})
+        return {
+            one: _Doors({key: frozenset(ids) for key, ids in keys.items()})
             for one, keys in by_key.items()
         }
-        if changes == self._changes:
-            if len(self._doors) + len(asked) > _MOST:
-                self._doors.clear()
-            self._doors |= asked
-        return asked

@@ -98,7 +98,7 @@ async def test_what_was_asked_before_a_change_is_not_remembered(world: World) ->
     await asyncio.sleep(0)
     walls.forget("c1")
     assert await asking == [space.id]
-    assert walls._doors == {}
+    assert walls._doors._found == {}
 
 
 async def test_keys_open_in_their_own_community_only(world: World) -> None:

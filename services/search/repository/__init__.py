@@ -8,11 +8,13 @@ from pymongo import ReturnDocument, UpdateOne
 
 from chassis.decisions import PLATFORM, Aggregates, Document
 from chassis.mongo import Database, Index, Migration
+from chassis.recent import Recent
 from services.search.domain.entries import SpaceWall
 from services.search.domain.synonyms import Synonyms, Thesaurus
 
 PREPARED, LIVE = "prepared", "live"  # marks of generations
 _CLOCK = "index"
+_LIFETIME = 1.0  # seconds that what every search asks of a community is remembered
 
 
 def _load_synonyms(document: Document) -> Synonyms:
@@ -36,7 +38,9 @@ class SearchRepository:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._thesauri: dict[str, tuple[int, Thesaurus]] = {}  # by community, with its seq
+        self._made: dict[str, tuple[int, Thesaurus]] = {}  # by community, with its seq
+        self._walls = Recent(self._read_walls, lifetime=_LIFETIME)
+        self.thesauri = Recent(self._read_thesauri, lifetime=_LIFETIME)
 
     async def next_tick(self) -> int:
         """A number greater than all before, in all replicas: taken before what is to be indexed is
@@ -84,22 +88,28 @@ class SearchRepository:
             document = {**key, "read_keys": list(wall.read_keys), "tick": tick}
             newest = {"$cond": [{"$gt": ["$tick", tick]}, "$$ROOT", {"$literal": document}]}
             operations.append(UpdateOne(key, [{"$replaceWith": newest}], upsert=True))
-        await self._database.spaces.bulk_write(operations, ordered=False)
+        try:
+            await self._database.spaces.bulk_write(operations, ordered=False)
+        finally:
+            for wall in walls:
+                self._walls.forget(wall.community_id)
 
     async def find_readable_spaces(
         self, keyrings: Mapping[str, Sequence[str]]
     ) -> dict[str, list[str]]:
-        """For each community the ids of the spaces that its keys open."""
-        found: dict[str, list[str]] = {community: [] for community in keyrings}
-        clauses = [
-            {"community_id": community, "read_keys": {"$in": list(keys)}}
+        """For each community the ids of the spaces that its keys open, as of a second ago."""
+        walls = await self._walls.find(keyrings)
+        return {
+            community: [id_ for id_, open_by in walls[community].items() if open_by & set(keys)]
             for community, keys in keyrings.items()
-            if keys
-        ]
-        if clauses:
-            rows = self._database.spaces.find({"$or": clauses}, {"community_id": 1})
-            async for row in rows:
-                found[row["community_id"]].append(row["_id"])
+        }
+
+    async def _read_walls(self, communities: Sequence[str]) -> dict[str, dict[str, frozenset[str]]]:
+        found: dict[str, dict[str, frozenset[str]]] = {one: {} for one in communities}
+        shown = {"community_id": 1, "read_keys": 1}
+        query = {"community_id": {"$in": list(communities)}}
+        for row in await self._database.spaces.find(query, shown).to_list():
+            found[row["community_id"]][row["_id"]] = frozenset(row["read_keys"])
         return found
 
     async def put_memberships(self, rows: Collection[tuple[str, str, str]]) -> None:
@@ -135,17 +145,17 @@ class SearchRepository:
         )
         return (_load_synonyms(document), document["seq"]) if document else (None, 0)
 
-    async def find_thesauri(self, communities: Collection[str]) -> dict[str, Thesaurus]:
-        """The synonyms of these communities as of now; what did not change is not read again."""
+    async def _read_thesauri(self, communities: Sequence[str]) -> dict[str, Thesaurus]:
+        """What did not change is not made again."""
         among = {"community_id": {"$in": list(communities)}}
         rows = self._database.synonyms.find(among, {"community_id": 1, "seq": 1})
-        found: dict[str, Thesaurus] = {}
-        async for row in rows:
+        found = {one: Thesaurus(Synonyms()) for one in communities}
+        for row in await rows.to_list():
             community = row["community_id"]
-            seq, thesaurus = self._thesauri.get(community, (0, None))
+            seq, thesaurus = self._made.get(community, (0, None))
             if thesaurus is None or seq != row["seq"]:
                 synonyms, seq = await self.get_synonyms(community)
                 thesaurus = Thesaurus(synonyms or Synonyms())
-                self._thesauri[community] = seq, thesaurus
+                self._made[community] = seq, thesaurus
             found[community] = thesaurus
         return found

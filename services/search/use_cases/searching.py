@@ -89,7 +89,7 @@ class Searching:
         communities = _communities(actor, asked)
         if not (communities and question.terms):
             return {}
-        thesauri = await self._repository.find_thesauri(communities)
+        thesauri = await self._repository.thesauri.find(communities)
         return {
             community: found
             for community, thesaurus in thesauri.items()

@@ -51,6 +51,6 @@ class SynonymUseCases:
                 [domain_events_pb2.SynonymsUpdated(community_id=community_id)] if changed else [],
             )
 
-        return await self._commands.run(
-            actor, request, self._repository.synonyms.ref(community_id, community_id), decide
-        )
+        ref = self._repository.synonyms.ref(community_id, community_id)
+        with self._repository.thesauri.changing(community_id):
+            return await self._commands.run(actor, request, ref, decide)
