@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chassis.errors import FailedPreconditionError, FieldInvalidError, PermissionDeniedError
+from chassis.tags import MAX_TAG, tag_of
 from chassis.texts import check_body, check_line
 from services.forum.domain.kinds import KindAction, TopicKind, allows
 from services.forum.domain.members import Author, Member
 from services.forum.domain.posting import PostingTooFastError
-from services.forum.domain.tags import MAX_TAG, MAX_TAGS, TagsInvalidError, tag_of
+from services.forum.domain.tags import MAX_TAGS, TagsInvalidError
 
 MAX_TEMPLATE = 8000
 MAX_ALLOWED_TAGS = 100

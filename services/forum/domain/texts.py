@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chassis.tags import tag_of
 from chassis.texts import check_body, check_line
-from services.forum.domain.tags import tag_of
 
 MAX_TITLE = 150
 MAX_IMPORTED_TITLE = 255

@@ -9,6 +9,7 @@ from chassis.actors import require_actor, require_person
 from chassis.errors import FieldInvalidError
 from chassis.pagination import Paging, check_batch
 from chassis.rpc_server import Context
+from chassis.tags import tag_of
 from guildhall.forum.v1 import forum_pb2 as pb
 from guildhall.forum.v1 import forum_pb2_grpc
 from services.forum.converters import enums
@@ -22,7 +23,6 @@ from services.forum.converters.messages import (
 )
 from services.forum.domain.members import Member
 from services.forum.domain.replies import Reply
-from services.forum.domain.tags import tag_of
 from services.forum.domain.topics import Topic
 from services.forum.repository import ForumRepository, TopicFilter
 from services.forum.servicer.reading import fitting, keyring_of, shown

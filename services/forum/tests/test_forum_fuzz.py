@@ -9,10 +9,11 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from chassis.tags import tag_of
 from chassis.testing_fuzz import Damage, fuzzed
 from guildhall.forum.v1 import forum_pb2 as pb
 from services.forum.converters.markdown import _CLEANER, MAX_DEPTH, render
-from services.forum.domain.tags import MAX_TAGS, TagsInvalidError, check_tags, tag_of
+from services.forum.domain.tags import MAX_TAGS, TagsInvalidError, check_tags
 from services.forum.domain.texts import slug_of
 from services.forum.tests.conftest import (
     ASKER,
