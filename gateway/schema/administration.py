@@ -29,6 +29,9 @@ class Enrolment:
     tier: str = strawberry.field(description="Its tier; spaces can be for some tiers only.")
     verticals: list[str] = strawberry.field(description="The industries it works for.")
     territories: list[str] = strawberry.field(description="Where it works.")
+    capabilities: list[str] = strawberry.field(
+        description="What it can do, spelled as tags are: its people are asked questions with them."
+    )
     auto_join: bool = strawberry.field(
         description="Whether its people become members when they first sign in."
     )

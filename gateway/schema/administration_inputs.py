@@ -143,6 +143,7 @@ class CreateEnrolmentInput(_Write):
     tier: str = strawberry.field(default="", description="Its tier.")
     verticals: list[str] | None = _optional("The industries it works for.")
     territories: list[str] | None = _optional("Where it works.")
+    capabilities: list[str] | None = _optional("What it can do, as tags; at most 20.")
     auto_join: bool = strawberry.field(
         default=False, description="Whether its people become members when they first sign in."
     )
@@ -164,6 +165,7 @@ class UpdateEnrolmentInput(_Write):
     tier: str | None = _optional("Its new tier; walls follow at once.")
     verticals: list[str] | None = _optional("Its industries, in place of all.")
     territories: list[str] | None = _optional("Its territories, in place of all.")
+    capabilities: list[str] | None = _optional("What it can do, as tags, in place of all.")
     auto_join: bool | None = _optional("Whether its people become members by themselves.")
     end_time: DateTime | None = _optional("When it ends; past or now: at once.")
     expected_version: int | None = expected_version()

@@ -146,7 +146,8 @@ class CompanyMutation:
     @strawberry.mutation(
         description=codes(
             "Let a company take part, or take part again: it stays one enrolment. For managers "
-            "and operators.", "COMPANY_NOT_FOUND", "ALREADY_ENROLLED", *_MANAGER,
+            "and operators.", "COMPANY_NOT_FOUND", "ALREADY_ENROLLED", "CAPABILITIES_INVALID",
+            *_MANAGER,
         )
     )  # fmt: skip
     async def create_enrolment(
@@ -160,6 +161,7 @@ class CompanyMutation:
             tier=input.tier,
             verticals=input.verticals,
             territories=input.territories,
+            capabilities=input.capabilities,
             auto_join=input.auto_join,
             start_time=input.start_time,
             end_time=input.end_time,
@@ -170,7 +172,7 @@ class CompanyMutation:
         description=codes(
             "Change the terms of an enrolment, or end it: its people's walls follow within the "
             "second. For managers and operators.", "ENROLMENT_NOT_FOUND", "VERSION_STALE",
-            *_MANAGER,
+            "CAPABILITIES_INVALID", *_MANAGER,
         )
     )  # fmt: skip
     async def update_enrolment(
@@ -187,6 +189,8 @@ class CompanyMutation:
             update_verticals=input.verticals is not None,
             territories=input.territories,
             update_territories=input.territories is not None,
+            capabilities=input.capabilities,
+            update_capabilities=input.capabilities is not None,
             auto_join=input.auto_join,
             end_time=input.end_time,
             expected_version=version(input),

@@ -238,6 +238,10 @@ class RefusalCode(Enum):
     NOT_A_QUESTION = _code("NOT_A_QUESTION", "Only questions have an accepted answer.")
     NOTHING_ACCEPTED = _code("NOTHING_ACCEPTED", "The question has no accepted answer.")
     TOO_MANY_ACCEPTED = _code("TOO_MANY_ACCEPTED", "10 replies answer the question already.")
+    CAPABILITIES_INVALID = _code(
+        "CAPABILITIES_INVALID",
+        "At most 20 capabilities, each spelled as a tag may be.",
+    )
     TAGS_INVALID = _code(
         "TAGS_INVALID",
         "At most 5 tags, each 1 to 35 letters of one script, digits, +, #, . and -, and none "

@@ -168,6 +168,7 @@ def enrolment(id: str, company_id: str) -> pb.Enrolment:
         partner_type="SI",
         tier="GOLD",
         verticals=["ports"],
+        capabilities=["sap", "c++"],
         auto_join=True,
         start_time=time(0),
         version=4,

@@ -74,6 +74,7 @@ WRITES: dict[str, tuple[dict[str, Any], Message, str, Any]] = {
             "partnerType": "SI",
             "tier": "GOLD",
             "verticals": ["ports"],
+            "capabilities": ["SAP"],
             "autoJoin": True,
             "startTime": "2026-01-01T00:00:00Z",
             "endTime": "2026-01-01T01:00:00Z",
@@ -84,6 +85,7 @@ WRITES: dict[str, tuple[dict[str, Any], Message, str, Any]] = {
             partner_type="SI",
             tier="GOLD",
             verticals=["ports"],
+            capabilities=["SAP"],
             auto_join=True,
             start_time=time(0),
             end_time=time(60),
@@ -98,12 +100,20 @@ WRITES: dict[str, tuple[dict[str, Any], Message, str, Any]] = {
         },
     ),
     "updateEnrolment": (
-        {"enrolmentId": E1, "tier": "SILVER", "verticals": [], "autoJoin": False},
+        {
+            "enrolmentId": E1,
+            "tier": "SILVER",
+            "verticals": [],
+            "capabilities": ["c++"],
+            "autoJoin": False,
+        },
         pb.UpdateEnrolmentRequest(
             community_id="c1",
             enrolment_id="e1",
             tier="SILVER",
             update_verticals=True,
+            capabilities=["c++"],
+            update_capabilities=True,
             auto_join=False,
         ),
         "enrolment { id }",
@@ -297,8 +307,8 @@ async def test_operators_list_every_company(house: House) -> None:
 
 
 async def test_enrolments_show_their_companies_by_one_rpc(house: House) -> None:
-    fields = """edges { node { id partnerType tier verticals territories autoJoin startTime endTime
-      version company { name } } }"""
+    fields = """edges { node { id partnerType tier verticals territories capabilities autoJoin
+      startTime endTime version company { name } } }"""
     query = f"query q($c: ID!) {{ enrolments(communityId: $c, first: 5) {{ {fields} }} }}"
     answer = await house.ask(query, {"c": C1})
     assert "errors" not in answer
@@ -309,6 +319,7 @@ async def test_enrolments_show_their_companies_by_one_rpc(house: House) -> None:
         "tier": "GOLD",
         "verticals": ["ports"],
         "territories": [],
+        "capabilities": ["sap", "c++"],
         "autoJoin": True,
         "startTime": "2026-01-01T00:00:00.000Z",
         "endTime": None,

@@ -16,7 +16,7 @@ from services.directory.domain import person as persons
 from services.directory.domain.audit import AuditEntry
 from services.directory.domain.community import Community
 from services.directory.domain.company import Company, CompanyKind
-from services.directory.domain.enrolment import Enrolment
+from services.directory.domain.enrolment import Capable, Enrolment
 from services.directory.domain.member import ActorMembership, Member, Placed, ResolvedActor
 from services.directory.domain.person import Person
 
@@ -111,6 +111,15 @@ def audience_member_to_proto(member: Placed) -> pb.AudienceMember:
     )
 
 
+def capable_member_to_proto(member: Capable) -> pb.CapableMember:
+    """Ids only, and what speaks for the company."""
+    return pb.CapableMember(
+        person_id=member.person_id,
+        company_id=member.company_id,
+        shared_capabilities=member.shared_capabilities,
+    )
+
+
 def actor_to_proto(actor: ResolvedActor, version: int) -> pb.Actor:
     """With the keyring of every membership."""
     return pb.Actor(
@@ -184,6 +193,7 @@ def enrolment_to_proto(enrolment: Enrolment, version: int) -> pb.Enrolment:
         start_time=timestamp(enrolment.start_time),
         end_time=timestamp(enrolment.end_time),
         version=version,
+        capabilities=enrolment.capabilities,
     )
 
 

@@ -11,6 +11,7 @@ from chassis.rpc_server import Context
 from guildhall.directory.v1 import directory_pb2 as pb
 from guildhall.directory.v1 import directory_pb2_grpc
 from services.directory import converters
+from services.directory.domain.enrolment import check_capabilities
 from services.directory.domain.person import IdentityLink
 from services.directory.domain.refusals import PersonNotFoundError
 from services.directory.domain.rights import keyring_anywhere, keyring_for, require_manager
@@ -18,6 +19,7 @@ from services.directory.repository import DirectoryRepository
 from services.directory.use_cases import DirectoryUseCases
 
 MOST_LOOKED_AT = 5000  # members in a page of an audience: 400 KB, if all of them are in it
+MOST_CAPABLE = 500
 
 
 class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
@@ -321,6 +323,21 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         )
         return pb.ListAudienceResponse(
             audience_members=[converters.audience_member_to_proto(member) for member in page],
+            next_page_token=token,
+        )
+
+    async def ListCapableMembers(
+        self, request: pb.ListCapableMembersRequest, context: Context
+    ) -> pb.ListCapableMembersResponse:
+        require_actor().require_service()
+        page, token = await self._repository.list_capable_members(
+            request.community_id,
+            check_capabilities(request.capabilities, least=1),
+            Paging.of(request, str, str, most=MOST_CAPABLE),
+            _now(),
+        )
+        return pb.ListCapableMembersResponse(
+            capable_members=[converters.capable_member_to_proto(member) for member in page],
             next_page_token=token,
         )
 

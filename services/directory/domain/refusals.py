@@ -5,6 +5,7 @@ from __future__ import annotations
 from chassis.errors import (
     AlreadyExistsError,
     FailedPreconditionError,
+    InvalidArgumentError,
     NotFoundError,
     PermissionDeniedError,
 )
@@ -80,6 +81,10 @@ class EnrolmentNotFoundError(NotFoundError):
 
 class AlreadyEnrolledError(AlreadyExistsError):
     """The company is in this community."""
+
+
+class CapabilitiesInvalidError(InvalidArgumentError):
+    """At most 20, each spelled as a tag may be, none that only looks like another."""
 
 
 class CompanyNotEnrolledError(FailedPreconditionError):

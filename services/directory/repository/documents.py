@@ -213,6 +213,7 @@ def load_enrolment(document: Document) -> Enrolment:
         tuple(document["verticals"]),
         tuple(document["territories"]),
         document["auto_join"],
+        tuple(document.get("capabilities", ())),  # added later: what is older has none
     )
 
 
@@ -227,6 +228,7 @@ def dump_enrolment(enrolment: Enrolment) -> Document:
         "verticals": list(enrolment.verticals),
         "territories": list(enrolment.territories),
         "auto_join": enrolment.auto_join,
+        "capabilities": list(enrolment.capabilities),
         "read_keys": [f"community:{enrolment.community_id}"],
     }
 

@@ -7,6 +7,7 @@ from chassis.mongo import Index
 BY_NAME = [("folded_name", 1), ("_id", 1)]
 BY_UNIQUE_NAME = [("folded_name", 1)]
 BY_PERSON = [("person_id", 1)]
+BY_COMPANY = [("company_id", 1), ("person_id", 1)]
 NEWEST = [("time", -1), ("_id", -1)]
 LAST_BEGUN = [("start_time", -1), ("_id", -1)]
 
@@ -33,6 +34,7 @@ INDEXES = (
     Index("enrolments", [("community_id", 1), *LAST_BEGUN], "newest"),
     # The one index that begins otherwise: first sign-ins and moves ask for one company everywhere.
     Index("enrolments", [("company_id", 1), ("community_id", 1)], "of_company"),
+    Index("enrolments", [("community_id", 1), ("capabilities", 1)], "capable"),
     Index("members", [("community_id", 1), ("state", 1), *BY_NAME], "by_name"),
     Index(
         "members",
@@ -41,5 +43,6 @@ INDEXES = (
     ),
     Index("members", [("community_id", 1), ("state", 1), ("roles", 1), *BY_NAME], "with_role"),
     Index("members", [("community_id", 1), ("state", 1), *BY_PERSON], "by_person"),
+    Index("members", [("community_id", 1), ("state", 1), *BY_COMPANY], "by_company"),
     Index("audit_entries", [("community_id", 1), *NEWEST], "newest"),
 )

@@ -9,7 +9,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from chassis.decisions import PLATFORM, Document
 from chassis.pagination import Paging
-from services.directory.domain.enrolment import Enrolment
+from services.directory.domain.enrolment import Capable, Enrolment, shared
 from services.directory.domain.member import (
     ActorMembership,
     Placed,
@@ -20,8 +20,8 @@ from services.directory.domain.member import (
 from services.directory.domain.person import IdentityLink, Person
 from services.directory.domain.refusals import PersonNotFoundError
 from services.directory.repository import documents
-from services.directory.repository.indexes import BY_PERSON
-from services.directory.repository.queries import page_of
+from services.directory.repository.indexes import BY_COMPANY, BY_PERSON
+from services.directory.repository.queries import open_at, page_of
 
 
 class PersonQueries:
@@ -166,3 +166,27 @@ class PersonQueries:
             if member.holds_each(clauses):
                 placed.append(member)
         return placed, token
+
+    async def list_capable_members(
+        self, community_id: str, capabilities: Sequence[str], paging: Paging, at: datetime
+    ) -> tuple[list[Capable], str]:
+        """Members through enrolled companies that have one of them: two reads along indexes."""
+        query = {"community_id": community_id, "capabilities": {"$in": list(capabilities)}}
+        found = self._enrolments.find(
+            {**query, **open_at(at)}, {"company_id": 1, "capabilities": 1}
+        ).hint("capable")
+        companies = {
+            row["company_id"]: shared(row["capabilities"], capabilities) async for row in found
+        }
+        if not companies:
+            return [], ""
+        members: Document = {
+            "community_id": community_id,
+            "state": "ACTIVE",
+            "$and": [{"company_id": {"$in": sorted(companies)}}],  # beside where the page begins
+        }
+        page, token = await page_of(self._members, members, BY_COMPANY, paging)
+        return [
+            Capable(row["person_id"], row["company_id"], companies[row["company_id"]])
+            for row in page
+        ], token

@@ -94,7 +94,13 @@ class World:
         return made.community
 
     async def enrol(
-        self, community_id: str, company_id: str, *, tier: str = "gold", auto_join: bool = False
+        self,
+        community_id: str,
+        company_id: str,
+        *,
+        tier: str = "gold",
+        auto_join: bool = False,
+        capabilities: Sequence[str] = (),
     ) -> pb.Enrolment:
         """Enrolled since a day."""
         made = await self.stub().CreateEnrolment(
@@ -104,6 +110,7 @@ class World:
                 company_id=company_id,
                 tier=tier,
                 auto_join=auto_join,
+                capabilities=capabilities,
                 start_time=stamp(days=1),
             )
         )

@@ -238,6 +238,36 @@ async def test_listing_members_reads_along_an_index(world: World) -> None:
             assert "SORT" not in plan
 
 
+async def test_capable_members_are_read_along_indexes(world: World) -> None:
+    """However many others there are, and wherever the page begins."""
+    aurora = await world.community("aurora")
+    for name, capabilities in (("Able", ["sap", "radio"]), ("Other", ["ports"]), ("Fit", ["sap"])):
+        company = await world.company(name)
+        await world.enrol(aurora.id, company.id, auto_join=True, capabilities=capabilities)
+        for number in range(4):
+            await world.person(company, f"{name}{number}")
+    asked = (aurora.id, ["radio", "sap"])
+    whole, token = await world.repository.list_capable_members(*asked, FIRST, now())
+    assert (len(whole), token) == (8, "")
+    assert sorted(m.shared_capabilities for m in whole) == [1] * 4 + [2] * 4
+    place = (whole[4].company_id, whole[4].person_id)
+    await world.database.command("profile", 2)
+    try:
+        page, _ = await world.repository.list_capable_members(*asked, Paging(2, place), now())
+    finally:
+        await world.database.command("profile", 0)
+    assert page == whole[5:7]
+    reads = world.database["system.profile"].find({"op": "query"}).sort("ts")
+    enrolments, members = [(r["docsExamined"], r["planSummary"]) async for r in reads]
+    assert enrolments == (2, "IXSCAN { community_id: 1, capabilities: 1 }")
+    assert members[0] == 4  # the row where it begins, the page, and whether there are more
+    assert members[1] == "IXSCAN { community_id: 1, state: 1, company_id: 1, person_id: 1 }"
+    found = await walked(
+        lambda paging: world.repository.list_capable_members(*asked, paging, now()), (str, str), 3
+    )
+    assert found == whole
+
+
 async def test_companies_are_listed_while_enrolled(world: World) -> None:
     aurora = await world.community("aurora")
     kestrel, lumen = await world.company("Kestrel"), await world.company("lumen")

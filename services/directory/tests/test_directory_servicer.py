@@ -782,6 +782,105 @@ async def test_update_enrolment(town: Town) -> None:
     assert [member.display_name for member in listed.members] == ["Max"]
 
 
+async def test_what_a_company_can_do_is_spelled_as_tags_are(town: Town) -> None:
+    fields = {"community_id": "aurora", "enrolment_id": "enrolment"}
+    said = len(await town.said())
+    given = {"capabilities": [" SAP", "sap", "C++", "H\u00e9"], "update_capabilities": True}
+    changed = (await town.call(town.max, "UpdateEnrolment", **fields, **given)).enrolment
+    assert list(changed.capabilities) == ["sap", "c++", "h\u00e9"]
+    assert changed.version == town.enrolment.version + 1
+    assert list(changed.verticals) == list(town.enrolment.verticals)
+    ids = {"community_id": town.aurora.id, "company_id": town.kestrel.id}
+    assert (await town.said())[said:] == [events.EnrolmentUpdated(enrolment_id=changed.id, **ids)]
+    for same in (given, {"capabilities": ["radio"]}):
+        again = await town.call(town.max, "UpdateEnrolment", **fields, **same)
+        assert again.enrolment == changed
+    listed = await town.call(town.max, "ListEnrolments", community_id="aurora")
+    assert list(listed.enrolments) == [changed]
+    for capabilities, field in (
+        (["two words"], "capabilities.0"),
+        (["sap", ""], "capabilities.1"),
+        (["x" * 36], "capabilities.0"),
+        (["\u0441\u0430\u0440"], "capabilities.0"),  # looks like "cap"
+        ([f"c{n}" for n in range(21)], "capabilities"),
+    ):
+        bad = {"capabilities": capabilities, "update_capabilities": True}
+        refused = await town.refused(town.max, "UpdateEnrolment", **fields, **bad)
+        assert refused == ("CAPABILITIES_INVALID", field)
+        new = {"community_id": "aurora", "company_id": "lumen", "capabilities": capabilities}
+        refused = await town.refused(town.max, "CreateEnrolment", **new)
+        assert refused == ("CAPABILITIES_INVALID", field)
+    stale = {**given, "capabilities": [], "expected_version": 9}
+    assert await town.refused(town.max, "UpdateEnrolment", **fields, **stale) == STALE
+    empty = {"update_capabilities": True}
+    emptied = await town.call(town.max, "UpdateEnrolment", **fields, **empty)
+    assert list(emptied.enrolment.capabilities) == []
+    most = {"company_id": "lumen", "capabilities": [f"c{n}" for n in range(20)]}
+    made = await town.call(town.max, "CreateEnrolment", community_id="aurora", **most)
+    assert list(made.enrolment.capabilities) == most["capabilities"]
+
+
+async def test_capable_members_are_those_of_companies_that_can_do_it(town: Town) -> None:
+    forum = service_actor("forum")
+
+    async def capable(*capabilities: str, community: str = "aurora") -> dict[str, int]:
+        asked = {"community_id": community, "capabilities": list(capabilities)}
+        whole = await town.call(forum, "ListCapableMembers", **asked, page_size=500)
+        found, token = [], ""
+        for _ in whole.capable_members:
+            page = await town.call(
+                forum, "ListCapableMembers", **asked, page_size=1, page_token=token
+            )
+            found += page.capable_members
+            token = page.next_page_token
+        assert (found, token) == (list(whole.capable_members), "")
+        assert {m.company_id for m in found} <= {town.kestrel.id, town.lumen.id}
+        return {m.person_id: m.shared_capabilities for m in found}
+
+    async def can(community: str, enrolment: str, *capabilities: str) -> None:
+        fields = {"community_id": community, "enrolment_id": enrolment}
+        given = {"capabilities": list(capabilities), "update_capabilities": True}
+        await town.call(OPERATOR, "UpdateEnrolment", **fields, **given)
+
+    ann, ben, lea = town.ann.person_id, town.ben.person_id, town.lea.person_id
+    assert await capable("sap") == {}
+    await can("aurora", "enrolment", "sap", "radio")
+    assert await capable("sap") == {ann: 1, ben: 1}
+    assert await capable("SAP", "radio", "c++") == {ann: 2, ben: 2}
+    assert await capable("c++") == {}
+    assert await capable("sap", community="borealis") == {}
+    other = {"community_id": "aurora", "company_id": "lumen", "capabilities": ["c++", "sap"]}
+    await town.call(OPERATOR, "CreateEnrolment", **other)
+    assert await capable("radio", "sap") == {ann: 2, ben: 2}
+    await town.call(OPERATOR, "CreateMember", community_id="aurora", person_id=lea)
+    assert await capable("radio", "sap") == {ann: 2, ben: 2, lea: 1}
+    gone = {"person_id": "ann", "reason": "left"}
+    await town.call(OPERATOR, "RemoveMember", community_id="aurora", **gone)
+    assert await capable("sap") == {ben: 1, lea: 1}
+    await town.call(OPERATOR, "DeactivatePerson", person_id="ben", reason="left")
+    assert await capable("sap") == {lea: 1}
+    await town.call(OPERATOR, "ReactivatePerson", person_id="ben")
+    await town.world.end_enrolment(town.enrolment)
+    assert await capable("sap") == {lea: 1}
+
+
+async def test_capable_members_are_told_to_services_only(town: Town) -> None:
+    asked = {"community_id": "aurora", "capabilities": ["sap"]}
+    for actor in (town.ann, town.max, town.lea, OPERATOR):
+        refused = await town.refused(actor, "ListCapableMembers", **asked)
+        assert refused == ("ROLE_REQUIRED", "")
+    forum = service_actor("forum")
+    for bad, field in (
+        ([], "capabilities"),
+        (["two words"], "capabilities.0"),
+        ([f"c{n}" for n in range(21)], "capabilities"),
+    ):
+        refused = await town.refused(forum, "ListCapableMembers", **{**asked, "capabilities": bad})
+        assert refused == ("CAPABILITIES_INVALID", field)
+    refused = await town.refused(forum, "ListCapableMembers", **asked, page_token="x")
+    assert refused == ("PAGE_TOKEN_INVALID", "page_token")
+
+
 async def test_list_enrolments(town: Town) -> None:
     listed = await town.call(town.max, "ListEnrolments", community_id="aurora")
     assert [e.company_id for e in listed.enrolments] == [town.kestrel.id]

@@ -13,7 +13,12 @@ from guildhall.directory.v1 import domain_events_pb2 as events
 from services.directory.converters import community_to_proto, enrolment_to_proto
 from services.directory.domain import fields
 from services.directory.domain.community import Community, check_vendor
-from services.directory.domain.enrolment import Enrolment, enrol, enrolment_id
+from services.directory.domain.enrolment import (
+    Enrolment,
+    check_capabilities,
+    enrol,
+    enrolment_id,
+)
 from services.directory.domain.refusals import (
     AlreadyEnrolledError,
     CompanyNotFoundError,
@@ -104,6 +109,7 @@ class CommunityUseCases:
         tier = fields.check_label(request.tier, "tier")
         verticals = fields.check_labels(request.verticals, "verticals")
         territories = fields.check_labels(request.territories, "territories")
+        capabilities = check_capabilities(request.capabilities)
         start = end = None
         if request.HasField("start_time"):
             start = time_of(request.start_time, "start_time")
@@ -131,6 +137,7 @@ class CommunityUseCases:
                 verticals,
                 territories,
                 request.auto_join,
+                capabilities,
             )
             enrolment = enrol(seen.state, wanted, now)
             event = events.CompanyEnrolled(
@@ -154,7 +161,7 @@ class CommunityUseCases:
         """What is not given stays; people's keys follow at once."""
         require_manager(actor, request.community_id)
         given = request.HasField
-        partner_type = tier = verticals = territories = None
+        partner_type = tier = verticals = territories = capabilities = None
         if given("partner_type"):
             partner_type = fields.check_label(request.partner_type, "partner_type")
         if given("tier"):
@@ -163,6 +170,8 @@ class CommunityUseCases:
             verticals = fields.check_labels(request.verticals, "verticals")
         if request.update_territories:
             territories = fields.check_labels(request.territories, "territories")
+        if request.update_capabilities:
+            capabilities = check_capabilities(request.capabilities)
         auto_join = request.auto_join if given("auto_join") else None
         end = time_of(request.end_time, "end_time") if given("end_time") else None
         trail = Trail(actor, action_of(request))
@@ -177,6 +186,7 @@ class CommunityUseCases:
                 verticals=verticals,
                 territories=territories,
                 auto_join=auto_join,
+                capabilities=capabilities,
                 end_time=end,
             )
             changed = enrolment != seen.state
