@@ -83,7 +83,8 @@ class RoutingQuery:
     @strawberry.field(
         metadata={"guildhall_cost": 5},
         description="Open questions that one is asked, as replies of one's own to such questions "
-        "were accepted; last first, in all one's communities or these. A question is gone when one "
+        "were accepted or one's company can do what they are about; last first, in all one's "
+        "communities or these. A question is gone when one "
         "replies or declines, or when it has its answer. Codes: BAD_USER_INPUT.",
     )
     async def asks(

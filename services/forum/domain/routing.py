@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from chassis.errors import NotFoundError
 
@@ -15,6 +15,10 @@ MOST_ASKED = 3  # of one question
 _WEEK, MOST_A_WEEK = timedelta(days=7), 2  # of one person
 _KEPT = 50
 _HALF_LIFE = timedelta(days=180)  # an answer given that long ago counts half
+# Of a tag that an answer given now shares. Of the five tags that a question may have, five are half
+# of one: who has answered within half a year comes first, whatever the companies say of themselves.
+_CAPABILITY = 0.1
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class AskNotFoundError(NotFoundError):
@@ -39,6 +43,11 @@ class Expert:
     person_id: str
     opted_out: bool = False
     asks: tuple[Ask, ...] = ()
+
+    @property
+    def last_asked(self) -> datetime:
+        """When, long ago where that was never."""
+        return self.asks[-1].time if self.asks else _NEVER
 
     def may_be_asked(self, topic_id: str, now: datetime) -> bool:
         """Not against their will, not twice the same, not more than twice in a week."""
@@ -75,13 +84,34 @@ class GivenAnswer:
     shared_tags: int
 
 
-def ranked(answers: Sequence[GivenAnswer], now: datetime) -> list[str]:
-    """Who gave them, the likeliest to know first.
+@dataclass(frozen=True, slots=True)
+class Capable:
+    """Somebody whose company says that it can do some of what a question is tagged with."""
 
-    Each answer counts as many tags as it shares, halved for every 180 days since it was given.
+    person_id: str
+    shared_capabilities: int
+
+
+def ranked(
+    answers: Sequence[GivenAnswer],
+    capable: Sequence[Capable],
+    experts: Mapping[str, Expert],
+    now: datetime,
+) -> list[str]:
+    """Who gave them and who is capable, the likeliest to know first.
+
+    Each answer counts as many tags as it shares, halved for every 180 days since it was given; each
+    capability a tenth of a tag. Of equals, who was asked least recently, as far as the experts say.
     """
     scores: dict[str, float] = defaultdict(float)
     for answer in answers:
         age = max(now - answer.time, timedelta())
         scores[answer.person_id] += answer.shared_tags * 0.5 ** (age / _HALF_LIFE)
-    return sorted(scores, key=lambda person_id: (-scores[person_id], person_id))
+    for one in capable:
+        scores[one.person_id] += _CAPABILITY * one.shared_capabilities
+
+    def place(person_id: str) -> tuple[float, datetime, str]:
+        expert = experts.get(person_id)
+        return -scores[person_id], expert.last_asked if expert else _NEVER, person_id
+
+    return sorted(scores, key=place)

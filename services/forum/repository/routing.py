@@ -8,7 +8,7 @@ from datetime import datetime
 
 from chassis.decisions import Aggregates, Document, Ref
 from chassis.mongo import Database, Index
-from services.forum.domain.routing import Ask, Expert, GivenAnswer
+from services.forum.domain.routing import MOST_A_WEEK, Ask, Expert, GivenAnswer
 from services.forum.domain.spaces import space_key
 from services.forum.domain.topics import Topic
 from services.forum.repository.topics import load_topic
@@ -46,6 +46,16 @@ class RoutingCollection:
         query = {"community_id": community_id, "asks.topic_id": topic_id}
         found = self._database.experts.find(query, {"person_id": 1}).hint("expert_topic")
         return {row["person_id"] async for row in found}
+
+    async def find_experts(
+        self, community_id: str, person_ids: Collection[str]
+    ) -> dict[str, Expert]:
+        """By person id, with as many of their last asks as limit them in a week."""
+        ids = [expert_id(community_id, person_id) for person_id in person_ids]
+        query = {"_id": {"$in": ids}, "community_id": community_id}
+        lately = {"asks": {"$slice": -MOST_A_WEEK}}
+        found = self._database.experts.find(query, lately).hint("_id_")
+        return {row["person_id"]: load_expert(row) async for row in found}
 
     async def find_unrouted(
         self, beyond: tuple[datetime, str], until: datetime, limit: int

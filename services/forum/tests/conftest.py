@@ -104,6 +104,9 @@ class Directory(DirectoryServiceServicer):
     memberships: dict[str, Sequence[str]] = field(default_factory=dict)  # person id -> keyring
     actors: Sequence[Actor] = ()  # who holds what they call with
     away: bool = False
+    capable: dict[str, int] = field(default_factory=dict)  # person id -> shared capabilities
+    capable_away: bool = False
+    capable_asked: list[tuple[str, ...]] = field(default_factory=list)
     audience: list[tuple[str, str]] = field(default_factory=list)  # persons with their companies
     readers_asked: list[tuple[str, ...]] = field(default_factory=list)
     asked: list[tuple[str, ...]] = field(default_factory=list)
@@ -152,6 +155,23 @@ class Directory(DirectoryServiceServicer):
                 for person_id, company_id in self.audience[start : start + 2]
             ],
             next_page_token=str(start + 2) if len(self.audience) > start + 2 else "",
+        )
+
+    async def ListCapableMembers(
+        self, request: directory_pb2.ListCapableMembersRequest, context: Context
+    ) -> directory_pb2.ListCapableMembersResponse:
+        """Two a page."""
+        self.capable_asked.append(tuple(request.capabilities))
+        if self.away or self.capable_away:
+            raise UnavailableError
+        start = int(request.page_token or 0)
+        page = list(self.capable.items())[start : start + 2]
+        return directory_pb2.ListCapableMembersResponse(
+            capable_members=[
+                directory_pb2.CapableMember(person_id=person_id, shared_capabilities=shared)
+                for person_id, shared in page
+            ],
+            next_page_token=str(start + 2) if len(self.capable) > start + 2 else "",
         )
 
     async def BatchGetMembers(

@@ -17,7 +17,7 @@ from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1 import forum_pb2
 from guildhall.forum.v1 import routing_pb2 as pb
 from guildhall.forum.v1.routing_pb2_grpc import RoutingServiceStub
-from services.forum.domain.routing import Expert, GivenAnswer, ranked
+from services.forum.domain.routing import Capable, Expert, GivenAnswer, ranked
 from services.forum.tests.conftest import ASKER, HELPER, MANAGING, STRANGER, World
 from services.forum.use_cases.routing import RoutingUseCases
 
@@ -68,7 +68,30 @@ def test_who_answered_more_and_later_is_likelier_to_know() -> None:
         GivenAnswer("both tags", NOW - day, 3),
         GivenAnswer("tomorrow", NOW + day, 1),
     ]
-    assert ranked(answers, NOW) == ["both tags", "twice", "tomorrow", "once", "long ago"]
+    expected = ["both tags", "twice", "tomorrow", "once", "long ago"]
+    assert ranked(answers, [], {}, NOW) == expected
+
+
+def test_who_has_answered_lately_comes_before_whoever_is_only_capable() -> None:
+    day = timedelta(days=1)
+    answers = [
+        GivenAnswer("once", NOW - 179 * day, 1),
+        GivenAnswer("once, and capable", NOW - 179 * day, 1),
+        GivenAnswer("long ago", NOW - 720 * day, 1),
+    ]
+    capable = [Capable("able", 5), Capable("partly", 1), Capable("once, and capable", 1)]
+    assert ranked(answers, capable, {}, NOW) == [
+        "once, and capable", "once", "able", "partly", "long ago",
+    ]  # fmt: skip
+
+
+def test_of_equals_who_was_asked_least_recently_comes_first() -> None:
+    capable = [Capable(name, 1) for name in "abcd"] + [Capable("e", 2)]
+    experts = {
+        name: Expert(name, "c1", name).ask("t0", NOW - timedelta(days=days))
+        for name, days in (("a", 1), ("b", 9), ("e", 0))
+    }
+    assert ranked([], capable, experts, NOW) == ["e", "c", "d", "b", "a"]
 
 
 def test_nobody_is_asked_more_than_twice_in_seven_days() -> None:
@@ -187,6 +210,76 @@ async def test_a_hidden_answer_tells_nothing_of_its_author(
     assert await route(routing) == 0
 
 
+async def test_people_of_a_capable_company_are_asked_behind_whoever_answered(
+    world: World, routing: RoutingUseCases, space: forum_pb2.Space
+) -> None:
+    await answered(world, space, HELPER, "radio")
+    world.members.capable = {"expert0": 1, "expert1": 2, "expert2": 1, "asker": 2, "expert3": 1}
+    question = await world.topic(space, ASKER, tags=["radio", "beta"])
+    plain = await world.topic(space, ASKER)
+    assert await route(routing) == 3
+    assert (await outbox(world.database))[-3:] == [
+        said.ExpertAsked(person_id=one, topic_id=question.id)
+        for one in ("helper", "expert1", "expert0")
+    ]
+    assert await asks(world, person_actor("expert0")) == [question.id]
+    # Three pages of the one question with tags; of the other nobody is asked anything.
+    assert world.members.capable_asked == [("radio", "beta")] * 3
+    assert plain.id not in await asks(world, person_actor("expert0"))
+
+
+async def test_people_of_a_company_take_turns(
+    world: World, routing: RoutingUseCases, space: forum_pb2.Space
+) -> None:
+    names = [f"expert{number}" for number in range(5)]
+    world.members.capable = dict.fromkeys(names, 1)
+    asked = []
+    for number in range(4):
+        topic = await world.topic(space, ASKER, tags=["radio"])
+        await routing.route_questions(datetime.now(UTC) + LATER + timedelta(minutes=number))
+        asked += [
+            event.person_id
+            for event in await outbox(world.database)
+            if isinstance(event, said.ExpertAsked) and event.topic_id == topic.id
+        ]
+    # Twice a week each, and first whoever was asked longest ago.
+    assert sorted(asked) == sorted([*names, *names])
+    assert sorted(asked[:5]) == names
+
+
+async def test_whoever_cannot_read_or_does_not_want_to_gives_way_to_others(
+    world: World, routing: RoutingUseCases, space: forum_pb2.Space
+) -> None:
+    readers = {f"reader{number}": ["community:c1"] for number in range(2)}
+    world.members.memberships |= readers
+    world.members.capable = {f"away{number:02}": 2 for number in range(40)}
+    world.members.capable |= dict.fromkeys([*readers, "expert0", "expert1"], 1)
+    out = pb.SetRoutingPreferenceRequest(**world.ids(), opted_out=True)
+    await world.of(person_actor("expert0"), RoutingServiceStub).SetRoutingPreference(out)
+    question = await world.topic(space, ASKER, tags=["radio"])
+    assert await route(routing) == 3
+    assert await world.repository.find_asked("c1", question.id) == {*readers, "expert1"}
+
+
+async def test_while_nobody_says_who_is_capable_those_who_answered_are_asked(
+    world: World, routing: RoutingUseCases, space: forum_pb2.Space
+) -> None:
+    await answered(world, space, HELPER, "radio")
+    world.members.capable = {"expert0": 1}
+    world.members.capable_away = True
+    questions = [await world.topic(space, ASKER, tags=["radio"]) for _ in range(2)]
+    assert await route(routing) == 2
+    assert len(world.members.capable_asked) == 1
+    before = await outbox(world.database)
+    assert await route(routing) == 0
+    assert await outbox(world.database) == before
+    world.members.capable_away = False
+    assert await route(routing) == 2
+    for question in questions:
+        assert await world.repository.find_asked("c1", question.id) == {"helper", "expert0"}
+    assert await route(routing) == 0
+
+
 # -- what those say who are asked
 
 
@@ -301,6 +394,18 @@ async def test_an_outsider_finds_no_community_and_no_asks(
 async def test_services_have_nothing_of_their_own(world: World) -> None:
     with pytest.raises(RoleRequiredError):
         await world.of(service_actor("search"), RoutingServiceStub).ListAsks(pb.ListAsksRequest())
+
+
+async def test_of_many_people_only_what_limits_them_is_read(world: World) -> None:
+    """By their ids, with as many asks as a week may have."""
+    ref = world.repository.expert_ref("c1", "helper")
+    asks_ = [{"topic_id": f"t{n}", "time": NOW + timedelta(n), "declined": False} for n in range(9)]
+    row = {"person_id": "helper", "opted_out": False, "asks": asks_, "community_id": "c1"}
+    await world.database.experts.insert_one({"_id": ref.id, "seq": 1, **row})
+    found = await world.repository.find_experts("c1", ["helper", "nobody"])
+    assert [ask.topic_id for ask in found.pop("helper").asks] == ["t7", "t8"]
+    assert found == {}
+    assert await world.repository.find_experts("c2", ["helper"]) == {}
 
 
 async def test_the_job_reads_from_indexes(world: World, space: forum_pb2.Space) -> None:

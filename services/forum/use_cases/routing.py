@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -11,9 +12,13 @@ from google.protobuf.empty_pb2 import Empty
 
 from chassis.actors import Actor
 from chassis.decisions import Decision, Seen
+from chassis.errors import DomainError
 from chassis.pagination import Paging
 from chassis.timestamps import timestamp_of
-from guildhall.directory.v1.directory_pb2 import BatchGetMembershipsRequest
+from guildhall.directory.v1.directory_pb2 import (
+    BatchGetMembershipsRequest,
+    ListCapableMembersRequest,
+)
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1 import routing_pb2 as pb
 from services.forum.converters.messages import topic_to_proto
@@ -23,6 +28,7 @@ from services.forum.domain.routing import (
     ROUTED_AFTER,
     ROUTED_WITHIN,
     AskNotFoundError,
+    Capable,
     Expert,
     ranked,
 )
@@ -35,28 +41,59 @@ if TYPE_CHECKING:
 
 _FORUM = Actor(service="forum")
 _AT_ONCE = 50  # questions of one round
-_CANDIDATES = 30  # of whom the directory is asked
+_CANDIDATES = 30  # of whom the directory is asked at once
+_MOST_CANDIDATES = 300
+_CAPABLE_PAGE, _MOST_CAPABLE = 500, 2_000  # people of capable companies who are looked at
 _MOST_LISTED = 100
+
+_log = logging.getLogger(__name__)
 
 
 class RoutingUseCases(OwnUseCases):
     """An expert is an aggregate, one a person and community."""
 
     async def route_questions(self, now: datetime) -> int:
-        """The job: asks for every question that has come of age; how many asks. May run twice."""
+        """The job: asks for every question that has come of age; how many asks. May run twice.
+
+        Where the directory does not say who is capable, those who have answered are asked, and the
+        next run begins there again.
+        """
         place = await self._repository.get_routing_place()
         oldest = now - ROUTED_WITHIN
         if place is None or place[0] < oldest:
             place = (oldest, "")
-        asked = 0
+        asked, whole = 0, True
         while topics := await self._repository.find_unrouted(place, now - ROUTED_AFTER, _AT_ONCE):
             for topic in topics:
-                asked += await self._route(topic, now)
+                capable = await self._capable(topic) if whole else None
+                whole = capable is not None
+                asked += await self._route(topic, capable or (), now)
             place = (topics[-1].create_time, topics[-1].id)
-            await self._repository.keep_routing_place(place)
+            if whole:
+                await self._repository.keep_routing_place(place)
         return asked
 
-    async def _route(self, topic: Topic, now: datetime) -> int:
+    async def _capable(self, topic: Topic) -> list[Capable] | None:
+        """People whose companies can do what it is about. None: the directory does not say."""
+        request = ListCapableMembersRequest(
+            community_id=topic.community_id, capabilities=topic.tags, page_size=_CAPABLE_PAGE
+        )
+        found: list[Capable] = []
+        while topic.tags and len(found) < _MOST_CAPABLE:
+            try:
+                answer = await self._directory.ListCapableMembers(request)
+            except DomainError as refusal:
+                _log.warning("nobody says who is capable: %s", refusal)
+                return None
+            found += [
+                Capable(one.person_id, one.shared_capabilities) for one in answer.capable_members
+            ]
+            request.page_token = answer.next_page_token
+            if not request.page_token:
+                break
+        return found
+
+    async def _route(self, topic: Topic, capable: Sequence[Capable], now: datetime) -> int:
         """At most three people, whoever was asked before counted."""
         repository, community_id = self._repository, topic.community_id
         before = await repository.find_asked(community_id, topic.id)
@@ -65,13 +102,20 @@ class RoutingUseCases(OwnUseCases):
         (space,) = await repository.find_spaces(community_id, [topic.space_id], None)
         spaces = await repository.walls.opened(community_id, None)
         answers = await repository.find_given_answers(community_id, spaces, topic.tags)
-        likely = [one for one in ranked(answers, now) if one != topic.author.person_id]
-        likely = [one for one in likely if one not in before][:_CANDIDATES]
+        people = {one.person_id for one in answers} | {one.person_id for one in capable}
+        people -= {*before, topic.author.person_id}
+        experts = await repository.find_experts(community_id, people)
+        likely = [
+            one
+            for one in ranked(answers, capable, experts, now)
+            if one in people and (one not in experts or experts[one].may_be_asked(topic.id, now))
+        ][:_MOST_CANDIDATES]
         count = len(before)
-        for person_id in await self._readers(space, likely):
-            if count == MOST_ASKED:
-                break
-            count += await self._ask(community_id, person_id, topic.id)
+        while likely and count < MOST_ASKED:
+            some, likely = likely[:_CANDIDATES], likely[_CANDIDATES:]
+            for person_id in await self._readers(space, some):
+                if count < MOST_ASKED:
+                    count += await self._ask(community_id, person_id, topic.id)
         return count - len(before)
 
     async def _readers(self, space: Space, person_ids: Sequence[str]) -> list[str]:
