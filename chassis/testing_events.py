@@ -147,6 +147,7 @@ class Stage:
         *,
         ack_wait: float = 2.0,
         committed: Callable[[], None] = lambda: None,
+        pace: float = 0.0,
     ) -> Consumer:
         """A consumer that does not run yet."""
         return Consumer(
@@ -158,6 +159,7 @@ class Stage:
             committed=committed,
             ack_wait=ack_wait,
             fetch_timeout=0.5,
+            pace=pace,
         )
 
     def beside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

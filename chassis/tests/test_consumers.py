@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -156,6 +157,26 @@ async def test_batch_shares_one_transaction(stage: Stage) -> None:
 
 
 # -- duplicates, gaps, disorder
+
+
+async def test_what_is_said_within_the_pace_is_heard_together(stage: Stage) -> None:
+    bus = await stage.bus()
+    stage.relay(bus)
+    consumer = await run(stage, bus, pace=0.5)
+    batches: list[int] = []
+    hear = consumer.hearing.hear
+
+    async def counted(arrivals: Sequence[Arrival], **options: Any) -> list[Outcome]:
+        batches.append(len(arrivals))
+        return await hear(arrivals, **options)
+
+    consumer.hearing.hear = counted  # type: ignore[method-assign]
+    began = time.monotonic()
+    for _ in range(20):
+        await stage.say("t1")
+    await eventually(lambda: stage.heard("t1"), list(range(1, 21)))
+    assert len(batches) <= 2 + (time.monotonic() - began) / 0.5
+    assert max(batches) > 1
 
 
 async def test_duplicates_and_disorder_have_no_effect(stage: Stage) -> None:
