@@ -131,6 +131,8 @@ FORUM: Mapping[type[Message], Handler] = {
     forum.ReplyUnaccepted: on_reply_accepted,
     forum.PostVerified: on_post_verified,
     forum.PostVerificationExpired: on_post_verified,
+    forum.ArticleReviewed: on_topic_changed,
+    forum.ArticleReviewExpired: on_topic_changed,
     forum.TopicMoved: on_topic_changed,
     forum.TopicMerged: on_topic_changed,
     forum.TopicSplit: on_topic_changed,

@@ -123,7 +123,7 @@ def topic_entry(topic: forum_pb2.Topic) -> Entry | Tombstone:
         unanswered=question
         and not topic.accepted_reply_id
         and topic.state == forum_pb2.TOPIC_STATE_PUBLISHED,
-        outdated=topic.verification.expired,
+        outdated=topic.verification.expired or topic.review_expired,
     )
 
 

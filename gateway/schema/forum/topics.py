@@ -103,6 +103,9 @@ class Topic(Post, CommunityNode):
     review_due_time: DateTime | None = strawberry.field(
         description="When the article is looked at again; null where nobody has said so."
     )
+    review_expired: bool = strawberry.field(
+        description="Whether that is over and nobody has looked: it ranks lower in searches."
+    )
 
     verification: Verification | None = strawberry.field(
         description="What is known of the article's text; an edit takes it back."

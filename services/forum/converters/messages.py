@@ -102,6 +102,7 @@ def topic_to_proto(
         owner_id=owner_id,
         review_time=_time(topic.review_time),
         review_due_time=_time(topic.review_due_time),
+        review_expired=topic.review_expired,
         duplicate_of_id=topic.duplicate_of_id,
         moved_to_id=topic.moved_to_id,
         split_from_id=topic.split_from_id,

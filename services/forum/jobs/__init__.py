@@ -27,7 +27,9 @@ def jobs(use: AllUseCases, repository: ForumRepository) -> Iterator[tuple[float,
         yield 15, "review_attachments", use.reviews.review_attachments
     quality = QualityJobs(use.forum, use.vitality, use.seeding)
     yield 60, "run_automation", quality.run_automation
-    yield 60, "expire_verifications", VerificationJobs(repository, use.forum).expire_verifications
+    verification = VerificationJobs(repository, use.forum)
+    yield 60, "expire_verifications", verification.expire_verifications
+    yield 60, "expire_reviews", verification.expire_reviews
     yield 300, "route_questions", RoutingJobs(use.routing).route_questions
     yield 300, "judge_active", use.trust.judge_active
     yield 600, "count_days", quality.count_days

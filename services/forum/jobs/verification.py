@@ -1,4 +1,4 @@
-"""What was verified until now is not any more."""
+"""What was verified, or was to be reviewed, until now: that time is over."""
 
 from __future__ import annotations
 
@@ -21,3 +21,8 @@ class VerificationJobs:
         """Say of each post that its time is over."""
         for recheck in await self._repository.find_expired(datetime.now(UTC), _AT_ONCE):
             await self._use_cases.expire_verification(recheck)
+
+    async def expire_reviews(self) -> None:
+        """Say of each article that nobody reviewed it in time."""
+        for recheck in await self._repository.find_expired_reviews(datetime.now(UTC), _AT_ONCE):
+            await self._use_cases.expire_review(recheck)

@@ -14,23 +14,32 @@ from services.forum.repository.topics import TopicCollection
 
 _LONGEST_DUE = [("recheck_time", 1), ("_id", 1)]
 _COLLECTIONS = ("topics", "replies")
-INDEXES: Sequence[Index] = tuple(
-    index
-    for name in _COLLECTIONS
-    for index in (
-        Index(
-            name,
-            [("community_id", 1), *_LONGEST_DUE],
-            f"{name}_recheck_page",
-            partial={"recheck_time": {"$exists": True}},
-        ),
-        Index(
-            name,
-            [("verified_until", 1)],
-            f"{name}_verified_until",
-            partial={"verified_until": {"$exists": True}},
-        ),
-    )
+INDEXES: Sequence[Index] = (
+    Index(
+        "topics",
+        # What is not said yet comes first; stored before anybody said it, it has no such field.
+        [("review_expired", 1), ("review_due_time", 1)],
+        "topics_review_due",
+        partial={"review_due_time": {"$exists": True}},
+    ),
+    *(
+        index
+        for name in _COLLECTIONS
+        for index in (
+            Index(
+                name,
+                [("community_id", 1), *_LONGEST_DUE],
+                f"{name}_recheck_page",
+                partial={"recheck_time": {"$exists": True}},
+            ),
+            Index(
+                name,
+                [("verified_until", 1)],
+                f"{name}_verified_until",
+                partial={"verified_until": {"$exists": True}},
+            ),
+        )
+    ),
 )
 
 
@@ -77,6 +86,16 @@ class RecheckCollection(TopicCollection):
                 row["recheck_time"] = row["verified_until"]
                 found.append(_recheck(row["community_id"], row))
         return found
+
+    async def find_expired_reviews(self, now: datetime, most: int) -> list[Recheck]:
+        """Of all communities, articles whose review date is over and nobody has said so."""
+        query = {"review_expired": None, "review_due_time": {"$lte": now}}
+        cursor = self._database.topics.find(query, {"community_id": 1, "review_due_time": 1})
+        cursor = cursor.sort("review_due_time", 1).limit(most).hint("topics_review_due")
+        return [
+            Recheck(row["community_id"], row["_id"], "", row["review_due_time"])
+            async for row in cursor
+        ]
 
 
 def _recheck(community_id: str, row: Document) -> Recheck:

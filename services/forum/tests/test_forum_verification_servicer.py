@@ -154,6 +154,60 @@ async def test_a_verification_expires_once(world: World) -> None:
     assert await rechecks(world, MODERATING) == ([], "")
 
 
+async def test_a_review_date_passes_once(world: World) -> None:
+    topic, other = await article(world), await world.topic(await world.space())
+    await curate(world, "ReviewArticle", ASKER, topic, review_due_time=time_in(1))
+    job = VerificationJobs(world.repository, world.use_cases)
+    before = await world.stored()
+    await job.expire_reviews()
+    assert await world.stored() == before
+    for days in (1, 2):  # each date anew
+        seen = await world.see(HELPER, topic)
+        assert not seen.review_expired
+        await fall_due(world, topic.id, days)
+        again = VerificationJobs(world.repository, world.use_cases)
+        await asyncio.gather(job.expire_reviews(), again.expire_reviews())
+        assert (await outbox(world.database))[-1] == said.ArticleReviewExpired(topic_id=topic.id)
+        after = await world.see(HELPER, topic)
+        assert (after.review_expired, after.version) == (True, seen.version + 1)
+        before = await world.stored()
+        await job.expire_reviews()
+        assert await world.stored() == before
+        # A new text is not looked at for that.
+        await world.act("UpdateTopic", ASKER, topic, body="Another edition of it.")
+        assert (await world.see(HELPER, topic)).review_expired
+        review = await curate(world, "ReviewArticle", ASKER, topic, review_due_time=time_in(2))
+        assert not review.topic.review_expired
+    assert (await world.said()).count("ArticleReviewExpired") == 2
+    assert not (await world.see(HELPER, other)).review_expired
+
+
+async def test_what_was_reviewed_meanwhile_is_not_over(world: World) -> None:
+    topic = await article(world)
+    await curate(world, "ReviewArticle", ASKER, topic, review_due_time=time_in(1))
+    await fall_due(world, topic.id)
+    (due,) = await world.repository.find_expired_reviews(datetime.now(UTC), 9)
+    await curate(world, "ReviewArticle", ASKER, topic, review_due_time=time_in(1))
+    before = await world.said(), await world.see(ASKER, topic)
+    await world.use_cases.expire_review(due)
+    assert (await world.said(), await world.see(ASKER, topic)) == before
+    assert await world.repository.find_expired_reviews(datetime.now(UTC), 9) == []
+
+
+async def test_looking_for_reviews_that_are_over_reads_only_those(world: World) -> None:
+    for number in range(5):
+        topic = await world.topic(await wide(world, f"w{number}"), kind=pb.TOPIC_KIND_ARTICLE)
+        await curate(world, "ReviewArticle", ASKER, topic, review_due_time=time_in(1))
+        if number < 2:
+            await fall_due(world, topic.id)
+    await VerificationJobs(world.repository, world.use_cases).expire_reviews()
+    await fall_due(world, topic.id)
+    query = {"review_expired": None, "review_due_time": {"$lte": datetime.now(UTC)}}
+    plan = await world.database.topics.find(query).hint("topics_review_due").explain()
+    stats = plan["executionStats"]
+    assert (stats["nReturned"], stats["totalDocsExamined"]) == (1, 1)
+
+
 async def test_list_rechecks(world: World) -> None:
     mine = await article(world)
     theirs = await world.topic(await wide(world, "more"), HELPER, kind=pb.TOPIC_KIND_ARTICLE)

@@ -1,4 +1,4 @@
-"""For what, or until when, a text is right; and when that is over."""
+"""For what, or until when, a text is right; and when that, or an article's review date, is over."""
 
 from __future__ import annotations
 
@@ -11,11 +11,19 @@ from chassis.decisions import Decision, Seen
 from chassis.errors import check_version
 from chassis.timestamps import time_of
 from guildhall.forum.v1 import domain_events_pb2 as said
-from guildhall.forum.v1.curation_pb2 import VerifyPostRequest, VerifyPostResponse
+from guildhall.forum.v1.curation_pb2 import (
+    ReviewArticleRequest,
+    VerifyPostRequest,
+    VerifyPostResponse,
+)
 from services.forum.converters.messages import reply_to_proto, topic_to_proto
 from services.forum.domain.members import Member
 from services.forum.domain.topics import Topic, TopicNotFoundError
-from services.forum.domain.topics.curation import check_answer_verifiable, check_keeps_right
+from services.forum.domain.topics.curation import (
+    check_answer_verifiable,
+    check_keeps_right,
+    expire_review,
+)
 from services.forum.domain.verification import (
     Recheck,
     Verification,
@@ -102,6 +110,28 @@ class VerificationUseCases(UseCases):
             topic_id=recheck.topic_id,
             reply_id=recheck.reply_id,
         )
+        await self._commands.run(_AS_FORUM, request, target, decide)
+
+    async def expire_review(self, recheck: Recheck) -> None:
+        """An article's review date is over: say so, once. For a job."""
+
+        def decide(seen: Seen[Topic]) -> Decision[Topic, Empty]:
+            topic = seen.state
+            if topic is None:
+                raise TopicNotFoundError
+            changed = expire_review(topic, recheck.due_time)
+            if changed == topic:
+                return Outcome(topic).decision(seen, _nothing)
+            event = said.ArticleReviewExpired(topic_id=topic.id)
+            return Outcome(changed, [event]).decision(seen, _nothing)
+
+        due = int(recheck.due_time.timestamp() * 1000)
+        request = ReviewArticleRequest(
+            request_id=f"review-expired-{recheck.topic_id}-{due}",
+            community_id=recheck.community_id,
+            topic_id=recheck.topic_id,
+        )
+        target = self._repository.topics.ref(recheck.community_id, recheck.topic_id)
         await self._commands.run(_AS_FORUM, request, target, decide)
 
 

@@ -52,7 +52,9 @@ class Entry:
     space_id: str = ""
     topic_id: str = ""
     unanswered: bool = False
-    outdated: bool = False  # somebody said until when it is right, and that is over
+    outdated: bool = (
+        False  # somebody said until when it is right, or is looked at, and that is over
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ def widen(body: Body, *, backward: bool) -> None:
 
 
 def suggest_body(prefix: str, walls: Walls) -> Body:
-    """Titles and names with these words, the last of them begun.
+    """Titles and names with these words, the last of them begun; what is outdated comes later.
 
     Prefixes are looked up in an index of prefixes: never in a list cut off after some number of
     terms, where terms of what is invisible would push out others.
@@ -95,7 +95,7 @@ def suggest_body(prefix: str, walls: Walls) -> Body:
     }
     return {
         "size": SUGGESTIONS_READ,
-        "query": {"bool": {"must": [words], "filter": [wall(walls)]}},
+        "query": {"bool": {"must": [_ranked([words], [])], "filter": [wall(walls)]}},
         "sort": [{"_score": "desc"}, {"key": "asc"}],
         "track_total_hits": False,
         "timeout": TIMEOUT,

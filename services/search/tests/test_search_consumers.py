@@ -48,6 +48,8 @@ HEARD: list[tuple[Message, list[Projection]]] = [
     (forum.PostVerified(topic_id="t1", reply_id="r1"), [REPLY]),
     (forum.PostVerificationExpired(topic_id="t1"), [TOPIC]),
     (forum.PostVerificationExpired(topic_id="t1", reply_id="r1"), [REPLY]),
+    (forum.ArticleReviewed(topic_id="t1"), [TOPIC]),
+    (forum.ArticleReviewExpired(topic_id="t1"), [TOPIC]),
     (
         directory.MemberJoined(person_id="p1", community_id="c1", company_id="co1"),
         [Projection("membership", "c1", "p1@co1")],

@@ -99,8 +99,18 @@ def test_what_its_verification_ran_out_for_is_outdated(
     assert topic.outdated is reply.outdated is outdated
 
 
+@pytest.mark.parametrize("review_expired", [False, True])
+def test_article_that_nobody_reviewed_in_time_is_outdated(review_expired: bool) -> None:
+    verification = forum_pb2.Verification(verified_for="7.2")
+    topic = factories.topic(verification=verification, review_expired=review_expired)
+    made = converters.topic_entry(topic)
+    assert isinstance(made, Entry)
+    assert made.outdated is review_expired
+
+
 def test_reply_is_not_outdated_with_its_topic() -> None:
-    topic = factories.topic(verification=forum_pb2.Verification(expired=True))
+    verification = forum_pb2.Verification(expired=True)
+    topic = factories.topic(verification=verification, review_expired=True)
     made = converters.reply_entry(factories.reply(), topic)
     assert isinstance(made, Entry)
     assert not made.outdated

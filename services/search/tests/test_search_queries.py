@@ -67,6 +67,11 @@ def test_wall_is_a_filter_at_the_root_of_everything() -> None:
     assert similar["query"]["bool"]["filter"][0] == WALL
 
 
+def test_suggestions_rank_what_is_outdated_lower() -> None:
+    words = words_of(suggest_body("rese", WALLS))
+    assert words["must"][0]["multi_match"]["query"] == "rese"
+
+
 def test_nobody_has_no_wall() -> None:
     with pytest.raises(AssertionError):
         wall({})

@@ -81,6 +81,19 @@ async def test_outdated_is_less_similar(index: SearchIndex) -> None:
         assert await similar(index, "Radio pairing") == expected
 
 
+async def test_outdated_is_suggested_last(index: SearchIndex) -> None:
+    titles = {"a": "Quartz radio", "b": "Quartz phones", "c": "Quartz"}
+    for tick, outdated in enumerate(("", "a", "b", ""), 1):
+        entries = [
+            entry(id_, title=title, outdated=id_ == outdated) for id_, title in titles.items()
+        ]
+        await put(index, *entries, tick=tick)
+        suggested = [one.text for one in await index.suggest("qua", WALLS, "p1")]
+        assert sorted(suggested) == sorted(titles.values())
+        if outdated:
+            assert suggested[-1] == titles[outdated]
+
+
 async def test_newest_first_is_newest_first(index: SearchIndex) -> None:
     await put(
         index,
@@ -182,6 +195,24 @@ async def test_expiry_lowers_and_verification_or_an_edit_raises(world: World, ki
         change(world, kind, verification)
         await hear(world, message)
         assert await found(world.index, "quartz") == expected
+
+
+async def test_a_review_date_that_passes_lowers_and_a_review_raises(world: World) -> None:
+    world.forum.topics["t2"] = factories.topic("t2", title="Quartz")
+    await hear(world, forum.TopicPublished(topic_id="t2"))
+    over = forum.ArticleReviewExpired(topic_id="t1")
+    reviewed = forum.ArticleReviewed(topic_id="t1")
+    for message, expected in (
+        (reviewed, ["t1", "t2"]),
+        (over, ["t2", "t1"]),
+        (reviewed, ["t1", "t2"]),
+    ):
+        world.forum.topics["t1"] = factories.topic(
+            title="Quartz", kind=forum_pb2.TOPIC_KIND_ARTICLE, review_expired=message is over
+        )
+        await hear(world, message)
+        assert await found(world.index, "quartz") == expected
+        assert await similar(world.index, "Quartz") == expected
 
 
 async def test_rebuilt_generation_ranks_the_same(world: World) -> None:

@@ -59,7 +59,12 @@ def review_article(topic: Topic, member: Member, due: datetime, now: datetime) -
         raise FieldInvalidError(
             "review_due_time must lie ahead, within three years", field="review_due_time"
         )
-    return replace(topic, review_time=now, review_due_time=due)
+    return replace(topic, review_time=now, review_due_time=due, review_expired=False)
+
+
+def expire_review(topic: Topic, due: datetime) -> Topic:
+    """Nobody looked in time; the same where somebody has meanwhile, or that was said already."""
+    return replace(topic, review_expired=True) if topic.review_due_time == due else topic
 
 
 def change_owner(topic: Topic, member: Member, owner_id: str) -> Topic:

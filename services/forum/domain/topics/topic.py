@@ -85,6 +85,7 @@ class Topic:
     owner_id: str = ""  # of an article: the person who keeps it right
     review_time: datetime | None = None
     review_due_time: datetime | None = None
+    review_expired: bool = False  # that is over, and it was said
     duplicate_of_id: str = ""  # the topic that it was closed for
     moved_to_id: str = ""  # the topic that has its replies now
     split_from_id: str = ""  # the topic that its first replies were written to
