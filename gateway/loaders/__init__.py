@@ -52,6 +52,7 @@ __all__ = [
     "fill_each",
     "filled",
     "read",
+    "selected",
     "selects",
 ]
 
@@ -133,6 +134,12 @@ def selects(info: Info, *path: str) -> bool:
 
     Behind a field of several types the path names one of them.
     """
+    *above, name = path
+    return name in selected(info, *above)
+
+
+def selected(info: Info, *path: str) -> set[str]:
+    """Which fields are asked for below the field at this path; none where that is not."""
     raw: GraphQLResolveInfo[Any] = info._raw_info  # noqa: SLF001
     kind, nodes = get_named_type(raw.return_type), tuple(raw.field_nodes)
     for name in path:
@@ -140,14 +147,16 @@ def selects(info: Info, *path: str) -> bool:
             kind = raw.schema.type_map[name]
             continue
         if not isinstance(kind, GraphQLObjectType):
-            return False
+            return set()
         found = [
-            selected
-            for selected in info.context.selections.below(kind, nodes)
-            if selected.nodes[0].name.value == name
+            one
+            for one in info.context.selections.below(kind, nodes)
+            if one.nodes[0].name.value == name
         ]
         if not found or found[0].definition is None:
-            return False
+            return set()
         kind = get_named_type(found[0].definition.type)
-        nodes = tuple(node for selected in found for node in selected.nodes)
-    return True
+        nodes = tuple(node for one in found for node in one.nodes)
+    if not isinstance(kind, GraphQLObjectType):
+        return set()
+    return {one.nodes[0].name.value for one in info.context.selections.below(kind, nodes)}

@@ -55,6 +55,17 @@ async def test_the_feed_is_one_call(feed: FeedStandIn, house: House) -> None:
     assert house.rpcs() == {}
 
 
+async def test_of_newest_replies_only_what_is_asked_for_is_read(
+    feed: FeedStandIn, house: House
+) -> None:
+    query = "query q { feed(first: 3) { edges { node { newestReply { %s } } } } }"
+    for fields, briefly in (("id createTime", True), ("id score", False), ("body", False)):
+        feed.requests.clear()
+        assert "errors" not in await house.ask(query % fields)
+        (request,) = feed.requests
+        assert (request.with_newest_replies, request.newest_replies_briefly) == (True, briefly)
+
+
 @pytest.mark.parametrize("backward", [False, True])
 async def test_every_item_is_seen_once(house: House, backward: bool) -> None:
     seen: list[str] = []

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from guildhall.forum.v1.forum_pb2_grpc import ForumServiceAsyncStub
 
 _MODERATION = "service:moderation"
+_FIRST = 1  # the number of a post's first text
 _MOST_HANDED_OUT = 2000  # topics; a batch has far fewer
 
 
@@ -198,8 +199,9 @@ class ModerationConsumers:
         author_id: str = "",
     ) -> list[Effect]:
         """Moot the cases of former texts, and open one for this text where there is cause."""
-        if submission.imported:
-            return []
+        clean = submission.screened and not submission.rule_ids
+        if submission.imported or (clean and submission.number == _FIRST):
+            return []  # nothing was found, and there is no former text with a case
         known = await self._cases_of(event, post.topic_id, post.reply_id)
         former = _former(known, submission)
         if any(case.keeps_from_view and not case.hide_post for case in former):

@@ -9,7 +9,7 @@ import strawberry
 from gateway import batches, feed_lists
 from gateway.context import Info
 from gateway.cursors import decode_communities
-from gateway.loaders import Choice, Reference, fetch_choice, fill, filled, selects
+from gateway.loaders import Choice, Reference, fetch_choice, fill, filled, selected, selects
 from gateway.schema.announcements import Announcement
 from gateway.schema.feed import CommunityIds, FeedOrder
 from gateway.schema.feed.items import FeedItem
@@ -18,6 +18,7 @@ from gateway.schema.writes import number
 from guildhall.forum.v1 import feed_pb2
 
 _NODE = ("edges", "node")
+_BRIEF = {"__typename", "id", "createTime", "author", "topic"}  # what topics know of a reply
 _MUST_READ = Choice(
     {
         "Announcement": Reference(
@@ -50,10 +51,12 @@ class FeedQuery:
         ] = FeedOrder.RANKED,
         community_ids: CommunityIds = None,
     ) -> Connection[FeedItem] | None:
+        newest = selected(info, *_NODE, "newestReply")
         request = feed_pb2.ListFeedRequest(
             community_ids=decode_communities(community_ids),
             order=number(order),
-            with_newest_replies=selects(info, *_NODE, "newestReply"),
+            with_newest_replies=bool(newest),
+            newest_replies_briefly=bool(newest) and newest <= _BRIEF,
             with_viewer_states=selects(info, *_NODE, "topic", "viewerState"),
             with_spaces=selects(info, *_NODE, "topic", "space"),
         )

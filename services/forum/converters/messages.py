@@ -154,6 +154,22 @@ def reply_to_proto(
     )
 
 
+def latest_reply_to_proto(topic: Topic) -> forum_pb2.Reply | None:
+    """What a topic remembers of its last published reply: where it is, who wrote it and when."""
+    if not topic.latest:
+        return None
+    latest = topic.latest[-1]
+    return forum_pb2.Reply(
+        id=latest.id,
+        community_id=topic.community_id,
+        topic_id=topic.id,
+        space_id=topic.space_id,
+        state=enums.REPLY_STATES[ReplyState.PUBLISHED],
+        author=author_to_proto(latest.author, known=latest.author.known_to(topic.community_id, ())),
+        create_time=timestamp_of(latest.time),
+    )
+
+
 def revision_to_proto(revision: Revision, hidden_id: str = "") -> forum_pb2.Revision:
     """A former text; the person of `hidden_id` wrote the post as their company."""
     editor_id, author_id = revision.editor_id, revision.author_id

@@ -364,6 +364,12 @@ async def test_what_is_embedded_on_demand(world: World) -> None:
     await world.act("HideReply", MANAGING, last, reason="off")
     full = await page(world, ASKER, with_newest_replies=True)
     assert {item.newest_reply.body for item in full.items} == {"first", ""}
+    brief = await page(world, ASKER, newest_replies_briefly=True)
+    for known, whole in zip(brief.items, full.items, strict=True):
+        assert known.HasField("newest_reply") == whole.HasField("newest_reply")
+        for field in ("id", "community_id", "topic_id", "space_id", "author", "create_time"):
+            assert getattr(known.newest_reply, field) == getattr(whole.newest_reply, field)
+        assert known.newest_reply.body == ""
 
 
 async def test_list_feed_refuses(world: World) -> None:

@@ -24,6 +24,7 @@ from services.forum.repository.documents import author
 _NEWEST = [("activity_time", -1), ("_id", -1)]
 # The planner merges at most 200 branches of one index; beyond, it would walk and sort.
 _KEYS_PER_QUERY = 190
+_FEW = 40  # topics that are fetched whole sooner than asked about twice
 _SHOWN: Document = {
     "community_id": 1,
     "space_id": 1,
@@ -131,25 +132,23 @@ class GlimpseCollection:
         limit: int,
         shown: Document,
     ) -> list[Glimpse]:
-        query = {
-            "_id": {"$in": list(source.ids)},
-            "space_id": {"$in": list(source.spaces)},
-            "state": {"$in": sorted(OPEN_TO_READERS)},
-            **stretch.query(),
-        }
-        first = self._database.topics.find(query, {"activity_time": 1}).sort(stretch.sort)
-        ids = [row["_id"] async for row in first.limit(limit).hint("topic_activity")]
-        if not ids:
-            return []
-        # Asked for once more with the wall: they are what they are now.
-        query = {
-            "_id": {"$in": ids},
+        wall: Document = {
             "community_id": {"$in": list(communities)},
             "space_id": {"$in": list(source.spaces)},
             "state": {"$in": sorted(OPEN_TO_READERS)},
         }
+        ids: Sequence[str] = source.ids
+        if len(ids) > max(limit, _FEW):  # put in order before they are fetched
+            query = {"_id": {"$in": list(ids)}, **wall, **stretch.query()}
+            del query["community_id"]  # the index has none
+            first = self._database.topics.find(query, {"activity_time": 1}).sort(stretch.sort)
+            ids = [row["_id"] async for row in first.limit(limit).hint("topic_activity")]
+        if not ids:
+            return []
+        # With the wall, and what they are now.
+        query = {"_id": {"$in": list(ids)}, **wall, **stretch.query()}
         found = self._database.topics.find(query, shown).hint("_id_")
-        return [_glimpse(row) for row in stretch.ordered([row async for row in found])]
+        return [_glimpse(row) for row in stretch.ordered([row async for row in found])[:limit]]
 
     async def find_activity(self, topic: Glimpse, moment: datetime) -> datetime:
         """When the last reply by then was written, for a topic that does not remember it."""

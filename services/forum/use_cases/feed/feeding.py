@@ -12,7 +12,12 @@ from chassis.pagination import Paging, encode_page_token
 from guildhall.forum.v1 import feed_pb2 as pb
 from services.forum.converters.feed import REASONS, feed_order, viewer_state_to_proto
 from services.forum.converters.fitting import fitting
-from services.forum.converters.messages import reply_to_proto, space_to_proto, topic_to_proto
+from services.forum.converters.messages import (
+    latest_reply_to_proto,
+    reply_to_proto,
+    space_to_proto,
+    topic_to_proto,
+)
 from services.forum.domain.feed.ranking import MOST_REPLIED, Wanted
 from services.forum.domain.feed.viewing import ViewerState
 from services.forum.domain.topics import Topic
@@ -93,7 +98,12 @@ class FeedingUseCases(OwnUseCases):
     ) -> None:
         """What else was asked for: one query each for the whole page."""
         repository = self._repository
-        if request.with_newest_replies:
+        if request.newest_replies_briefly:
+            for item in response.items:
+                latest = latest_reply_to_proto(topics[item.topic.id])
+                if latest is not None:
+                    item.newest_reply.CopyFrom(latest)
+        elif request.with_newest_replies:
             newest = {one.id: one.latest[-1].id for one in topics.values() if one.latest}
             replies = await repository.find_replies_anywhere(keyrings, topics, newest.values())
             for item in response.items:
