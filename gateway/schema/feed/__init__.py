@@ -113,7 +113,7 @@ class ViewerState:
     )
     bookmarked: bool = strawberry.field(description="Whether one keeps it, or a reply of it.")
     unread_count: int = strawberry.field(
-        description="Replies of others behind where one has read to; 100 stands for 99+."
+        description="Replies of others behind where one has read to, or replied; 100 is 99+."
     )
     unopened: bool = strawberry.field(
         description="Never read, and neither one's own nor replied to."

@@ -37,6 +37,7 @@ from services.forum.domain.feed.reads import (
     Place,
     ReadMark,
     ReadUntil,
+    Replied,
     read_place,
 )
 from services.forum.domain.members import Author, Persona
@@ -63,7 +64,8 @@ def reader(*follows: tuple[Target, FollowLevel], reads: tuple[ReadUntil, ...] = 
 
 
 def wanted(own: Reader, replied: tuple[str, ...] = (), mentioned: tuple[str, ...] = ()) -> Wanted:
-    return Wanted("me", {"c1": ["s1", "s2"]}, {"c1": own}, replied, mentioned)
+    times = dict.fromkeys(replied, Replied(T0 + 2 * HOUR))
+    return Wanted("me", {"c1": ["s1", "s2"]}, {"c1": own}, times, mentioned)
 
 
 SPACE, TAG = Target(FollowKind.SPACE, "s1"), Target(FollowKind.TAG, "k8s")
@@ -142,7 +144,9 @@ def test_sources_are_as_many_as_weights() -> None:
     ]
     hidden = reader((Target(FollowKind.SPACE, "s9"), TRACKING))
     assert [one.keys for one in wanted(hidden).sources(FeedOrder.LATEST)] == [("person:me@c1",)]
-    assert Wanted("me", {"c1": []}, {"c1": own}, ("t1",)).sources(FeedOrder.RANKED) == []
+    assert (
+        Wanted("me", {"c1": []}, {"c1": own}, {"t1": Replied(T0)}).sources(FeedOrder.RANKED) == []
+    )
     many = reader(*((Target(FollowKind.TOPIC, f"f{n}"), TRACKING) for n in range(500)))
     (listed,) = wanted(many, tuple(f"r{n}" for n in range(500))).sources(FeedOrder.LATEST)[1:]
     assert len(listed.ids) == MOST_FOLLOWED + MOST_REPLIED
@@ -189,16 +193,31 @@ def test_places_now_and_then() -> None:
     assert mark.read_to(Place(T0, "r0"), T0 + 9 * HOUR) is mark
     on = mark.read_to(Place(T0 + 3 * HOUR, "r3"), T0 + 4 * HOUR)
     topic = glimpse(replies=3)
-    assert read_place(topic, on, ()) == Place(T0 + 3 * HOUR, "r3")
-    assert read_place(topic, on, (), T0 + 3 * HOUR) == Place(T0 + HOUR, "r1")
-    assert read_place(topic, mark, (), T0 + HOUR) is None
+    assert read_place(topic, on, None, ()) == Place(T0 + 3 * HOUR, "r3")
+    assert read_place(topic, on, None, (), T0 + 3 * HOUR) == Place(T0 + HOUR, "r1")
+    assert read_place(topic, mark, None, (), T0 + HOUR) is None
     own = reader().read_all("", T0 + 2 * HOUR, T0 + 2 * HOUR)
     assert own.read_all("", T0 + HOUR, T0 + 5 * HOUR) is own
     own = own.read_all("", T0 + 5 * HOUR, T0 + 5 * HOUR)
-    assert read_place(topic, mark, own.reads) == Place(T0 + 5 * HOUR, LAST_ID)
-    assert read_place(topic, mark, own.reads, T0 + 4 * HOUR) == Place(T0 + 2 * HOUR, LAST_ID)
+    assert read_place(topic, mark, None, own.reads) == Place(T0 + 5 * HOUR, LAST_ID)
+    assert read_place(topic, mark, None, own.reads, T0 + 4 * HOUR) == Place(T0 + 2 * HOUR, LAST_ID)
     # What was read as a whole before a topic began says nothing of it.
-    assert read_place(topic, None, (ReadUntil("s1", T0 - HOUR, T0),)) is None
+    assert read_place(topic, None, None, (ReadUntil("s1", T0 - HOUR, T0),)) is None
+
+
+def test_whoever_replies_has_read_up_to_there() -> None:
+    topic = glimpse(replies=3)
+    once = Replied(T0 + 2 * HOUR)
+    assert read_place(topic, None, once, ()) == Place(T0 + 2 * HOUR, LAST_ID)
+    assert read_place(topic, None, once, (), T0 + HOUR) is None
+    mark = ReadMark("m", "c1", "me", "t1", Place(T0 + 3 * HOUR, "r3"), T0)
+    assert read_place(topic, mark, once, ()) == Place(T0 + 3 * HOUR, "r3")
+    twice = Replied(T0 + 4 * HOUR, T0 + 2 * HOUR)
+    assert read_place(topic, None, twice, (), T0 + 3 * HOUR) == Place(T0 + 2 * HOUR, LAST_ID)
+    assert read_place(topic, None, twice, (), T0 + HOUR) is None
+    feed = wanted(reader(), ("t1",))
+    assert feed.unread_at(topic, None, T0 + 4 * HOUR)
+    assert not feed.unread_at(glimpse(replies=2), None, T0 + 4 * HOUR)
 
 
 def test_what_was_unread_when_the_feed_began_stays_so() -> None:

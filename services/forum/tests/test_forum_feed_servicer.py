@@ -476,6 +476,24 @@ async def test_mark_topic_read_goes_on_and_never_back(world: World) -> None:
     assert (answer.viewer_state.unread_count, answer.topic.id) == (0, topic.id)
 
 
+async def test_whoever_replies_has_read_what_was_there(world: World) -> None:
+    topic = await world.topic(await world.space())
+    for _ in range(3):
+        await world.reply(topic, ASKER)
+    await world.reply(topic, HELPER)
+    (now,) = await state(world, HELPER, topic)
+    assert (now.unread_count, now.unopened) == (0, False)
+    await world.reply(topic, ASKER)
+    assert (await state(world, HELPER, topic))[0].unread_count == 1
+    await world.reply(topic, HELPER)
+    assert (await state(world, HELPER, topic))[0].unread_count == 0
+    row = await world.database.participations.find_one({"person_id": "helper"})
+    assert row is not None
+    assert row["former"] < row["time"]
+    assert (await state(world, ASKER, topic))[0].unread_count == 1
+    assert (await state(world, MANAGING, topic))[0].unread_count == 6
+
+
 async def test_marks_set_at_once_stay_at_the_last(world: World) -> None:
     topic = await world.topic(await world.space())
     replies = [await world.reply(topic, ASKER) for _ in range(6)]

@@ -99,7 +99,7 @@ class ReplyUseCases(ReferenceUseCases):
                 seen.now,
             )
             tracks = self._repository.new_participation(
-                request.community_id, member.person_id, topic.id, seen.now.time
+                request.community_id, member.person_id, topic.id, reply.create_time
             )
             writes.append(tracks)
             if reply.published:

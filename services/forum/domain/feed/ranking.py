@@ -9,13 +9,14 @@ to page.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from services.forum.domain.feed.follows import FollowKind, FollowLevel, Reader, Target, level_of
-from services.forum.domain.feed.reads import ReadMark, place_of, read_place
+from services.forum.domain.feed.reads import ReadMark, Replied, place_of, read_place
 from services.forum.domain.members import Author
 from services.forum.domain.spaces import space_key
 from services.forum.domain.topics import LatestReply
@@ -132,15 +133,17 @@ class Wanted:
         person_id: str,
         spaces: Mapping[str, Sequence[str]],
         readers: Mapping[str, Reader],
-        replied: Sequence[str],
+        replied: Mapping[str, Replied],
         mentioned: Sequence[str] = (),
     ) -> None:
-        """`spaces` are those the person can read, by community; of ids the last come first."""
+        """`spaces` are those the person can read, by community; `replied` the topics they replied
+        to, as `mentioned` the last first.
+        """
         self._person_id = person_id
         self._spaces = spaces
         self._levels = {community: reader.levels() for community, reader in readers.items()}
         self._reads = {community: reader.reads for community, reader in readers.items()}
-        self._replied = frozenset(replied[:MOST_REPLIED])
+        self._replied = dict(itertools.islice(replied.items(), MOST_REPLIED))
         self._mentioned = frozenset(mentioned[:MOST_MENTIONED])
         followed = [
             (follow.set_time, follow.target.id)
@@ -149,7 +152,7 @@ class Wanted:
             if follow.target.kind is FollowKind.TOPIC and follow.level.follows
         ]
         self._followed = [id_ for _, id_ in sorted(followed, reverse=True)][:MOST_FOLLOWED]
-        self._order = list(replied[:MOST_REPLIED]), list(mentioned[:MOST_MENTIONED])
+        self._order = list(self._replied), list(mentioned[:MOST_MENTIONED])
 
     def sources(self, order: FeedOrder) -> list[Source]:
         """Where to look: by time in one, ranked in one for each weight."""
@@ -203,9 +206,8 @@ class Wanted:
     def unread_at(self, topic: Glimpse, mark: ReadMark | None, moment: datetime) -> bool:
         """Whether something of it was unread then: as the ranking takes it, and keeps it."""
         reads = self._reads.get(topic.community_id, ())
-        place = read_place(topic, mark, reads, moment)
-        own = topic.author.person_id == self._person_id
-        if place is None and not own and topic.id not in self._replied:
+        place = read_place(topic, mark, self._replied.get(topic.id), reads, moment)
+        if place is None and topic.author.person_id != self._person_id:
             return True
         recent = [one for one in topic.latest if one.time <= moment][-RECENT:]
         return any(

@@ -67,6 +67,18 @@ class ReadUntil:
         return self.until if moment is None or self.set_time <= moment else self.former
 
 
+class Replied(NamedTuple):
+    """When somebody last replied in a topic, which they had read by then."""
+
+    time: datetime
+    former: datetime | None = None  # the time before, for a feed that began then
+
+    def at(self, moment: datetime | None) -> Place | None:
+        """Up to where they had read at that moment; None for the moment: now."""
+        time = self.time if moment is None or self.time <= moment else self.former
+        return Place(time, LAST_ID) if time and (moment is None or time <= moment) else None
+
+
 def latest_until(
     reads: Sequence[ReadUntil], *space_ids: str, at: datetime | None = None
 ) -> datetime | None:
@@ -76,13 +88,16 @@ def latest_until(
 
 
 def read_place(
-    topic: Readable, mark: ReadMark | None, reads: Sequence[ReadUntil], at: datetime | None = None
+    topic: Readable,
+    mark: ReadMark | None,
+    replied: Replied | None,
+    reads: Sequence[ReadUntil],
+    at: datetime | None = None,
 ) -> Place | None:
     """Up to where a topic is read, or was at that moment; None: it was never opened."""
     until = latest_until(reads, "", topic.space_id, at=at)
     places = [Place(until, LAST_ID)] if until is not None and until >= topic.create_time else []
-    if mark is not None and (place := mark.at(at)) is not None:
-        places.append(place)
+    places += [place for one in (mark, replied) if one and (place := one.at(at)) is not None]
     return max(places, default=None)
 
 
@@ -96,7 +111,7 @@ def last_place(topic: Topic) -> Place:
     return place_of(topic.latest[-1]) if topic.latest else Place(topic.create_time, "")
 
 
-def known_unread(topic: Topic, place: Place | None, person_id: str, *, replied: bool) -> int | None:
+def known_unread(topic: Topic, place: Place | None, person_id: str) -> int | None:
     """How many replies of others stand behind the place, if the topic itself remembers so many.
 
     None: they have to be counted.
@@ -110,6 +125,6 @@ def known_unread(topic: Topic, place: Place | None, person_id: str, *, replied: 
             for one in kept
             if (place is None or place_of(one) > place) and one.author.person_id != person_id
         )
-    if place is None and not replied:
+    if place is None:  # none of them is one's own, then
         return min(topic.reply_count, MOST_UNREAD)
     return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.forum.domain.feed.follows import FollowLevel, Reader, level_of
-from services.forum.domain.feed.reads import LAST_ID, ReadMark, read_place
+from services.forum.domain.feed.reads import LAST_ID, ReadMark, Replied, read_place
 from services.forum.domain.topics import Topic
 
 
@@ -28,21 +28,21 @@ def viewer_state(
     topic: Topic,
     reader: Reader,
     mark: ReadMark | None,
+    replied: Replied | None,
     unread_count: int,
     *,
-    replied: bool,
     bookmarked: bool,
 ) -> ViewerState:
     """Of a topic, for the reader."""
-    place = read_place(topic, mark, reader.reads)
+    place = read_place(topic, mark, replied, reader.reads)
     own = topic.author.person_id == reader.person_id
     return ViewerState(
         topic.community_id,
         topic.id,
-        level_of(topic, reader.person_id, reader.levels(), replied=replied),
+        level_of(topic, reader.person_id, reader.levels(), replied=replied is not None),
         bookmarked,
         unread_count,
-        place is None and not own and not replied,
+        place is None and not own,
         "" if place is None or place.id == LAST_ID else place.id,
         place.time if place else None,
     )

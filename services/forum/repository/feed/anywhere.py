@@ -17,6 +17,8 @@ from services.forum.repository.topics import LISTED, load_topic
 
 T = TypeVar("T")
 S = TypeVar("S")
+# With all the latest replies that topics remember: they tell what is unread.
+_SHOWN = {field: shown for field, shown in LISTED.items() if field != "latest"}
 _MOST_READ = 100  # rows at once, where many are not shown
 
 
@@ -56,7 +58,7 @@ class AnywhereCollection:
             "space_id": {"$in": open_spaces},
             "read_keys": {"$in": [*keys, *map(space_key, open_spaces)]},
         }
-        found = self._database.topics.find(query, LISTED).hint("_id_")
+        found = self._database.topics.find(query, _SHOWN).hint("_id_")
         topics = [load_topic(document) async for document in found]
         return {one.id: one for one in topics if one.visible(keyrings[one.community_id])}
 

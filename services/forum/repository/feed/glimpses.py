@@ -11,7 +11,6 @@ from chassis.decisions import Document
 from chassis.mongo import Database, Index, Migration
 from services.forum.domain.feed.ranking import (
     MOST_MENTIONED,
-    MOST_REPLIED,
     RECENT,
     Glimpse,
     Source,
@@ -185,13 +184,6 @@ class GlimpseCollection:
         topics = {row["_id"]: row["topic_id"] async for row in found}  # a reply may have moved
         in_order = [topics.get(reply) if reply else topic for topic, reply in mentions]
         return list(dict.fromkeys(topic for topic in in_order if topic))
-
-    async def find_replied_last(self, communities: Collection[str], person_id: str) -> list[str]:
-        """The topics that a person replied to, the last ones first."""
-        query = {"person_id": person_id, "community_id": {"$in": list(communities)}}
-        rows = self._database.participations.find(query, {"_id": 0, "topic_id": 1}).sort("time", -1)
-        rows = rows.limit(MOST_REPLIED).hint("participation_page")
-        return [row["topic_id"] async for row in rows]
 
 
 def _glimpse(row: Document) -> Glimpse:

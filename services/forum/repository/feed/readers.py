@@ -11,7 +11,8 @@ from pymongo import UpdateOne
 from chassis.decisions import Aggregates, Document, Ref, Write
 from chassis.mongo import Database, Index
 from services.forum.domain.feed.follows import Follow, FollowKind, FollowLevel, Reader, Target
-from services.forum.domain.feed.reads import ReadUntil
+from services.forum.domain.feed.ranking import MOST_REPLIED
+from services.forum.domain.feed.reads import ReadUntil, Replied
 from services.forum.domain.spaces import Space
 from services.forum.repository.spaces import load_space
 
@@ -57,20 +58,39 @@ class ReaderCollection:
 
     async def find_replied(
         self, communities: Collection[str], person_id: str, topic_ids: Collection[str]
-    ) -> set[str]:
+    ) -> dict[str, Replied]:
         """Those of the topics that the person replied to."""
         ids = [participation_id(person_id, topic_id) for topic_id in topic_ids]
         query = {"community_id": {"$in": list(communities)}, "_id": {"$in": ids}}
-        found = self._database.participations.find(query, {"topic_id": 1}).hint("_id_")
-        return {row["topic_id"] async for row in found}
+        found = self._database.participations.find(query).hint("_id_")
+        return {row["topic_id"]: _replied(row) async for row in found}
+
+    async def find_replied_last(
+        self, communities: Collection[str], person_id: str
+    ) -> dict[str, Replied]:
+        """The topics that a person replied to, the last ones first, at most MOST_REPLIED."""
+        query = {"person_id": person_id, "community_id": {"$in": list(communities)}}
+        rows = self._database.participations.find(query).sort("time", -1)
+        rows = rows.limit(MOST_REPLIED).hint("participation_page")
+        return {row["topic_id"]: _replied(row) async for row in rows}
 
     @staticmethod
     def new_participation(community_id: str, person_id: str, topic_id: str, now: datetime) -> Write:
-        """To be stored with a reply: whoever replies tracks the topic."""
+        """To be stored with a reply: whoever replies tracks the topic, and has read it by then."""
         id_ = participation_id(person_id, topic_id)
-        change = {"$set": {"person_id": person_id, "topic_id": topic_id}, "$max": {"time": now}}
+        later = {"$gt": [now, "$time"]}  # than none, too
+        change = {
+            "person_id": {"$literal": person_id},
+            "topic_id": {"$literal": topic_id},
+            "time": {"$cond": [later, now, "$time"]},
+            "former": {"$cond": [later, {"$ifNull": ["$time", None]}, "$former"]},
+        }
         query = {"_id": id_, "community_id": community_id}
-        return Write("participations", UpdateOne(query, change, upsert=True))
+        return Write("participations", UpdateOne(query, [{"$set": change}], upsert=True))
+
+
+def _replied(row: Document) -> Replied:
+    return Replied(row["time"], row.get("former"))
 
 
 def reader_id(community_id: str, person_id: str) -> str:

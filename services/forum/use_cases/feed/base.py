@@ -10,7 +10,7 @@ from chassis.actors import Actor
 from chassis.commands import Commands
 from chassis.pagination import check_batch
 from services.forum.domain.feed.follows import Reader
-from services.forum.domain.feed.reads import Place, ReadMark, known_unread, read_place
+from services.forum.domain.feed.reads import Place, ReadMark, Replied, known_unread, read_place
 from services.forum.domain.feed.viewing import ViewerState, viewer_state
 from services.forum.domain.members import Member
 from services.forum.domain.topics import Topic
@@ -50,7 +50,7 @@ class OwnUseCases:
         *,
         readers: Mapping[str, Reader] | None = None,
         marks: Mapping[str, ReadMark] | None = None,
-        replied: Collection[str] | None = None,
+        replied: Mapping[str, Replied] | None = None,
     ) -> dict[str, ViewerState]:
         """How these topics, which the person can see, stand to them: a few queries for a page.
 
@@ -70,8 +70,10 @@ class OwnUseCases:
         unread: dict[str, int] = {}
         open_: dict[str, tuple[Topic, Place | None]] = {}
         for topic in topics:
-            place = read_place(topic, read.get(topic.id), own[topic.community_id].reads)
-            known = known_unread(topic, place, person_id, replied=topic.id in answered)
+            place = read_place(
+                topic, read.get(topic.id), answered.get(topic.id), own[topic.community_id].reads
+            )
+            known = known_unread(topic, place, person_id)
             if known is None:
                 open_[topic.id] = topic, place
             else:
@@ -82,8 +84,8 @@ class OwnUseCases:
                 topic,
                 own[topic.community_id],
                 read.get(topic.id),
+                answered.get(topic.id),
                 unread[topic.id],
-                replied=topic.id in answered,
                 bookmarked=topic.id in bookmarked,
             )
             for topic in topics
