@@ -12,11 +12,20 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import AsyncMongoClient, IndexModel
 from pymongo.asynchronous import pool, topology
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import (
+    AutoReconnect,
+    ConnectionFailure,
+    ExecutionTimeout,
+    WaitQueueTimeoutError,
+)
 from pymongo.read_concern import ReadConcern
 
 from chassis.decisions import Document
 
 Database = AsyncDatabase[Document]
+
+# The store is away, or takes too long: whoever asks again may be answered.
+OUTAGES = (AutoReconnect, ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError)
 
 
 async def _wait(condition: Any, timeout: float | None) -> bool:

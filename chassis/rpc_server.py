@@ -15,12 +15,6 @@ from grpc import StatusCode, aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from opentelemetry.trace import SpanKind
-from pymongo.errors import (
-    AutoReconnect,
-    ConnectionFailure,
-    ExecutionTimeout,
-    WaitQueueTimeoutError,
-)
 
 from chassis import rpc_status, telemetry
 from chassis.actors import current_actor
@@ -30,6 +24,7 @@ from chassis.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from chassis.mongo import OUTAGES
 from chassis.tokens import TokenVerifier
 
 Context: TypeAlias = aio.ServicerContext[Any, Any]
@@ -39,7 +34,6 @@ _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 DEFAULT_DEADLINE = 10.0  # seconds, where a caller sets none
 LEAST_REMAINING = 0.02  # with less than this left, work is not begun
 ACTOR_TOKEN = "actor-token"  # noqa: S105 - the metadata key
-_OUTAGES = (AutoReconnect, ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError)
 _UNREADABLE = object()
 _OPEN = ("/grpc.health.v1.", "/grpc.reflection.")
 
@@ -113,7 +107,7 @@ class Interceptor(aio.ServerInterceptor):
                 except aio.AbortError:
                     code = StatusCode.UNKNOWN
                     raise
-                except _OUTAGES as outage:
+                except OUTAGES as outage:
                     _log.warning("store: %s", type(outage).__name__)
                     code = StatusCode.UNAVAILABLE
                     await _refuse(context, UnavailableError("the store cannot be reached"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from chassis.lanes import Lane
 from chassis.mongo import Database, Index, Migration
 from services.forum.repository import (
     announcements,
@@ -98,3 +99,6 @@ class ForumRepository(
         self._database = database
         self.walls = Walls(database.spaces)
         self.channel_walls = Walls(database.channels)
+        self.finding = Lane(self.find_for)
+        self.reading = Lane(self.receipts_for)
+        self.marking = Lane(self.mark_for)

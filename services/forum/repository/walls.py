@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pymongo.asynchronous.collection import AsyncCollection
@@ -54,9 +54,17 @@ class Walls:
         self, community_id: str, keyring: Collection[str] | None, *, fresh: bool = False
     ) -> list[str]:
         """The ids of what a keyring opens, in order; None: of all there are."""
+        (opened,) = await self.opened_by(community_id, [keyring], fresh=fresh)
+        return opened
+
+    async def opened_by(
+        self, community_id: str, keyrings: Iterable[Collection[str] | None], *, fresh: bool = False
+    ) -> list[list[str]]:
+        """As opened, for each of several keyrings: at most one query for all."""
         if fresh:
             self._doors.forget(community_id)
-        return (await self._doors.find([community_id]))[community_id].opened(keyring)
+        doors = (await self._doors.find([community_id]))[community_id]
+        return [doors.opened(keyring) for keyring in keyrings]
 
     async def opened_anywhere(
         self, keyrings: Mapping[str, Collection[str]]

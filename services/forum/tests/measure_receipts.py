@@ -1,6 +1,6 @@
 """How many receipts a second: MONGO_URI=... python -m services.forum.tests.measure_receipts
 
-MONGOD_PID=... tells what they cost there as well.
+MONGOD_PID=... tells what they cost there as well, AT_ONCE=... how many people come at once (64).
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from services.forum.repository import ForumRepository
 from services.forum.tests.announcing import CHIEF, Directory, partner
 from services.forum.use_cases.announcements import AnnouncementUseCases
 
-_COMPANIES, _AT_ONCE = 500, 24
+_COMPANIES = 500
+_AT_ONCE = int(os.environ.get("AT_ONCE") or 64)
 
 
 class _Near:

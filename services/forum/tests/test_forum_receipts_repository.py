@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
+from collections import Counter
+from collections.abc import Awaitable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 from pymongo.errors import DuplicateKeyError
 
 from chassis.actors import Actor
+from chassis.errors import DomainError
 from chassis.pagination import Paging
 from guildhall.forum.v1 import announcements_pb2 as pb
 from services.forum.domain.announcements.announcement import Announcement, AnnouncementNotFoundError
@@ -19,8 +23,22 @@ from services.forum.domain.announcements.channels import ChannelNotFoundError
 from services.forum.domain.announcements.receipts import Receipt
 from services.forum.repository import AnnouncementFilter, ForumRepository
 from services.forum.repository.walls import LIFETIME
-from services.forum.tests.announcing import CHIEF, GERMAN, GOLD, SILVER, Town, ahead, partner
-from services.forum.tests.test_forum_announcements_servicer import GONE, TIERED, refused
+from services.forum.tests.announcing import (
+    CHIEF,
+    GERMAN,
+    GOLD,
+    OUTSIDER,
+    SILVER,
+    Town,
+    ahead,
+    partner,
+)
+from services.forum.tests.test_forum_announcements_servicer import (
+    GOLDEN,
+    GONE,
+    TIERED,
+    refused,
+)
 
 PASSER_BY = partner("passer-by", "co5")  # on no list
 
@@ -60,6 +78,142 @@ async def test_a_receipt_is_one_read_and_one_write(town: Town) -> None:
         await town.world.database.command("profile", 2)
         assert len(await see(town, GERMAN, ahead(), *ids)) == len(ids)
         assert [one.lower() for one in await operations(town)] == asked
+
+
+# -- what people do at once is done together
+
+
+async def at_once(*calls: Awaitable[Any]) -> list[Any]:
+    """The answers, or the names of the refusals."""
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    return [one.reason() if isinstance(one, DomainError) else one for one in answers]
+
+
+async def test_many_who_see_and_acknowledge_it_at_once_share_queries(town: Town) -> None:
+    one = await town.must_read(await town.channel())
+    people = [partner(f"p{n}", f"co{n % 7}") for n in range(30)]
+    await see(town, SILVER, ahead(), one.id)
+    await town.world.database.command("profile", 2)
+    answers = await at_once(*(see(town, person, ahead(), one.id) for person in people))
+    assert [receipt.person_id for (receipt,) in answers] == [one.person_id for one in people]
+    assert Counter(map(str.lower, await operations(town))) == {
+        "find announcements": 1,
+        "q receipts": 30,  # of one bulk
+        "find receipts": 1,
+    }
+
+    async def acknowledge(person: Actor) -> pb.AcknowledgeAnnouncementResponse:
+        request = pb.AcknowledgeAnnouncementRequest(
+            request_id="acknowledge-1", community_id="c1", announcement_id=one.id
+        )
+        return await town.use_cases.acknowledge_announcement(person, request, ahead())
+
+    await town.world.database.command("profile", 2)
+    acknowledged = await at_once(*map(acknowledge, people))
+    assert [answer.receipt.person_id for answer in acknowledged] == [p.person_id for p in people]
+    asked = Counter(map(str.lower, await operations(town)))
+    for query in ("find announcements", "find receipts", "find commands", "insert commands"):
+        assert asked[query] == 1, query
+    assert (await town.world.said()).count("AnnouncementAcknowledged") == 30
+
+
+async def test_of_those_who_come_at_once_each_is_behind_their_own_walls(town: Town) -> None:
+    news = await town.channel()
+    plain = await town.published(news)
+    golden = await town.published(news, audience_rule=GOLDEN)
+    inner = await town.published(await town.channel("inner", **TIERED))
+    draft = await town.draft(news)
+    withdrawn = await town.published(news)
+    await town.act("WithdrawAnnouncement", withdrawn, reason="Wrong.")
+    before = await town.world.database.receipts.find({"see_time": None}).to_list()
+    everybody = (GOLD, SILVER, GERMAN, CHIEF)
+    hidden = [golden.id, inner.id, draft.id, withdrawn.id, "nothing"]
+    answers = await at_once(
+        *(see(town, actor, ahead(), id_) for id_ in hidden for actor in everybody),
+        see(town, OUTSIDER, ahead(), plain.id),
+        *(see(town, actor, ahead(), plain.id) for actor in everybody),
+    )
+    gone = "ANNOUNCEMENT_NOT_FOUND"
+    seen = [one if isinstance(one, str) else one[0].person_id for one in answers]
+    assert seen == [
+        *("gold", gone, gone, gone),
+        *("gold", gone, gone, "chief"),  # of the vendor, who can read every channel
+        *(gone for _ in (*everybody, *everybody, *everybody)),
+        "COMMUNITY_NOT_FOUND",
+        *("gold", "silver", "german", "chief"),
+    ]
+    after = await town.world.database.receipts.find({"see_time": None}).to_list()
+    assert len(before) - len(after) == 7
+    assert {row["_id"] for row in before} > {row["_id"] for row in after}
+    stranger = Reader("c2", "gold", GOLD.keys("c1"))  # with the keys of another community
+    find = town.world.repository.find_announcements
+    readers = [Reader.of(GOLD, "c1"), stranger, Reader.of(CHIEF, "c1"), Reader.of(SILVER, "c1")]
+    found = await at_once(*(find(reader, [plain.id, draft.id, inner.id]) for reader in readers))
+    assert [sorted(one.id for one in some) for some in found] == [
+        sorted([plain.id, inner.id]),
+        [],
+        sorted([plain.id, draft.id, inner.id]),
+        [plain.id],
+    ]
+
+
+async def test_whatever_rules_there_are_readers_at_once_find_what_each_finds_alone(
+    town: Town,
+) -> None:
+    random_ = random.Random(7)  # noqa: S311 - repeatable
+    tiers, companies, locales = ("gold", "silver"), ("co1", "co2"), ("de", "fr")
+
+    def some(of: Sequence[str]) -> list[str]:
+        return random_.sample(of, random_.randint(0, len(of)))
+
+    channels = [await town.channel(), await town.channel("inner", **TIERED)]
+    ids = ["nothing"]
+    for number in range(12):
+        rule = pb.AudienceRule(tiers=some(tiers), locales=some(locales))
+        draft = await town.draft(channels[number % 2], audience_rule=rule)
+        ids.append(draft.id)
+        await town.world.database.announcements.update_one(
+            {"_id": draft.id},
+            {"$set": {"read_keys": [f"channel:{channels[number % 2].id}"]}}
+            if number % 5
+            else {"$set": {"company_keys": [f"company:{random_.choice(companies)}@c1"]}},
+        )
+    readers = [
+        Reader.of(
+            partner(
+                f"p{number}",
+                random_.choice(companies),
+                tier=random_.choice(("", *tiers)),
+                locale=random_.choice(("", *locales)),
+            ),
+            "c1",
+        )
+        for number in range(30)
+    ]
+    wanted = [random_.sample(ids, random_.randint(1, 8)) for _ in readers]
+    find = ForumRepository(town.world.database).find_announcements
+    together = await at_once(*map(find, readers, wanted))
+    alone = [await find(reader, some) for reader, some in zip(readers, wanted, strict=True)]
+    assert [sorted(one.id for one in found) for found in together] == [
+        sorted(one.id for one in found) for found in alone
+    ]
+    assert 20 < sum(map(len, alone)) < sum(map(len, wanted)) / 2
+
+
+async def test_receipt_that_cannot_be_stored_fails_alone(town: Town) -> None:
+    one = await load(town, (await town.published(await town.channel())).id)
+    repository, now = town.world.repository, ahead()
+    unwritable = "\ud800"
+    marked = await at_once(
+        *(repository.mark_seen([one], person, "co5", now) for person in ("a", unwritable, "b"))
+    )
+    assert [marked[0][one.id].person_id, marked[2][one.id].person_id] == ["a", "b"]
+    assert isinstance(marked[1], UnicodeError)
+    stored = await town.world.database.receipts.distinct("person_id", {"see_time": now})
+    assert stored == ["a", "b"]
+
+
+# -- clocks, and who is the fastest
 
 
 async def test_nobody_marks_what_their_clock_does_not_show_yet(town: Town) -> None:

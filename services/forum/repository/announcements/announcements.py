@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,9 +26,7 @@ from services.forum.domain.announcements.audiences import Reader
 from services.forum.domain.announcements.channels import ChannelNotFoundError, channel_key
 from services.forum.domain.announcements.copies import Copy, is_shown
 from services.forum.domain.announcements.receipts import MOST_COUNTED
-from services.forum.repository.announcements.channels import ChannelCollection
 from services.forum.repository.announcements.documents import (
-    RULE_FIELDS,
     dump_announcement,
     dump_correction,
     dump_translation,
@@ -36,6 +34,7 @@ from services.forum.repository.announcements.documents import (
     load_correction,
     load_translation,
 )
+from services.forum.repository.announcements.finding import FindingCollection, rule
 from services.forum.repository.announcements.receipts import ReceiptCollection
 from services.forum.repository.documents import read_page
 
@@ -83,7 +82,7 @@ class AnnouncementFilter:
     open_must_reads: bool = False
 
 
-class AnnouncementCollection(ChannelCollection, ReceiptCollection):
+class AnnouncementCollection(FindingCollection, ReceiptCollection):
     """Reads of announcements."""
 
     async def find_announcement(
@@ -93,31 +92,6 @@ class AnnouncementCollection(ChannelCollection, ReceiptCollection):
         query = {"community_id": community_id, "_id": announcement_id}
         document = await self._database.announcements.find_one(query)
         return load_announcement(document) if document else None
-
-    async def find_announcements(self, reader: Reader, ids: Iterable[str]) -> list[Announcement]:
-        """Those of the ids that there are and that the wall lets through, in no order.
-
-        Never fewer because a channel was opened a moment ago: what is not found is looked for
-        once more, whether it is hidden or not there.
-        """
-        wanted = set(ids)
-        found = await self._find_open(reader, wanted, fresh=False)
-        if len(found) < len(wanted):
-            found = await self._find_open(reader, wanted, fresh=True)
-        return found
-
-    async def _find_open(
-        self, reader: Reader, ids: Collection[str], *, fresh: bool
-    ) -> list[Announcement]:
-        channels = await self.channel_walls.opened(reader.community_id, reader.keyring, fresh=fresh)
-        query = {
-            "community_id": reader.community_id,
-            "_id": {"$in": list(ids)},
-            "read_keys": {"$in": [*reader.keys, *map(channel_key, channels)]},
-            **_rule(reader.keys),
-        }
-        rows = self._database.announcements.find(query).hint("_id_")
-        return [load_announcement(row) async for row in rows]
 
     async def get_announcement(self, reader: Reader, announcement_id: str) -> Announcement:
         """Refuses with ANNOUNCEMENT_NOT_FOUND."""
@@ -147,7 +121,7 @@ class AnnouncementCollection(ChannelCollection, ReceiptCollection):
             "community_id": reader.community_id,
             "channel_id": {"$in": ids},
             "state": {"$in": sorted(wanted.states)},
-            **_rule(reader.keys),
+            **rule(reader.keys),
         }
         if wanted.severity is not None:
             query["severity"] = wanted.severity.value
@@ -270,7 +244,7 @@ class AnnouncementCollection(ChannelCollection, ReceiptCollection):
             "read_keys": {"$in": list(map(channel_key, channels))},
             "state": AnnouncementState.PUBLISHED.value,
             "$or": [{"terms.expire_time": None}, {"terms.expire_time": {"$gt": now}}],
-            **_rule(keys),
+            **rule(keys),
             **({"severity": severity.value} if severity else {}),
         }
         index = "announcement_must_read_page" if severity else "announcement_page"
@@ -325,11 +299,6 @@ class AnnouncementCollection(ChannelCollection, ReceiptCollection):
         cursor = self._database.announcement_corrections.find(query)
         cursor = cursor.sort(paging.sort(_LAST_CORRECTED)).limit(paging.limit)
         return [load_correction(row) async for row in cursor]
-
-
-def _rule(keys: Sequence[str]) -> Document:
-    """The rule fits whoever holds a key of each clause."""
-    return {field: {"$in": list(keys)} for field in RULE_FIELDS}
 
 
 ANNOUNCEMENTS: Aggregates[Announcement] = Aggregates(

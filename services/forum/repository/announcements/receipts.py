@@ -6,7 +6,7 @@ proof, an acknowledgement, is an aggregate that a command makes once; its receip
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from chassis.decisions import Aggregates, Document, Write
+from chassis.lanes import Lane
 from chassis.mongo import Database, Index
 from chassis.pagination import Paging
 from services.forum.domain.announcements.announcement import Announcement
@@ -58,21 +59,30 @@ INDEXES: Sequence[Index] = (
 class ReceiptCollection:
     """Reads and writes of receipts."""
 
+    reading: Lane[tuple[str, Sequence[Announcement]], dict[str, Receipt]]
+    marking: Lane[Seer, dict[str, Receipt]]
     _database: Database
 
     async def find_receipts(
         self, person_id: str, announcements: Iterable[Announcement]
     ) -> dict[str, Receipt]:
-        """A person's, by announcement: one query."""
-        wanted = {receipt_id(one.id, person_id): one for one in announcements}
-        if not wanted:
-            return {}
+        """A person's, by announcement: one query, which those share that wait at once."""
+        wanted = tuple(announcements)
+        return await self.reading.ask((person_id, wanted), len(wanted)) if wanted else {}
+
+    async def receipts_for(
+        self, asked: Sequence[tuple[str, Sequence[Announcement]]]
+    ) -> list[dict[str, Receipt]]:
+        """The same for each of several persons."""
+        ids = {receipt_id(one.id, person_id) for person_id, some in asked for one in some}
         query = {
-            "community_id": {"$in": sorted({one.community_id for one in wanted.values()})},
-            "_id": {"$in": list(wanted)},
+            "community_id": {
+                "$in": sorted({one.community_id for _, some in asked for one in some})
+            },
+            "_id": {"$in": list(ids)},
         }
-        rows = self._database.receipts.find(query).hint("_id_")
-        return {row["announcement_id"]: _receipt(row, wanted[row["_id"]]) async for row in rows}
+        rows = await self._database.receipts.find(query).hint("_id_").to_list()
+        return _by_announcement(asked, {row["_id"]: row for row in rows})
 
     async def mark_seen(
         self,
@@ -86,18 +96,27 @@ class ReceiptCollection:
         What is seen stays as it is. Harmless when repeated, or at once. The store tests whether it
         is shown as it marks: nothing is read before. None of these may be WITHDRAWN.
         """
-        marks = {one.id: _seeing(one, person_id, company_id, now) for one in announcements}
+        seer = Seer(tuple(announcements), person_id, company_id, now)
+        return await self.marking.ask(seer, len(announcements)) if announcements else {}
+
+    async def mark_for(self, seers: Sequence[Seer]) -> list[dict[str, Receipt]]:
+        """The same for each of several persons, of whom one may come more than once.
+
+        Alone, the store marks and answers in one operation.
+        """
+        marks = [_seeing(one, seer) for seer in seers for one in seer.announcements]
+        asked = [(seer.person_id, seer.announcements) for seer in seers]
         if len(marks) == 1:
-            (announcement,) = announcements
-            row = await self._mark(marks[announcement.id])
-            found = {announcement.id: _receipt(row, announcement)} if row else {}
-        elif marks:
-            operations = [mark.operation for mark in marks.values()]
-            await write_upserts(self._database.receipts, operations, ordered=False)
-            found = await self.find_receipts(person_id, announcements)
+            row = await self._mark(marks[0])
+            found = _by_announcement(asked, {row["_id"]: row} if row else {})
         else:
-            found = {}
-        return {id_: receipt for id_, receipt in found.items() if receipt.see_time is not None}
+            operations = [mark.operation for mark in marks]
+            await write_upserts(self._database.receipts, operations, ordered=False)
+            found = await self.receipts_for(asked)
+        return [
+            {id_: receipt for id_, receipt in some.items() if receipt.see_time is not None}
+            for some in found
+        ]
 
     async def _mark(self, mark: _Mark) -> Document | None:
         try:
@@ -249,15 +268,26 @@ class _Mark:
         return UpdateOne(self.place, self.change, upsert=self.new, hint="_id_")
 
 
-def _seeing(announcement: Announcement, person_id: str, company_id: str, now: datetime) -> _Mark:
+@dataclass(frozen=True, slots=True)
+class Seer:
+    """Who sees what, and when."""
+
+    announcements: tuple[Announcement, ...]
+    person_id: str
+    company_id: str
+    now: datetime
+
+
+def _seeing(announcement: Announcement, seer: Seer) -> _Mark:
     """There is a receipt, and it says seen: who came later is on no list and gets one now."""
+    now = seer.now
     seen = {"see_time": now, "state": ReceiptState.SEEN.value}
     unseen: list[Any] = [{"$not": ["$see_time"]}]
     if not is_due_everywhere(announcement, now):
         unseen.append({"$lte": ["$deliver_time", now]})
-    first = _first(announcement, person_id, company_id, now)
+    first = _first(announcement, seer.person_id, seer.company_id, now)
     return _Mark(
-        _place(announcement, person_id),
+        _place(announcement, seer.person_id),
         _changing(first, [({"$and": unseen}, seen)]),
         new=is_shown(announcement, None, now),
     )
@@ -314,6 +344,20 @@ def _receipt(row: Document, announcement: Announcement) -> Receipt:
         row["in_audience"],
         announcement.terms.deadline,
     )
+
+
+def _by_announcement(
+    asked: Sequence[tuple[str, Sequence[Announcement]]], rows: Mapping[str, Document]
+) -> list[dict[str, Receipt]]:
+    """For each person, theirs of what was found."""
+    return [
+        {
+            one.id: _receipt(row, one)
+            for one in announcements
+            if (row := rows.get(receipt_id(one.id, person_id))) is not None
+        }
+        for person_id, announcements in asked
+    ]
 
 
 def _load_acknowledgement(document: Document) -> Acknowledgement:

@@ -24,7 +24,9 @@ from services.forum.use_cases.announcements.base import AnnouncementsBase
 
 
 class ReceiptUseCases(AnnouncementsBase):
-    """Seeing is written straight: two queries for one announcement, none on what others change."""
+    """Seeing is written straight: two queries, which those share that wait at once; they change
+    nothing that others change.
+    """
 
     async def mark_announcements_seen(
         self, actor: Actor, request: pb.MarkAnnouncementsSeenRequest, now: datetime
