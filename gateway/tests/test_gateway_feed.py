@@ -63,6 +63,7 @@ async def test_of_newest_replies_only_what_is_asked_for_is_read(
         feed.requests.clear()
         assert "errors" not in await house.ask(query % fields)
         (request,) = feed.requests
+        assert isinstance(request, pb.ListFeedRequest)
         assert (request.with_newest_replies, request.newest_replies_briefly) == (True, briefly)
 
 
