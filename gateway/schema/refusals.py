@@ -296,6 +296,18 @@ class RefusalCode(Enum):
     )
     POSTING_TOO_FAST = _code("POSTING_TOO_FAST", "One posts too fast: wait retryAfter seconds.")
     ASK_NOT_FOUND = _code("ASK_NOT_FOUND", "One is not asked about this question.")
+    ASK_NOT_POSSIBLE = _code(
+        "ASK_NOT_POSSIBLE",
+        "The person does not want to be asked or was asked often enough, or it is their question.",
+    )
+    INVITING_NOT_ALLOWED = _code(
+        "INVITING_NOT_ALLOWED",
+        "It takes the trust level MEMBER, or to be a moderator.",
+    )
+    INVITE_LIMIT_REACHED = _code(
+        "INVITE_LIMIT_REACHED",
+        "10 invitations in 24 hours: wait retryAfter seconds.",
+    )
     QUESTION_NOT_FOUND = _code(
         "QUESTION_NOT_FOUND",
         "An imported answer's question is neither there nor before it in the call.",

@@ -9,7 +9,7 @@ from typing import Any
 from google.protobuf.message import Message
 from grpc import aio
 
-from chassis.errors import NotFoundError
+from chassis.errors import FailedPreconditionError, NotFoundError
 from chassis.pagination import encode_page_token
 from gateway.tests.standins import paged, time, topic
 from guildhall.forum.v1 import routing_pb2
@@ -23,6 +23,10 @@ class AskNotFoundError(NotFoundError):
     """As the forum's."""
 
 
+class AskNotPossibleError(FailedPreconditionError):
+    """As the forum's."""
+
+
 class RoutingStandIn(RoutingServiceServicer):
     """Three asks of whoever calls; every request is kept."""
 
@@ -33,8 +37,14 @@ class RoutingStandIn(RoutingServiceServicer):
     async def ListAsks(self, request: Any, _context: Any) -> Any:
         self.requests.append(request)
         rows = [
-            routing_pb2.Ask(community_id="c1", topic_id=f"t{n}", ask_time=time(n), topic=topic(n))
-            for n in (5, 4, 3)
+            routing_pb2.Ask(
+                community_id="c1",
+                topic_id=f"t{n}",
+                ask_time=time(n),
+                topic=topic(n),
+                inviter_id=inviter,
+            )
+            for n, inviter in ((5, "p2"), (4, ""), (3, ""))
         ]
         page, token = paged(
             request,
@@ -42,6 +52,14 @@ class RoutingStandIn(RoutingServiceServicer):
             lambda row: encode_page_token(row.ask_time.ToDatetime(UTC), row.topic_id),
         )
         return routing_pb2.ListAsksResponse(asks=page, next_page_token=token)
+
+    async def InviteToAnswer(self, request: Any, _context: Any) -> Any:
+        self.requests.append(request)
+        if request.person_id == "p9":
+            raise AskNotPossibleError(field="person_id")
+        return routing_pb2.InviteToAnswerResponse(
+            community_id="c1", topic_id=request.topic_id, person_id=request.person_id
+        )
 
     async def DeclineAsk(self, request: Any, _context: Any) -> Any:
         self.requests.append(request)

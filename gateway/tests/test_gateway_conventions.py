@@ -256,6 +256,7 @@ REPEATABLE = {
 CREATES = re.compile(r"create|import")
 # What one says of a post is no change of it: its version stays, whoever votes meanwhile.
 SAID_OF_POSTS = {"castVote", "retractVote", "addReaction", "removeReaction", "declineAsk"} | {
+    "inviteToAnswer",
     "castBallot", "closePoll",
 }  # fmt: skip
 # What one wants for oneself has no version: the last word holds.

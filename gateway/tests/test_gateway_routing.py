@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from gateway.cursors import encode_id
 from gateway.tests.conftest import House
 from gateway.tests.routing_standin import RoutingStandIn
+from guildhall.forum.v1 import routing_pb2
 
 COMMUNITY = encode_id("Community", "platform", "c1")
 TOPIC = encode_id("Topic", "c1", "t3")
 ASKS = """query Asks($first: Int, $after: String, $last: Int, $before: String, $c: [ID!]) {
   asks(first: $first, after: $after, last: $last, before: $before, communityIds: $c) {
     edges { cursor node { askTime topic { title author { member { displayName } } }
-      community { slug } } }
+      inviter { displayName } community { slug } } }
     pageInfo { hasNextPage startCursor endCursor } } }"""
 DECLINE = "mutation($i: DeclineAskInput!) { declineAsk(input: $i) { topicId } }"
+INVITE = """mutation($i: InviteToAnswerInput!) {
+  inviteToAnswer(input: $i) { topicId member { id } } }"""
 SET = """mutation($i: SetRoutingPreferenceInput!) {
   setRoutingPreference(input: $i) { routingPreference { optedOut community { slug } } } }"""
 GET = "query($c: ID!) { routingPreference(communityId: $c) { optedOut } }"
@@ -26,6 +31,8 @@ async def test_asks_show_their_questions(house: House, routing: RoutingStandIn) 
     edges = answer["data"]["asks"]["edges"]
     assert [edge["node"]["topic"]["title"] for edge in edges] == ["Topic 5", "Topic 4", "Topic 3"]
     assert edges[0]["node"]["community"] == {"slug": "aurora"}
+    assert edges[0]["node"]["inviter"]["displayName"]
+    assert [edge["node"]["inviter"] for edge in edges[1:]] == [None, None]
     request: Any = routing.requests[0]
     assert list(request.community_ids) == ["c1"]
     assert house.rpcs() == {"BatchGetMembers": 1, "BatchGetCommunities": 1}
@@ -54,6 +61,28 @@ async def test_what_one_is_not_asked_names_the_id_that_was_given(house: House) -
     other = encode_id("Topic", "c1", "t4")
     answer = await house.ask(DECLINE, {"i": {"requestId": "request-1", "topicId": other}})
     assert answer["errors"][0]["extensions"] == {"code": "ASK_NOT_FOUND", "field": "topicId"}
+
+
+@pytest.mark.parametrize(
+    "person_id", [encode_id("Person", "platform", "p2"), encode_id("Member", "c1", "p2")]
+)
+async def test_one_invites(house: House, routing: RoutingStandIn, person_id: str) -> None:
+    given = {"requestId": "request-1", "topicId": TOPIC, "personId": person_id}
+    answer = await house.ask(INVITE, {"i": given})
+    member = {"id": encode_id("Member", "c1", "p2")}
+    assert answer["data"] == {"inviteToAnswer": {"topicId": TOPIC, "member": member}}
+    assert routing.requests == [
+        routing_pb2.InviteToAnswerRequest(
+            request_id="request-1", community_id="c1", topic_id="t3", person_id="p2"
+        )
+    ]
+
+
+async def test_whoever_cannot_be_asked_is_not_invited(house: House) -> None:
+    person_id = encode_id("Person", "platform", "p9")
+    given = {"requestId": "request-1", "topicId": TOPIC, "personId": person_id}
+    answer = await house.ask(INVITE, {"i": given})
+    assert answer["errors"][0]["extensions"] == {"code": "ASK_NOT_POSSIBLE", "field": "personId"}
 
 
 async def test_one_opts_out(house: House, routing: RoutingStandIn) -> None:

@@ -42,7 +42,7 @@ READ_BY_SERVICES = {
     "ReadAggregate", "ReadEvents", "ReadHeads", "ListHeads", "Screen", "GetCompany",
     "BatchGetCompanies", "ListCompanies", "GetCommunity", "BatchGetCommunities",
     "ListCommunities", "GetMember", "BatchGetMembers", "BatchGetMemberships", "ListMembers",
-    "BatchGetSpaces", "ListAudience", "ListReceipts",
+    "BatchGetSpaces", "ListAudience", "ListCapableMembers", "ListReceipts",
     "BatchGetTopics", "BatchGetReplies", "ListReplies",
 }  # fmt: skip
 

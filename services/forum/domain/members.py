@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from chassis.actors import MANAGER, MODERATOR, NEW, REGULAR, Actor
-from chassis.errors import PermissionDeniedError, RoleRequiredError
+from chassis.actors import MANAGER, MODERATOR, NEW, REGULAR, TRUSTED_MEMBER, Actor
+from chassis.errors import NotFoundError, PermissionDeniedError, RoleRequiredError
+
+
+class MemberNotFoundError(NotFoundError):
+    """The community has no such member."""
 
 
 class AsCompanyNotAllowedError(PermissionDeniedError):
@@ -90,6 +94,11 @@ class Member:
     def newcomer(self) -> bool:
         """Nobody has seen enough of them yet; moderators are never newcomers."""
         return self.trust_level <= NEW and not self.moderator
+
+    @property
+    def trusted(self) -> bool:
+        """Has taken part for a while."""
+        return self.trust_level >= TRUSTED_MEMBER or self.moderator
 
     @property
     def regular(self) -> bool:

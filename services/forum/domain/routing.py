@@ -7,13 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from chassis.errors import NotFoundError
+from chassis.errors import (
+    FailedPreconditionError,
+    NotFoundError,
+    PermissionDeniedError,
+    ResourceExhaustedError,
+)
+from services.forum.domain.members import Member
+from services.forum.domain.topics import NotAQuestionError, Topic, TopicKind, TopicStateInvalidError
 
 ROUTED_AFTER = timedelta(hours=4)  # without a reply
 ROUTED_WITHIN = timedelta(days=7)  # older ones are left: nobody waits any more
 MOST_ASKED = 3  # of one question
 _WEEK, MOST_A_WEEK = timedelta(days=7), 2  # of one person
 _KEPT = 50
+_DAY, MOST_INVITATIONS = timedelta(days=1), 10  # by one person
 _HALF_LIFE = timedelta(days=180)  # an answer given that long ago counts half
 # Of a tag that an answer given now shares. Of the five tags that a question may have, five are half
 # of one: who has answered within half a year comes first, whatever the companies say of themselves.
@@ -25,6 +33,18 @@ class AskNotFoundError(NotFoundError):
     """One is not asked about such a topic."""
 
 
+class AskNotPossibleError(FailedPreconditionError):
+    """The person does not want to be asked, or was asked often enough: which, nobody is told."""
+
+
+class InvitingNotAllowedError(PermissionDeniedError):
+    """It takes the trust level MEMBER, or to be a moderator."""
+
+
+class InviteLimitReachedError(ResourceExhaustedError):
+    """So many invitations a day; `retry_after` says when more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One person was asked about one question."""
@@ -32,17 +52,19 @@ class Ask:
     topic_id: str
     time: datetime
     declined: bool = False
+    inviter_id: str = ""  # empty: they could know
 
 
 @dataclass(frozen=True, slots=True)
 class Expert:
-    """Somebody who may be asked in a community, with what they were asked last, oldest first."""
+    """Somebody in a community: what they were asked, when they invited others; oldest first."""
 
     id: str
     community_id: str
     person_id: str
     opted_out: bool = False
     asks: tuple[Ask, ...] = ()
+    invitations: tuple[datetime, ...] = ()
 
     @property
     def last_asked(self) -> datetime:
@@ -52,14 +74,28 @@ class Expert:
     def may_be_asked(self, topic_id: str, now: datetime) -> bool:
         """Not against their will, not twice the same, not more than twice in a week."""
         recent = [ask for ask in self.asks if now - ask.time < _WEEK]
-        known = any(ask.topic_id == topic_id for ask in self.asks)
-        return not (self.opted_out or known) and len(recent) < MOST_A_WEEK
+        return not (self.opted_out or self.was_asked(topic_id)) and len(recent) < MOST_A_WEEK
 
-    def ask(self, topic_id: str, now: datetime) -> Expert:
+    def was_asked(self, topic_id: str) -> bool:
+        """Whatever they said to it."""
+        return any(ask.topic_id == topic_id for ask in self.asks)
+
+    def ask(self, topic_id: str, now: datetime, inviter_id: str = "") -> Expert:
         """One ask more; the same where that may not be."""
         if not self.may_be_asked(topic_id, now):
             return self
-        return replace(self, asks=(*self.asks, Ask(topic_id, now))[-_KEPT:])
+        new = Ask(topic_id, now, inviter_id=inviter_id)
+        return replace(self, asks=(*self.asks, new)[-_KEPT:])
+
+    def invite(self, now: datetime) -> Expert:
+        """One invitation more to somebody else. Refuses with INVITE_LIMIT_REACHED."""
+        recent = tuple(time for time in self.invitations if now - time < _DAY)
+        if len(recent) >= MOST_INVITATIONS:
+            wait = recent[-MOST_INVITATIONS] + _DAY - now
+            raise InviteLimitReachedError(
+                f"{MOST_INVITATIONS} invitations in 24 hours", retry_after=wait.total_seconds()
+            )
+        return replace(self, invitations=(*recent, now))
 
     def prefer(self, *, opted_out: bool) -> Expert:
         """As they want it from now on; what they were asked stays."""
@@ -67,12 +103,33 @@ class Expert:
 
     def decline(self, topic_id: str) -> Expert:
         """Refuses with ASK_NOT_FOUND."""
-        if not any(ask.topic_id == topic_id for ask in self.asks):
+        if not self.was_asked(topic_id):
             raise AskNotFoundError(field="topic_id")
         asks = tuple(
             replace(ask, declined=True) if ask.topic_id == topic_id else ask for ask in self.asks
         )
         return replace(self, asks=asks)
+
+
+def require_inviter(member: Member) -> None:
+    """Refuses with INVITING_NOT_ALLOWED."""
+    if not member.trusted:
+        raise InvitingNotAllowedError
+
+
+def check_invitation(topic: Topic, member: Member, person_id: str) -> None:
+    """Refuses with NOT_A_QUESTION, TOPIC_STATE_INVALID, ASK_NOT_POSSIBLE.
+
+    Who wrote in a company's name is invited as anybody is, lest a refusal tell who that was.
+    """
+    if topic.kind is not TopicKind.QUESTION:
+        raise NotAQuestionError(field="topic_id")
+    if not topic.unanswered:
+        raise TopicStateInvalidError("it is not open, or has its answer", field="topic_id")
+    author = topic.author
+    asks_it = author.person_id == person_id and author.known_to(topic.community_id, member.keyring)
+    if asks_it or person_id == member.person_id:
+        raise AskNotPossibleError(field="person_id")
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,11 @@ def load_expert(document: Document) -> Expert:
         document["community_id"],
         document["person_id"],
         document["opted_out"],
-        tuple(Ask(one["topic_id"], one["time"], one["declined"]) for one in document["asks"]),
+        tuple(
+            Ask(one["topic_id"], one["time"], one["declined"], one.get("inviter_id", ""))
+            for one in document["asks"]
+        ),
+        tuple(document.get("invitations", ())),  # formerly nobody invited anybody
     )
 
 
@@ -130,9 +134,15 @@ def dump_expert(expert: Expert) -> Document:
         "person_id": expert.person_id,
         "opted_out": expert.opted_out,
         "asks": [
-            {"topic_id": ask.topic_id, "time": ask.time, "declined": ask.declined}
+            {
+                "topic_id": ask.topic_id,
+                "time": ask.time,
+                "declined": ask.declined,
+                "inviter_id": ask.inviter_id,
+            }
             for ask in expert.asks
         ],
+        "invitations": list(expert.invitations),
     }
 
 

@@ -1,4 +1,4 @@
-"""RoutingService over gRPC: all of it is the caller's own."""
+"""RoutingService over gRPC: what one is asked, and whom one invites."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ class RoutingServicer(routing_pb2_grpc.RoutingServiceServicer):
 
     async def ListAsks(self, request: pb.ListAsksRequest, context: Context) -> pb.ListAsksResponse:
         return await self._use_cases.list_asks(require_person(), request)
+
+    async def InviteToAnswer(
+        self, request: pb.InviteToAnswerRequest, context: Context
+    ) -> pb.InviteToAnswerResponse:
+        return await self._use_cases.invite_to_answer(require_person(), request)
 
     async def DeclineAsk(
         self, request: pb.DeclineAskRequest, context: Context

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from chassis.actors import Actor
+from chassis.actors import MODERATOR, TRUSTED_MEMBER, Actor
 from chassis.errors import CommunityNotFoundError, DomainError, RoleRequiredError
 from chassis.rpc_status import reason_of
 from chassis.testing import outbox, person_actor, service_actor
@@ -17,7 +17,13 @@ from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1 import forum_pb2
 from guildhall.forum.v1 import routing_pb2 as pb
 from guildhall.forum.v1.routing_pb2_grpc import RoutingServiceStub
-from services.forum.domain.routing import Capable, Expert, GivenAnswer, ranked
+from services.forum.domain.routing import (
+    Capable,
+    Expert,
+    GivenAnswer,
+    InviteLimitReachedError,
+    ranked,
+)
 from services.forum.tests.conftest import ASKER, HELPER, MANAGING, STRANGER, World
 from services.forum.use_cases.routing import RoutingUseCases
 
@@ -115,6 +121,17 @@ def test_only_so_many_asks_are_kept() -> None:
     for number in range(60):
         expert = expert.ask(f"t{number}", NOW + number * timedelta(days=7))
     assert (len(expert.asks), expert.asks[-1].topic_id) == (50, "t59")
+
+
+def test_ten_invitations_a_day() -> None:
+    expert = Expert("e", "c1", "p1")
+    for number in range(10):
+        expert = expert.invite(NOW + number * timedelta(hours=1))
+    with pytest.raises(InviteLimitReachedError) as refusal:
+        expert.invite(NOW + timedelta(hours=23))
+    assert refusal.value.retry_after == 3600
+    later = expert.invite(NOW + timedelta(hours=24))
+    assert len(later.invitations) == 10
 
 
 # -- the job
@@ -372,6 +389,169 @@ async def test_one_can_opt_out_and_in(
     await stub.SetRoutingPreference(back)
     await world.topic(space, ASKER, tags=["radio"])
     assert await routing.route_questions(datetime.now(UTC) + LATER + timedelta(minutes=1)) == 1
+
+
+# -- whom others invite
+
+TRUSTED = person_actor("trusted", trust_level=TRUSTED_MEMBER)
+
+
+async def invite(
+    world: World, topic: forum_pb2.Topic, person_id: str, actor: Actor = TRUSTED, **more: Any
+) -> pb.InviteToAnswerResponse:
+    ids = {**world.ids(), "topic_id": topic.id, "person_id": person_id, **more}
+    stub = world.of(actor, RoutingServiceStub)
+    answer: pb.InviteToAnswerResponse = await stub.InviteToAnswer(pb.InviteToAnswerRequest(**ids))
+    return answer
+
+
+async def not_invited(
+    world: World, topic: forum_pb2.Topic, person_id: str, actor: Actor = TRUSTED
+) -> tuple[str, str]:
+    """Reason and field; and that nothing was stored or said."""
+    before = await world.stored()
+    with pytest.raises(DomainError) as refusal:
+        await invite(world, topic, person_id, actor)
+    assert await world.stored() == before
+    return reason_of(refusal.value), refusal.value.field
+
+
+async def test_whoever_is_invited_is_asked(world: World, space: forum_pb2.Space) -> None:
+    topic = await world.topic(space, ASKER)
+    ids = {"person_id": "helper", "topic_id": topic.id}
+    said_before = await outbox(world.database)
+    answer = await invite(world, topic, "helper", request_id="invite-helper")
+    assert answer == pb.InviteToAnswerResponse(community_id="c1", **ids)
+    # The same again, by the same request or another one, or by somebody else.
+    assert await invite(world, topic, "helper", request_id="invite-helper") == answer
+    assert await invite(world, topic, "helper") == answer
+    assert await invite(world, topic, "helper", MANAGING) == answer
+    assert (await outbox(world.database))[len(said_before) :] == [
+        said.ExpertAsked(inviter_id="trusted", **ids),
+        said.InvitedToAnswer(inviter_id="trusted", **ids),
+    ]
+    (ask,) = (await world.of(HELPER, RoutingServiceStub).ListAsks(pb.ListAsksRequest())).asks
+    assert (ask.topic_id, ask.inviter_id) == (topic.id, "trusted")
+    assert await asks(world, TRUSTED) == []
+    await world.of(HELPER, RoutingServiceStub).DeclineAsk(
+        pb.DeclineAskRequest(**world.ids(), topic_id=topic.id)
+    )
+    await invite(world, topic, "helper")
+    assert await asks(world, HELPER) == []
+
+
+async def test_whom_the_job_asked_nobody_invited(
+    world: World, asked: list[forum_pb2.Topic]
+) -> None:
+    listed = await world.of(HELPER, RoutingServiceStub).ListAsks(pb.ListAsksRequest())
+    assert [ask.inviter_id for ask in listed.asks] == ["", ""]
+
+
+async def test_those_invited_count_among_the_three(
+    world: World, routing: RoutingUseCases, space: forum_pb2.Space
+) -> None:
+    world.members.capable = {f"expert{number}": 1 for number in range(5)}
+    topic = await world.topic(space, ASKER, tags=["radio"])
+    await invite(world, topic, "helper")
+    await invite(world, topic, "expert4")
+    assert await route(routing) == 1
+    asked = await world.repository.find_asked("c1", topic.id)
+    assert asked == {"helper", "expert4", "expert0"}
+
+
+async def test_invitations_hold_the_limits_of_whoever_is_asked(
+    world: World, routing: RoutingUseCases, space: forum_pb2.Space
+) -> None:
+    world.members.capable = {"expert0": 1}
+    await world.topic(space, ASKER, tags=["radio"])
+    assert await route(routing) == 1
+    second, third = [await world.topic(space, ASKER) for _ in range(2)]
+    await invite(world, second, "expert0")
+    assert await not_invited(world, third, "expert0") == ("ASK_NOT_POSSIBLE", "person_id")
+    await invite(world, second, "expert0")  # asked already
+    out = pb.SetRoutingPreferenceRequest(**world.ids(), opted_out=True)
+    await world.of(HELPER, RoutingServiceStub).SetRoutingPreference(out)
+    assert await not_invited(world, third, "helper") == ("ASK_NOT_POSSIBLE", "person_id")
+
+
+async def test_nobody_invites_without_end(world: World, space: forum_pb2.Space) -> None:
+    topic = await world.topic(space, ASKER)
+    world.members.memberships |= {f"reader{n}": ["community:c1"] for n in range(11)}
+    for number in range(10):
+        await invite(world, topic, f"reader{number}")
+    assert await not_invited(world, topic, "reader10") == ("INVITE_LIMIT_REACHED", "")
+    await invite(world, topic, "reader0")
+    await invite(world, topic, "reader10", MANAGING)
+
+
+@pytest.mark.parametrize("actor", [ASKER, HELPER], ids=["author", "member"])
+async def test_members_of_whom_little_is_known_invite_nobody(
+    world: World, space: forum_pb2.Space, actor: Actor
+) -> None:
+    topic = await world.topic(space, ASKER)
+    assert await not_invited(world, topic, "expert0", actor) == ("INVITING_NOT_ALLOWED", "")
+    moderator = person_actor("moderator", roles=[MODERATOR])
+    await invite(world, topic, "expert0", moderator)
+
+
+async def test_only_whoever_can_read_it_is_invited_to_an_open_question(
+    world: World, space: forum_pb2.Space
+) -> None:
+    topic = await world.topic(space, ASKER)
+    missing = ("MEMBER_NOT_FOUND", "person_id")
+    assert await not_invited(world, topic, "nobody") == missing
+    staff = await world.space("staff", audience=forum_pb2.AUDIENCE_VENDOR)
+    hidden = await world.topic(staff, MANAGING)
+    assert await not_invited(world, hidden, "helper", MANAGING) == missing
+    world.members.memberships["trusted"] = ["community:c1"]
+    for person_id in ("trusted", "asker"):
+        assert await not_invited(world, topic, person_id) == ("ASK_NOT_POSSIBLE", "person_id")
+    talk = await world.topic(space, ASKER, kind=forum_pb2.TOPIC_KIND_DISCUSSION)
+    assert await not_invited(world, talk, "helper") == ("NOT_A_QUESTION", "topic_id")
+    solved, closed = [await world.topic(space, ASKER) for _ in range(2)]
+    await world.act("AcceptReply", ASKER, await world.reply(solved, MANAGING))
+    await world.act("CloseTopic", MANAGING, closed, close_reason=forum_pb2.CLOSE_REASON_RESOLVED)
+    for one in (solved, closed):
+        assert await not_invited(world, one, "helper") == ("TOPIC_STATE_INVALID", "topic_id")
+    draft = await world.topic(space, TRUSTED, draft=True)
+    assert await not_invited(world, draft, "helper") == ("TOPIC_STATE_INVALID", "topic_id")
+
+
+async def test_whoever_cannot_see_a_question_invites_nobody_to_it(
+    world: World, space: forum_pb2.Space
+) -> None:
+    staff = await world.space("staff", audience=forum_pb2.AUDIENCE_VENDOR)
+    hidden = await world.topic(staff, MANAGING)
+    world.members.memberships["vendors"] = ["community:c1", "vendor:c1"]
+    unseen = ("TOPIC_NOT_FOUND", "topic_id")
+    for topic in (hidden, forum_pb2.Topic(id="nobodys")):
+        for person_id in ("helper", "vendors", "nobody"):
+            assert await not_invited(world, topic, person_id) == unseen
+    topic = await world.topic(space, ASKER)
+    for one in (topic, hidden, forum_pb2.Topic(id="nobodys")):
+        refused = await not_invited(world, one, "helper", STRANGER)
+        assert refused == ("COMMUNITY_NOT_FOUND", "community_id")
+    await invite(world, hidden, "vendors", MANAGING)
+
+
+async def test_an_invitation_does_not_tell_who_asks_for_a_company(
+    world: World, space: forum_pb2.Space
+) -> None:
+    """Its author is invited as anybody is, and asked nothing."""
+    topic = await world.topic(space, HELPER, as_company=True)
+    stranger = person_actor("trusted", company_id="co9", trust_level=TRUSTED_MEMBER)
+    await invite(world, topic, "helper", stranger)
+    assert await asks(world, HELPER) == []
+    colleague = person_actor("colleague", company_id="co2", trust_level=TRUSTED_MEMBER)
+    assert await not_invited(world, topic, "helper", colleague) == ("ASK_NOT_POSSIBLE", "person_id")
+
+
+async def test_while_nobody_says_who_can_read_it_nobody_is_invited(
+    world: World, space: forum_pb2.Space
+) -> None:
+    topic = await world.topic(space, ASKER)
+    world.members.away = True
+    assert (await not_invited(world, topic, "helper"))[0] == "UNAVAILABLE"
 
 
 async def test_an_outsider_finds_no_community_and_no_asks(

@@ -22,15 +22,18 @@ from guildhall.directory.v1.directory_pb2 import (
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1 import routing_pb2 as pb
 from services.forum.converters.messages import topic_to_proto
-from services.forum.domain.members import Member
+from services.forum.domain.members import Member, MemberNotFoundError
 from services.forum.domain.routing import (
     MOST_ASKED,
     ROUTED_AFTER,
     ROUTED_WITHIN,
     AskNotFoundError,
+    AskNotPossibleError,
     Capable,
     Expert,
+    check_invitation,
     ranked,
+    require_inviter,
 )
 from services.forum.domain.spaces import Space
 from services.forum.domain.topics import Topic
@@ -153,6 +156,47 @@ class RoutingUseCases(OwnUseCases):
         await self._commands.run(_FORUM, request, ref, decide)
         return asked
 
+    async def invite_to_answer(
+        self, actor: Actor, request: pb.InviteToAnswerRequest
+    ) -> pb.InviteToAnswerResponse:
+        """Refuses with TOPIC_NOT_FOUND, MEMBER_NOT_FOUND and what the proto says."""
+        community_id, person_id = request.community_id, request.person_id
+        member = Member.of(actor, community_id)
+        done = await self._commands.replay(actor, request)
+        if isinstance(done, pb.InviteToAnswerResponse):
+            return done
+        topic, space = await self._repository.get_topic_space(
+            community_id, request.topic_id, member.keyring
+        )
+        require_inviter(member)
+        if not await self._readers(space, [person_id]):
+            raise MemberNotFoundError(field="person_id")
+        check_invitation(topic, member, person_id)
+        ref = self._repository.expert_ref(community_id, person_id)
+        own = self._repository.expert_ref(community_id, member.person_id)
+        answer = pb.InviteToAnswerResponse(
+            community_id=community_id, topic_id=topic.id, person_id=person_id
+        )
+
+        def decide(seen: Seen[Expert]) -> Decision[Expert, pb.InviteToAnswerResponse]:
+            before = seen.state or Expert(ref.id, community_id, person_id)
+            if before.was_asked(topic.id):
+                return Decision(before, lambda _: answer)
+            inviter = seen.other(own) or Expert(own.id, community_id, member.person_id)
+            inviter = inviter.invite(seen.now.time)
+            after = before.ask(topic.id, seen.now.time, member.person_id)
+            if after == before:
+                raise AskNotPossibleError(field="person_id")
+            ids = {"person_id": person_id, "topic_id": topic.id, "inviter_id": member.person_id}
+            return Decision(
+                after,
+                lambda _: answer,
+                [said.ExpertAsked(**ids)],
+                others=[own.put(inviter, [said.InvitedToAnswer(**ids)])],
+            )
+
+        return await self._commands.run(actor, request, ref.along(own), decide)
+
     async def list_asks(self, actor: Actor, request: pb.ListAsksRequest) -> pb.ListAsksResponse:
         """A few at most, so all are read, and the page is cut from them."""
         paging = Paging.of(request, datetime, str)
@@ -172,6 +216,7 @@ class RoutingUseCases(OwnUseCases):
             pb.Ask(
                 community_id=topics[ask.topic_id].community_id,
                 topic_id=ask.topic_id,
+                inviter_id=ask.inviter_id,
                 ask_time=timestamp_of(ask.time),
                 topic=topic_to_proto(topics[ask.topic_id], topics[ask.topic_id].version),
             )
@@ -179,6 +224,7 @@ class RoutingUseCases(OwnUseCases):
             if ask.topic_id in topics
             and topics[ask.topic_id].unanswered
             and ask.topic_id not in replied
+            and topics[ask.topic_id].author.person_id != person_id
         ]
         read = _beyond(open_, paging)
         page, token = paging.page(read, _place)

@@ -25,7 +25,7 @@ from services.forum.converters.feed import (
 from services.forum.converters.fitting import fitting
 from services.forum.converters.messages import space_to_proto, topic_to_proto
 from services.forum.domain.feed.follows import Follow, FollowKind, FollowLevel, Reader, Target
-from services.forum.domain.members import Member
+from services.forum.domain.members import Member, MemberNotFoundError
 from services.forum.domain.spaces import SpaceNotFoundError
 from services.forum.domain.tags import check_tags
 from services.forum.domain.topics import Topic, TopicNotFoundError
@@ -33,10 +33,6 @@ from services.forum.repository.feed import shown_page
 from services.forum.use_cases.feed.base import OwnUseCases, keyrings_of, new_reader
 
 A = TypeVar("A", bound=Message)
-
-
-class MemberNotFoundError(NotFoundError):
-    """The community has no such member."""
 
 
 class CompanyNotFoundError(NotFoundError):
