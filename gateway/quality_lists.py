@@ -10,7 +10,7 @@ from gateway.cursors import decode_id
 from gateway.errors import BadUserInputError
 from gateway.lists import moment
 from gateway.pages import Arguments, Page, page_of
-from guildhall.forum.v1 import automation_pb2, seeding_pb2, vitality_pb2
+from guildhall.forum.v1 import automation_pb2, curation_pb2, seeding_pb2, vitality_pb2
 
 
 async def automations(context: Context, community: Any, arguments: Arguments) -> Page:
@@ -39,14 +39,23 @@ async def automation_matches(context: Context, automation: Any, arguments: Argum
     )
 
 
+async def ownerless_articles(context: Context, community: Any, arguments: Arguments) -> Page:
+    """Articles whose owner has left; each row tells its token itself."""
+    return await page_of(
+        context,
+        arguments,
+        context.services.curation.ListOwnerlessArticles,
+        curation_pb2.ListOwnerlessArticlesRequest(
+            community_id=community.id, space_id=_space_within(community, arguments)
+        ),
+        "articles",
+        lambda row: row.page_token,
+    )
+
+
 async def seedings(context: Context, community: Any, arguments: Arguments) -> Page:
     """Seedings of a community that one may see, the newest first; of one space, if asked."""
-    space_id = ""
-    if arguments["spaceId"] is not None:
-        space = decode_id(arguments["spaceId"], "spaceId", "Space")
-        if space.community_id != community.id:
-            raise BadUserInputError("spaceId is of another community", field="spaceId")
-        space_id = space.id
+    space_id = _space_within(community, arguments)
     return await page_of(
         context,
         arguments,
@@ -94,3 +103,12 @@ async def space_days(context: Context, space: Any, arguments: Arguments) -> Page
 def _day_token(row: vitality_pb2.SpaceDay) -> str:
     day = moment(row.day_time)
     return encode_page_token(day, f"{row.space_id}:{day:%Y-%m-%d}")
+
+
+def _space_within(community: Any, arguments: Arguments) -> str:
+    if arguments["spaceId"] is None:
+        return ""
+    space = decode_id(arguments["spaceId"], "spaceId", "Space")
+    if space.community_id != community.id:
+        raise BadUserInputError("spaceId is of another community", field="spaceId")
+    return space.id

@@ -25,6 +25,18 @@ class CurationStandIn(_StandIn, CurationServiceServicer):
         article.owner_id = request.owner_id
         return curation_pb2.SetArticleOwnerResponse(topic=article)
 
+    async def ListOwnerlessArticles(self, request: Any, _context: Any) -> Any:
+        self.called("ListOwnerlessArticles", request)
+        return curation_pb2.ListOwnerlessArticlesResponse(
+            articles=[
+                curation_pb2.OwnerlessArticle(
+                    community_id="c1", topic_id=f"t{n}", page_token=f"token-{n}"
+                )
+                for n in (1, 2)
+            ],
+            next_page_token="token-2",
+        )
+
 
 def add_curation(servicer: CurationServiceServicer) -> Callable[[aio.Server], None]:
     """For serving."""

@@ -52,3 +52,33 @@ async def test_who_cannot_be_the_owner_is_refused(curation: CurationStandIn, hou
         answer = await mutate(house, "setArticleOwner", {**given, "ownerId": wrong}, FIELDS)
         assert answer["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT", "field": "ownerId"}
     assert len(curation.requests) == 1
+
+
+LIST = """query List($c: ID!, $s: ID, $a: String) {
+  ownerlessArticles(communityId: $c, spaceId: $s, first: 2, after: $a) {
+    edges { cursor node { topic { id owner { displayName state } } } }
+    pageInfo { hasNextPage endCursor } } }"""
+
+
+async def test_ownerless_articles_are_listed(curation: CurationStandIn, house: House) -> None:
+    asked: dict[str, Any] = {"c": encode_id("Community", "c1", "c1")}
+    answer = await house.ask(LIST, asked)
+    page = answer["data"]["ownerlessArticles"]
+    ids = [edge["node"]["topic"]["id"] for edge in page["edges"]]
+    assert ids == [encode_id("Topic", "c1", "t1"), encode_id("Topic", "c1", "t2")]
+    assert page["pageInfo"]["hasNextPage"]
+    asked["a"] = page["pageInfo"]["endCursor"]
+    await house.ask(LIST, asked)
+    asked = {"c": asked["c"], "s": encode_id("Space", "c1", "s1")}
+    await house.ask(LIST, asked)
+    assert curation.requests == [
+        curation_pb2.ListOwnerlessArticlesRequest(community_id="c1", page_size=2),
+        curation_pb2.ListOwnerlessArticlesRequest(
+            community_id="c1", page_size=2, page_token="token-2"
+        ),
+        curation_pb2.ListOwnerlessArticlesRequest(community_id="c1", page_size=2, space_id="s1"),
+    ]
+    asked["s"] = encode_id("Space", "c2", "s1")
+    answer = await house.ask(LIST, asked)
+    assert answer["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT", "field": "spaceId"}
+    assert len(curation.requests) == 3

@@ -246,7 +246,9 @@ ELSEWHERE = {
     ),
     "routing": ("Query.asks",),
     # The forum's servicer tests walk them both ways.
-    "topics": ("Query.drafts", "Query.rechecks", "Space.pinnedTopics"),
+    "topics": (
+        "Query.drafts", "Query.ownerlessArticles", "Query.rechecks", "Space.pinnedTopics",
+    ),
 }  # fmt: skip
 
 

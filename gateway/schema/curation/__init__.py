@@ -11,6 +11,16 @@ from gateway.schema.forum import Reply, Topic
 from gateway.schema.scalars import DateTime
 
 
+@strawberry.type(description="An article whose owner is a member no more.")
+class OwnerlessArticle:
+    """forum.OwnerlessArticle."""
+
+    topic: Topic | None = fetched(
+        Reference(batches.topics, lambda row: batches.key_of(row, row.topic_id)),
+        "The article; its owner tells who it was.",
+    )
+
+
 @strawberry.type(description="A text that somebody is to look at again.")
 class Recheck:
     """forum.Recheck."""

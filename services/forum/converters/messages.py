@@ -7,6 +7,7 @@ from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from chassis.pagination import encode_page_token
 from chassis.timestamps import timestamp_of
 from guildhall.forum.v1 import attachments_pb2, curation_pb2, forum_pb2
 from services.forum.converters import enums
@@ -19,6 +20,7 @@ from services.forum.domain.replies import Reply, ReplyState
 from services.forum.domain.spaces import Space
 from services.forum.domain.texts import slug_of
 from services.forum.domain.topics import Topic, TopicKind, TopicState
+from services.forum.domain.topics.curation import OwnedArticle
 from services.forum.domain.verification import Recheck, Verification
 
 
@@ -255,6 +257,17 @@ def recheck_to_proto(one: Recheck) -> curation_pb2.Recheck:
         topic_id=one.topic_id,
         reply_id=one.reply_id,
         due_time=timestamp_of(one.due_time),
+    )
+
+
+def ownerless_article_to_proto(
+    community_id: str, one: OwnedArticle
+) -> curation_pb2.OwnerlessArticle:
+    """An article and its place in the list."""
+    return curation_pb2.OwnerlessArticle(
+        community_id=community_id,
+        topic_id=one.topic_id,
+        page_token=encode_page_token(one.owner_id, one.topic_id),
     )
 
 

@@ -14,6 +14,7 @@ from services.forum.repository import (
     exports,
     feed,
     moves,
+    owners,
     paces,
     participation,
     polls,
@@ -35,6 +36,7 @@ from services.forum.repository.drafts import DraftCollection
 from services.forum.repository.exports import ExportCollection
 from services.forum.repository.feed import FeedCollection
 from services.forum.repository.moves import MoveCollection
+from services.forum.repository.owners import OwnerCollection
 from services.forum.repository.polls import PollCollection
 from services.forum.repository.rechecks import RecheckCollection
 from services.forum.repository.routing import RoutingCollection
@@ -55,6 +57,7 @@ class ForumRepository(
     PollCollection,
     AutomationCollection,
     DraftCollection,
+    OwnerCollection,
     RecheckCollection,
     RoutingCollection,
     TrustCollection,
@@ -79,6 +82,7 @@ class ForumRepository(
         *automation.INDEXES,
         *attachments.INDEXES,
         *drafts.INDEXES,
+        *owners.INDEXES,
         *rechecks.INDEXES,
         *routing.INDEXES,
         *trust.INDEXES,

@@ -9,7 +9,11 @@ from chassis.pagination import Paging
 from chassis.rpc_server import Context
 from guildhall.forum.v1 import curation_pb2 as pb
 from guildhall.forum.v1 import curation_pb2_grpc
-from services.forum.converters.messages import recheck_to_proto, topic_to_proto
+from services.forum.converters.messages import (
+    ownerless_article_to_proto,
+    recheck_to_proto,
+    topic_to_proto,
+)
 from services.forum.domain.members import Member
 from services.forum.repository import ForumRepository
 from services.forum.servicer.reading import fitting, shown
@@ -69,6 +73,17 @@ class CurationServicer(curation_pb2_grpc.CurationServiceServicer):
         self, request: pb.VerifyPostRequest, context: Context
     ) -> pb.VerifyPostResponse:
         return await self._use_cases.verify_post(require_person(), request)
+
+    async def ListOwnerlessArticles(
+        self, request: pb.ListOwnerlessArticlesRequest, context: Context
+    ) -> pb.ListOwnerlessArticlesResponse:
+        paging = Paging.of(request, str, str)
+        found = await self._use_cases.list_ownerless_articles(require_person(), request, paging)
+        articles, token = paging.page(found, lambda last: (last.owner_id, last.topic_id))
+        return pb.ListOwnerlessArticlesResponse(
+            articles=[ownerless_article_to_proto(request.community_id, one) for one in articles],
+            next_page_token=token,
+        )
 
     async def ListRechecks(
         self, request: pb.ListRechecksRequest, context: Context

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from chassis.actors import Actor
+from chassis.actors import MANAGER, Actor
 from chassis.errors import (
     CommunityNotFoundError,
     DomainError,
@@ -159,6 +161,119 @@ async def test_set_article_owner_refuses(world: World) -> None:
     world.members.away = False
     await world.act("HideTopic", MODERATING, topic, reason="wrong")
     await refused(world, give(world, ASKER, topic, "helper"), "TOPIC_STATE_INVALID")
+
+
+async def ownerless(
+    world: World, actor: Actor = MANAGING, **more: Any
+) -> tuple[list[str], str, str]:
+    """Ids, the token, and the last row's own."""
+    request = curation_pb2.ListOwnerlessArticlesRequest(community_id="c1", **more)
+    page = await world.of(actor, CurationServiceStub).ListOwnerlessArticles(request)
+    last = page.articles[0 if request.backward else -1].page_token if page.articles else ""
+    return [one.topic_id for one in page.articles], page.next_page_token, last
+
+
+async def articles(world: World) -> dict[str, list[pb.Topic]]:
+    """Two articles of each of four people, in two spaces; in the list's order."""
+    spaces = [await wide(world, slug) for slug in ("first", "second")]
+    return {
+        actor.person_id: sorted(
+            [await world.topic(one, actor, kind=pb.TOPIC_KIND_ARTICLE) for one in spaces],
+            key=lambda topic: topic.id,
+        )
+        for actor in (ASKER, HELPER, MODERATING, READER)
+    }
+
+
+async def test_articles_of_who_has_left_wait_for_another_owner(world: World) -> None:
+    world.members.actors = PEOPLE
+    of = await articles(world)
+    question = await world.topic(await world.space())
+    before = await world.stored()
+    assert await ownerless(world) == ([], "", "")
+    world.members.actors = [MODERATING, MANAGING, READER]
+    expected = [one.id for person in ("asker", "helper") for one in of[person]]
+    assert (await ownerless(world))[0] == expected
+    assert question.id not in expected
+    assert await world.stored() == before
+    # Whoever comes back keeps them right again; others get another owner.
+    world.members.actors = [MODERATING, MANAGING, READER, HELPER]
+    first, second = of["asker"]
+    assert (await ownerless(world))[0] == [first.id, second.id]
+    await give(world, MANAGING, first, "reader")
+    assert (await ownerless(world))[0] == [second.id]
+    await world.act("HideTopic", MODERATING, second, reason="wrong")  # nobody could give it away
+    assert await ownerless(world) == ([], "", "")
+
+
+async def test_ownerless_articles_are_paged_both_ways(world: World) -> None:
+    of = await articles(world)
+    world.members.actors = [one for one in PEOPLE if one is not ASKER and one is not READER]
+    expected = [one.id for person in ("asker", "reader") for one in of[person]]
+    for size in (1, 2, 3, 4):
+        for backward in (False, True):
+            seen: list[str] = []
+            token = ""
+            while True:
+                ids, token, last = await ownerless(
+                    world, page_size=size, page_token=token, backward=backward
+                )
+                seen = ids + seen if backward else seen + ids
+                if not token:
+                    break
+                assert token == last  # the gateway makes cursors of them
+            assert seen == expected
+    wrong = ownerless(world, page_token="x")
+    await refused(world, wrong, "PAGE_TOKEN_INVALID", "page_token")
+
+
+async def test_many_owners_are_asked_about_by_hundreds(world: World) -> None:
+    topic = await article(world)
+    (row,) = await world.database.topics.find({"_id": topic.id}).to_list()
+    rows = [{**row, "_id": f"t{n:03}", "owner_id": f"p{n:03}"} for n in range(250)]
+    await world.database.topics.insert_many(rows)
+    stay = [person_actor(f"p{n:03}") for n in range(250) if n not in (120, 249)]
+    world.members.actors = [MANAGING, ASKER, *stay]
+    world.members.asked.clear()
+    assert (await ownerless(world, page_size=1))[0] == ["t120"]
+    assert [len(one) for one in world.members.asked] == [100, 100, 51]
+    assert (await ownerless(world))[0] == ["t120", "t249"]
+    world.members.asked.clear()
+    world.members.actors = [MANAGING]
+    assert len((await ownerless(world))[0]) == 20
+    assert [len(one) for one in world.members.asked] == [100]
+    query = {"community_id": "c1", "owner_id": {"$gte": ""}}
+    command = {"distinct": "topics", "key": "owner_id", "query": query}
+    plan = await world.database.command("explain", command, verbosity="executionStats")
+    assert plan["executionStats"]["totalDocsExamined"] == 0
+    assert plan["executionStats"]["totalKeysExamined"] <= 252
+
+
+async def test_ownerless_articles_stay_behind_their_walls(world: World) -> None:
+    mine = await article(world)
+    vendors = await wide(world, "vendors", audience=pb.AUDIENCE_VENDOR)
+    hidden = await world.topic(vendors, MANAGING, kind=pb.TOPIC_KIND_ARTICLE)
+    world.members.actors = []  # whoever asks has a token still
+    both = sorted([(mine.owner_id, mine.id), (hidden.owner_id, hidden.id)])
+    assert (await ownerless(world))[0] == [id_ for _, id_ in both]
+    assert (await ownerless(world, space_id=vendors.id))[0] == [hidden.id]
+    assert (await ownerless(world, space_id=mine.space_id))[0] == [mine.id]
+    outer = person_actor("outer", roles=[MANAGER])  # without the key of the vendor's people
+    outer = replace(
+        outer,
+        memberships={
+            "c1": replace(outer.memberships["c1"], keyring=("community:c1",)),
+        },
+    )
+    assert (await ownerless(world, outer))[0] == [mine.id]
+    for space_id in (vendors.id, "none"):
+        unseen = ownerless(world, outer, space_id=space_id)
+        await refused(world, unseen, "SPACE_NOT_FOUND", "space_id")
+    for actor in (ASKER, MODERATING):
+        await refused(world, ownerless(world, actor), RoleRequiredError)
+    await refused(world, ownerless(world, STRANGER), CommunityNotFoundError, "community_id")
+    world.members.away = True
+    await refused(world, ownerless(world), "UNAVAILABLE")
 
 
 @pytest.mark.parametrize(("actor", "version"), [(ASKER, 0), (MODERATING, 1)])

@@ -71,15 +71,25 @@ class UseCases:
 
     async def _readers(self, space: Space, person_ids: Sequence[str]) -> frozenset[str]:
         """Those of them who can read the space. Refuses with UNAVAILABLE."""
-        if self._people is None:
-            raise UnavailableError("nobody says who can read this")
-        request = directory_pb2.BatchGetMembershipsRequest(
-            community_id=space.community_id, person_ids=person_ids
-        )
-        answer = await self._people.BatchGetMemberships(request)
+        memberships = await self._memberships(space.community_id, person_ids)
         return frozenset(
-            one.person_id for one in answer.memberships if space.readable(one.membership.keyring)
+            one.person_id for one in memberships if space.readable(one.membership.keyring)
         )
+
+    async def _members(self, community_id: str, person_ids: Sequence[str]) -> frozenset[str]:
+        """Those of them who are members now. Refuses with UNAVAILABLE."""
+        memberships = await self._memberships(community_id, person_ids)
+        return frozenset(one.person_id for one in memberships)
+
+    async def _memberships(
+        self, community_id: str, person_ids: Sequence[str]
+    ) -> Sequence[directory_pb2.PersonMembership]:
+        if self._people is None:
+            raise UnavailableError("nobody says who is a member")
+        request = directory_pb2.BatchGetMembershipsRequest(
+            community_id=community_id, person_ids=person_ids
+        )
+        return (await self._people.BatchGetMemberships(request)).memberships
 
     async def _poster(self, member: Member, community_id: str) -> tuple[Poster, Limits] | None:
         """What the member posted lately and how much they may; None: they may at will."""

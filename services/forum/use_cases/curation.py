@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from chassis.actors import Actor
+from chassis.actors import MANAGER, Actor
 from chassis.decisions import Seen
 from chassis.errors import check_version
+from chassis.pagination import MAX_PAGE_SIZE, Paging
 from chassis.texts import check_body
 from chassis.timestamps import time_of
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1.curation_pb2 import (
+    ListOwnerlessArticlesRequest,
     PinTopicRequest,
     PinTopicResponse,
     ReviewArticleRequest,
@@ -25,6 +27,7 @@ from services.forum.converters.messages import topic_to_proto
 from services.forum.domain.members import Member
 from services.forum.domain.topics import Topic
 from services.forum.domain.topics.curation import (
+    OwnedArticle,
     OwnerInvalidError,
     change_owner,
     pin,
@@ -121,6 +124,31 @@ class CurationUseCases(UseCases):
             return SetArticleOwnerResponse(topic=topic_to_proto(outcome.topic, version))
 
         return await self._change(actor, request, member, found, change, answer)
+
+    async def list_ownerless_articles(
+        self, actor: Actor, request: ListOwnerlessArticlesRequest, paging: Paging
+    ) -> list[OwnedArticle]:
+        """What the page needs. MANAGER. Refuses with SPACE_NOT_FOUND, UNAVAILABLE.
+
+        Who is a member is asked, not heard: nobody says that an enrolment ends by its date.
+        """
+        community_id = request.community_id
+        member = Member.of(actor, community_id)
+        actor.require_role(community_id, MANAGER)
+        if request.space_id:
+            await self._repository.get_space(community_id, request.space_id, member.keyring)
+        owners = await self._repository.list_article_owners(community_id, paging)
+        found: list[OwnedArticle] = []
+        for start in range(0, len(owners), MAX_PAGE_SIZE):
+            some = owners[start : start + MAX_PAGE_SIZE]
+            gone = set(some) - await self._members(community_id, some)
+            if gone:
+                found += await self._repository.list_articles_of(
+                    community_id, gone, member.keyring, request.space_id, paging
+                )
+            if len(found) >= paging.limit:
+                break
+        return found[: paging.limit]
 
     async def pin_topic(self, actor: Actor, request: PinTopicRequest) -> PinTopicResponse:
         """MODERATOR. Refuses with TOPIC_STATE_INVALID."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chassis.errors import (
@@ -25,6 +25,14 @@ from services.forum.domain.topics.states import OPEN_TO_READERS, TopicStateInval
 from services.forum.domain.topics.topic import Topic
 
 LONGEST_REVIEW = timedelta(days=3 * 366)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedArticle:
+    """Who keeps which article right."""
+
+    owner_id: str
+    topic_id: str
 
 
 class OwnerInvalidError(InvalidArgumentError):
