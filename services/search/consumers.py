@@ -40,8 +40,13 @@ async def on_topic_published(event: DomainEvent[forum.TopicPublished]) -> Iterab
 
 
 async def on_reply_changed(event: DomainEvent[Any]) -> Iterable[Projection]:
-    """The reply, and its topic with it: what is unanswered may have changed."""
+    """The reply alone: its topic reads as before."""
     return [Projection(Change.REPLY, event.community_id, event.message.reply_id)]
+
+
+async def on_reply_shown(event: DomainEvent[Any]) -> Iterable[Projection]:
+    """The reply, and its topic with it: it may have been the answer."""
+    return [*await on_reply_changed(event), *await on_topic_changed(event)]
 
 
 async def on_replies_moved(event: DomainEvent[forum.RepliesMoved]) -> Iterable[Projection]:
@@ -124,9 +129,9 @@ FORUM: Mapping[type[Message], Handler] = {
     forum.TopicArchived: on_topic_changed,
     forum.ReplyPublished: on_reply_changed,
     forum.ReplyEdited: on_reply_changed,
-    forum.ReplyHidden: on_reply_changed,
-    forum.ReplyRestored: on_reply_changed,
-    forum.ReplyRemoved: on_reply_changed,
+    forum.ReplyHidden: on_reply_shown,
+    forum.ReplyRestored: on_reply_shown,
+    forum.ReplyRemoved: on_reply_shown,
     forum.ReplyAccepted: on_reply_accepted,
     forum.ReplyUnaccepted: on_reply_accepted,
     forum.PostVerified: on_post_verified,

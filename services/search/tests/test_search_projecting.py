@@ -49,7 +49,8 @@ async def test_hidden_topic_takes_its_replies_along_and_brings_them_back(world: 
     for n in range(60):
         world.forum.replies[f"r{n:02}"] = factories.reply(f"r{n:02}", version=n + 2)
     everything = sorted(["t1", *world.forum.replies])
-    await project(world, *((Change.REPLY, id_) for id_ in world.forum.replies))
+    replies = [(Change.REPLY, id_) for id_ in world.forum.replies]
+    await project(world, (Change.TOPIC, "t1"), *replies)
     assert await found(world) == everything
     hidden = factories.topic(reply_count=60, version=62, state=forum_pb2.TOPIC_STATE_HIDDEN)
     world.forum.topics["t1"] = hidden  # the replies' own versions do not change

@@ -35,7 +35,7 @@ class Change(StrEnum):
     SPACE = "space"
     TOPIC = "topic"
     THREAD = "thread"  # a topic and, where it has any, all its replies
-    REPLY = "reply"  # and its topic
+    REPLY = "reply"
     MEMBER = "member"
     MEMBERSHIP = "membership"  # <person>@<company>: a member, and for which company
     COMPANY = "company"
@@ -184,15 +184,16 @@ class Projector:
 
     async def _posts(self, community_id: str, of: _Wanted) -> list[Entry | Tombstone]:
         replies = {reply.id: reply for reply in await self._replies(community_id, of.replies)}
-        asked = of.topics | of.threads | {reply.topic_id for reply in replies.values()}
+        wanted = of.topics | of.threads
+        asked = wanted | {reply.topic_id for reply in replies.values()}  # what replies take of it
         topics = {topic.id: topic for topic in await self._topics(community_id, asked)}
         for id_ in of.threads:
             if id_ in topics and topics[id_].reply_count:
                 async for reply in self._thread(community_id, id_):
                     replies[reply.id] = reply
         return [
-            *(converters.topic_entry(topic) for topic in topics.values()),
-            *_tombstones(Kind.TOPIC, community_id, asked - topics.keys()),
+            *(converters.topic_entry(topics[id_]) for id_ in wanted if id_ in topics),
+            *_tombstones(Kind.TOPIC, community_id, wanted - topics.keys()),
             *(converters.reply_entry(r, topics.get(r.topic_id)) for r in replies.values()),
             *_tombstones(Kind.REPLY, community_id, of.replies - replies.keys()),
         ]
