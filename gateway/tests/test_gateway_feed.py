@@ -62,7 +62,6 @@ async def test_of_newest_replies_only_what_is_asked_for_is_read(
     for fields, briefly in (("id createTime", True), ("id score", False), ("body", False)):
         feed.requests.clear()
         assert "errors" not in await house.ask(query % fields)
-        request: Any
         (request,) = feed.requests
         assert isinstance(request, pb.ListFeedRequest)
         assert (request.with_newest_replies, request.newest_replies_briefly) == (True, briefly)
