@@ -11,7 +11,7 @@ from chassis.mongo import Index
 from chassis.pagination import Paging
 from services.forum.domain.records import Revision
 from services.forum.domain.replies import Reply
-from services.forum.domain.spaces import Space, space_key
+from services.forum.domain.spaces import Space
 from services.forum.domain.topics import Topic
 from services.forum.repository.records import RecordCollection, load_revision
 
@@ -122,13 +122,17 @@ class ExportCollection(RecordCollection):
         self, community_id: str, ids: Sequence[str], keyring: Collection[str]
     ) -> list[Revision]:
         """Former texts of posts that can be seen."""
-        spaces = await self.walls.opened(community_id, keyring)
-        keys = [*keyring, *map(space_key, spaces)]
-        query = {"community_id": community_id, "_id": {"$in": ids}, "read_keys": {"$in": keys}}
+        wall = await self._wall(community_id, keyring)
+        query = {"community_id": community_id, "_id": {"$in": ids}, "read_keys": wall["read_keys"]}
         revisions = [load_revision(row) async for row in self._database.revisions.find(query)]
-        posts = list({one.post_id for one in revisions})
-        seen: set[str] = {one.id for one in await self.find_topics(community_id, posts, keyring)}
-        seen |= {one.id for one in await self.find_replies(community_id, posts, keyring)}
+        of = {
+            "community_id": community_id,
+            "_id": {"$in": list({one.post_id for one in revisions})},
+            **wall,
+        }
+        topics = self._database.topics.find(of, {"_id": 1}).hint("_id_")
+        seen = {row["_id"] async for row in topics}
+        seen |= {row["_id"] for row in await self._find_replies(of, wall, "_id_")}
         return [one for one in revisions if one.post_id in seen]
 
 
