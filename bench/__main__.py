@@ -1,7 +1,8 @@
 """`python -m bench [PART ...]`: measures, and writes docs/figures.md. Parts: see bench/README.md.
 
-POSTS (220000) is the greater size, MINUTES (10) the mixed load's time, BENCH_DATA (.data) where
-filled systems are kept between runs; filling the greater one takes some minutes, once.
+POSTS (220000) is the greater size, MINUTES (10) the mixed load's time, READERS (2000) how many read
+a must-read, BENCH_DATA (.data) where filled systems are kept between runs; filling the greater one
+takes some minutes, once.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import commands, events, gateway, mixed, profiles, rate, whole
+from bench import commands, events, gateway, imports, mixed, profiles, rate, receipts, whole
 from bench.contents import Contents, Filling
 from bench.engines import own_mongod, own_nats
 from bench.report import TITLES, write
@@ -25,7 +26,7 @@ from devstack.parts import CHECKOUT
 from devstack.processes import ProcessError
 
 FEW = 11_000  # a thousand topics
-_OF_SYSTEMS = ("gateway", "rate", "whole", "profiles", "mixed")
+_OF_SYSTEMS = ("gateway", "rate", "whole", "profiles", "receipts", "mixed")
 
 
 class Bench:
@@ -35,6 +36,7 @@ class Bench:
         self._parts = parts
         self._many = int(os.environ.get("POSTS") or 220_000)
         self._seconds = 60 * float(os.environ.get("MINUTES") or 10)
+        self._readers = int(os.environ.get("READERS") or 2_000)
         self._data = Path(os.environ.get("BENCH_DATA") or CHECKOUT / ".data")
         self._systems: dict[int, Running] = {}
 
@@ -55,11 +57,18 @@ class Bench:
                 own_nats(folder) as nats,
             ):
                 lines += events.report(uvloop.run(events.measure(mongod, nats)))
+        if "import" in self._parts:
+            with (
+                self._part("import") as lines,
+                self._folder() as folder,
+                self._new(folder) as running,
+            ):
+                lines += imports.report(uvloop.run(imports.measure(running)))
         whole_parts: list[str] = [part for part in _OF_SYSTEMS if part in self._parts]
         if not whole_parts:
             return
         try:
-            if {"gateway", "rate", "whole"} & set(whole_parts):
+            if {"gateway", "rate", "whole", "receipts"} & set(whole_parts):
                 self._start(FEW)
             if {"whole", "profiles", "mixed"} & set(whole_parts):
                 self._start(self._many)
@@ -85,6 +94,10 @@ class Bench:
                     lines += whole.report(await whole.measure(systems))
                 elif part == "profiles" and many:
                     lines += profiles.report(await profiles.measure(many, filled[self._many]))
+                elif part == "receipts" and few:
+                    lines += receipts.report(
+                        await receipts.measure(few, filled[FEW], self._readers)
+                    )
                 elif many:
                     contents = filled[self._many]
                     found = await mixed.measure(many, contents, self._many, self._seconds)
@@ -94,6 +107,16 @@ class Bench:
         print(f"starting the system of {posts:,} posts", flush=True)
         self._systems[posts] = Running(self._data / f"bench-{posts}")
         self._systems[posts].start()
+
+    @contextlib.contextmanager
+    def _new(self, folder: Path) -> Iterator[Running]:
+        """A system with nothing in it."""
+        running = Running(folder)
+        running.start()
+        try:
+            yield running
+        finally:
+            running.stop()
 
     @contextlib.contextmanager
     def _part(self, name: str) -> Iterator[list[str]]:

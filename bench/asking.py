@@ -18,13 +18,18 @@ class BadAnswerError(AssertionError):
 class Line:
     """One connection to a GraphQL endpoint as one person."""
 
-    def __init__(self, port: int, token: str) -> None:
+    def __init__(self, port: int, token: str = "") -> None:
         self._port = port
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self.speak_for(token)
+
+    def speak_for(self, token: str) -> None:
+        """Ask as somebody else from now on, over the same connection."""
         self._head = (
-            f"POST /graphql HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n"
+            f"POST /graphql HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\n"
+            f"Authorization: Bearer {token}\r\n"
             "Content-Type: application/json\r\nContent-Length: "
         ).encode()
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self, body: bytes) -> bytes:
         """The answer's body; BadAnswerError where it is none."""

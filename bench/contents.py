@@ -81,32 +81,56 @@ class Filling:
 
     async def fill(self, posts: int) -> Contents:
         """So many posts in all; returns when they are indexed."""
-        current_actor.set(None)  # the gateway itself asks who somebody is
-        manager = await self._actor_of(MANAGER)
-        people = await asyncio.gather(*(self._person(number) for number in range(PEOPLE)))
+        manager, contents = await self.manager(), await self.contents()
+        people = await self.people(PEOPLE)
         current_actor.set(manager)
-        communities = await _surely(
-            self._directory.ListCommunities, directory_pb2.ListCommunitiesRequest(page_size=10)
-        )
-        community_id = next(one.id for one in communities.communities if one.slug == "aurora")
-        space = await _surely(
-            self._forum.GetSpace,
-            forum_pb2.GetSpaceRequest(community_id=community_id, slug="general"),
-        )
-        contents = Contents(community_id, space.space.id, [])
         written = TOPICS * (REPLIES + 1)
-        await self._import(contents, (posts - written) // THREAD * THREAD, manager)
+        await self.imported(contents, (posts - written) // THREAD * THREAD, manager)
         await self._write_front_page(contents, people)
         current_actor.set(manager)
         await self._follow(contents)
-        await self._channels.close()
+        await self.close()
         await self._running.at_rest()
         return contents
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._channels.close()
+
+    async def manager(self) -> Actor:
+        """Who calls from now on: the manager of what is filled."""
+        current_actor.set(None)  # the gateway itself asks who somebody is
+        manager = await self._actor_of(MANAGER)
+        current_actor.set(manager)
+        return manager
+
+    async def contents(self) -> Contents:
+        """Where posts go, as the manager sees it; no topics yet."""
+        communities = await surely(
+            self._directory.ListCommunities, directory_pb2.ListCommunitiesRequest(page_size=10)
+        )
+        community_id = next(one.id for one in communities.communities if one.slug == "aurora")
+        space = await surely(
+            self._forum.GetSpace,
+            forum_pb2.GetSpaceRequest(community_id=community_id, slug="general"),
+        )
+        return Contents(community_id, space.space.id, [])
+
+    async def people(self, count: int) -> list[Actor]:
+        """So many members, made where they are not there; the gateway itself calls from now on."""
+        current_actor.set(None)
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def person(number: int) -> Actor:
+            async with gate:
+                return await self._person(number)
+
+        return await asyncio.gather(*map(person, range(count)))
 
     async def _actor_of(self, email: str) -> Actor:
         person = find_person(email)
         assert person is not None
-        found = await _surely(
+        found = await surely(
             self._directory.ResolveActor,
             directory_pb2.ResolveActorRequest(
                 issuer=self._issuers[person.company], subject=person.subject
@@ -114,7 +138,8 @@ class Filling:
         )
         return to_actor(found.actor)
 
-    async def _import(self, contents: Contents, posts: int, manager: Actor) -> None:
+    async def imported(self, contents: Contents, posts: int, manager: Actor) -> None:
+        """So many posts in all are there."""
         kept = self._running.place.data / "imported"  # so many from the first on are there
         first = int(kept.read_text()) if kept.exists() else 0
         began, todo = time.monotonic(), iter(range(first, posts, _CALL))
@@ -132,7 +157,7 @@ class Filling:
                     source="bench",
                     posts=_posts(start, count),
                 )
-                await _surely(self._forum.ImportPosts, request)
+                await surely(self._forum.ImportPosts, request)
                 under_way.remove(start)
                 there = min(under_way, default=start + count)
                 if there > first and (start - first) % _TELL == 0:
@@ -164,17 +189,17 @@ class Filling:
             follow = feed_pb2.SetFollowRequest(
                 request_id=f"bench-follow-{id_}", kind=kind, target_id=id_, **common
             )
-            await _surely(self._feed.SetFollow, follow)
+            await surely(self._feed.SetFollow, follow)
         for number in range(5):
             tag = feed_pb2.SetTagFollowRequest(
                 request_id=f"bench-follow-tag-{number}", tag=word(number), **common
             )
-            await _surely(self._feed.SetTagFollow, tag)
+            await surely(self._feed.SetTagFollow, tag)
 
     async def _topic(self, contents: Contents, number: int, actors: list[Actor]) -> str:
         random_ = random.Random(number)
         current_actor.set(actors[number % PEOPLE])
-        created = await _surely(
+        created = await surely(
             self._forum.CreateTopic,
             forum_pb2.CreateTopicRequest(
                 request_id=f"bench-topic-{number}",
@@ -188,7 +213,7 @@ class Filling:
         )
         for reply in range(REPLIES):
             current_actor.set(actors[(number + reply + 1) % PEOPLE])
-            await _surely(
+            await surely(
                 self._forum.CreateReply,
                 forum_pb2.CreateReplyRequest(
                     request_id=f"bench-reply-{number}-{reply}",
@@ -201,7 +226,7 @@ class Filling:
         return topic_id
 
     async def _person(self, number: int) -> Actor:
-        made = await _surely(
+        made = await surely(
             self._directory.SignIn,
             directory_pb2.SignInRequest(
                 request_id=f"bench-person-{number}",
@@ -214,7 +239,7 @@ class Filling:
         return to_actor(made.actor)
 
 
-async def _surely(method: Callable[[T], Awaitable[Any]], request: T) -> Any:
+async def surely(method: Callable[[T], Awaitable[Any]], request: T) -> Any:
     """Again where nobody answered in time: what is there already stays as it is."""
     for attempt in range(10):
         try:

@@ -25,6 +25,8 @@ TITLES = {
     "commands": "Commands that share a transaction",
     "events": "From commit to effect",
     "whole": "The whole system",
+    "receipts": "Receipts of a must-read",
+    "import": "Imports",
     "mixed": "Mixed load",
     "profiles": "Where the CPU goes",
 }

@@ -91,21 +91,27 @@ class Running(Stack):
         token = access_token(email, self.place.url(OPENID))
         return [Line(self.place.port(GATEWAY), token) for _ in range(count)]
 
-    def crowd(self, count: int) -> list[Line]:
-        """Connections as people who wrote the front page, two each; their tokens are signed here,
-        as no provider knows them.
-        """
+    def tokens(self, count: int) -> list[str]:
+        """Of so many people of the crowd; signed here, as no provider knows them."""
         keys = SigningKeys(self.place.data / "openid" / CROWD / "keys", CROWD)
         trusted = json.loads(self.place.issuers_file.read_text())
         issuer = next(one for one in trusted if one["key"] == CROWD)
         now, signing = int(time.time()), keys.signing().keys[0]
         header = {"alg": ALGORITHM, "typ": "at+jwt", "kid": signing.kid}
         claims = {"iss": issuer["issuer"], "aud": issuer["audience"], "iat": now, "exp": now + 3600}
-        tokens = (
-            jwt.encode(header, {**claims, "sub": f"bench-{number // 2}"}, signing)
+        return [
+            jwt.encode(header, {**claims, "sub": f"bench-{number}"}, signing)
             for number in range(count)
-        )
-        return [Line(self.place.port(GATEWAY), token) for token in tokens]
+        ]
+
+    def unnamed(self, count: int) -> list[Line]:
+        """Connections to the gateway, as whom is not said yet."""
+        return [Line(self.place.port(GATEWAY)) for _ in range(count)]
+
+    def crowd(self, count: int) -> list[Line]:
+        """Connections as people who wrote the front page, two each."""
+        tokens = self.tokens((count + 1) // 2)
+        return [Line(self.place.port(GATEWAY), tokens[number // 2]) for number in range(count)]
 
     def channels(self) -> Channels:
         """RPCs as the gateway makes them."""
@@ -117,15 +123,15 @@ class Running(Stack):
         """How many RPCs each service has answered, health checks left out."""
         return {one.name: _rpcs(self.place.url(one.metrics_port)) for one in SERVICES}
 
-    async def at_rest(self) -> None:
-        """Until all that was said is heard, and nothing more is said."""
+    async def at_rest(self) -> float:
+        """Until all that was said is heard, and nothing more is said; since when that is so."""
         last, since = -1, time.monotonic()
         while True:
             said, unheard = await asyncio.to_thread(self._bus)
             if unheard or said != last:
                 last, since = said, time.monotonic()
             elif time.monotonic() - since > STILL:
-                return
+                return since
             await asyncio.sleep(0.1)
 
     def _bus(self) -> tuple[int, int]:
