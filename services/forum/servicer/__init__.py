@@ -49,7 +49,7 @@ def add_servicers(server: aio.Server, use: AllUseCases, repository: ForumReposit
     add_CurationServiceServicer_to_server(CurationServicer(forum, repository), server)
     add_DraftServiceServicer_to_server(DraftServicer(forum, repository), server)
     add_ExportServiceServicer_to_server(ExportServicer(repository), server)
-    add_FeedServiceServicer_to_server(FeedServicer(use.feed), server)
+    add_FeedServiceServicer_to_server(FeedServicer(use.feed, repository), server)
     add_ForumServiceServicer_to_server(ForumServicer(forum, repository), server)
     add_MoveServiceServicer_to_server(MoveServicer(use.moves, repository), server)
     add_ParticipationServiceServicer_to_server(ParticipationServicer(forum, repository), server)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from chassis.actors import require_person
+from chassis.actors import require_actor, require_person
+from chassis.pagination import check_batch
 from chassis.rpc_server import Context
 from guildhall.forum.v1 import feed_pb2 as pb
 from guildhall.forum.v1 import feed_pb2_grpc
+from services.forum.repository import ForumRepository
 from services.forum.use_cases.feed import FeedUseCases
 
 
 class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
     """What each RPC means is said in the proto."""
 
-    def __init__(self, use_cases: FeedUseCases) -> None:
+    def __init__(self, use_cases: FeedUseCases, repository: ForumRepository) -> None:
         self._use_cases = use_cases
+        self._repository = repository
 
     async def SetFollow(
         self, request: pb.SetFollowRequest, context: Context
@@ -67,6 +70,26 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
 
     async def ListFeed(self, request: pb.ListFeedRequest, context: Context) -> pb.ListFeedResponse:
         return await self._use_cases.list_feed(require_person(), request)
+
+    async def BatchGetFeedItems(
+        self, request: pb.BatchGetFeedItemsRequest, context: Context
+    ) -> pb.BatchGetFeedItemsResponse:
+        return await self._use_cases.batch_get_feed_items(require_person(), request)
+
+    async def GetFeedKeys(
+        self, request: pb.GetFeedKeysRequest, context: Context
+    ) -> pb.GetFeedKeysResponse:
+        return await self._use_cases.get_feed_keys(require_person(), request)
+
+    async def BatchGetTopicFeedKeys(
+        self, request: pb.BatchGetTopicFeedKeysRequest, context: Context
+    ) -> pb.BatchGetTopicFeedKeysResponse:
+        require_actor().require_service("gateway")
+        ids = check_batch(list(request.topic_ids), "topic_ids")
+        found = await self._repository.find_feed_keys(request.community_id, ids)
+        return pb.BatchGetTopicFeedKeysResponse(
+            topics=[pb.TopicFeedKeys(topic_id=id_, keys=keys) for id_, keys in found.items()]
+        )
 
     async def ListMustReads(
         self, request: pb.ListMustReadsRequest, context: Context

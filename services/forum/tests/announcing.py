@@ -197,7 +197,7 @@ async def town(make_world: Callable[..., Any]) -> AsyncIterator[Town]:
     use_cases = AnnouncementUseCases(
         world.commands, world.repository, world.use_cases._moderation, asked
     )
-    feed = FeedServicer(FeedUseCases(world.commands, world.repository, asked))
+    feed = FeedServicer(FeedUseCases(world.commands, world.repository, asked), world.repository)
     servicer = AnnouncementServicer(use_cases, world.repository)
     await world.loopback.serve(
         "forum",

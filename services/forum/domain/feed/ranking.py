@@ -14,8 +14,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Protocol
 
-from services.forum.domain.feed.follows import FollowKind, FollowLevel, Reader, Target, level_of
+from services.forum.domain.feed.follows import (
+    Followed,
+    FollowKind,
+    FollowLevel,
+    Reader,
+    Target,
+    level_of,
+)
 from services.forum.domain.feed.reads import ReadMark, Replied, place_of, read_place
 from services.forum.domain.members import Author
 from services.forum.domain.spaces import space_key
@@ -88,6 +96,13 @@ class Glimpse:
         return self.create_time if self.reply_count == len(self.latest) else None
 
 
+class InFeed(Followed, Protocol):
+    """What the reason asks of a topic."""
+
+    @property
+    def community_id(self) -> str: ...
+
+
 def feed_keys(
     community_id: str, space_id: str, tags: Collection[str], author: Author
 ) -> tuple[str, ...]:
@@ -113,6 +128,11 @@ def person_key(community_id: str, person_id: str) -> str:
 def company_key(community_id: str, company_id: str) -> str:
     """Of topics that were started for this company."""
     return f"company:{company_id}@{community_id}"
+
+
+def topic_key(topic_id: str) -> str:
+    """Of one topic, for those who have to do with it itself; no topic is stored with it."""
+    return f"topic:{topic_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +204,20 @@ class Wanted:
                 sources.append(Source(doublings, ids=some, spaces=readable))
         return sources if readable else []
 
-    def reason(self, topic: Glimpse) -> Reason | None:
+    def keys(self) -> list[str]:
+        """Of which a topic has at least one that is in the feed, or may be when a wall moves."""
+        found: dict[str, None] = {}
+        for community in self._spaces:
+            found[person_key(community, self._person_id)] = None
+            for target, level in self._levels.get(community, {}).items():
+                anywhere = (target.named_space_id,)
+                if level.follows and (key := _key_of(community, target, anywhere)) is not None:
+                    found[key[1]] = None
+        replied, mentioned = self._order
+        found.update(dict.fromkeys(map(topic_key, (*mentioned, *self._followed, *replied))))
+        return list(found)
+
+    def reason(self, topic: InFeed) -> Reason | None:
         """Why the topic is in the feed; None: it is not."""
         levels = self._levels.get(topic.community_id, {})
         replied = topic.id in self._replied
@@ -245,7 +278,7 @@ def _key_of(
     return None
 
 
-def _nearest(topic: Glimpse, levels: Mapping[Target, FollowLevel]) -> Reason:
+def _nearest(topic: InFeed, levels: Mapping[Target, FollowLevel]) -> Reason:
     def follows(kind: FollowKind, id_: str, space_id: str = "") -> bool:
         level = levels.get(Target(kind, id_, space_id))
         return level is not None and level.follows

@@ -149,6 +149,18 @@ class GlimpseCollection:
         found = self._database.topics.find(query, shown).hint("_id_")
         return [_glimpse(row) for row in stretch.ordered([row async for row in found])[:limit]]
 
+    async def find_feed_keys(
+        self, community_id: str, topic_ids: Collection[str]
+    ) -> dict[str, list[str]]:
+        """By which these are found, by topic; those that are open to readers, whoever they are."""
+        query = {
+            "_id": {"$in": list(topic_ids)},
+            "community_id": community_id,
+            "feed_keys": {"$exists": True},
+        }
+        found = self._database.topics.find(query, {"feed_keys": 1}).hint("_id_")
+        return {row["_id"]: row["feed_keys"] async for row in found}
+
     async def find_activity(self, topic: Glimpse, moment: datetime) -> datetime:
         """When the last reply by then was written, for a topic that does not remember it."""
         query = {

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from chassis import moment
 from chassis.actors import Actor
-from chassis.pagination import Paging, encode_page_token
+from chassis.pagination import Paging, check_batch, encode_page_token
 from guildhall.forum.v1 import feed_pb2 as pb
 from services.forum.converters.feed import REASONS, feed_order, viewer_state_to_proto
 from services.forum.converters.fitting import fitting
@@ -18,9 +18,12 @@ from services.forum.converters.messages import (
     space_to_proto,
     topic_to_proto,
 )
+from services.forum.domain.feed.follows import Reader
 from services.forum.domain.feed.ranking import MOST_REPLIED, Wanted
+from services.forum.domain.feed.reads import Replied
 from services.forum.domain.feed.viewing import ViewerState
-from services.forum.domain.topics import Topic
+from services.forum.domain.replies import Reply
+from services.forum.domain.topics import OPEN_TO_READERS, Topic
 from services.forum.use_cases.feed.base import OwnUseCases, keyrings_of
 from services.forum.use_cases.feed.merging import Merging
 
@@ -36,13 +39,7 @@ class FeedingUseCases(OwnUseCases):
         paging = Paging.of(request, int, str, datetime)
         as_of = paging.place[2] if paging.place else moment.now()
         repository, person_id = self._repository, actor.person_id
-        spaces, readers, replied = await asyncio.gather(
-            repository.walls.opened_anywhere(keyrings),
-            repository.find_readers(keyrings, person_id),
-            repository.find_replied_last(keyrings, person_id),
-        )
-        mentioned = await repository.find_mentioned_last(spaces, person_id)
-        wanted = Wanted(person_id, spaces, readers, replied, mentioned)
+        spaces, readers, replied, wanted = await self._wanted(keyrings, person_id)
         merging = Merging(repository, list(keyrings), person_id, wanted, order, paging, as_of)
         merged = await merging.page()
         # The wall once more: it may have moved since they were looked at.
@@ -74,6 +71,51 @@ class FeedingUseCases(OwnUseCases):
         await self._embed(request, response, keyrings, topics, states)
         return response
 
+    async def batch_get_feed_items(
+        self, actor: Actor, request: pb.BatchGetFeedItemsRequest
+    ) -> pb.BatchGetFeedItemsResponse:
+        """Refuses with FIELD_INVALID."""
+        keyrings = keyrings_of(actor, request.community_ids)
+        ids = check_batch(list(request.topic_ids), "topic_ids")
+        spaces, _, _, wanted = await self._wanted(keyrings, actor.person_id)
+        topics = await self._repository.find_topics_anywhere(keyrings, spaces, ids)
+        newest: dict[str, Reply] = {}
+        if request.with_newest_replies:
+            newest = await self._newest_replies(keyrings, topics)
+        response = pb.BatchGetFeedItemsResponse()
+        for topic in (topics[id_] for id_ in ids if id_ in topics):
+            reason = wanted.reason(topic) if topic.state in OPEN_TO_READERS else None
+            if reason is not None:
+                item = response.items.add(
+                    reason=REASONS[reason],
+                    community_id=topic.community_id,
+                    topic=topic_to_proto(topic, topic.version),
+                )
+                if (reply := newest.get(topic.id)) is not None:
+                    item.newest_reply.CopyFrom(reply_to_proto(reply, reply.version))
+        return response
+
+    async def get_feed_keys(
+        self, actor: Actor, request: pb.GetFeedKeysRequest
+    ) -> pb.GetFeedKeysResponse:
+        """Refuses with FIELD_INVALID."""
+        keyrings = keyrings_of(actor, request.community_ids)
+        _, _, _, wanted = await self._wanted(keyrings, actor.person_id)
+        return pb.GetFeedKeysResponse(keys=wanted.keys())
+
+    async def _wanted(
+        self, keyrings: Mapping[str, Sequence[str]], person_id: str
+    ) -> tuple[Mapping[str, Sequence[str]], Mapping[str, Reader], Mapping[str, Replied], Wanted]:
+        """What a feed is made of: readable spaces, what is followed, topics replied to, and all."""
+        repository = self._repository
+        spaces, readers, replied = await asyncio.gather(
+            repository.walls.opened_anywhere(keyrings),
+            repository.find_readers(keyrings, person_id),
+            repository.find_replied_last(keyrings, person_id),
+        )
+        mentioned = await repository.find_mentioned_last(spaces, person_id)
+        return spaces, readers, replied, Wanted(person_id, spaces, readers, replied, mentioned)
+
     async def list_must_reads(
         self, actor: Actor, request: pb.ListMustReadsRequest
     ) -> pb.ListMustReadsResponse:
@@ -104,10 +146,9 @@ class FeedingUseCases(OwnUseCases):
                 if latest is not None:
                     item.newest_reply.CopyFrom(latest)
         elif request.with_newest_replies:
-            newest = {one.id: one.latest[-1].id for one in topics.values() if one.latest}
-            replies = await repository.find_replies_anywhere(keyrings, topics, newest.values())
+            newest = await self._newest_replies(keyrings, topics)
             for item in response.items:
-                reply = replies.get(newest.get(item.topic.id, ""))
+                reply = newest.get(item.topic.id)
                 if reply is not None:
                     item.newest_reply.CopyFrom(reply_to_proto(reply, reply.version))
         for item in response.items:
@@ -117,3 +158,11 @@ class FeedingUseCases(OwnUseCases):
             named = {one.space_id for one in topics.values()}
             found = await repository.find_spaces_anywhere(keyrings, named)
             response.spaces.extend(space_to_proto(one, one.version) for one in found.values())
+
+    async def _newest_replies(
+        self, keyrings: Mapping[str, Sequence[str]], topics: Mapping[str, Topic]
+    ) -> dict[str, Reply]:
+        """The last published one of each topic that has one."""
+        newest = {one.id: one.latest[-1].id for one in topics.values() if one.latest}
+        found = await self._repository.find_replies_anywhere(keyrings, topics, newest.values())
+        return {topic_id: found[id_] for topic_id, id_ in newest.items() if id_ in found}
