@@ -7,10 +7,14 @@ from typing import Annotated, TypeVar
 import strawberry
 
 from gateway.context import Info
-from gateway.cursors import decode_id
-from gateway.loaders import filled
+from gateway.cursors import decode_communities, decode_id
+from gateway.loaders import Embedded, filled, selects
+from gateway.schema.feed import CommunityIds
+from gateway.schema.feed.items import FeedItem
+from gateway.schema.fields import fetched
 from gateway.schema.forum import Reply, Topic
 from gateway.schema.moderation import Case
+from gateway.subscriptions.feed_watch import FeedWatch
 from gateway.subscriptions.watches import QueueWatch, TopicWatch, Watch
 
 P = TypeVar("P")
@@ -34,6 +38,16 @@ class ModerationQueueChanged:
 
     case: Case | None = strawberry.field(
         description="The case as it is now; null at the beginning, when the queue is to be read."
+    )
+
+
+@strawberry.type(description="Something in the feed that has new activity.")
+class FeedChanged:
+    """gateway.subscriptions.feed_watch.FeedChange."""
+
+    item: FeedItem | None = fetched(
+        Embedded(lambda row: row.item),
+        "The item as it is now; null at the beginning, when the feed is to be read.",
     )
 
 
@@ -67,6 +81,17 @@ class Subscription:
         community_id: Annotated[strawberry.ID, strawberry.argument(description="Where.")],
     ) -> ModerationQueueChanged:
         return await _told(info, QueueWatch(decode_id(community_id, "communityId", "Community").id))
+
+    @strawberry.field(
+        description="An answer without an item at once, and then every topic of one's feed that "
+        "was published, was replied to, or mentions one, but for what one wrote oneself; in all "
+        "one's communities or these. Whoever follows something else, or joins a community, hears "
+        f"of that. Codes: {_CODES}."
+    )
+    async def feed_changed(self, info: Info, community_ids: CommunityIds = None) -> FeedChanged:
+        communities = decode_communities(community_ids)
+        newest = selects(info, "item", "newestReply")
+        return await _told(info, FeedWatch(info.context.actor, communities, newest))
 
 
 async def _told(info: Info, watch: Watch) -> P:

@@ -14,7 +14,7 @@ MOST_MISSED = 1_000  # events of one subscription that a resumption catches up w
 
 # What is heard of each service: of its domain events those that a subscription is about.
 SUBJECTS: Mapping[str, Sequence[str]] = {
-    "forum": ("evt.forum.*.topic.>", "evt.forum.*.space.>"),
+    "forum": ("evt.forum.*.topic.>", "evt.forum.*.space.>", "evt.forum.*.reader.*.FollowChanged"),
     "moderation": ("evt.moderation.*.case.>",),
 }
 
@@ -68,12 +68,12 @@ class Feed:
             self._listeners.pop(subject, None)
 
     async def missed(self, subject: str, after: int) -> list[Heard] | None:
-        """What was said below a subject behind this number; None where that is not known.
+        """What was said of a subject behind this number; None where that is not known.
 
         Refuses with UNAVAILABLE.
         """
         try:
-            return await self._consumer.missed(f"{subject}.>", after, MOST_MISSED)
+            return await self._consumer.missed(subject, after, MOST_MISSED)
         except OUTAGES:
             raise UnavailableError("what was missed cannot be read now", retry_after=1) from None
 

@@ -77,6 +77,7 @@ class Subscriber:
         self._watch: Watch | None = None
         self._feed: Feed | None = None
         self._after = 0  # all up to this number of the stream was told, or seen at the beginning
+        self._caught_up = 0  # likewise, but of walls: what was missed is heard once
         self._pending: dict[str, Heard] = {}
         self._doubtful = False  # a wall may have moved
         self._anew = False
@@ -106,9 +107,8 @@ class Subscriber:
         except Exception as error:
             await self._sink.failed([errors.masked(error, _trace_id())])
         finally:
-            if self._feed is not None and self._watch is not None:
-                self._feed.leave(self._watch.subject, self)
-                self._feed.leave(self._watch.walls, self)
+            if self._watch is not None:
+                self._watch.leave(self._shared, self)
 
     # -- told by others, who do not wait
 
@@ -116,8 +116,10 @@ class Subscriber:
         """A domain event of its subject, or one that may have moved a wall."""
         if self._watch is None or event.seq <= self._after:
             return
-        if not event.subject.startswith(f"{self._watch.subject}."):
+        if self._watch.is_wall(event):
             self.doubt()
+        elif event.seq <= self._caught_up:
+            return
         elif len(self._pending) < MOST_PENDING or self._watch.key(event) in self._pending:
             self._add(event)
             self._wake.set()
@@ -162,9 +164,7 @@ class Subscriber:
         feed = self._shared.feeds[watch.service]
         feed.check()
         self._feed, self._watch, self._after = feed, watch, feed.position
-        feed.listen(watch.subject, self)
-        if watch.walls:
-            feed.listen(watch.walls, self)
+        watch.listen(self._shared, self)
 
     async def _resume(self, watch: Watch, caller: Caller, last_event_id: str) -> None:
         feed = self._shared.feeds[watch.service]
@@ -172,7 +172,7 @@ class Subscriber:
         place = self._shared.event_ids.open(person_id, watch.subject, last_event_id)
         if place is None or place.incarnation != feed.incarnation:
             raise ResumeNotPossibleError("this event is not known here: reload")
-        missed = await feed.missed(watch.subject, place.seq)
+        missed = await watch.missed(self._shared, self, place.seq)
         if missed is None:
             raise ResumeNotPossibleError("what was said since then is not known any more: reload")
         live, self._pending = self._pending, {}
@@ -180,6 +180,7 @@ class Subscriber:
         for event in (*missed, *live.values()):
             if event.seq > place.seq:
                 self._add(event)
+        self._caught_up = missed[-1].seq if missed else 0
         if len(self._pending) > MOST_PENDING:
             raise ResumeNotPossibleError("more has changed than can be told one by one: reload")
         self._wake.set()

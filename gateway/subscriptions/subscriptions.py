@@ -14,6 +14,7 @@ from gateway.endpoint.visitors import Parts
 from gateway.subscriptions.connection import CHECK_EVERY, Close, Connection
 from gateway.subscriptions.event_ids import EventIds
 from gateway.subscriptions.feeds import Feeds
+from gateway.subscriptions.followers import Followers
 from gateway.subscriptions.protocol import BoundedSocket
 
 MOST = 10_000  # subscriptions of this process
@@ -35,6 +36,7 @@ class Subscriptions:
     def __init__(self, parts: Parts, bus: Bus) -> None:
         self.parts = parts
         self.feeds = Feeds(bus)
+        self.followers = Followers(self.feeds["forum"], parts.services.feed)
         self.event_ids = EventIds(parts.cursor_key.derived("event ids"))
         self.turns = asyncio.Semaphore(_TURNS)
         self.closing = False
@@ -48,13 +50,16 @@ class Subscriptions:
 
     async def run(self) -> None:
         """Hear, and ask whose connections are, until cancelled; then nothing is left."""
-        hearing = asyncio.create_task(self.feeds.run())
+        hearing = [
+            asyncio.create_task(self.feeds.run()),
+            asyncio.create_task(self.followers.run()),
+        ]
         try:
             while True:
                 await asyncio.sleep(CHECK_EVERY)
                 await self._check()
         finally:
-            await end([hearing, *self._tasks])
+            await end([*hearing, *self._tasks])
 
     async def _check(self) -> None:
         """All in one round, as who asks in one moment is asked for by one question."""

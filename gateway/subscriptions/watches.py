@@ -7,15 +7,20 @@ of it since; that something changed which one cannot read is not told either.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from chassis.ordered import Heard
 from gateway.context import Context
 from guildhall.forum.v1 import domain_events_pb2, forum_pb2
 from guildhall.moderation.v1 import moderation_pb2
+
+if TYPE_CHECKING:
+    from gateway.subscriptions.subscriber import Subscriber
+    from gateway.subscriptions.subscriptions import Subscriptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,29 +32,54 @@ class Change:
     seen: str = ""  # what the person has seen when it is told
 
 
-class Watch(Protocol):
+class Watch(ABC):
     """One subscription's subject; `seen` is what its person was last told."""
 
+    service: ClassVar[str]  # whose domain events it is about
     seen: str
 
     @property
-    def service(self) -> str:
-        """Whose domain events it is about."""
-
-    @property
+    @abstractmethod
     def subject(self) -> str:
-        """Those below it."""
+        """Those below it; no other subscription's."""
 
     @property
     def walls(self) -> str:
         """Those below it may have moved a wall; empty: the directory's alone do."""
+        return ""
 
+    def listen(self, shared: Subscriptions, listener: Subscriber) -> None:
+        """Hear of it from now on."""
+        for subject in filter(None, (self.subject, self.walls)):
+            shared.feeds[self.service].listen(subject, listener)
+
+    def leave(self, shared: Subscriptions, listener: Subscriber) -> None:
+        """Hear no more."""
+        for subject in filter(None, (self.subject, self.walls)):
+            shared.feeds[self.service].leave(subject, listener)
+
+    def is_wall(self, event: Heard) -> bool:
+        """Whether what was heard may have moved a wall, and is nothing to be told."""
+        return not event.subject.startswith(f"{self.subject}.")
+
+    async def missed(
+        self, shared: Subscriptions, listener: Subscriber, after: int
+    ) -> list[Heard] | None:
+        """What would have been heard behind this number; None where that is not known.
+
+        Refuses with UNAVAILABLE.
+        """
+        return await shared.feeds[self.service].missed(f"{self.subject}.>", after)
+
+    @abstractmethod
     def key(self, event: Heard) -> str:
         """What an event is about: of several about the same, the last is told."""
 
+    @abstractmethod
     async def first(self, context: Context) -> Change:
         """As it is now. Refuses where the person may not watch it."""
 
+    @abstractmethod
     async def changes(self, context: Context, events: Mapping[str, Heard]) -> list[Change]:
         """What the person may be told of these events, by key. Refuses as `first` does."""
 
@@ -79,16 +109,13 @@ class TopicChange:
 
 
 @dataclass(slots=True)
-class TopicWatch:
+class TopicWatch(Watch):
     """One topic and its replies."""
 
+    service = "forum"
     community_id: str
     topic_id: str
     seen: str = ""
-
-    @property
-    def service(self) -> str:
-        return "forum"
 
     @property
     def subject(self) -> str:
@@ -146,19 +173,12 @@ class QueueChange:
 
 
 @dataclass(slots=True)
-class QueueWatch:
+class QueueWatch(Watch):
     """All cases of one community."""
 
+    service = "moderation"
     community_id: str
     seen: str = ""
-
-    @property
-    def service(self) -> str:
-        return "moderation"
-
-    @property
-    def walls(self) -> str:
-        return ""
 
     @property
     def subject(self) -> str:

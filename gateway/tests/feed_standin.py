@@ -22,7 +22,44 @@ class TooManyBookmarksError(FailedPreconditionError):
 
 
 class FeedStandIn(_StandIn, FeedServiceServicer):
-    """Five of everything; of topics with an even number all is read."""
+    """Five of everything; of topics with an even number all is read.
+
+    Of what is told of the feed each topic has its space's key; who follows what is set.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys: dict[str, list[str]] = {}  # by person
+        self.walled: set[str] = set()  # topics in nobody's feed
+
+    async def GetFeedKeys(self, request: Any, _context: Any) -> Any:
+        self.called("GetFeedKeys", request)
+        actor = self.actors[-1]
+        keys = self.keys.get(actor.person_id, []) if actor else []
+        return pb.GetFeedKeysResponse(keys=keys)
+
+    async def BatchGetTopicFeedKeys(self, request: Any, _context: Any) -> Any:
+        self.called("BatchGetTopicFeedKeys", request)
+        rows = [
+            pb.TopicFeedKeys(topic_id=id_, keys=[f"space:{topic(number_of(id_)).space_id}"])
+            for id_ in request.topic_ids
+            if id_ != "t0"
+        ]
+        return pb.BatchGetTopicFeedKeysResponse(topics=rows)
+
+    async def BatchGetFeedItems(self, request: Any, _context: Any) -> Any:
+        self.called("BatchGetFeedItems", request)
+        items = [
+            pb.FeedItem(
+                reason=pb.FEED_REASON_FOLLOWED_SPACE, community_id="c1", topic=topic(number_of(id_))
+            )
+            for id_ in request.topic_ids
+            if id_ not in self.walled
+        ]
+        for item in items:
+            if request.with_newest_replies:
+                item.newest_reply.CopyFrom(reply("r1", item.topic.id))
+        return pb.BatchGetFeedItemsResponse(items=items)
 
     async def ListFeed(self, request: Any, _context: Any) -> Any:
         self.called("ListFeed", request)
@@ -117,6 +154,11 @@ class FeedStandIn(_StandIn, FeedServiceServicer):
     async def MarkAllRead(self, request: Any, _context: Any) -> Any:
         self.called("MarkAllRead", request)
         return pb.MarkAllReadResponse(read_time=time(5))
+
+
+def number_of(topic_id: str) -> int:
+    """t7 is the seventh."""
+    return int(topic_id.removeprefix("t"))
 
 
 def state(topic_id: str) -> pb.ViewerState:

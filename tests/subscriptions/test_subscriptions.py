@@ -39,6 +39,9 @@ TOPIC_CHANGED = """subscription Changed($id: ID!) {
 QUEUE_CHANGED = """subscription Queue($id: ID!) {
   moderationQueueChanged(communityId: $id) { case { state post { ... on Topic { title } } } }
 }"""
+FEED_CHANGED = """subscription Feed($id: ID!) {
+  feedChanged(communityIds: [$id]) { item { reason topic { id } newestReply { body } } }
+}"""
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 by_others = pytest.mark.skipif(
     not (CLIENTS / "node_modules/graphql-ws").exists() or not shutil.which("node"),
@@ -123,6 +126,13 @@ class Listener:
                 assert "error" not in said, said
         raise AssertionError("the client has ended")
 
+    async def item(self) -> dict[str, Any]:
+        """The item of the feed of the next answer."""
+        answer = await self.heard("next")
+        assert "errors" not in answer, answer
+        item: dict[str, Any] = answer["data"]["feedChanged"]["item"]
+        return item
+
     async def reply(self) -> str:
         """The reply of the next answer."""
         answer = await self.heard("next")
@@ -135,14 +145,14 @@ class Listener:
 
 @contextlib.asynccontextmanager
 async def listening(
-    kind: str, *urls: str, headers: dict[str, str], id: str
+    kind: str, *urls: str, headers: dict[str, str], id: str, query: str = TOPIC_CHANGED
 ) -> AsyncIterator[Listener]:
     """It has heard how things are."""
     asked = {
         "kind": kind,
         "urls": [f"{url}/graphql" for url in urls],
         "headers": headers,
-        "query": TOPIC_CHANGED,
+        "query": query,
         "variables": {"id": id},
     }
     process = await asyncio.create_subprocess_exec(
@@ -157,7 +167,10 @@ async def listening(
     try:
         listener = Listener(process)
         first = await listener.heard("next")
-        assert first["data"]["topicChanged"]["topic"]["id"] == id
+        if query == TOPIC_CHANGED:
+            assert first["data"]["topicChanged"]["topic"]["id"] == id
+        else:
+            assert first["data"] == NO_ITEM
         yield listener
     finally:
         assert process.stdin is not None
@@ -212,6 +225,47 @@ async def test_clients_by_others_lose_and_double_nothing_when_a_gateway_dies(
 
 
 @by_others
+async def test_clients_by_others_hear_of_their_feed_over_a_gateway_that_dies(
+    system: System, second: Replica
+) -> None:
+    manager, engineer = await system.asker(MANAGER), await system.asker(ENGINEER)
+    followed, muted, headers = (
+        await topic_of(manager),
+        await topic_of(manager),
+        headers_of(engineer),
+    )
+    community = decode_id(followed, "id").community_id
+    id_ = encode_id("Community", community, community)
+    for topic, level in ((followed, "TRACKING"), (muted, "MUTED")):
+        await engineer.mutate(
+            "setFollow", "{ follow { level } }", communityId=id_, targetId=topic, level=level
+        )
+    asked: dict[str, Any] = {"headers": headers, "id": id_, "query": FEED_CHANGED}
+
+    def item(body: str, topic: str = followed, reason: str = "FOLLOWED_TOPIC") -> dict[str, Any]:
+        return {"reason": reason, "topic": {"id": topic}, "newestReply": {"body": body}}
+
+    async with (
+        listening("graphql-ws", second.url, system.url, **asked) as ws,
+        listening("eventsource", second.url, **asked) as sse,
+    ):
+        await say(engineer, followed, "one's own")
+        await say(manager, muted, "into the void")
+        await say(manager, followed, "one")
+        assert [await ws.item(), await sse.item()] == [item("one")] * 2
+        await asyncio.to_thread(second.end, signal.SIGKILL)
+        await say(manager, followed, "two")
+        assert await ws.item() == item("two")
+        await asyncio.to_thread(second.start)
+        assert await sse.item() == item("two")
+        replied = await topic_of(manager)
+        await say(engineer, replied, "from now on it is in the feed")
+        await say(manager, replied, "three")
+        found = item("three", replied, "REPLIED_TOPIC")
+        assert [await ws.item(), await sse.item()] == [found] * 2
+
+
+@by_others
 async def test_a_gateway_that_ends_sends_its_clients_elsewhere(
     system: System, second: Replica
 ) -> None:
@@ -243,7 +297,12 @@ async def opened(
     return socket
 
 
-OUTSIDE = {"topicChanged": TOPIC_CHANGED, "moderationQueueChanged": QUEUE_CHANGED}
+NO_ITEM = {"feedChanged": {"item": None}}
+OUTSIDE = {
+    "topicChanged": TOPIC_CHANGED,
+    "moderationQueueChanged": QUEUE_CHANGED,
+    "feedChanged": FEED_CHANGED,
+}
 
 
 def test_every_subscription_is_asked_for_by_an_outsider() -> None:
@@ -257,12 +316,14 @@ async def test_an_outsider_is_told_the_same_of_hidden_and_of_missing(
     manager, seller = await system.asker(MANAGER), await system.asker(SELLER)
     topic = await topic_of(manager)
     community = decode_id(topic, "id").community_id
+    communities = (
+        encode_id("Community", community, community),
+        encode_id("Community", "nothing", "nothing"),
+    )
     hidden, missing = {
         "topicChanged": (topic, encode_id("Topic", community, "nothing")),
-        "moderationQueueChanged": (
-            encode_id("Community", community, community),
-            encode_id("Community", "nothing", "nothing"),
-        ),
+        "moderationQueueChanged": communities,
+        "feedChanged": communities,
     }[name]
     token, said = seller.http.headers["Authorization"], []
     for id_ in (hidden, missing):
@@ -271,6 +332,9 @@ async def test_an_outsider_is_told_the_same_of_hidden_and_of_missing(
             await say(manager, topic, f"said while {len(said)} listens")
             await socket.send("ping")
             assert await socket.next() == {"type": "pong"}
+    if name == "feedChanged":  # a feed is one's own: there is nothing in it of either
+        assert [one["payload"]["data"] for one in said] == [NO_ITEM, NO_ITEM]
+        return
     assert said[0] == said[1]
     assert said[0]["type"] == "error"
     code = said[0]["payload"][0]["extensions"]["code"]
@@ -368,3 +432,67 @@ async def test_a_revoked_person_hears_nothing_more(
         slowest = dict(zip(kinds, took, strict=True))
         print({kind: round(seconds, 2) for kind, seconds in slowest.items()})
         assert max(took) <= BOUND, slowest
+
+
+LOST_FEEDS = ("the membership", "another tier", "the account", "a space's audience")
+
+
+async def times_told(socket: Socket) -> list[float]:
+    """When it was told something, until it answers a ping or is closed."""
+    times: list[float] = []
+    try:
+        while (await socket.next())["type"] != "pong":
+            times.append(time.monotonic())
+    except ClosedError as closed:
+        if closed.code != 4403:
+            raise
+    return times
+
+
+@pytest.mark.parametrize("kind", LOST_FEEDS)
+async def test_the_feed_of_a_revoked_person_tells_nothing_more(system: System, kind: str) -> None:
+    """The subscription is of somebody's feed, which has less in it then; another's goes on."""
+    director = Director(system, await system.asker(OPERATOR))
+    scene = await director.scene(kind)
+    await director.cast(scene)
+    stays = await director.someone(scene.vendor)
+    await director.join(scene, stays)
+    async with contextlib.AsyncExitStack() as stack:
+        sockets = []
+        for person in (scene.person, stays):
+            asker = person.asker(system.url)
+            stack.push_async_callback(asker.http.aclose)
+            await asker.mutate(
+                "setFollow",
+                "{ follow { level } }",
+                communityId=scene.community,
+                targetId=scene.space,
+                level="TRACKING",
+            )
+            token = f"Bearer {person.token()}"
+            socket = await opened(system.url, scene.community, FEED_CHANGED, token=token)
+            stack.push_async_callback(socket.aclose)
+            assert (await socket.told())[0] == NO_ITEM
+            sockets.append(socket)
+        loser, other = sockets
+
+        async def said(body: str) -> None:
+            await say(scene.manager, scene.topic, body)
+            data, _ = await other.told()
+            assert data["feedChanged"]["item"]["topic"]["id"] == scene.topic
+
+        await said("before")
+        data, _ = await loser.told()
+        assert data["feedChanged"]["item"]["reason"] == "FOLLOWED_SPACE"
+        assert scene.lost is not None
+        await scene.lost()
+        lost = time.monotonic()
+        telling = asyncio.create_task(times_told(loser))
+        while time.monotonic() < lost + BOUND:
+            await said("meanwhile")
+        for body in ("after", "and after"):
+            await said(body)
+        if not telling.done():
+            await loser.send("ping")
+        times = [told - lost for told in await telling]
+        assert max(times, default=0.0) <= BOUND, times
