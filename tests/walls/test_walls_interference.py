@@ -160,7 +160,7 @@ _READS = {
     not in (
         "GetPerson", "BatchGetPersons", "ListFollows", "ListBookmarks", "ListMentions",
         "ListMustReads", "ListAsks", "ListHeads", "GetRebuild", "BatchGetMemberships",
-        "ListAudience", "ListCapableMembers",
+        "ListAudience", "ListCapableMembers", "BatchGetFeedItems", "BatchGetTopicFeedKeys",
     )
 }  # fmt: skip
 
