@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
-from pymongo import InsertOne, ReplaceOne
+from pymongo import InsertOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
@@ -81,6 +81,7 @@ class Batch:
         self._database = database
         self._roots: dict[Place, _Root] = {}
         self._parts: dict[Place, _Part] = {}
+        self._stood_on: set[Place] = set()
         self._outbox: list[Document] = []
         self._guarded: dict[str, list[Operation]] = defaultdict(list)
         self._expected: dict[str, int] = defaultdict(int)  # documents that those are about
@@ -143,6 +144,9 @@ class Batch:
             if changes or decision.state != root.state:
                 raise AssertionError("a change says at least one domain event")
             return answer
+        if not all(self._roots[one.place].seq for one in decision.stands_on):
+            raise AssertionError("a decision stands on what is there")
+        self._stood_on.update(one.place for one in decision.stands_on)
         for to in (Other(ref, decision.state, decision.events), *decision.others):
             changed = self._roots[to.ref.place]
             if not to.events:
@@ -225,6 +229,8 @@ class Batch:
                 self.guard(collection, InsertOne(document))
         for (collection, community_id), some in changes.items():
             self.change(collection, {"community_id": community_id}, some)
+        for place in self._stood_on:
+            self._stand_on(place)
         for (collection, community_id, id_), part in self._parts.items():
             if not part.seq:
                 continue
@@ -236,6 +242,17 @@ class Batch:
                 self.guard(collection, InsertOne(document))
         for row in self._outbox:
             self.guard(outbox.COLLECTION, InsertOne(row))
+
+    def _stand_on(self, place: Place) -> None:
+        """Guard what is not changed. It takes a write that is one: MongoDB leaves out what sets
+        what is set, and then who changes it before the commit meets nobody.
+        """
+        root = self._roots[place]
+        if root.seq != root.stored_seq:
+            return  # changed in this batch, and guarded so
+        collection, community_id, id_ = place
+        here = {"_id": id_, "community_id": community_id, "seq": root.stored_seq}
+        self.guard(collection, UpdateOne(here, {"$inc": {"stood_on": 1}}))
 
     async def _store(self, session: AsyncClientSession) -> None:
         # Aggregates first: replicas meet there, and who loses has done nothing else in vain.

@@ -164,7 +164,8 @@ class Decision(Generic[S, A]):
     """What becomes of it all.
 
     A change says at least one domain event, of every aggregate that it changes; a decision without
-    events must leave all as it is. `answer` gets the aggregate's new seq.
+    events must leave all as it is. `answer` gets the aggregate's new seq. `stands_on` names those
+    that went along and stay as they are: who changes one of them meanwhile makes a conflict.
     """
 
     state: S
@@ -173,6 +174,7 @@ class Decision(Generic[S, A]):
     parts: Sequence[Change] = ()
     writes: Sequence[Write] = ()
     others: Sequence[Other] = ()
+    stands_on: Sequence[Ref[Any]] = ()
 
 
 # Pure; may run twice. Raises DomainError to refuse.

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 from pymongo import InsertOne
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import OperationFailure
 
 from chassis import commands as commands_module
 from chassis.actors import Actor
@@ -500,6 +502,90 @@ async def test_one_command_changes_two_aggregates(commands: Commands, database: 
     with pytest.raises(AssertionError):
         await commands.run(ACTOR, *pour("request-4", "b2", "b1", silent=True))
     assert await stored(database) == everything
+
+
+def lock(
+    request_id: str, box: str, unless: str
+) -> tuple[
+    forum.CreateReplyRequest,
+    Ref[Box],
+    Callable[[Seen[Box]], Decision[Box, forum.CreateReplyResponse]],
+]:
+    """A command that locks a box, unless another is locked, which stays as it is."""
+    request = forum.CreateReplyRequest(request_id=request_id, community_id="c1", topic_id=box)
+    other = boxes.ref("c1", unless)
+
+    def decide(seen: Seen[Box]) -> Decision[Box, forum.CreateReplyResponse]:
+        there = seen.other(other)
+        if there is not None and there.locked:
+            raise BoxLockedError
+        return Decision(
+            replace(seen.state or Box(box), locked=True),
+            lambda seq: forum.CreateReplyResponse(reply=forum.Reply(version=seq)),
+            [said.TopicClosed(topic_id=box)],
+            stands_on=[other],
+        )
+
+    return request, boxes.ref("c1", box).along(other), decide
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+async def test_what_a_decision_stands_on_is_the_same_when_it_is_stored(
+    database: Database, replicas: int
+) -> None:
+    """Each of two stands on what the other changes: one of them has to see the other's."""
+    several = [Commands(database) for _ in range(replicas)]
+    rounds = range(20)
+    for number in rounds:
+        for side in "ab":
+            await several[0].run(ACTOR, *put("x", f"filling-{side}{number}", box=f"{side}{number}"))
+    done = await asyncio.gather(
+        *(
+            several[at % replicas].run(
+                ACTOR, *lock(f"locking-{box}{number}", f"{box}{number}", f"{other}{number}")
+            )
+            for number in rounds
+            for at, (box, other) in enumerate((("a", "b"), ("b", "a")))
+        ),
+        return_exceptions=True,
+    )
+    await asyncio.gather(*(one.close() for one in several))
+    assert [type(one) for one in done].count(BoxLockedError) == len(rounds)
+    everything = await stored(database)
+    locked = [box for box in everything["boxes"] if box["locked"]]
+    assert {box["_id"][1:] for box in locked} == {str(number) for number in rounds}
+    assert len(locked) == len(rounds)
+    assert {box["seq"] for box in locked} == {2}
+    assert {box["seq"] for box in everything["boxes"] if not box["locked"]} == {1}
+
+
+async def test_what_is_stood_on_cannot_change_before_the_commit(
+    commands: Commands, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for box in ("b1", "b2"):
+        await commands.run(ACTOR, *put("x", f"filling-{box}", box=box))
+    store, tried = Batch._store, 0
+
+    async def then_another(batch: Batch, session: AsyncClientSession) -> None:
+        nonlocal tried
+        await store(batch, session)
+        with pytest.raises(OperationFailure):
+            async with held(database, "b2"):
+                raise AssertionError("nobody guards it")
+        tried += 1
+
+    monkeypatch.setattr(Batch, "_store", then_another)
+    await commands.run(ACTOR, *lock("locking-b1", "b1", "b2"))
+    assert tried == 1
+    assert [box["locked"] for box in (await stored(database))["boxes"]] == [True, False]
+
+
+async def test_nothing_stands_on_what_is_not_there(commands: Commands, database: Database) -> None:
+    await commands.run(ACTOR, *put("x", "filling-b1"))
+    before = await stored(database)
+    with pytest.raises(AssertionError):
+        await commands.run(ACTOR, *lock("locking-b1", "b1", "b2"))
+    assert await stored(database) == before
 
 
 async def test_commands_across_two_aggregates_lose_nothing(database: Database) -> None:

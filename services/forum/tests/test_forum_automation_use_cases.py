@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chassis.batch import Batch
 from chassis.commands import Commands
 from chassis.domain_events import DomainEvent
 from chassis.errors import DomainError
@@ -257,6 +258,49 @@ async def test_a_move_looks_at_the_walls_as_they_are_when_it_is_made(world: Worl
     await asyncio.gather(*(world.use_cases.act(one, topic.id, occurrence, later) for _ in range(3)))
     assert await said_by(world, "TopicMoved") == ["service:forum"]
     assert (await world.see(ASKER, topic)).space_id == there.id
+
+
+@pytest.mark.parametrize("moves", ["the target's wall", "the former space's wall"])
+async def test_a_wall_that_moves_before_a_move_is_stored_stops_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, moves: str
+) -> None:
+    here, there = await world.space("here", **GOLD), await world.space("there", **GOLD)
+    topic = await world.topic(here, GOLDEN)
+    await create(world, **STALE, **MOVE, space_id=here.id, target_space_id=there.id)
+    elsewhere = Commands(world.database)
+    other = ForumUseCases(elsewhere, ForumRepository(world.database), world.use_cases._moderation)
+    commit = Batch.commit
+    space, to = (
+        (there, VENDORS)
+        if moves == "the target's wall"
+        else (here, {"audience": forum_pb2.AUDIENCE_COMMUNITY})
+    )
+
+    async def set_audience(**audience: Any) -> None:
+        request = forum_pb2.UpdateSpaceRequest(**world.ids(), space_id=space.id, **audience)
+        await other.update_space(MANAGING, request)
+
+    async def first_the_wall(batch: Batch, deadline: float) -> None:
+        monkeypatch.setattr(Batch, "commit", commit)
+        await set_audience(**to)
+        await commit(batch, deadline)
+
+    before = await world.stored()
+    monkeypatch.setattr(Batch, "commit", first_the_wall)
+    try:
+        assert await world.use_cases.run_automation(now() + MONTH) == Round(skipped=1)
+        after = await world.stored()
+        assert (await world.said())[len(before["outbox"]) :] == ["SpaceUpdated"]
+        for name in ("topics", "automation_runs", "moderation_entries"):
+            assert after.get(name) == before.get(name)
+        await set_audience(**GOLD)
+    finally:
+        await elsewhere.close()
+    # A walk in the order of time begins anew within a day.
+    for number, done in enumerate((Round(), Round(1), Round())):
+        later = now() + MONTH + timedelta(days=2 + number)
+        assert await world.use_cases.run_automation(later) == done
+    assert (await world.see(GOLDEN, topic)).space_id == there.id
 
 
 async def test_a_killed_round_goes_on_and_two_rounds_at_once_do_nothing_twice(

@@ -263,7 +263,7 @@ class AutomationUseCases(UseCases):
         """It acts on a topic, once for an occurrence: that it did is stored with what it did.
 
         Refuses with TOPIC_NOT_FOUND, TOPIC_STATE_INVALID where it does not match any more, and
-        where it is to be moved as Automation.moved does, by the walls as they are then.
+        where it is to be moved as Automation.moved does, by the walls as they are when it is.
         """
         community_id = automation.community_id
         id_ = run_id(automation.id, topic_id, occurrence)
@@ -295,7 +295,7 @@ class AutomationUseCases(UseCases):
             outcome = Outcome(changed, [_event(automation, topic)], writes=[line, *writes])
             decision = outcome.decision(seen, _acted)
             run = ref.put(Run(id_, automation.id, topic_id, occurrence, seen.now.time))
-            return replace(decision, parts=[*decision.parts, run])
+            return replace(decision, parts=[*decision.parts, run], stands_on=ways)
 
         target = self._repository.topics.ref(community_id, topic_id).having(ref).along(*ways)
         actor = _SAYS.get(automation.action, BY_AUTOMATION)
