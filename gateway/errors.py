@@ -65,10 +65,10 @@ def refusal(error: DomainError) -> Json:
 
 
 def told(error: DomainError) -> str:
-    """A refusal's sentence, which begins with its field: here as the schema spells that."""
+    """A refusal's sentence, its field spelled as the schema does."""
     sentence = str(error)
-    if error.field and sentence.startswith(f"{error.field} "):
-        sentence = camel(error.field) + sentence.removeprefix(error.field)
+    if error.field and (spelled := camel(error.field)) != error.field:
+        sentence = re.sub(rf"(?<!\w){re.escape(error.field)}(?!\w)", spelled, sentence)
     return sentence[:_MAX_MESSAGE]
 
 

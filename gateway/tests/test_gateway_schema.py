@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chassis.errors import UnavailableError
+from chassis.errors import FieldInvalidError, UnavailableError
 from gateway.cursors import encode_id, encode_reply_id
 from gateway.schema import schema
 from gateway.tests.conftest import House
@@ -332,6 +332,30 @@ async def test_refusal_of_a_service_keeps_its_reason_field_and_retry(house: Hous
             "extensions": {"code": "POSTING_TOO_FAST", "field": "replyId", "retryAfter": 2.0},
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("MOVE needs target_space_id", "MOVE needs targetSpaceId"),
+        ("target_space_id must be another space", "targetSpaceId must be another space"),
+        ("it is no former_target_space_id", "it is no former_target_space_id"),
+    ],
+)
+async def test_a_refusal_names_its_field_as_clients_do(house: House, said: str, told: str) -> None:
+    house.forum.failures["HideReply"] = FieldInvalidError(said, field="target_space_id")
+    answer = await house.ask(
+        "mutation m($input: HideReplyInput!) { hideReply(input: $input) { reply { id } } }",
+        {
+            "input": {
+                "requestId": "request-1",
+                "replyId": encode_reply_id("c1", "t1", "r1"),
+                "reason": "spam",
+            }
+        },
+    )
+    assert answer["errors"][0]["message"] == told
+    assert answer["errors"][0]["extensions"]["field"] == "targetSpaceId"
 
 
 async def test_import_posts_hands_a_hundred_posts_on(house: House) -> None:

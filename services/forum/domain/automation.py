@@ -134,7 +134,7 @@ class Automation:
             need = "needs" if moves_it else "takes no"
             raise FieldInvalidError(f"{self.action} {need} {field}", field=field)
         if moves_it and self.target_space_id == self.space_id:
-            raise FieldInvalidError(f"{field} is another space than space_id", field=field)
+            raise FieldInvalidError(f"{field} must be another space", field=field)
 
     def _check_pin_days(self) -> None:
         if self.action is Action.PIN and not 1 <= self.pin_days <= LONGEST_PIN:
