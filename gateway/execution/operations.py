@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import GeneratorType
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import strawberry
 from graphql import (
@@ -31,6 +30,7 @@ from gateway.execution.executor import CompiledExecutor, Variant
 from gateway.execution.selections import deciding_variables
 from gateway.execution.variables import PlainVariables
 from gateway.faults import fields_at_fault, with_fields
+from gateway.latest_used import LatestUsed
 from gateway.limits import LIMIT_EXCEEDED, Limits, Measure, Price, check_json, exceeded
 from gateway.validation import MAX_ERRORS, invalid
 
@@ -42,7 +42,6 @@ _MAX_VARIANTS = 64  # of one operation, by the variables that decide what is lef
 _INTROSPECTION = {"__schema", "__type", "__typename"}
 _AWAITABLE: dict[type, bool] = {}
 _HIT = telemetry.OPERATIONS.labels("hit")
-V = TypeVar("V")
 COMPILE_AT = 2  # of an operation's executions the first with functions: they cost what ten save
 
 
@@ -119,32 +118,6 @@ class Answer:
     executed: bool
 
 
-class _Bounded(Generic[V]):
-    """The latest used entries, bounded by number and by the size of their keys."""
-
-    def __init__(self, most: int, most_characters: int) -> None:
-        self._entries: OrderedDict[str, V] = OrderedDict()
-        self._most = most
-        self._most_characters = most_characters
-        self._characters = 0
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def get(self, key: str) -> V | None:
-        entry = self._entries.get(key)
-        if entry is not None:
-            self._entries.move_to_end(key)
-        return entry
-
-    def put(self, key: str, entry: V) -> None:
-        self._entries[key] = entry
-        self._characters += len(key)
-        while len(self._entries) > self._most or self._characters > self._most_characters:
-            oldest, _ = self._entries.popitem(last=False)
-            self._characters -= len(oldest)
-
-
 class Operations:
     """Looks documents up and executes them. One per process."""
 
@@ -158,8 +131,12 @@ class Operations:
         self._schema = schema._schema  # noqa: SLF001 - graphql-core's own, which we execute on
         self.limits = limits or Limits()
         self._compile_at = compile_at  # None: never
-        self._known: _Bounded[Operation] = _Bounded(_MAX_OPERATIONS, _MAX_OPERATION_CHARACTERS)
-        self._refused: _Bounded[Refused] = _Bounded(_MAX_REFUSALS, _MAX_REFUSAL_CHARACTERS)
+        self._known: LatestUsed[str, Operation] = LatestUsed(
+            _MAX_OPERATIONS, _MAX_OPERATION_CHARACTERS, _text_size
+        )
+        self._refused: LatestUsed[str, Refused] = LatestUsed(
+            _MAX_REFUSALS, _MAX_REFUSAL_CHARACTERS, _text_size
+        )
 
     def look_up(self, text: str) -> Operation | Refused:
         """What the cache knows of a document, or learns now."""
@@ -333,3 +310,7 @@ class Operations:
     def _cost(self, price: Price | None) -> Json:
         requested = price.cost if price is not None else None
         return {"cost": {"requested": requested, "maximum": self.limits.cost}}
+
+
+def _text_size(text: str, _: object) -> int:
+    return len(text)

@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import OrderedDict
 
 from chassis.errors import UnavailableError
+from gateway.latest_used import LatestUsed
 from gateway.portals.portal import Client, Portal
 from gateway.portals.repository import PortalRepository
 
 REFRESH = 1.0  # seconds between two readings
 BELIEVED = 300.0  # seconds that a reading is believed at most
-_MOST_CHARACTERS = 1 << 22  # of documents' texts
+_MOST_TEXTS, _MOST_CHARACTERS = 1 << 14, 1 << 22  # of documents
 _Key = tuple[str, int, str]  # portal, its version, document
 _log = logging.getLogger(__name__)
 
@@ -30,8 +30,9 @@ class KnownPortals:
         self._by_client: dict[Client, Portal] = {}
         self._by_origin: dict[str, Portal] = {}
         self._read_at = float("-inf")
-        self._texts: OrderedDict[_Key, str] = OrderedDict()
-        self._characters = 0
+        self._texts: LatestUsed[_Key, str] = LatestUsed(
+            _MOST_TEXTS, _MOST_CHARACTERS, lambda _, text: len(text)
+        )
 
     async def run(self) -> None:
         """Read again and again until cancelled."""
@@ -75,15 +76,9 @@ class KnownPortals:
         key = (portal.id, portal.version, document_id)
         text = self._texts.get(key)
         if text is not None:
-            self._texts.move_to_end(key)
             return text
         document = await self._repository.find_document(portal, document_id)
         if document is None:
             return None
-        if key not in self._texts:
-            self._texts[key] = document.text
-            self._characters += len(document.text)
-        while self._characters > _MOST_CHARACTERS:
-            _, oldest = self._texts.popitem(last=False)
-            self._characters -= len(oldest)
+        self._texts.put(key, document.text)
         return document.text

@@ -41,8 +41,8 @@ def test_cache_is_bounded_by_number_and_by_characters(monkeypatch: pytest.Monkey
     for number in range(20):
         operations.look_up(padding + f"query p{number} {{ __typename }}")
         operations.look_up(padding + f"{{ nothing{number} }}")
-    assert operations._known._characters <= module._MAX_OPERATION_CHARACTERS
-    assert operations._refused._characters <= module._MAX_REFUSAL_CHARACTERS
+    assert operations._known.characters <= module._MAX_OPERATION_CHARACTERS
+    assert operations._refused.characters <= module._MAX_REFUSAL_CHARACTERS
     assert len(operations._known) < 10
 
 
