@@ -27,6 +27,7 @@ from tests.walls.worlds.model import (
 )
 from tests.walls.worlds.plans import (
     AUDIENCES,
+    KINDS,
     NAMES,
     PARTNERS,
     TAGS,
@@ -127,7 +128,7 @@ class Builder:
         self.rights_moved()
         self.model.spaces = await _all(self.space(planned) for planned in plan.spaces)
         topics = await _all(
-            self.topic(t.space, t.author, TAGS[t.tag], question=t.question, draft=t.draft)
+            self.topic(t.space, t.author, TAGS[t.tag], kind=KINDS[t.kind], draft=t.draft)
             for t in plan.topics
         )
         await self.house.hear()
@@ -207,6 +208,10 @@ class Builder:
             mode=fpb.SPACE_MODE_REQUIRED if plan.review else fpb.SPACE_MODE_AUTO,
             audience=fpb.Audience.Value(f"AUDIENCE_{audience}"),
             audience_names=names,
+            settings=fpb.SpaceSettingsChange(
+                kinds=[fpb.TopicKind.Value(f"TOPIC_KIND_{kind}") for kind in KINDS],
+                update_kinds=True,
+            ),
         )
         review = " that reviews" if plan.review else ""
         self.tell(f"{slug} in {community.slug}{review} is for {audience} {' '.join(names)}.")
@@ -224,7 +229,7 @@ class Builder:
         return audience, ()
 
     async def topic(
-        self, space_at: int, author_at: int, tag: str, *, question: bool, draft: bool
+        self, space_at: int, author_at: int, tag: str, *, kind: str, draft: bool
     ) -> Topic | None:
         """By one of those who see the space; there is always the manager."""
         space = self.model.spaces[space_at % len(self.model.spaces)]
@@ -236,16 +241,16 @@ class Builder:
             space.community,
             "CreateTopic",
             space_id=space.id,
-            kind=fpb.TOPIC_KIND_QUESTION if question else fpb.TOPIC_KIND_DISCUSSION,
+            kind=fpb.TopicKind.Value(f"TOPIC_KIND_{kind}"),
             title=title,
             body=f"What is to be known about {title}?",
             tags=[tag],
             draft=draft,
         )
         state = "DRAFT" if draft else "PENDING_REVIEW" if self.holds(space, author) else "PUBLISHED"
-        topic = Topic(made.topic.id, title, space, author, state, question, tag)
+        topic = Topic(made.topic.id, title, space, author, state, kind, tag)
         self.model.topics.append(topic)
-        self.tell(f"{author.name} writes {title} in {space.slug}: {state}.")
+        self.tell(f"{author.name} writes the {kind.lower()} {title} in {space.slug}: {state}.")
         return topic
 
     async def reply(self, topic: Topic, author_at: int) -> Reply | None:

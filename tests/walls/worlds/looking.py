@@ -176,7 +176,7 @@ class Look:
         found = await self._batch("forum", "BatchGetTopics", community, topic_ids=every)
         self._same("topics by id", {one.id for one in found.topics}, set(visible))
         for one in found.topics:
-            self._same(f"counts of {one.title}", _shown(one), _expected(visible[one.id]))
+            self._same(f"what is shown of {one.title}", _shown(one), _expected(visible[one.id]))
         usual = {
             topic.id
             for topic in visible.values()
@@ -362,13 +362,15 @@ class Look:
             )
 
 
-def _shown(topic: fpb.Topic) -> tuple[str, int, str]:
+def _shown(topic: fpb.Topic) -> tuple[str, str, int, str, str]:
+    kind = fpb.TopicKind.Name(topic.kind).removeprefix("TOPIC_KIND_")
     state = fpb.TopicState.Name(topic.state).removeprefix("TOPIC_STATE_")
-    return state, topic.reply_count, topic.accepted_reply_id
+    return kind, state, topic.reply_count, topic.accepted_reply_id, topic.owner_id
 
 
-def _expected(topic: Topic) -> tuple[str, int, str]:
-    return topic.state, len(topic.published), topic.accepted
+def _expected(topic: Topic) -> tuple[str, str, int, str, str]:
+    owner = topic.author.id if topic.kind == "ARTICLE" else ""
+    return topic.kind, topic.state, len(topic.published), topic.accepted, owner
 
 
 async def look_around(builder: Builder, random: Random) -> None:

@@ -129,14 +129,14 @@ class Space:
 
 @dataclass
 class Topic:
-    """A question or a discussion."""
+    """Of any kind; the kind moves no wall."""
 
     id: str
     title: str
     space: Space
     author: Person
     state: str
-    question: bool
+    kind: str
     tag: str
     replies: list[Reply] = field(default_factory=list)
     accepted: str = ""
@@ -168,7 +168,7 @@ class Topic:
     @property
     def unanswered(self) -> bool:
         """An open question without an accepted reply."""
-        return self.question and self.state == "PUBLISHED" and not self.accepted
+        return self.kind == "QUESTION" and self.state == "PUBLISHED" and not self.accepted
 
 
 @dataclass

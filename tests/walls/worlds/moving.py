@@ -18,7 +18,7 @@ from tests.walls.worlds.model import (
     Reply,
     Topic,
 )
-from tests.walls.worlds.plans import TAGS, Move
+from tests.walls.worlds.plans import KINDS, TAGS, Move
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ class Mover(Builder):
     # -- posts
 
     async def _topic(self, a: int, b: int) -> None:
-        await self.topic(a, b, TAGS[b % 3], question=bool(a & 1), draft=b == 7)
+        await self.topic(a, b, TAGS[b % 3], kind=KINDS[a % 4], draft=b == 7)
 
     async def _reply(self, a: int, b: int) -> None:
         topic = pick([t for t in self.model.topics if t.state == "PUBLISHED"], a)
@@ -121,7 +121,9 @@ class Mover(Builder):
         questions = [
             topic
             for topic in self.model.topics
-            if topic.question and topic.state in ("PUBLISHED", "CLOSED") and topic.published
+            if topic.kind == "QUESTION"
+            and topic.state in ("PUBLISHED", "CLOSED")
+            and topic.published
         ]
         topic = pick(questions, a)
         if topic is None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 TIERS = ("", "gold", "silver")
 AUDIENCES = ("COMMUNITY", "TIER", "VENDOR", "COMPANIES")
+KINDS = ("DISCUSSION", "QUESTION", "ARTICLE", "IDEA")
 TAGS = ("alpha", "beta", "gamma")
 NAMES = ("Ada", "Ben", "Cleo", "Dan", "Eve")
 PARTNERS, VENDORS = ("Kestrel", "Lumen", "Merlin"), ("Aurora", "Borealis")
@@ -77,7 +78,7 @@ class TopicPlan:
     space: int
     author: int
     tag: int
-    question: bool
+    kind: int
     draft: bool
     replies: tuple[int, ...]  # their authors
 
@@ -120,7 +121,7 @@ def plans(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Plan:
         small,
         small,
         st.integers(0, 2),
-        st.booleans(),
+        st.integers(0, 3),
         st.sampled_from((False, False, False, True)),
         st.lists(small, max_size=3).map(tuple),
     )
