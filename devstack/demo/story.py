@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ _COMPANIES = (
     ("kestrel", "PARTNER", "Kestrel", "Integrator for hospitals and harbours."),
     ("lumen", "PARTNER", "Lumen", "Reseller and managed services."),
 )
+# What a company can do, by the tags of what is asked: whom open questions are brought before.
+_STORING, _RADIO = ("storage", "maintenance"), ("radio", "certification")
 _VIEWER = "query Viewer { viewer { person { id } memberships { community { id } } } }"
 
 
@@ -36,9 +39,11 @@ async def load(client: DemoClient) -> None:
     companies = await _companies(client)
     aurora = await _community(client, "aurora", "Aurora Partners", companies["aurora"])
     borealis = await _community(client, "borealis", "Borealis Circle", companies["borealis"])
-    await _enrol(client, aurora, companies["kestrel"], "SI", "GOLD", auto_join=True)
+    await _enrol(client, aurora, companies["kestrel"], "SI", "GOLD", auto_join=True, can=_STORING)
     await _enrol(client, borealis, companies["kestrel"], "SI", "SILVER", auto_join=False)
-    await _enrol(client, borealis, companies["lumen"], "RESELLER", "GOLD", auto_join=True)
+    await _enrol(
+        client, borealis, companies["lumen"], "RESELLER", "GOLD", auto_join=True, can=_RADIO
+    )
     await _member(client, aurora, AURORA_MANAGER, ["MANAGER", "MODERATOR"])
     await _member(client, borealis, BOREALIS_MANAGER, ["MANAGER", "MODERATOR"])
     await _member(client, aurora, ENGINEER, [])
@@ -86,7 +91,14 @@ async def _community(client: DemoClient, slug: str, name: str, vendor: str) -> s
 
 
 async def _enrol(
-    client: DemoClient, community: str, company: str, kind: str, tier: str, *, auto_join: bool
+    client: DemoClient,
+    community: str,
+    company: str,
+    kind: str,
+    tier: str,
+    *,
+    auto_join: bool,
+    can: Sequence[str] = (),
 ) -> None:
     await client.mutate(
         OPERATOR,
@@ -97,6 +109,7 @@ async def _enrol(
         partnerType=kind,
         tier=tier,
         autoJoin=auto_join,
+        **({"capabilities": list(can)} if can else {}),
     )
 
 
