@@ -111,6 +111,8 @@ class Issuers:
         Refuses with UNAVAILABLE where the issuer has not answered for long.
         """
         known = await self._fresh(issuer)
+        if kid not in known.keys:
+            await _under_way(known)
         if kid not in known.keys and time.monotonic() - known.tried >= COOL_DOWN:
             await self._fetch(issuer, known, known.tried)
         if not known.keys:
@@ -123,6 +125,8 @@ class Issuers:
         patience = RETRY if known.provider is None else COOL_DOWN
         if now - known.fetched >= FRESH and now - known.tried >= patience:
             await self._fetch(issuer, known, known.tried)
+        elif known.provider is None:
+            await _under_way(known)
         if time.monotonic() - known.fetched >= STALE:
             known.provider, known.keys = None, {}
         return known
@@ -180,6 +184,12 @@ class Issuers:
         if not isinstance(answer, dict):
             raise IssuerUnusableError("the answer is no object")
         return answer
+
+
+async def _under_way(known: _Known) -> None:
+    """Until nobody is fetching: what is missing may be in the answer."""
+    async with known.lock:
+        pass
 
 
 def _discovery_url(issuer: Issuer) -> str:

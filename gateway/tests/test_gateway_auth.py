@@ -102,6 +102,39 @@ async def test_rotation_is_noticed_by_the_first_unknown_kid(
     assert issuer.fetches[KEYS] == 2
 
 
+async def test_whoever_comes_while_keys_are_fetched_waits_for_them(issuer: IssuerStandIn) -> None:
+    asked, answers = asyncio.Event(), asyncio.Event()
+
+    async def slowly(request: httpx2.Request) -> httpx2.Response:
+        asked.set()
+        await answers.wait()
+        return issuer.handle(request)
+
+    async def come(token: str) -> list[str]:
+        """One begins the fetch, others come one after another while it is under way."""
+        asked.clear()
+        answers.clear()
+        first = asyncio.create_task(verifier.access_token(token))
+        await asyncio.wait_for(asked.wait(), 5)
+        later = []
+        for _ in range(3):
+            later.append(asyncio.create_task(verifier.access_token(token)))
+            await asyncio.sleep(0)
+        answers.set()
+        return [found.subject for found in await asyncio.gather(first, *later)]
+
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(slowly)) as http:
+        issuers = Issuers([ISSUER, OTHER], http)
+        verifier = TokenVerifier(issuers)
+        assert await come(sign(issuer)) == ["s1"] * 4
+        assert issuer.fetches[KEYS] == 1
+        new = RSAKey.generate_key(2048, {"kid": "new"})
+        issuer.keys[ISSUER.issuer].append(new)
+        issuers._known[ISSUER.issuer].tried -= 31
+        assert await come(sign(issuer, header={"kid": "new"}, key=new)) == ["s1"] * 4
+        assert issuer.fetches[KEYS] == 2
+
+
 async def test_a_flood_of_unknown_kids_costs_one_fetch(
     issuer: IssuerStandIn, issuers: Issuers
 ) -> None:
