@@ -16,4 +16,6 @@ class SearchSettings(ServiceSettings):
     opensearch_url: str = "http://127.0.0.1:9200"
     shards: int = Field(default=1, ge=1)  # of a new generation; documents go by community
     replicas: str = "0-1"  # auto_expand_replicas
-    refresh_interval: str = "500ms"
+    refresh_interval: str = "1s"
+    # What is found is never newer than a refresh, so there is little to hurry for.
+    event_pace: float = Field(default=0.5, ge=0, le=2)

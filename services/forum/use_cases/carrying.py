@@ -173,6 +173,7 @@ class Carrying:
             [
                 self._revisions(source, ids, target.space_id),
                 self._repository.carry_moderation_entries(source, target, ids),
+                *follow_replies(target, going),
             ],
             [self._repository.topics.ref(target.community_id, target.id).put(gained, [moved])],
         )

@@ -59,7 +59,7 @@ from services.search.repository.schema import (
 
 READ_TIMEOUT = 1.7  # seconds; a caller waits for two, the engine itself is told 1.5
 WRITE_TIMEOUT = 20.0
-_FEW, _PAUSE = 20, 1.0
+_FEW, _PAUSE = 20, 2.0
 _MISSING = 404  # no error but an answer
 _OUTAGES = {429, 500, 502, 503, 504}
 
@@ -112,7 +112,7 @@ class SearchIndex:
         alias: str = ALIAS,
         shards: int = 1,
         replicas: str = "0-1",
-        refresh_interval: str = "500ms",
+        refresh_interval: str = "1s",
     ) -> None:
         self._client = client
         self._shown = 0.0  # when a few documents last were
@@ -223,8 +223,8 @@ class SearchIndex:
             self._fitted.add(generation)
 
     def _refresh(self, count: int) -> str:
-        """Few documents are shown at once, once a second at most; others wait for the interval, so
-        that an import makes no more segments than it must.
+        """Few documents are shown at once, but not again within two seconds; others wait for the
+        interval, so that a stream of replies or an import makes no more segments than it must.
         """
         now = time.monotonic()
         if count > _FEW or now - self._shown < _PAUSE:

@@ -111,20 +111,14 @@ def last_place(topic: Topic) -> Place:
     return place_of(topic.latest[-1]) if topic.latest else Place(topic.create_time, "")
 
 
-def known_unread(topic: Topic, place: Place | None, person_id: str) -> int | None:
-    """How many replies of others stand behind the place, if the topic itself remembers so many.
+def known_unread(topic: Topic, place: Place | None) -> int | None:
+    """How many replies stand behind the place, if the topic itself remembers so many.
 
-    None: they have to be counted.
+    None: they have to be counted. None of them is one's own: whoever replies has read up to there.
     """
-    kept = topic.latest
-    if len(kept) == topic.reply_count or (
-        kept and place is not None and place >= place_of(kept[0])
-    ):
-        return sum(
-            1
-            for one in kept
-            if (place is None or place_of(one) > place) and one.author.person_id != person_id
-        )
-    if place is None:  # none of them is one's own, then
+    if place is None:
         return min(topic.reply_count, MOST_UNREAD)
+    kept = topic.latest
+    if len(kept) == topic.reply_count or (kept and place >= place_of(kept[0])):
+        return sum(1 for one in kept if place_of(one) > place)
     return None

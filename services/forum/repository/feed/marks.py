@@ -40,16 +40,16 @@ class MarkCollection:
         found = self._database.read_marks.find(query).hint("read_mark_person")
         return {document["topic_id"]: load_read_mark(document) async for document in found}
 
-    async def count_unread(
-        self, person_id: str, places: Mapping[str, tuple[Topic, Place | None]]
-    ) -> dict[str, int]:
-        """Published replies of others behind a place, in each of these topics: one query for all.
+    async def count_unread(self, places: Mapping[str, tuple[Topic, Place]]) -> dict[str, int]:
+        """Published replies behind a place, in each of these topics: one query for all, which an
+        index answers alone.
 
-        Counted up to 100. The topics are such as the person can see.
+        Counted up to 100. The topics are such as the person can see; none of the replies is their
+        own, as whoever replies has read up to there.
         """
         if not places:
             return {}
-        first, *others = (_counted(topic, place, person_id) for topic, place in places.values())
+        first, *others = (_counted(topic, place) for topic, place in places.values())
         pipeline = [
             *first,
             *({"$unionWith": {"coll": "replies", "pipeline": one}} for one in others),
@@ -59,19 +59,13 @@ class MarkCollection:
         return {topic_id: counts.get(topic_id, 0) for topic_id in places}
 
 
-def _counted(topic: Topic, place: Place | None, person_id: str) -> list[Document]:
-    behind: Document = {}
-    if place is not None:
-        behind = {
-            "create_time": {"$gte": place.time},
-            "$or": [{"create_time": {"$gt": place.time}}, {"_id": {"$gt": place.id}}],
-        }
-    query = {
+def _counted(topic: Topic, place: Place) -> list[Document]:
+    query: Document = {
         "community_id": topic.community_id,
         "topic_id": topic.id,
         "read_keys": space_key(topic.space_id),
-        "author.person_id": {"$ne": person_id},
-        **behind,
+        "create_time": {"$gte": place.time},
+        "$or": [{"create_time": {"$gt": place.time}}, {"_id": {"$gt": place.id}}],
     }
     return [
         {"$match": query},

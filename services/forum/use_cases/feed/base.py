@@ -68,17 +68,17 @@ class OwnUseCases:
         )
         own = {one: of.get(one) or new_reader(one, person_id) for one in communities}
         unread: dict[str, int] = {}
-        open_: dict[str, tuple[Topic, Place | None]] = {}
+        open_: dict[str, tuple[Topic, Place]] = {}
         for topic in topics:
             place = read_place(
                 topic, read.get(topic.id), answered.get(topic.id), own[topic.community_id].reads
             )
-            known = known_unread(topic, place, person_id)
-            if known is None:
-                open_[topic.id] = topic, place
-            else:
+            known = known_unread(topic, place)
+            if known is not None:
                 unread[topic.id] = known
-        unread |= await repository.count_unread(person_id, open_)
+            elif place is not None:
+                open_[topic.id] = topic, place
+        unread |= await repository.count_unread(open_)
         return {
             topic.id: viewer_state(
                 topic,
