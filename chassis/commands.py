@@ -41,6 +41,7 @@ from chassis.errors import (
     TooBusyError,
     UnavailableError,
 )
+from chassis.lanes import Lane
 from chassis.mongo import Database, Index
 
 S = TypeVar("S")
@@ -105,6 +106,7 @@ class Commands:
         self._most = most
         self._queues: list[asyncio.Queue[_Waiting]] = [asyncio.Queue(_ROOM) for _ in range(lanes)]
         self._tasks = [asyncio.create_task(self._lane(queue)) for queue in self._queues]
+        self._replaying = Lane(self._rows)
         self._contended: dict[Place, deque[_Waiting]] = {}
         self._contests: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -121,7 +123,7 @@ class Commands:
         For use cases that ask others before they decide: what is done is answered without them.
         """
         key, digest = _identify(actor, request)
-        row = await self._database[COLLECTION].find_one({"_id": key})
+        row = await self._replaying.ask(key)
         return None if row is None else _stored_answer(row, digest)
 
     async def run(self, actor: Actor, request: Message, target: Ref[S], decide: Decide[S, A]) -> A:
@@ -287,11 +289,12 @@ class Commands:
             context=telemetry.context_of(first.trace_parent),
             links=[command.link for command in others],
         ) as span:
-            _, seen = await asyncio.gather(
+            _, rows = await asyncio.gather(
                 batch.load(command.ref for command in todo),
-                self._find([command.key for command in todo]),
+                self._rows([command.key for command in todo]),
             )
-            answers.extend((command, self._decide(batch, command, seen)) for command in todo)
+            for command, row in zip(todo, rows, strict=True):
+                answers.append((command, self._decide(batch, command, row)))
             if not batch.empty:
                 span.set_attribute("guildhall.transaction.commands", len(todo))
                 # The latest: one that is nearly out of time must not take its neighbours with it.
@@ -308,16 +311,15 @@ class Commands:
             else:
                 command.answer(answer)
 
-    async def _find(self, keys: list[str]) -> dict[str, Document]:
-        rows = self._database[COLLECTION].find({"_id": {"$in": keys}})
-        return {row["_id"]: row async for row in rows}
+    async def _rows(self, keys: Sequence[str]) -> list[Document | None]:
+        rows = await self._database[COLLECTION].find({"_id": {"$in": list(keys)}}).to_list()
+        found = {row["_id"]: row for row in rows}
+        return [found.get(key) for key in keys]
 
     @staticmethod
-    def _decide(
-        batch: Batch, command: _Waiting, seen: dict[str, Document]
-    ) -> Message | DomainError:
+    def _decide(batch: Batch, command: _Waiting, row: Document | None) -> Message | DomainError:
         try:
-            if (row := seen.get(command.key)) is not None:
+            if row is not None:
                 return _stored_answer(row, command.digest)
             answer: Message = batch.decide(
                 command.ref,

@@ -103,6 +103,7 @@ class ForumRepository(
         self._database = database
         self.walls = Walls(database.spaces)
         self.channel_walls = Walls(database.channels)
+        self.targeting = Lane(self.targets_for)
         self.finding = Lane(self.find_for)
         self.reading = Lane(self.receipts_for)
         self.marking = Lane(self.mark_for)

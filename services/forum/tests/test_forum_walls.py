@@ -13,8 +13,9 @@ from services.forum.domain.members import Member
 from services.forum.domain.spaces import SpaceNotFoundError
 from services.forum.domain.topics import TopicNotFoundError
 from services.forum.repository import ForumRepository, TopicFilter
+from services.forum.repository.topics.reads import Asked
 from services.forum.repository.walls import LIFETIME
-from services.forum.tests.conftest import ASKER, MANAGING, STRANGER, World
+from services.forum.tests.conftest import ASKER, HELPER, MANAGING, STRANGER, World
 
 KEYRING = Member.of(ASKER, "c1").keyring
 
@@ -110,3 +111,42 @@ async def test_keys_open_in_their_own_community_only(world: World) -> None:
     assert await walls.opened("c1", theirs) == []
     assert await walls.opened("c1", ()) == []
     assert await walls.opened("c1", None) == [space.id]
+
+
+async def test_writers_that_wait_at_once_share_queries_and_no_keys(world: World) -> None:
+    open_, shut = await world.space(), await world.space("inner")
+    await narrow(world, shut)
+    topics = [await world.topic(open_), await world.topic(shut, MANAGING)]
+    hidden = await world.topic(open_)
+    await world.act("HideTopic", MANAGING, hidden, reason="off")
+    topics.append(hidden)
+    people = [ASKER, HELPER, MANAGING, STRANGER]
+    keyrings = [*(Member.of(one, "c1").keyring for one in people[:3]), STRANGER.keys("c2")]
+    asked = [
+        Asked(community, topic_id, frozenset(keyring))
+        for community in ("c1", "c2")
+        for topic_id in [*(one.id for one in topics), "none"]
+        for keyring in keyrings
+    ]
+    alone = [(await world.repository.targets_for([one]))[0] for one in asked]
+    await world.database.command("profile", 2)
+    together = await world.repository.targets_for(asked)
+    await world.database.command("profile", 0)
+    assert together == alone
+    seen = [
+        (one.topic_id, target[1].id) for one, target in zip(asked, alone, strict=True) if target
+    ]
+    spaces = (open_, shut, open_)
+    for topic, space, readers in zip(topics, spaces, (3, 1, 2), strict=True):
+        assert seen.count((topic.id, space.id)) == readers
+    queries = world.database["system.profile"]
+    assert await queries.count_documents({"command.find": "topics"}) <= 4  # each tried once more
+    for one, found in zip(asked, alone, strict=True):
+        try:
+            target = await world.repository.get_topic_space(
+                one.community_id, one.topic_id, one.keyring
+            )
+        except TopicNotFoundError:
+            assert found is None
+        else:
+            assert target == found

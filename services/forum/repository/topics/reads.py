@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 from chassis.decisions import Aggregates, Document
+from chassis.lanes import Lane
 from chassis.mongo import Index
 from chassis.pagination import Paging
 from services.forum.domain.spaces import Space, space_key
@@ -69,10 +73,23 @@ class TopicFilter:
     states: frozenset[TopicState] | None = None
 
 
+Target: TypeAlias = tuple[Topic, Space]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which topic somebody is about to write to, and what they hold."""
+
+    community_id: str
+    topic_id: str
+    keyring: frozenset[str]
+
+
 class TopicCollection(SpaceCollection):
     """Reads of topics. A keyring of None: a service reads, no wall, all states."""
 
     topics: Aggregates[Topic]
+    targeting: Lane[Asked, Target | None]
 
     async def get_topic(
         self, community_id: str, topic_id: str, keyring: Collection[str] | None
@@ -89,9 +106,62 @@ class TopicCollection(SpaceCollection):
     async def get_topic_space(
         self, community_id: str, topic_id: str, keyring: Collection[str]
     ) -> tuple[Topic, Space]:
-        """A topic that one can see, as it is now, with its space. Refuses with TOPIC_NOT_FOUND."""
-        topic = await self.get_topic(community_id, topic_id, keyring)
-        return topic, (await self.find_spaces(community_id, [topic.space_id], keyring))[0]
+        """A topic that one can see, as it is now, with its space. Refuses with TOPIC_NOT_FOUND.
+
+        For those who write: who waits at once shares the queries.
+        """
+        target = await self.targeting.ask(Asked(community_id, topic_id, frozenset(keyring)))
+        if target is None:
+            raise TopicNotFoundError(field="topic_id")
+        return target
+
+    async def targets_for(self, asked: Sequence[Asked]) -> list[Target | None]:
+        """The same for each of several writers; None where they see no such topic."""
+        numbers: dict[str, list[int]] = defaultdict(list)
+        for number, one in enumerate(asked):
+            numbers[one.community_id].append(number)
+        found: dict[int, Target | None] = {}
+
+        async def find(community_id: str, some: Sequence[int], *, fresh: bool) -> None:
+            targets = await self._targets_in(community_id, [asked[n] for n in some], fresh=fresh)
+            found.update(zip(some, targets, strict=True))
+            missing = [number for number in some if found[number] is None]
+            if missing and not fresh:  # its space may have been opened a moment ago
+                await find(community_id, missing, fresh=True)
+
+        await asyncio.gather(*(find(one, some, fresh=False) for one, some in numbers.items()))
+        return [found[number] for number in range(len(asked))]
+
+    async def _targets_in(
+        self, community_id: str, asked: Sequence[Asked], *, fresh: bool
+    ) -> list[Target | None]:
+        """One query for what any of these may see; of that, each gets what they may."""
+        opened = await self.walls.opened_by(
+            community_id, [one.keyring for one in asked], fresh=fresh
+        )
+        opening = [
+            one.keyring.union(map(space_key, spaces))
+            for one, spaces in zip(asked, opened, strict=True)
+        ]
+        query = {
+            "community_id": community_id,
+            "_id": {"$in": list({one.topic_id for one in asked})},
+            "space_id": {"$in": list(frozenset[str]().union(*opened))},
+            "read_keys": {"$in": list(frozenset[str]().union(*opening))},
+        }
+        rows = await self._database.topics.find(query).hint("_id_").to_list()
+        topics = {row["_id"]: (load_topic(row), frozenset(row["read_keys"])) for row in rows}
+        named = {topic.space_id for topic, _ in topics.values()}
+        spaces = {one.id: one for one in await self.find_spaces(community_id, named, None)}
+
+        def target(one: Asked, keys: frozenset[str]) -> Target | None:
+            topic, read_keys = topics.get(one.topic_id, (None, keys))
+            space = spaces.get(topic.space_id) if topic is not None else None
+            if topic is None or space is None or not space.readable(one.keyring):
+                return None
+            return None if keys.isdisjoint(read_keys) else (topic, space)
+
+        return [target(one, keys) for one, keys in zip(asked, opening, strict=True)]
 
     async def find_topics(
         self, community_id: str, ids: Iterable[str], keyring: Collection[str] | None
