@@ -8,17 +8,19 @@ from chassis.mongo import Index, Migration
 from services.forum.repository.feed import bookmarks, glimpses, marks, readers
 from services.forum.repository.feed.anywhere import AnywhereCollection, shown_page
 from services.forum.repository.feed.bookmarks import BOOKMARKS, BookmarkCollection
-from services.forum.repository.feed.glimpses import GlimpseCollection, Stretch
+from services.forum.repository.feed.glimpses import FEW_LISTED, GlimpseCollection, Stretch
 from services.forum.repository.feed.marks import READ_MARKS, MarkCollection
-from services.forum.repository.feed.readers import READERS, ReaderCollection, reader_id
+from services.forum.repository.feed.readers import READERS, Own, ReaderCollection, reader_id
 
 __all__ = [
     "BOOKMARKS",
+    "FEW_LISTED",
     "INDEXES",
     "MIGRATIONS",
     "READERS",
     "READ_MARKS",
     "FeedCollection",
+    "Own",
     "Stretch",
     "reader_id",
     "shown_page",

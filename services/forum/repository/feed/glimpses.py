@@ -10,7 +10,6 @@ from typing import Any
 from chassis.decisions import Document
 from chassis.mongo import Database, Index, Migration
 from services.forum.domain.feed.ranking import (
-    MOST_MENTIONED,
     RECENT,
     Glimpse,
     Source,
@@ -23,7 +22,7 @@ from services.forum.repository.documents import author
 _NEWEST = [("activity_time", -1), ("_id", -1)]
 # The planner merges at most 200 branches of one index; beyond, it would walk and sort.
 _KEYS_PER_QUERY = 190
-_FEW = 40  # topics that are fetched whole sooner than asked about twice
+FEW_LISTED = 40  # topics that are fetched whole sooner than asked about twice
 _SHOWN: Document = {
     "community_id": 1,
     "space_id": 1,
@@ -137,7 +136,7 @@ class GlimpseCollection:
             "state": {"$in": sorted(OPEN_TO_READERS)},
         }
         ids: Sequence[str] = source.ids
-        if len(ids) > max(limit, _FEW):  # put in order before they are fetched
+        if len(ids) > max(limit, FEW_LISTED):  # put in order before they are fetched
             query = {"_id": {"$in": list(ids)}, **wall, **stretch.query()}
             del query["community_id"]  # the index has none
             first = self._database.topics.find(query, {"activity_time": 1}).sort(stretch.sort)
@@ -173,17 +172,13 @@ class GlimpseCollection:
         row = await self._database.replies.find_one(query, {"create_time": 1}, sort=newest)
         return max(topic.create_time, row["create_time"]) if row else topic.create_time
 
-    async def find_mentioned_last(
-        self, spaces: Mapping[str, Collection[str]], person_id: str
+    async def find_mentioned(
+        self, spaces: Mapping[str, Collection[str]], mentions: Sequence[tuple[str, str]]
     ) -> list[str]:
-        """The topics a person was mentioned in, the last first; by replies that can be read only.
+        """The topics of these mentions (topic, reply), in order; by replies that can be read only.
 
         `spaces` are those that the person can read, by community.
         """
-        query = {"community_id": {"$in": list(spaces)}, "person_id": person_id}
-        shown = {"_id": 0, "topic_id": 1, "reply_id": 1}
-        rows = self._database.mentions.find(query, shown).sort([("time", -1), ("_id", -1)])
-        mentions = [(row["topic_id"], row["reply_id"]) async for row in rows.limit(MOST_MENTIONED)]
         if not mentions:
             return []
         keys = [space_key(space) for some in spaces.values() for space in some]

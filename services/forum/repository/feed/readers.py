@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pymongo import UpdateOne
@@ -11,7 +12,7 @@ from pymongo import UpdateOne
 from chassis.decisions import Aggregates, Document, Ref, Write
 from chassis.mongo import Database, Index
 from services.forum.domain.feed.follows import Follow, FollowKind, FollowLevel, Reader, Target
-from services.forum.domain.feed.ranking import MOST_REPLIED
+from services.forum.domain.feed.ranking import MOST_MENTIONED, MOST_REPLIED
 from services.forum.domain.feed.reads import ReadUntil, Replied
 from services.forum.domain.spaces import Space
 from services.forum.repository.spaces import load_space
@@ -28,6 +29,18 @@ INDEXES: Sequence[Index] = (
         "participation_page",
     ),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What a person follows by community, where they replied and were mentioned, the last first.
+
+    Mentions are (topic, reply), whether or not they can be read; an empty reply is the topic's own.
+    """
+
+    readers: dict[str, Reader] = field(default_factory=dict)
+    replied: dict[str, Replied] = field(default_factory=dict)
+    mentions: list[tuple[str, str]] = field(default_factory=list)
 
 
 class ReaderCollection:
@@ -65,14 +78,26 @@ class ReaderCollection:
         found = self._database.participations.find(query).hint("_id_")
         return {row["topic_id"]: _replied(row) async for row in found}
 
-    async def find_replied_last(
-        self, communities: Collection[str], person_id: str
-    ) -> dict[str, Replied]:
-        """The topics that a person replied to, the last ones first, at most MOST_REPLIED."""
-        query = {"person_id": person_id, "community_id": {"$in": list(communities)}}
-        rows = self._database.participations.find(query).sort("time", -1)
-        rows = rows.limit(MOST_REPLIED).hint("participation_page")
-        return {row["topic_id"]: _replied(row) async for row in rows}
+    async def find_own(self, communities: Collection[str], person_id: str) -> Own:
+        """What a feed is made of, in one query."""
+        mine = {"$match": {"person_id": person_id, "community_id": {"$in": list(communities)}}}
+        pipeline: list[Document] = [
+            mine,
+            {"$project": {"_id": 0, "reader": "$$ROOT"}},
+            _with("participations", "replied", mine, {"time": -1}, MOST_REPLIED),
+            _with("mentions", "mention", mine, {"time": -1, "_id": -1}, MOST_MENTIONED),
+        ]
+        own = Own()
+        for row in await (
+            await self._database.readers.aggregate(pipeline, hint="reader_person")
+        ).to_list():
+            if (reader := row.get("reader")) is not None:
+                own.readers[reader["community_id"]] = load_reader(reader)
+            elif (replied := row.get("replied")) is not None:
+                own.replied[replied["topic_id"]] = _replied(replied)
+            else:
+                own.mentions.append((row["mention"]["topic_id"], row["mention"]["reply_id"]))
+        return own
 
     @staticmethod
     def new_participation(community_id: str, person_id: str, topic_id: str, now: datetime) -> Write:
@@ -87,6 +112,15 @@ class ReaderCollection:
         }
         query = {"_id": id_, "community_id": community_id}
         return Write("participations", UpdateOne(query, [{"$set": change}], upsert=True))
+
+
+def _with(
+    collection: str, name: str, mine: Document, sort: Mapping[str, int], most: int
+) -> Document:
+    """The last few of another collection, each under this name."""
+    shown = {"$project": {"_id": 0, name: "$$ROOT"}}
+    pipeline = [mine, {"$sort": sort}, {"$limit": most}, shown]
+    return {"$unionWith": {"coll": collection, "pipeline": pipeline}}
 
 
 def _replied(row: Document) -> Replied:

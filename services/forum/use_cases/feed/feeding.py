@@ -18,12 +18,11 @@ from services.forum.converters.messages import (
     space_to_proto,
     topic_to_proto,
 )
-from services.forum.domain.feed.follows import Reader
 from services.forum.domain.feed.ranking import MOST_REPLIED, Wanted
-from services.forum.domain.feed.reads import Replied
 from services.forum.domain.feed.viewing import ViewerState
 from services.forum.domain.replies import Reply
 from services.forum.domain.topics import OPEN_TO_READERS, Topic
+from services.forum.repository.feed import Own
 from services.forum.use_cases.feed.base import OwnUseCases, keyrings_of
 from services.forum.use_cases.feed.merging import Merging
 
@@ -39,7 +38,7 @@ class FeedingUseCases(OwnUseCases):
         paging = Paging.of(request, int, str, datetime)
         as_of = paging.place[2] if paging.place else moment.now()
         repository, person_id = self._repository, actor.person_id
-        spaces, readers, replied, wanted = await self._wanted(keyrings, person_id)
+        spaces, own, wanted = await self._wanted(keyrings, person_id)
         merging = Merging(repository, list(keyrings), person_id, wanted, order, paging, as_of)
         merged = await merging.page()
         # The wall once more: it may have moved since they were looked at.
@@ -64,9 +63,9 @@ class FeedingUseCases(OwnUseCases):
             states = await self.viewer_states(
                 person_id,
                 [topics[item.topic.id] for item in response.items],
-                readers=readers,
+                readers=own.readers,
                 marks=merging.marks,
-                replied=replied if len(replied) < MOST_REPLIED else None,
+                replied=own.replied if len(own.replied) < MOST_REPLIED else None,
             )
         await self._embed(request, response, keyrings, topics, states)
         return response
@@ -77,7 +76,7 @@ class FeedingUseCases(OwnUseCases):
         """Refuses with FIELD_INVALID."""
         keyrings = keyrings_of(actor, request.community_ids)
         ids = check_batch(list(request.topic_ids), "topic_ids")
-        spaces, _, _, wanted = await self._wanted(keyrings, actor.person_id)
+        spaces, _, wanted = await self._wanted(keyrings, actor.person_id)
         topics = await self._repository.find_topics_anywhere(keyrings, spaces, ids)
         newest: dict[str, Reply] = {}
         if request.with_newest_replies:
@@ -100,21 +99,20 @@ class FeedingUseCases(OwnUseCases):
     ) -> pb.GetFeedKeysResponse:
         """Refuses with FIELD_INVALID."""
         keyrings = keyrings_of(actor, request.community_ids)
-        _, _, _, wanted = await self._wanted(keyrings, actor.person_id)
+        _, _, wanted = await self._wanted(keyrings, actor.person_id)
         return pb.GetFeedKeysResponse(keys=wanted.keys())
 
     async def _wanted(
         self, keyrings: Mapping[str, Sequence[str]], person_id: str
-    ) -> tuple[Mapping[str, Sequence[str]], Mapping[str, Reader], Mapping[str, Replied], Wanted]:
-        """What a feed is made of: readable spaces, what is followed, topics replied to, and all."""
+    ) -> tuple[Mapping[str, Sequence[str]], Own, Wanted]:
+        """What a feed is made of: readable spaces, what is the person's own, and both together."""
         repository = self._repository
-        spaces, readers, replied = await asyncio.gather(
+        spaces, own = await asyncio.gather(
             repository.walls.opened_anywhere(keyrings),
-            repository.find_readers(keyrings, person_id),
-            repository.find_replied_last(keyrings, person_id),
+            repository.find_own(keyrings, person_id),
         )
-        mentioned = await repository.find_mentioned_last(spaces, person_id)
-        return spaces, readers, replied, Wanted(person_id, spaces, readers, replied, mentioned)
+        mentioned = await repository.find_mentioned(spaces, own.mentions)
+        return spaces, own, Wanted(person_id, spaces, own.readers, own.replied, mentioned)
 
     async def list_must_reads(
         self, actor: Actor, request: pb.ListMustReadsRequest

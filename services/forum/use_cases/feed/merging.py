@@ -21,7 +21,7 @@ from services.forum.domain.feed.ranking import (
 )
 from services.forum.domain.feed.reads import ReadMark
 from services.forum.repository import ForumRepository
-from services.forum.repository.feed import Stretch
+from services.forum.repository.feed import FEW_LISTED, Stretch
 
 _MOMENT = timedelta(milliseconds=1)  # as exact as times are stored
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -84,8 +84,7 @@ class Merging:
     async def page(self) -> list[Ranked]:
         """What the page needs, in the way to read."""
         streams = [
-            # One more, as it may begin with the last row of the page before.
-            _Stream(source, self._start(source), self._paging.limit + bool(self._place))
+            _Stream(source, self._start(source), self._size(source))
             for source in self._wanted.sources(self._order)
         ]
         reads = [self._find_changed()] if self._place else []
@@ -110,6 +109,12 @@ class Merging:
     @property
     def _back(self) -> bool:
         return self._paging.backward
+
+    def _size(self, source: Source) -> int:
+        """How much to read at first: what a page needs, of few listed topics all."""
+        # One more, as it may begin with the last row of the page before.
+        size = self._paging.limit + bool(self._place)
+        return max(size, len(source.ids) + 1) if len(source.ids) <= FEW_LISTED else size
 
     def _start(self, source: Source) -> tuple[datetime, str]:
         """Where a source can first have something for this page."""
