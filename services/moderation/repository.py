@@ -9,6 +9,7 @@ from pymongo import InsertOne
 
 from chassis.decisions import Aggregates, Document, Write
 from chassis.moment import Moment
+from chassis.lanes import Lane
 from chassis.mongo import Database, Index, Migration
 from chassis.pagination import Paging
 from services.moderation.domain import (
@@ -49,17 +50,24 @@ class ModerationRepository:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._versions = Lane(self._versions_of)
         self.policies = Aggregates("policy", _POLICIES, _policy, _policy_document)
         self.cases = Aggregates("case", _CASES, _case, _case_document)
 
     async def find_policy_version(self, community_id: str) -> int:
-        """The policy's seq; 0 where the community never had a rule."""
-        document = await self._database[_POLICIES].find_one(
-            {"community_id": community_id, "_id": policy_id(community_id)},
-            {"_id": 0, "seq": 1},
+        """The policy's seq, as of now; 0 where the community never had a rule."""
+        return await self._versions.ask(community_id)
+
+    async def _versions_of(self, communities: Sequence[str]) -> list[int]:
+        """What many screen at once is asked once."""
+        among = list(dict.fromkeys(communities))
+        rows = self._database[_POLICIES].find(
+            {"community_id": {"$in": among}, "_id": {"$in": list(map(policy_id, among))}},
+            {"_id": 0, "community_id": 1, "seq": 1},
             hint=_VERSION,
         )
-        return document["seq"] if document else 0
+        found = {row["community_id"]: row["seq"] for row in await rows.to_list()}
+        return [found.get(one, 0) for one in communities]
 
     async def find_policy(self, community_id: str) -> tuple[Policy, int]:
         """The policy and its version; an empty one where there is none."""
