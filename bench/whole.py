@@ -23,7 +23,7 @@ OPERATIONS = {  # a round and size
 }
 LINES, CROWD = 4, 64
 ALL = {**NAMES, "crowd": f"reply, {CROWD} writers at once"}
-WARM = {"search": 1500}  # asked before it is measured: the JVM compiles for as long
+WARM = {"search": 4000}  # asked before it is measured: the JVM compiles for as long
 AT_REST = 5.0  # seconds the background is looked at
 MOST_GROWTH = 1.3
 
