@@ -8,8 +8,8 @@ from typing import Any
 from pymongo import InsertOne
 
 from chassis.decisions import Aggregates, Document, Write
-from chassis.moment import Moment
 from chassis.lanes import Lane
+from chassis.moment import Moment
 from chassis.mongo import Database, Index, Migration
 from chassis.pagination import Paging
 from services.moderation.domain import (

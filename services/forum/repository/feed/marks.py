@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from chassis.decisions import Aggregates, Document, Ref
 from chassis.mongo import Database, Index
-from services.forum.domain.feed.reads import MOST_UNREAD, Place, ReadMark
+from services.forum.domain.feed.reads import LAST_ID, MOST_UNREAD, Place, ReadMark
 from services.forum.domain.spaces import space_key
 from services.forum.domain.topics import Topic
 
@@ -60,12 +60,19 @@ class MarkCollection:
 
 
 def _counted(topic: Topic, place: Place) -> list[Document]:
+    behind: Document = {"create_time": {"$gt": place.time}}
+    if (
+        place.id != LAST_ID
+    ):  # imported replies may share a moment; what is simpler is planned faster
+        behind = {
+            "create_time": {"$gte": place.time},
+            "$or": [behind, {"_id": {"$gt": place.id}}],
+        }
     query: Document = {
         "community_id": topic.community_id,
         "topic_id": topic.id,
         "read_keys": space_key(topic.space_id),
-        "create_time": {"$gte": place.time},
-        "$or": [{"create_time": {"$gt": place.time}}, {"_id": {"$gt": place.id}}],
+        **behind,
     }
     return [
         {"$match": query},
