@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -178,7 +179,10 @@ class Filling:
         contents.topic_ids.extend(await asyncio.gather(*topics))
 
     async def _follow(self, contents: Contents) -> None:
-        """What the reader of the measured feed follows: the space, tags, and topics one by one."""
+        """What the reader of the measured feed follows: the space, tags, and topics one by one.
+
+        They have read all that there is.
+        """
         common: dict[str, Any] = {
             "community_id": contents.community_id,
             "level": feed_pb2.FOLLOW_LEVEL_TRACKING,
@@ -195,6 +199,10 @@ class Filling:
                 request_id=f"bench-follow-tag-{number}", tag=word(number), **common
             )
             await surely(self._feed.SetTagFollow, tag)
+        read = feed_pb2.MarkAllReadRequest(
+            request_id=f"bench-read-{uuid.uuid4()}", community_id=contents.community_id
+        )
+        await surely(self._feed.MarkAllRead, read)
 
     async def _topic(self, contents: Contents, number: int, actors: list[Actor]) -> str:
         random_ = random.Random(number)
