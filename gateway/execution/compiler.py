@@ -201,8 +201,9 @@ class _Compiler:
             lines.append(found)
             shown = self._shown(value, again or value, selected.definition.type, selected.nodes)
             entries.append(f"{selected.name!r}: {shown}")
-        if any("rows[" in line for line in lines):
-            lines.insert(1, "rows = i.context.tables.rows")
+        for table in ("rows", "made"):
+            if any(f"{table}[" in line for line in lines):
+                lines.insert(1, f"{table} = i.context.tables.{table}")
         return [*lines, f"return {{{', '.join(entries)}}}"]
 
     def _sure(self, definition: GraphQLField, message: type | None) -> str | None:
@@ -254,7 +255,8 @@ class _Compiler:
     def _fetched(self, fetch: Fetch, selected: Selected) -> str:
         """What `read` gives, in fewer calls where a page has many of them."""
         if isinstance(fetch, Embedded):
-            return f"{self._name('e', fetch.make)}(v)"
+            make = self._name("e", fetch.make)
+            return f"m[1] if (m := made[{make}].get(id(v))) is not None else {make}(v)"
         if isinstance(fetch, Reference) and fetch.show is None:
             key, batch = self._name("e", fetch.key), self._name("b", fetch.batch)
             return f"None if (k := {key}(v)) is None else rows[{batch}][k]"

@@ -30,6 +30,10 @@ class Tables:
 
     rows: dict[Batch, dict[Key, Any]] = field(default_factory=lambda: defaultdict(dict))
     pages: dict[tuple[int, str], Any] = field(default_factory=dict)  # by field node and row
+    # What embedded fields made of rows, by the row's id; with the row, so that this stays its own.
+    made: dict[Callable[[Any], Any], dict[int, tuple[Any, Any]]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
 
     def row(self, batch: Batch, key: Key | None) -> Any:
         """The row, or None; raises what fetching it met."""

@@ -160,7 +160,14 @@ class Level:
             if below is not None:
                 self._next.append(lambda: self._paged(below, fetch, rows, step))
         elif below is not None:
-            values = [value for row in part.rows if (value := step.make(row)) is not None]
+            if isinstance(fetch, Embedded):
+                made = self._context.tables.made[step.make]
+                for row in part.rows:
+                    made[id(row)] = row, step.make(row)
+                values = [made[id(row)][1] for row in part.rows]
+            else:
+                values = [step.make(row) for row in part.rows]
+            values = [value for value in values if value is not None]
             if step.many:
                 values = [value for row in values for value in row]
             self._parts.append(Part(below, values, step.nodes, step.steps))

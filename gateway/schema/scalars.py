@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 from typing import Any, NewType, TypeVar, cast
 
 import strawberry
@@ -40,8 +41,13 @@ def write_time(value: Timestamp | datetime) -> str:
 
 def write_timestamp(value: Timestamp) -> str:
     """The same of what services say."""
-    seconds = (_NAIVE_EPOCH + timedelta(0, value.seconds)).isoformat()
-    return f"{seconds}.{value.nanos // 1_000_000:03d}Z"
+    return f"{_second(value.seconds)}.{value.nanos // 1_000_000:03d}Z"
+
+
+@lru_cache(maxsize=16_384)
+def _second(seconds: int) -> str:
+    """The same pages are shown again and again."""
+    return (_NAIVE_EPOCH + timedelta(0, seconds)).isoformat()
 
 
 def read_time(value: Any) -> Timestamp:
