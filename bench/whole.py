@@ -18,7 +18,7 @@ OPERATIONS = {  # a round and size
     "topic": 80,
     "search": 80,
     "feed": 80,
-    "reply": 60,
+    "reply": 240,
     "crowd": 640,
     "unread": 80,
 }
