@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
@@ -19,7 +19,7 @@ from services.forum.domain.feed.ranking import (
     activity_of,
     rank,
 )
-from services.forum.domain.feed.reads import ReadMark
+from services.forum.domain.feed.reads import LAST_ID, ReadMark
 from services.forum.repository import ForumRepository
 from services.forum.repository.feed import FEW_LISTED, Stretch
 
@@ -87,24 +87,38 @@ class Merging:
             _Stream(source, self._start(source), self._size(source))
             for source in self._wanted.sources(self._order)
         ]
+        # What is near often fills a page by itself: nothing else can rank before it then.
+        near = [one for one in streams if one.source.doublings and not self._back] or streams
         reads = [self._find_changed()] if self._place else []
-        found = await asyncio.gather(*reads, *map(self._read, streams))
-        await self._take({id_: row for rows in found for id_, row in rows.items()})
-        while True:
+        await self._read_all(near, reads)
+        if near is not streams and self._sure(streams) is None:
+            await self._read_all([one for one in streams if one not in near])
+        while (sure := self._sure(streams)) is None:
             going = [stream for stream in streams if not stream.ended]
-            ready = sorted(self._found.values(), key=lambda one: one.place, reverse=not self._back)
-            if not going:
-                return ready[: self._paging.limit]
-            # What is not read yet is none of it better than this.
-            best = (min if self._back else max)(going, key=self._bound)
-            bound = self._bound(best)
-            sure = [
-                one for one in ready if (one.place <= bound if self._back else one.place >= bound)
-            ]
-            if len(sure) >= self._paging.limit:
-                return sure[: self._paging.limit]
+            best = self._best(going)
             best.size = min(best.size * 3, _MOST_READ)
             await self._take(await self._read(best))
+        return sure
+
+    async def _read_all(
+        self, streams: Sequence[_Stream], reads: Sequence[Awaitable[dict[str, _Seen]]] = ()
+    ) -> None:
+        found = await asyncio.gather(*reads, *map(self._read, streams))
+        await self._take({id_: row for rows in found for id_, row in rows.items()})
+
+    def _best(self, going: Sequence[_Stream]) -> _Stream:
+        """Where the best of what is not read yet may be."""
+        return (min if self._back else max)(going, key=self._bound)
+
+    def _sure(self, streams: Sequence[_Stream]) -> list[Ranked] | None:
+        """The page, if nothing that is not read yet can belong into it."""
+        ready = sorted(self._found.values(), key=lambda one: one.place, reverse=not self._back)
+        going = [stream for stream in streams if not stream.ended]
+        if not going:
+            return ready[: self._paging.limit]
+        bound = self._bound(self._best(going))
+        sure = [one for one in ready if (one.place <= bound if self._back else one.place >= bound)]
+        return sure[: self._paging.limit] if len(sure) >= self._paging.limit else None
 
     @property
     def _back(self) -> bool:
@@ -131,7 +145,7 @@ class Merging:
         """The best place that something unread of the stream can have."""
         time, id_ = stream.at
         boost = 0 if self._back else self._boost
-        return rank(time, stream.source.doublings + boost), id_
+        return rank(time, stream.source.doublings + boost), id_ or LAST_ID  # nothing is read yet
 
     async def _read(self, stream: _Stream) -> dict[str, _Seen]:
         until = self._as_of if self._back else None
