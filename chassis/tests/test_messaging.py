@@ -160,7 +160,11 @@ async def test_bus_that_is_away_is_said_at_once_and_found_later(tmp_path: Path) 
             await eventually(connected, False)
             engine.start()
             await eventually(connected)
-            assert bus.epoch == 2
+
+            async def epoch() -> int:
+                return bus.epoch
+
+            await eventually(epoch, 2)  # told a moment after it is connected
         finally:
             engine.stop()
     finally:
