@@ -7,26 +7,15 @@ from collections.abc import Sequence
 from datetime import UTC
 
 from google.protobuf.message import DecodeError
-from pymongo.errors import (
-    AutoReconnect,
-    ConnectionFailure,
-    ExecutionTimeout,
-    WaitQueueTimeoutError,
-)
 
 from chassis.domain_events import Consequence, DomainEvent, Subscription
 from chassis.errors import DomainError, UnavailableError
+from chassis.mongo import OUTAGES
 from chassis.outbox import schema_version
 from guildhall.chassis.v1.event_log_pb2 import StoredEvent
 
 _TRANSIENT = {"ABORTED", "INTERNAL", "RESOURCE_EXHAUSTED", "UNAVAILABLE"}
-_OUTAGES = (
-    AutoReconnect,
-    ConnectionFailure,
-    ExecutionTimeout,
-    WaitQueueTimeoutError,
-    ConnectionError,
-)
+_OUTAGES = (*OUTAGES, ConnectionError)
 
 
 class SchemaVersionUnknownError(Exception):
