@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from pymongo.asynchronous.collection import AsyncCollection
 
@@ -14,6 +16,10 @@ from chassis.recent import Recent
 
 # Seconds from when the store was asked: as long as search believes it (docs/adr/0008, 0028).
 LIFETIME = 1.0
+Q = TypeVar("Q")
+A = TypeVar("A")
+_Q = TypeVar("_Q", contravariant=True)
+_A = TypeVar("_A", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,44 @@ class _Doors:
         keys = self.by_key if keyring is None else keyring
         found = [self.by_key[key] for key in keys if key in self.by_key]
         return sorted(found[0].union(*found[1:])) if found else []
+
+
+class Find(Protocol[_Q, _A]):
+    """Of one community, for each who asks what their keys open."""
+
+    async def __call__(
+        self, community_id: str, asked: Sequence[_Q], *, fresh: bool
+    ) -> Sequence[_A]: ...
+
+
+async def find_each(
+    asked: Sequence[Q],
+    community_of: Callable[[Q], str],
+    find: Find[Q, A],
+    whole: Callable[[Q, A], bool],
+) -> list[A]:
+    """What each of several gets, in order: one finding a community, and one more with walls that
+    are asked for anew for those who got less than they asked for.
+    """
+    numbers: dict[str, list[int]] = defaultdict(list)
+    for number, one in enumerate(asked):
+        numbers[community_of(one)].append(number)
+    found: dict[int, A] = {}
+
+    async def look(community_id: str, some: Sequence[int], *, fresh: bool) -> None:
+        answers = await find(community_id, [asked[number] for number in some], fresh=fresh)
+        found.update(zip(some, answers, strict=True))
+        short = [number for number in some if not whole(asked[number], found[number])]
+        if short and not fresh:  # it may have been opened a moment ago
+            await look(community_id, short, fresh=True)
+
+    await asyncio.gather(*(look(one, some, fresh=False) for one, some in numbers.items()))
+    return [found[number] for number in range(len(asked))]
+
+
+def union(some: Iterable[Iterable[str]]) -> list[str]:
+    """All of them, each once: what the store is asked with for several at once."""
+    return list(frozenset[str]().union(*some))
 
 
 class Walls:

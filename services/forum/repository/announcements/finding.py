@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
@@ -14,6 +12,7 @@ from services.forum.domain.announcements.audiences import Reader
 from services.forum.domain.announcements.channels import channel_key
 from services.forum.repository.announcements.channels import ChannelCollection
 from services.forum.repository.announcements.documents import RULE_FIELDS, load_announcement
+from services.forum.repository.walls import find_each, union
 
 Asked: TypeAlias = tuple[Reader, frozenset[str]]  # for which announcements, by id
 
@@ -34,21 +33,12 @@ class FindingCollection(ChannelCollection):
 
     async def find_for(self, asked: Sequence[Asked]) -> list[list[Announcement]]:
         """The same for each of several readers."""
-        numbers: dict[str, list[int]] = defaultdict(list)
-        for number, (reader, _) in enumerate(asked):
-            numbers[reader.community_id].append(number)
-        found: dict[int, list[Announcement]] = {}
-
-        async def find(community_id: str, some: Sequence[int], *, fresh: bool) -> None:
-            wanted = [asked[number] for number in some]
-            shown = await self._find_in(community_id, wanted, fresh=fresh)
-            found.update(zip(some, shown, strict=True))
-            short = [number for number in some if len(found[number]) < len(asked[number][1])]
-            if short and not fresh:
-                await find(community_id, short, fresh=True)
-
-        await asyncio.gather(*(find(one, some, fresh=False) for one, some in numbers.items()))
-        return [found[number] for number in range(len(asked))]
+        return await find_each(
+            asked,
+            lambda one: one[0].community_id,
+            self._find_in,
+            lambda one, found: len(found) >= len(one[1]),
+        )
 
     async def _find_in(
         self, community_id: str, asked: Sequence[Asked], *, fresh: bool
@@ -63,9 +53,9 @@ class FindingCollection(ChannelCollection):
         ]
         query = {
             "community_id": community_id,
-            "_id": {"$in": _all(ids for _, ids in asked)},
-            "read_keys": {"$in": _all(opening)},
-            **rule(_all(held)),
+            "_id": {"$in": union(ids for _, ids in asked)},
+            "read_keys": {"$in": union(opening)},
+            **rule(union(held)),
         }
         rows = await self._database.announcements.find(query).hint("_id_").to_list()
         loaded = [(row, load_announcement(row)) for row in rows]
@@ -73,10 +63,6 @@ class FindingCollection(ChannelCollection):
             [one for row, one in loaded if one.id in ids and _shows(row, opens, keys)]
             for (_, ids), opens, keys in zip(asked, opening, held, strict=True)
         ]
-
-
-def _all(some: Iterable[frozenset[str]]) -> list[str]:
-    return list(frozenset[str]().union(*some))
 
 
 def _shows(row: Document, opening: frozenset[str], keys: frozenset[str]) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +21,7 @@ from services.forum.domain.topics import (
 from services.forum.repository.documents import read_page
 from services.forum.repository.spaces import SpaceCollection
 from services.forum.repository.topics.documents import LISTED, load_topic, tag_key
+from services.forum.repository.walls import find_each, union
 
 _NEWEST = [("activity_time", -1), ("_id", -1)]
 _LAST_PINNED = [("pin_time", -1), ("_id", -1)]
@@ -117,20 +116,12 @@ class TopicCollection(SpaceCollection):
 
     async def targets_for(self, asked: Sequence[Asked]) -> list[Target | None]:
         """The same for each of several writers; None where they see no such topic."""
-        numbers: dict[str, list[int]] = defaultdict(list)
-        for number, one in enumerate(asked):
-            numbers[one.community_id].append(number)
-        found: dict[int, Target | None] = {}
-
-        async def find(community_id: str, some: Sequence[int], *, fresh: bool) -> None:
-            targets = await self._targets_in(community_id, [asked[n] for n in some], fresh=fresh)
-            found.update(zip(some, targets, strict=True))
-            missing = [number for number in some if found[number] is None]
-            if missing and not fresh:  # its space may have been opened a moment ago
-                await find(community_id, missing, fresh=True)
-
-        await asyncio.gather(*(find(one, some, fresh=False) for one, some in numbers.items()))
-        return [found[number] for number in range(len(asked))]
+        return await find_each(
+            asked,
+            lambda one: one.community_id,
+            self._targets_in,
+            lambda _, target: target is not None,
+        )
 
     async def _targets_in(
         self, community_id: str, asked: Sequence[Asked], *, fresh: bool
@@ -146,8 +137,8 @@ class TopicCollection(SpaceCollection):
         query = {
             "community_id": community_id,
             "_id": {"$in": list({one.topic_id for one in asked})},
-            "space_id": {"$in": list(frozenset[str]().union(*opened))},
-            "read_keys": {"$in": list(frozenset[str]().union(*opening))},
+            "space_id": {"$in": union(opened)},
+            "read_keys": {"$in": union(opening)},
         }
         rows = await self._database.topics.find(query).hint("_id_").to_list()
         topics = {row["_id"]: (load_topic(row), frozenset(row["read_keys"])) for row in rows}
