@@ -164,7 +164,7 @@ class Wanted:
         self._levels = {community: reader.levels() for community, reader in readers.items()}
         self._reads = {community: reader.reads for community, reader in readers.items()}
         self._replied = dict(itertools.islice(replied.items(), MOST_REPLIED))
-        self._mentioned = frozenset(mentioned[:MOST_MENTIONED])
+        self._mentioned = dict.fromkeys(mentioned[:MOST_MENTIONED])
         followed = [
             (follow.set_time, follow.target.id)
             for reader in readers.values()
@@ -172,12 +172,10 @@ class Wanted:
             if follow.target.kind is FollowKind.TOPIC and follow.level.follows
         ]
         self._followed = [id_ for _, id_ in sorted(followed, reverse=True)][:MOST_FOLLOWED]
-        self._order = list(self._replied), list(mentioned[:MOST_MENTIONED])
 
     def sources(self, order: FeedOrder) -> list[Source]:
         """Where to look: by time in one, ranked in one for each weight."""
         readable = tuple(space for some in self._spaces.values() for space in some)
-        replied, mentioned = self._order
         keyed: list[tuple[int, str, tuple[str, ...]]] = []
         for community, spaces in self._spaces.items():
             own = person_key(community, self._person_id)
@@ -187,7 +185,10 @@ class Wanted:
                     reason, key, only = found
                     keyed.append((DOUBLINGS[reason], key, (only,) if only else readable))
         near = DOUBLINGS[Reason.FOLLOWED_TOPIC]  # that of what one replied to as well
-        listed = [(DOUBLINGS[Reason.MENTION], mentioned), (near, [*self._followed, *replied])]
+        listed = [
+            (DOUBLINGS[Reason.MENTION], list(self._mentioned)),
+            (near, [*self._followed, *self._replied]),
+        ]
         if order is FeedOrder.LATEST:
             keyed = [(0, key, where) for _, key, where in keyed]
             listed = [(0, [id_ for _, ids in listed for id_ in ids])]
@@ -213,8 +214,8 @@ class Wanted:
                 anywhere = (target.named_space_id,)
                 if level.follows and (key := _key_of(community, target, anywhere)) is not None:
                     found[key[1]] = None
-        replied, mentioned = self._order
-        found.update(dict.fromkeys(map(topic_key, (*mentioned, *self._followed, *replied))))
+        listed = (*self._mentioned, *self._followed, *self._replied)
+        found.update(dict.fromkeys(map(topic_key, listed)))
         return list(found)
 
     def reason(self, topic: InFeed) -> Reason | None:
