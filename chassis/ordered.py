@@ -45,6 +45,16 @@ class Heard:
         """The domain event's."""
         return self.subject.rpartition(".")[2]
 
+    @property
+    def community_id(self) -> str:
+        """Where it was said."""
+        return self.subject.split(".")[2]
+
+    @property
+    def aggregate_id(self) -> str:
+        """Of what it was said."""
+        return self.subject.split(".")[4]
+
 
 class OrderedConsumer:
     """Hears one service's domain events of some subjects until it is cancelled.

@@ -68,7 +68,7 @@ class FeedWatch(Watch):
 
     def key(self, event: Heard) -> str:
         """The topic's id."""
-        return event.subject.split(".")[4]
+        return event.aggregate_id
 
     async def first(self, context: Context) -> Change:
         """Also whenever somebody has other rights, or follows something else."""

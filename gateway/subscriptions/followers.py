@@ -165,7 +165,7 @@ class Followers:
     def _follows_otherwise(self, event: Heard) -> None:
         said = domain_events_pb2.FollowChanged.FromString(event.data)
         for follower in tuple(self._by_person.get(said.person_id, ())):
-            if _community(event) in follower.communities:
+            if event.community_id in follower.communities:
                 self.ask(follower.listener, follower.communities)
                 follower.listener.doubt()
 
@@ -205,7 +205,7 @@ class Followers:
         """Asked by the gateway for itself. Refuses with UNAVAILABLE."""
         topics: dict[str, dict[str, None]] = {}
         for event in events:
-            topics.setdefault(_community(event), {})[_topic(event)] = None
+            topics.setdefault(event.community_id, {})[event.aggregate_id] = None
         found: dict[str, Collection[str] | None] = {}
         for community_id, ids in topics.items():
             request = feed_pb2.BatchGetTopicFeedKeysRequest(
@@ -255,15 +255,7 @@ def _activity(event: Heard) -> _Activity:
     message.ParseFromString(event.data)
     mentioned = getattr(message, "mentioned_ids", ())
     wrote = event.name != "MentionAdded"
-    return _Activity(_community(event), _topic(event), message.author_id, mentioned, wrote)
-
-
-def _community(event: Heard) -> str:
-    return event.subject.split(".")[2]
-
-
-def _topic(event: Heard) -> str:
-    return event.subject.split(".")[4]
+    return _Activity(event.community_id, event.aggregate_id, message.author_id, mentioned, wrote)
 
 
 def _topic_key(topic_id: str) -> str:

@@ -186,7 +186,7 @@ class QueueWatch(Watch):
 
     def key(self, event: Heard) -> str:
         """The case's id."""
-        return event.subject.split(".")[4]
+        return event.aggregate_id
 
     async def first(self, context: Context) -> Change:
         request = moderation_pb2.ListCasesRequest(community_id=self.community_id, page_size=1)
