@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from chassis.actors import Actor
@@ -61,9 +61,9 @@ class OwnUseCases:
         if not topics:
             return {}
         of, read, answered, bookmarked = await asyncio.gather(
-            _known(readers) or repository.find_readers(communities, person_id),
-            _known(marks) or repository.find_read_marks(communities, person_id, ids),
-            _known(replied) or repository.find_replied(communities, person_id, ids),
+            _known(readers, lambda: repository.find_readers(communities, person_id)),
+            _known(marks, lambda: repository.find_read_marks(communities, person_id, ids)),
+            _known(replied, lambda: repository.find_replied(communities, person_id, ids)),
             repository.find_bookmarked(communities, person_id, ids),
         )
         own = {one: of.get(one) or new_reader(one, person_id) for one in communities}
@@ -92,13 +92,9 @@ class OwnUseCases:
         }
 
 
-def _known(value: T | None) -> Awaitable[T] | None:
-    """To be awaited beside what is read."""
-    if value is None:
-        return None
-    future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-    future.set_result(value)
-    return future
+async def _known(value: T | None, find: Callable[[], Awaitable[T]]) -> T:
+    """What was read already, else what is found."""
+    return await find() if value is None else value
 
 
 def new_reader(community_id: str, person_id: str) -> Reader:
