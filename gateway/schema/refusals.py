@@ -18,21 +18,17 @@ class RefusalCode(Enum):
 
     GRAPHQL_PARSE_FAILED = _code("GRAPHQL_PARSE_FAILED", "The document is no GraphQL.")
     GRAPHQL_VALIDATION_FAILED = _code(
-        "GRAPHQL_VALIDATION_FAILED",
-        "The document does not fit the schema.",
+        "GRAPHQL_VALIDATION_FAILED", "The document does not fit the schema."
     )
     BAD_USER_INPUT = _code(
-        "BAD_USER_INPUT",
-        "An argument is not what its description asks for; field names it.",
+        "BAD_USER_INPUT", "An argument is not what its description asks for; field names it."
     )
     BAD_REQUEST = _code("BAD_REQUEST", "The HTTP request is not one that GraphQL over HTTP knows.")
     METHOD_NOT_ALLOWED = _code(
-        "METHOD_NOT_ALLOWED",
-        "A query comes by POST or GET, a mutation by POST only.",
+        "METHOD_NOT_ALLOWED", "A query comes by POST or GET, a mutation by POST only."
     )
     UNSUPPORTED_MEDIA_TYPE = _code(
-        "UNSUPPORTED_MEDIA_TYPE",
-        "The body is not JSON in UTF-8, or it is compressed.",
+        "UNSUPPORTED_MEDIA_TYPE", "The body is not JSON in UTF-8, or it is compressed."
     )
     REQUEST_TOO_LARGE = _code("REQUEST_TOO_LARGE", "The body is longer than a request may be.")
     LIMIT_EXCEEDED = _code(
@@ -40,8 +36,7 @@ class RefusalCode(Enum):
         "The operation or its answer exceeds a limit; limit, maximum and actual tell.",
     )
     RPC_BUDGET_EXCEEDED = _code(
-        "RPC_BUDGET_EXCEEDED",
-        "The operation needs more calls of services than a request may make.",
+        "RPC_BUDGET_EXCEEDED", "The operation needs more calls of services than a request may make."
     )
     OPERATION_TIMEOUT = _code(
         "OPERATION_TIMEOUT",
@@ -52,16 +47,13 @@ class RefusalCode(Enum):
         "What a subscription has missed is not known any more: read anew, subscribe.",
     )
     TOO_BUSY = _code(
-        "TOO_BUSY",
-        "Too much at once, of everybody or of this person: wait retryAfter seconds.",
+        "TOO_BUSY", "Too much at once, of everybody or of this person: wait retryAfter seconds."
     )
     RATE_LIMITED = _code(
-        "RATE_LIMITED",
-        "One has spent what one may for now: wait retryAfter seconds.",
+        "RATE_LIMITED", "One has spent what one may for now: wait retryAfter seconds."
     )
     OVERLOADED = _code(
-        "OVERLOADED",
-        "So many are asking that only cheaper operations are begun: try again later.",
+        "OVERLOADED", "So many are asking that only cheaper operations are begun: try again later."
     )
     CSRF_REFUSED = _code("CSRF_REFUSED", "A browser sent it on behalf of another site.")
     INTROSPECTION_REFUSED = _code("INTROSPECTION_REFUSED", "Here the schema is not told.")
@@ -71,26 +63,21 @@ class RefusalCode(Enum):
     )
     DOCUMENT_NOT_FOUND = _code("DOCUMENT_NOT_FOUND", "The portal has registered no such document.")
     DOCUMENT_NOT_TRUSTED = _code(
-        "DOCUMENT_NOT_TRUSTED",
-        "The portal takes registered documents only.",
+        "DOCUMENT_NOT_TRUSTED", "The portal takes registered documents only."
     )
     DOCUMENT_REFUSED = _code(
-        "DOCUMENT_REFUSED",
-        "A document cannot be registered; the message tells why.",
+        "DOCUMENT_REFUSED", "A document cannot be registered; the message tells why."
     )
     TOO_MANY_DOCUMENTS = _code("TOO_MANY_DOCUMENTS", "A portal has its most documents.")
     PORTAL_NOT_FOUND = _code(
-        "PORTAL_NOT_FOUND",
-        "There is no such portal, or it is none of one's own.",
+        "PORTAL_NOT_FOUND", "There is no such portal, or it is none of one's own."
     )
     PORTAL_CLIENT_TAKEN = _code(
-        "PORTAL_CLIENT_TAKEN",
-        "Another portal is known by this client of this issuer.",
+        "PORTAL_CLIENT_TAKEN", "Another portal is known by this client of this issuer."
     )
     PORTAL_ORIGIN_TAKEN = _code("PORTAL_ORIGIN_TAKEN", "Another portal is known by this origin.")
     INTERNAL = _code(
-        "INTERNAL",
-        "Something failed that nobody expected; traceId finds it in the logs.",
+        "INTERNAL", "Something failed that nobody expected; traceId finds it in the logs."
     )
     UNAUTHENTICATED = _code("UNAUTHENTICATED", "Nobody is signed in, or the token is not believed.")
     UNAVAILABLE = _code(
@@ -98,12 +85,10 @@ class RefusalCode(Enum):
         "A part of the platform does not answer; nothing was changed. Try again later.",
     )
     OUTCOME_UNKNOWN = _code(
-        "OUTCOME_UNKNOWN",
-        "Nobody knows whether it was done: repeat it with the same requestId.",
+        "OUTCOME_UNKNOWN", "Nobody knows whether it was done: repeat it with the same requestId."
     )
     REQUEST_ID_INVALID = _code(
-        "REQUEST_ID_INVALID",
-        "requestId is not 8 to 128 visible ASCII characters.",
+        "REQUEST_ID_INVALID", "requestId is not 8 to 128 visible ASCII characters."
     )
     REQUEST_ID_REUSED = _code("REQUEST_ID_REUSED", "requestId was used before, for another input.")
     AUTHOR_CANNOT_READ = _code(
@@ -111,50 +96,41 @@ class RefusalCode(Enum):
         "Who wrote it could not read it there any more; evenIfAuthorCannotRead does.",
     )
     VERSION_STALE = _code(
-        "VERSION_STALE",
-        "It has changed since expectedVersion: read it again, decide again.",
+        "VERSION_STALE", "It has changed since expectedVersion: read it again, decide again."
     )
     ROLE_REQUIRED = _code("ROLE_REQUIRED", "One may see it, but lacks the role for this.")
     REASON_REQUIRED = _code("REASON_REQUIRED", "This needs a reason.")
     TEXT_INVALID = _code(
-        "TEXT_INVALID",
-        "A text is empty, too long, or holds characters that no text may hold.",
+        "TEXT_INVALID", "A text is empty, too long, or holds characters that no text may hold."
     )
     FIELD_INVALID = _code("FIELD_INVALID", "A value is none of the allowed ones.")
     COMMUNITY_NOT_FOUND = _code(
-        "COMMUNITY_NOT_FOUND",
-        "There is no such community, or one is not in it.",
+        "COMMUNITY_NOT_FOUND", "There is no such community, or one is not in it."
     )
     PERSON_NOT_FOUND = _code(
-        "PERSON_NOT_FOUND",
-        "There is no such person, or one may not know that there is.",
+        "PERSON_NOT_FOUND", "There is no such person, or one may not know that there is."
     )
     PERSON_DEACTIVATED = _code("PERSON_DEACTIVATED", "The person can no longer act.")
     PERSON_ACTIVE = _code("PERSON_ACTIVE", "The person is not deactivated.")
     IDENTITY_TAKEN = _code("IDENTITY_TAKEN", "The identity belongs to a person already.")
     IDENTITY_UNLINKED = _code(
-        "IDENTITY_UNLINKED",
-        "An operator took the identity from its person, and must link it anew.",
+        "IDENTITY_UNLINKED", "An operator took the identity from its person, and must link it anew."
     )
     IDENTITY_NOT_FOUND = _code("IDENTITY_NOT_FOUND", "The person has no such identity.")
     COMPANY_NOT_FOUND = _code(
-        "COMPANY_NOT_FOUND",
-        "There is no such company, or one may not know that there is.",
+        "COMPANY_NOT_FOUND", "There is no such company, or one may not know that there is."
     )
     COMPANY_NAME_TAKEN = _code(
-        "COMPANY_NAME_TAKEN",
-        "Another company has this name, or one that reads the same.",
+        "COMPANY_NAME_TAKEN", "Another company has this name, or one that reads the same."
     )
     COMPANY_NOT_ENROLLED = _code(
-        "COMPANY_NOT_ENROLLED",
-        "The person's company is not in this community now.",
+        "COMPANY_NOT_ENROLLED", "The person's company is not in this community now."
     )
     ISSUER_TAKEN = _code("ISSUER_TAKEN", "Another company owns this issuer.")
     NOT_A_VENDOR = _code("NOT_A_VENDOR", "Only a vendor has communities.")
     COMMUNITY_SLUG_TAKEN = _code("COMMUNITY_SLUG_TAKEN", "Another community has this slug.")
     ENROLMENT_NOT_FOUND = _code(
-        "ENROLMENT_NOT_FOUND",
-        "There is no such enrolment in this community.",
+        "ENROLMENT_NOT_FOUND", "There is no such enrolment in this community."
     )
     ALREADY_ENROLLED = _code("ALREADY_ENROLLED", "The company is in this community.")
     ALREADY_AFFILIATED = _code("ALREADY_AFFILIATED", "The person works for this company now.")
@@ -180,51 +156,41 @@ class RefusalCode(Enum):
     SPACE_SLUG_TAKEN = _code("SPACE_SLUG_TAKEN", "Another space of the community has this slug.")
     TOPIC_NOT_FOUND = _code("TOPIC_NOT_FOUND", "There is no such topic, or one cannot see it.")
     TOPIC_STATE_INVALID = _code(
-        "TOPIC_STATE_INVALID",
-        "In its state this cannot be done with the topic.",
+        "TOPIC_STATE_INVALID", "In its state this cannot be done with the topic."
     )
     REPLY_NOT_FOUND = _code("REPLY_NOT_FOUND", "There is no such reply, or one cannot see it.")
     REPLY_STATE_INVALID = _code(
-        "REPLY_STATE_INVALID",
-        "In its state this cannot be done with the reply.",
+        "REPLY_STATE_INVALID", "In its state this cannot be done with the reply."
     )
     PARENT_INVALID = _code(
         "PARENT_INVALID",
         "One replies to a topic, or to a published reply in it that has no parent.",
     )
     VOTE_NOT_ALLOWED = _code(
-        "VOTE_NOT_ALLOWED",
-        "Topics of this kind take no votes, or this space takes none against.",
+        "VOTE_NOT_ALLOWED", "Topics of this kind take no votes, or this space takes none against."
     )
     VOTE_LIMIT_REACHED = _code(
         "VOTE_LIMIT_REACHED",
         "So many votes a day, so many for one author: wait retryAfter seconds.",
     )
     VOTED_AT_ONCE = _code(
-        "VOTED_AT_ONCE",
-        "One voted in several places at the same moment: try again.",
+        "VOTED_AT_ONCE", "One voted in several places at the same moment: try again."
     )
     KIND_NOT_ALLOWED = _code("KIND_NOT_ALLOWED", "The space takes no topics of this kind.")
     POSTING_NOT_ALLOWED = _code(
-        "POSTING_NOT_ALLOWED",
-        "The space takes posts of others: its settings say whose.",
+        "POSTING_NOT_ALLOWED", "The space takes posts of others: its settings say whose."
     )
     EDIT_WINDOW_OVER = _code("EDIT_WINDOW_OVER", "The author may not change this text any more.")
     NOT_AN_IDEA = _code("NOT_AN_IDEA", "Only ideas have a status by the vendor.")
     NOT_AN_ARTICLE = _code("NOT_AN_ARTICLE", "Only articles have an owner and are reviewed.")
     OWNER_INVALID = _code(
-        "OWNER_INVALID",
-        "An article's owner must be a member who can read the space.",
+        "OWNER_INVALID", "An article's owner must be a member who can read the space."
     )
-    AS_COMPANY_NOT_ALLOWED = _code(
-        "AS_COMPANY_NOT_ALLOWED",
-        "Newcomers speak for themselves only.",
-    )
+    AS_COMPANY_NOT_ALLOWED = _code("AS_COMPANY_NOT_ALLOWED", "Newcomers speak for themselves only.")
     DRAFT_NOT_FOUND = _code("DRAFT_NOT_FOUND", "One has no draft there.")
     TOO_MANY_DRAFTS = _code("TOO_MANY_DRAFTS", "One has a hundred drafts: post or delete one.")
     REVISION_NOT_FOUND = _code(
-        "REVISION_NOT_FOUND",
-        "The post had no such edition that one can read.",
+        "REVISION_NOT_FOUND", "The post had no such edition that one can read."
     )
     MENTIONS_TOO_MANY = _code(
         "MENTIONS_TOO_MANY", "A post speaks to 10 people at most, of a newcomer to 2."
@@ -239,8 +205,7 @@ class RefusalCode(Enum):
     NOTHING_ACCEPTED = _code("NOTHING_ACCEPTED", "The question has no accepted answer.")
     TOO_MANY_ACCEPTED = _code("TOO_MANY_ACCEPTED", "10 replies answer the question already.")
     CAPABILITIES_INVALID = _code(
-        "CAPABILITIES_INVALID",
-        "At most 20 capabilities, each spelled as a tag may be.",
+        "CAPABILITIES_INVALID", "At most 20 capabilities, each spelled as a tag may be."
     )
     TAGS_INVALID = _code(
         "TAGS_INVALID",
@@ -258,41 +223,29 @@ class RefusalCode(Enum):
     UPLOAD_MISSING = _code("UPLOAD_MISSING", "Nothing was put, or it was refused and deleted.")
     UPLOAD_LIMIT_REACHED = _code("UPLOAD_LIMIT_REACHED", "As much as one may put in 24 hours.")
     ATTACHMENT_NOT_FOUND = _code(
-        "ATTACHMENT_NOT_FOUND",
-        "There is no such attachment, or it is another's.",
+        "ATTACHMENT_NOT_FOUND", "There is no such attachment, or it is another's."
     )
     ATTACHMENT_STATE_INVALID = _code(
-        "ATTACHMENT_STATE_INVALID",
-        "In its state this cannot be done with the attachment.",
+        "ATTACHMENT_STATE_INVALID", "In its state this cannot be done with the attachment."
     )
     ATTACHMENTS_TOO_MANY = _code("ATTACHMENTS_TOO_MANY", "A post has 10 at most, each once.")
     AUTOMATION_NOT_FOUND = _code(
-        "AUTOMATION_NOT_FOUND",
-        "There is no such automation in the community.",
+        "AUTOMATION_NOT_FOUND", "There is no such automation in the community."
     )
     TOO_MANY_AUTOMATIONS = _code("TOO_MANY_AUTOMATIONS", "The community has its most automations.")
-    SEEDING_NOT_FOUND = _code(
-        "SEEDING_NOT_FOUND",
-        "There is no such seeding that one may see.",
-    )
+    SEEDING_NOT_FOUND = _code("SEEDING_NOT_FOUND", "There is no such seeding that one may see.")
     SEEDING_ITEM_NOT_FOUND = _code(
-        "SEEDING_ITEM_NOT_FOUND",
-        "There is no such item that one may post.",
+        "SEEDING_ITEM_NOT_FOUND", "There is no such item that one may post."
     )
     SEEDING_ALREADY_ACTIVE = _code("SEEDING_ALREADY_ACTIVE", "The space is being seeded.")
     SEEDING_ENDED = _code("SEEDING_ENDED", "Nothing is seeded there any more.")
-    SEEDING_ITEM_POSTED = _code(
-        "SEEDING_ITEM_POSTED",
-        "The item was posted, or is to be skipped.",
-    )
+    SEEDING_ITEM_POSTED = _code("SEEDING_ITEM_POSTED", "The item was posted, or is to be skipped.")
     SEEDING_OWNER_INVALID = _code(
-        "SEEDING_OWNER_INVALID",
-        "An owner must be a member who can read the space.",
+        "SEEDING_OWNER_INVALID", "An owner must be a member who can read the space."
     )
     TOO_MANY_SEEDING_ITEMS = _code("TOO_MANY_SEEDING_ITEMS", "The seeding has its most items.")
     CONTENT_BLOCKED = _code(
-        "CONTENT_BLOCKED",
-        "A rule of the community forbids this text; the message is the rule's.",
+        "CONTENT_BLOCKED", "A rule of the community forbids this text; the message is the rule's."
     )
     POSTING_TOO_FAST = _code("POSTING_TOO_FAST", "One posts too fast: wait retryAfter seconds.")
     ASK_NOT_FOUND = _code("ASK_NOT_FOUND", "One is not asked about this question.")
@@ -301,28 +254,23 @@ class RefusalCode(Enum):
         "The person does not want to be asked or was asked often enough, or it is their question.",
     )
     INVITING_NOT_ALLOWED = _code(
-        "INVITING_NOT_ALLOWED",
-        "It takes the trust level MEMBER, or to be a moderator.",
+        "INVITING_NOT_ALLOWED", "It takes the trust level MEMBER, or to be a moderator."
     )
     INVITE_LIMIT_REACHED = _code(
-        "INVITE_LIMIT_REACHED",
-        "10 invitations in 24 hours: wait retryAfter seconds.",
+        "INVITE_LIMIT_REACHED", "10 invitations in 24 hours: wait retryAfter seconds."
     )
     QUESTION_NOT_FOUND = _code(
         "QUESTION_NOT_FOUND",
         "An imported answer's question is neither there nor before it in the call.",
     )
     FOLLOW_LEVEL_INVALID = _code(
-        "FOLLOW_LEVEL_INVALID",
-        "The level is none, or none of what is followed.",
+        "FOLLOW_LEVEL_INVALID", "The level is none, or none of what is followed."
     )
     TOO_MANY_FOLLOWS = _code(
-        "TOO_MANY_FOLLOWS",
-        "One follows the most that one may in the community.",
+        "TOO_MANY_FOLLOWS", "One follows the most that one may in the community."
     )
     TOO_MANY_BOOKMARKS = _code(
-        "TOO_MANY_BOOKMARKS",
-        "One keeps the most posts that one may in the community.",
+        "TOO_MANY_BOOKMARKS", "One keeps the most posts that one may in the community."
     )
     CASE_NOT_FOUND = _code("CASE_NOT_FOUND", "There is no such case in the community.")
     CASE_DECIDED = _code("CASE_DECIDED", "There is nothing left to decide.")
@@ -333,28 +281,23 @@ class RefusalCode(Enum):
         "POLL_RESULTS_HIDDEN", "The poll is anonymous, or does not show its results yet."
     )
     POST_NOT_FOUND = _code(
-        "POST_NOT_FOUND",
-        "There is no such topic or reply, or one cannot see it.",
+        "POST_NOT_FOUND", "There is no such topic or reply, or one cannot see it."
     )
     OWN_POST = _code("OWN_POST", "Nobody decides on their own post, votes for it or reacts to it.")
     RULE_NOT_FOUND = _code("RULE_NOT_FOUND", "There is no such rule in the community.")
     PATTERN_INVALID = _code(
-        "PATTERN_INVALID",
-        "The pattern cannot be matched, or it matches what is not there.",
+        "PATTERN_INVALID", "The pattern cannot be matched, or it matches what is not there."
     )
     TOO_MANY_RULES = _code("TOO_MANY_RULES", "The community has its most rules.")
     TOO_MANY_SYNONYMS = _code(
-        "TOO_MANY_SYNONYMS",
-        "More sets or phrases than a community may have.",
+        "TOO_MANY_SYNONYMS", "More sets or phrases than a community may have."
     )
     SEARCH_UNAVAILABLE = _code("SEARCH_UNAVAILABLE", "The search does not answer: try again later.")
     DEAD_LETTER_NOT_FOUND = _code(
-        "DEAD_LETTER_NOT_FOUND",
-        "There is no such dead letter, or not any more.",
+        "DEAD_LETTER_NOT_FOUND", "There is no such dead letter, or not any more."
     )
     DEAD_LETTER_NOT_OLDEST = _code(
-        "DEAD_LETTER_NOT_OLDEST",
-        "An older one about the same thing comes first.",
+        "DEAD_LETTER_NOT_OLDEST", "An older one about the same thing comes first."
     )
     CONSUMER_NOT_FOUND = _code("CONSUMER_NOT_FOUND", "The service has no such consumer.")
     REBUILD_RUNNING = _code("REBUILD_RUNNING", "A rebuild is under way.")
