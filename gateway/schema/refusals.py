@@ -139,6 +139,27 @@ class RefusalCode(Enum):
     ALREADY_MEMBER = _code("ALREADY_MEMBER", "The person is a member of this community.")
     ROLE_NOT_GRANTABLE = _code("ROLE_NOT_GRANTABLE", "Only people of the vendor can be MANAGER.")
     LAST_MANAGER = _code("LAST_MANAGER", "Without this member nobody would manage the community.")
+    GROUP_NOT_FOUND = _code("GROUP_NOT_FOUND", "There is no such group, or one cannot see it.")
+    GROUP_NAME_TAKEN = _code("GROUP_NAME_TAKEN", "Another group of the community has this name.")
+    GROUP_RULE_INVALID = _code(
+        "GROUP_RULE_INVALID", "A group that is joined by rule needs one, and no other has one."
+    )
+    GROUP_ARCHIVED = _code("GROUP_ARCHIVED", "The group has ended.")
+    GROUP_NOT_OPEN = _code("GROUP_NOT_OPEN", "One cannot join this group by oneself.")
+    GROUP_MEMBER_NOT_FOUND = _code("GROUP_MEMBER_NOT_FOUND", "The person is not in the group.")
+    GROUP_MEMBER_BY_RULE = _code(
+        "GROUP_MEMBER_BY_RULE", "The group's rule takes the person in: they can only be excluded."
+    )
+    GROUP_MEMBER_SUSPENDED = _code(
+        "GROUP_MEMBER_SUSPENDED", "The person's membership of the group is suspended."
+    )
+    GROUP_MEMBER_EXCLUDED = _code(
+        "GROUP_MEMBER_EXCLUDED", "The person is excluded from the group."
+    )
+    LAST_OWNER = _code("LAST_OWNER", "Without this member nobody would own the group.")
+    TOO_MANY_GROUPS = _code(
+        "TOO_MANY_GROUPS", "The community has, or the person is in, as many as there may be."
+    )
     SPACE_NOT_FOUND = _code("SPACE_NOT_FOUND", "There is no such space, or one cannot read it.")
     CHANNEL_NOT_FOUND = _code("CHANNEL_NOT_FOUND", "There is no channel that one can read.")
     CHANNEL_SLUG_TAKEN = _code("CHANNEL_SLUG_TAKEN", "Another channel of the community has it.")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from chassis import runtime
-from guildhall.directory.v1.directory_pb2_grpc import add_DirectoryServiceServicer_to_server
-from services.directory.consumers import DirectoryConsumers
+from services.directory.consumers.trust import DirectoryConsumers
 from services.directory.repository import DirectoryRepository
-from services.directory.servicer import DirectoryServicer
+from services.directory.servicer import add_servicers
 from services.directory.settings import DirectorySettings
 from services.directory.use_cases import DirectoryUseCases
 
@@ -18,8 +17,7 @@ async def main() -> None:
         repository = DirectoryRepository(process.database)
         use_cases = DirectoryUseCases(process.commands, repository)
         await use_cases.persons.bootstrap_operator(settings.bootstrap_operator)
-        servicer = DirectoryServicer(use_cases, repository)
-        add_DirectoryServiceServicer_to_server(servicer, process.server)
+        add_servicers(process.server, use_cases, repository)
         process.subscribe(DirectoryConsumers(repository).of_forum())
         await process.run()
 

@@ -10,12 +10,16 @@ from enum import StrEnum
 from chassis.actors import MANAGER, MEMBER, MODERATOR
 from chassis.locales import shortened
 from services.directory.domain.enrolment import Enrolment, enrolment_id
+from services.directory.domain.group import group_key
+from services.directory.domain.group_member import GroupMember
 from services.directory.domain.person import Membership, Person
 from services.directory.domain.refusals import (
     CompanyNotEnrolledError,
     PersonDeactivatedError,
     PersonNotFoundError,
 )
+
+MOST_GROUP_KEYS = 100  # of one actor in all communities: a call carries them
 
 
 class MemberState(StrEnum):
@@ -120,12 +124,25 @@ def needed_enrolments(person: Person) -> dict[str, str]:
     }
 
 
-def resolve(person: Person, enrolments: Mapping[str, Enrolment], at: datetime) -> ResolvedActor:
-    """Memberships and keyrings of an active person. Refuses with PERSON_DEACTIVATED."""
+def resolve(
+    person: Person,
+    enrolments: Mapping[str, Enrolment],
+    at: datetime,
+    seats: Iterable[GroupMember] = (),
+) -> ResolvedActor:
+    """Memberships and keyrings of an active person, who has these seats in groups.
+
+    Of more than MOST_GROUP_KEYS groups the latest count for nothing. Refuses with
+    PERSON_DEACTIVATED.
+    """
     if not person.active:
         raise PersonDeactivatedError
     holding: list[ActorMembership] = []
     dates: list[datetime | None] = []
+    seats = sorted(
+        (seat for seat in seats if seat.of(person.find_membership(seat.community_id))),
+        key=lambda seat: (seat.update_time, seat.group_id),
+    )[:MOST_GROUP_KEYS]
     for membership in person.memberships:
         if membership.end_time is not None:
             continue
@@ -144,7 +161,7 @@ def resolve(person: Person, enrolments: Mapping[str, Enrolment], at: datetime) -
                     membership.company_id,
                     membership.roles,
                     membership.trust_level,
-                    keyring(person.id, person.locale, membership, tier),
+                    keyring(person.id, person.locale, membership, tier, seats),
                 )
             )
     return ResolvedActor(
@@ -152,8 +169,17 @@ def resolve(person: Person, enrolments: Mapping[str, Enrolment], at: datetime) -
     )
 
 
-def keyring(person_id: str, locale: str, membership: Membership, tier: str) -> tuple[str, ...]:
-    """What a member holds in one community, in the tier of the company's enrolment."""
+def keyring(
+    person_id: str,
+    locale: str,
+    membership: Membership,
+    tier: str,
+    seats: Iterable[GroupMember] = (),
+) -> tuple[str, ...]:
+    """What a member holds in one community: by the tier of the company's enrolment, and in groups.
+
+    The seats are those of groups that have not ended.
+    """
     community = membership.community_id
     keys = [f"community:{community}", f"company:{membership.company_id}@{community}"]
     if tier:
@@ -165,6 +191,11 @@ def keyring(person_id: str, locale: str, membership: Membership, tier: str) -> t
         keys.append(f"moderators:{community}")
     keys += [f"role:{role}@{community}" for role in sorted(membership.roles - {MEMBER})]
     keys += [f"locale:{tag}@{community}" for tag in shortened(locale)]
+    keys += [
+        group_key(seat.group_id)
+        for seat in seats
+        if seat.community_id == community and seat.of(membership)
+    ]
     return tuple(keys)
 
 

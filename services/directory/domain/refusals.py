@@ -113,3 +113,50 @@ class RoleNotGrantableError(PermissionDeniedError):
 
 class LastManagerError(FailedPreconditionError):
     """Without this member nobody would manage the community: only OPERATOR may do that."""
+
+
+class GroupNotFoundError(NotFoundError):
+    """There is no such group, or the caller may not know that there is."""
+
+
+class GroupNameTakenError(AlreadyExistsError):
+    """Another group of the community has this name, or one that reads the same."""
+
+    def __init__(self, message: str = "", *, field: str = "name", retry_after: float = 0.0) -> None:
+        super().__init__(message, field=field, retry_after=retry_after)
+
+
+class GroupRuleInvalidError(InvalidArgumentError):
+    """A group that is joined by rule needs one, and no other has one."""
+
+
+class GroupArchivedError(FailedPreconditionError):
+    """The group has ended."""
+
+
+class GroupNotOpenError(FailedPreconditionError):
+    """One cannot join this group by oneself."""
+
+
+class GroupMemberNotFoundError(NotFoundError):
+    """The person is not in the group, or the caller may not know that they are."""
+
+
+class GroupMemberByRuleError(FailedPreconditionError):
+    """The group's rule takes this member in: nobody but who excludes them can end that."""
+
+
+class GroupMemberSuspendedError(FailedPreconditionError):
+    """The person's membership of the group is suspended."""
+
+
+class GroupMemberExcludedError(FailedPreconditionError):
+    """The person is excluded from the group."""
+
+
+class LastOwnerError(FailedPreconditionError):
+    """Without this member nobody would own the group: only MANAGER may do that."""
+
+
+class TooManyGroupsError(FailedPreconditionError):
+    """A community, or a person in it, has no more groups than this."""

@@ -87,6 +87,9 @@ class DirectoryRepository(PersonQueries):
         self._communities = database["communities"]
         self._enrolments = database["enrolments"]
         self._members = database["members"]
+        self._groups = database["groups"]
+        self._group_members = database["group_members"]
+        self._group_counts = database["group_counts"]
         self._audit_entries = database["audit_entries"]
 
     # What a decision stores besides its aggregate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from services.directory.domain.community import Community
 from services.directory.domain.company import Company, CompanyKind
 from services.directory.domain.enrolment import Enrolment, enrolment_id
 from services.directory.domain.fields import fold, is_open
+from services.directory.domain.group_member import GroupMember
 from services.directory.domain.member import (
     Member,
     MemberState,
@@ -46,7 +48,7 @@ def load_person(document: Document) -> Person:
             Affiliation(d["company_id"], d["start_time"], d["end_time"])
             for d in document["affiliations"]
         ),
-        tuple(_load_membership(d) for d in document["memberships"]),
+        tuple(load_membership(d) for d in document["memberships"]),
         document.get("time_zone", ""),  # added later: what is older knows neither
         document.get("locale", ""),
     )
@@ -74,7 +76,8 @@ def dump_person(person: Person) -> Document:
     }
 
 
-def _load_membership(document: Document) -> Membership:
+def load_membership(document: Document) -> Membership:
+    """From what persons and members have of it."""
     return Membership(
         document["community_id"],
         document["company_id"],
@@ -122,10 +125,9 @@ def dump_member(person: Person, membership: Membership) -> Document:
 def load_member(document: Document, at: datetime) -> Member:
     """From collection members, joined with the enrolment it rests on: former with it."""
     state, end_time = MemberState(document["state"]), document["end_time"]
-    if state is MemberState.ACTIVE and not document["vendor"]:
-        dates = document["enrolment"][0] if document["enrolment"] else None
-        if dates is None or not is_open(dates["start_time"], dates["end_time"], at):
-            state, end_time = MemberState.FORMER, dates["end_time"] if dates else None
+    if state is MemberState.ACTIVE and not stands(document, at):
+        dates = document["enrolment"]
+        state, end_time = MemberState.FORMER, dates[0]["end_time"] if dates else None
     return Member(
         document["community_id"],
         document["person_id"],
@@ -141,11 +143,20 @@ def load_member(document: Document, at: datetime) -> Member:
     )
 
 
-def load_placed(document: Document, tier: str) -> Placed:
-    """From collection members, with the tier of the enrolment it rests on."""
-    membership = _load_membership(document)
+def stands(document: Document, at: datetime) -> bool:
+    """Whether a member, joined with the enrolment it rests on, is one now."""
+    if document["state"] != MemberState.ACTIVE.value:
+        return False
+    return document["vendor"] or any(
+        is_open(dates["start_time"], dates["end_time"], at) for dates in document["enrolment"]
+    )
+
+
+def load_placed(document: Document, tier: str, seats: Sequence[GroupMember]) -> Placed:
+    """From collection members, with the tier of the enrolment it rests on, and seats in groups."""
+    membership = load_membership(document)
     person_id, locale = document["person_id"], document.get("locale", "")
-    keys = frozenset(keyring(person_id, locale, membership, tier))
+    keys = frozenset(keyring(person_id, locale, membership, tier, seats))
     return Placed(person_id, membership.company_id, document.get("time_zone", ""), keys)
 
 

@@ -9,6 +9,7 @@ BY_UNIQUE_NAME = [("folded_name", 1)]
 BY_PERSON = [("person_id", 1)]
 BY_COMPANY = [("company_id", 1), ("person_id", 1)]
 NEWEST = [("time", -1), ("_id", -1)]
+LONGEST = [("update_time", 1), ("person_id", 1)]  # in its state
 LAST_BEGUN = [("start_time", -1), ("_id", -1)]
 
 INDEXES = (
@@ -44,5 +45,30 @@ INDEXES = (
     Index("members", [("community_id", 1), ("state", 1), ("roles", 1), *BY_NAME], "with_role"),
     Index("members", [("community_id", 1), ("state", 1), *BY_PERSON], "by_person"),
     Index("members", [("community_id", 1), ("state", 1), *BY_COMPANY], "by_company"),
+    Index(
+        "groups",
+        [("community_id", 1), *BY_UNIQUE_NAME],
+        "group_name",
+        unique=True,
+        partial={"state": "ACTIVE"},  # the name of one that has ended is free
+    ),
+    Index("groups", [("community_id", 1), *BY_NAME], "all_by_name"),
+    Index("groups", [("community_id", 1), ("read_keys", 1), *BY_NAME], "visible_by_name"),
+    Index("group_members", [("community_id", 1), *BY_PERSON, ("state", 1)], "of_person"),
+    Index(
+        "group_members",
+        [("community_id", 1), ("group_id", 1), ("state", 1), *LONGEST],
+        "in_state",
+    ),
+    Index(
+        "group_members",
+        [("community_id", 1), ("group_id", 1), ("state", 1), ("role", 1), *LONGEST],
+        "with_role",
+    ),
+    Index(
+        "group_members",
+        [("community_id", 1), ("group_id", 1), ("state", 1), *BY_PERSON],
+        "in_state_by_person",
+    ),
     Index("audit_entries", [("community_id", 1), *NEWEST], "newest"),
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from pymongo.asynchronous.collection import AsyncCollection
@@ -10,6 +11,8 @@ from pymongo.asynchronous.collection import AsyncCollection
 from chassis.decisions import PLATFORM, Document
 from chassis.pagination import Paging
 from services.directory.domain.enrolment import Capable, Enrolment, shared
+from services.directory.domain.group import groups_of
+from services.directory.domain.group_member import GroupMember
 from services.directory.domain.member import (
     ActorMembership,
     Placed,
@@ -20,12 +23,13 @@ from services.directory.domain.member import (
 from services.directory.domain.person import IdentityLink, Person
 from services.directory.domain.refusals import PersonNotFoundError
 from services.directory.repository import documents
+from services.directory.repository.groups import GroupQueries
 from services.directory.repository.indexes import BY_COMPANY, BY_PERSON
 from services.directory.repository.queries import open_at, page_of
 
 
-class PersonQueries:
-    """Reads of persons, with the enrolments that their rights rest on."""
+class PersonQueries(GroupQueries):
+    """Reads of persons, with the enrolments and groups that their rights rest on."""
 
     _persons: AsyncCollection[Document]
     _members: AsyncCollection[Document]
@@ -62,7 +66,7 @@ class PersonQueries:
         return (documents.load_person(found), found["seq"]) if found else None
 
     async def resolve_actor(self, link: IdentityLink, at: datetime) -> tuple[ResolvedActor, int]:
-        """Two queries. Refuses with PERSON_NOT_FOUND, PERSON_DEACTIVATED."""
+        """Three queries, two of them at once. Refuses with PERSON_NOT_FOUND, PERSON_DEACTIVATED."""
         found = await self.find_person_of(link)
         if found is None:
             raise PersonNotFoundError(field="subject")
@@ -71,7 +75,7 @@ class PersonQueries:
     async def resolve_actors(
         self, links: Sequence[IdentityLink], at: datetime
     ) -> dict[IdentityLink, tuple[ResolvedActor, int]]:
-        """Those who are somebody and active, in the order asked for: two queries."""
+        """Those who are somebody and active, in the order asked for: three queries."""
         found = {
             link: (person, version)
             for person, version in await self._list_persons_of(links)
@@ -79,14 +83,8 @@ class PersonQueries:
             if person.active
         }
         asked = {link: found[link] for link in links if link in found}
-        needed: dict[str, str] = {}
-        for person, _ in asked.values():
-            needed |= needed_enrolments(person)
-        enrolments = await self._get_enrolments(needed)
-        return {
-            link: (resolve(person, enrolments, at), version)
-            for link, (person, version) in asked.items()
-        }
+        resolved = await self._resolve_all([person for person, _ in asked.values()], at)
+        return {link: (resolved[person.id], version) for link, (person, version) in asked.items()}
 
     async def _list_persons_of(self, links: Sequence[IdentityLink]) -> list[tuple[Person, int]]:
         if not links:
@@ -111,22 +109,42 @@ class PersonQueries:
     async def _resolve(
         self, person: Person, version: int, at: datetime
     ) -> tuple[ResolvedActor, int]:
-        return resolve(person, await self._get_enrolments(needed_enrolments(person)), at), version
+        return (await self._resolve_all([person], at))[person.id], version
+
+    async def _resolve_all(
+        self, people: Sequence[Person], at: datetime, communities: Iterable[str] | None = None
+    ) -> dict[str, ResolvedActor]:
+        """By person id, with all their communities or those named: two queries at once."""
+        needed: dict[str, str] = {}
+        current: set[str] = set()
+        for person in people:
+            needed |= needed_enrolments(person)
+            current |= {m.community_id for m in person.memberships if m.end_time is None}
+        if communities is not None:
+            current &= set(communities)
+            needed = {id_: of for id_, of in needed.items() if of in current}
+        enrolments, seats = await asyncio.gather(
+            self._get_enrolments(needed),
+            self.list_seats(current, [person.id for person in people]),
+        )
+        of_person: dict[str, list[GroupMember]] = {}
+        for seat in seats:
+            of_person.setdefault(seat.person_id, []).append(seat)
+        return {
+            person.id: resolve(person, enrolments, at, of_person.get(person.id, ()))
+            for person in people
+        }
 
     async def find_memberships(
         self, community_id: str, person_ids: Sequence[str], at: datetime
     ) -> dict[str, ActorMembership]:
-        """Those of the people who are in the community now, by person id: two queries."""
+        """Those of the people who are in the community now, by person id: three queries."""
         people = [p for p, _ in await self.list_persons_by_id(person_ids) if p.active]
-        needed: dict[str, str] = {}
-        for person in people:
-            needed |= needed_enrolments(person)
-        here = {id_: of for id_, of in needed.items() if of == community_id}
-        enrolments = await self._get_enrolments(here)
+        resolved = await self._resolve_all(people, at, [community_id])
         return {
-            person.id: membership
-            for person in people
-            for membership in resolve(person, enrolments, at).memberships
+            person_id: membership
+            for person_id, actor in resolved.items()
+            for membership in actor.memberships
             if membership.community_id == community_id
         }
 
@@ -148,19 +166,26 @@ class PersonQueries:
         paging: Paging,
         at: datetime,
     ) -> tuple[list[Placed], str]:
-        """Who of a page of members holds a key of every clause now: two queries."""
+        """Who of a page of members holds a key of every clause now.
+
+        Two queries, and two more where a key is a group's.
+        """
         query = {"community_id": community_id, "state": "ACTIVE"}
         page, token = await page_of(self._members, query, BY_PERSON, paging)
         enrolments = await self._get_enrolments(
             {row["enrolment_id"]: community_id for row in page if not row["vendor"]}
         )
+        seats: Mapping[str, Sequence[GroupMember]] = {}
+        if page and (asked := groups_of(frozenset().union(*clauses))):
+            first, last = page[0]["person_id"], page[-1]["person_id"]
+            seats = await self.list_seats_in(community_id, asked, first, last)
         placed = []
         for row in page:
-            enrolment = enrolments.get(row["enrolment_id"])
+            enrolment, taken = enrolments.get(row["enrolment_id"]), seats.get(row["person_id"], ())
             if row["vendor"]:
-                member = documents.load_placed(row, "")
+                member = documents.load_placed(row, "", taken)
             elif enrolment is not None and enrolment.open(at):
-                member = documents.load_placed(row, enrolment.tier)
+                member = documents.load_placed(row, enrolment.tier, taken)
             else:
                 continue
             if member.holds_each(clauses):

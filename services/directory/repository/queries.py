@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from chassis.decisions import Document
 from chassis.pagination import Order, Paging
 
-Keyring = Sequence[str] | None  # None: a service or OPERATOR reads, whom no wall stops
+Keyring = Collection[str] | None  # None: a service or OPERATOR reads, whom no wall stops
 
 
 def walled(keyring: Keyring) -> Document:

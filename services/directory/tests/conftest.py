@@ -6,27 +6,31 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pytest
 import pytest_asyncio
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis.actors import Actor, Membership
 from chassis.commands import Commands
+from chassis.errors import DomainError
 from chassis.mongo import Database
+from chassis.rpc_status import reason_of
 from chassis.testing import *  # noqa: F403 - fixtures
-from chassis.testing import Loopback, prepare, service_actor
+from chassis.testing import Loopback, outbox, prepare, service_actor, stored
 from guildhall.directory.v1 import directory_pb2 as pb
-from guildhall.directory.v1.directory_pb2_grpc import (
-    DirectoryServiceStub,
-    add_DirectoryServiceServicer_to_server,
-)
+from guildhall.directory.v1 import groups_pb2
+from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceStub
+from guildhall.directory.v1.groups_pb2_grpc import GroupServiceStub
 from services.directory.repository import DirectoryRepository
-from services.directory.servicer import DirectoryServicer
+from services.directory.servicer import add_servicers
 from services.directory.use_cases import DirectoryUseCases
 
 if TYPE_CHECKING:
     from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
+    from guildhall.directory.v1.groups_pb2_grpc import GroupServiceAsyncStub
 
 OPERATOR = Actor(person_id="operator", operator=True)
 GATEWAY = service_actor("gateway")
@@ -56,6 +60,10 @@ class World:
     def stub(self, actor: Actor = OPERATOR) -> DirectoryServiceAsyncStub:
         """The service as this actor calls it."""
         return self.loopback.client(DirectoryServiceStub, "directory", actor)
+
+    def groups(self, actor: Actor = OPERATOR) -> GroupServiceAsyncStub:
+        """The groups as this actor calls them."""
+        return self.loopback.client(GroupServiceStub, "directory", actor)
 
     @property
     def gateway(self) -> DirectoryServiceAsyncStub:
@@ -199,14 +207,108 @@ def actor_of(actor: pb.Actor) -> Actor:
     )
 
 
+@dataclass
+class Town:
+    """Two communities: aurora with Kestrel (Ann, Ben) and its vendor's Max; borealis with Lumen."""
+
+    world: World
+    aurora: pb.Community
+    borealis: pb.Community
+    kestrel: pb.Company
+    lumen: pb.Company
+    enrolment: pb.Enrolment
+    ann: Actor
+    ben: Actor
+    max: Actor  # MANAGER of aurora
+    lea: Actor  # of borealis only
+    ids: dict[str, str] = field(default_factory=dict)  # of what a test makes, by word
+
+    @property
+    def places(self) -> dict[str, str]:
+        """What requests speak of, by word."""
+        return {
+            "aurora": self.aurora.id,
+            "borealis": self.borealis.id,
+            "kestrel": self.kestrel.id,
+            "lumen": self.lumen.id,
+            "vendor": self.aurora.vendor_company_id,
+            "ann": self.ann.person_id,
+            "ben": self.ben.person_id,
+            "max": self.max.person_id,
+            "lea": self.lea.person_id,
+            "enrolment": self.enrolment.id,
+            "nobody": "0" * 32,
+            **self.ids,
+        }
+
+    async def call(self, actor: Actor, rpc: str, **fields: Any) -> Any:
+        """An RPC; an id that is a word of `places` means that one."""
+        of_groups = hasattr(groups_pb2, f"{rpc}Request")
+        request = getattr(groups_pb2 if of_groups else pb, f"{rpc}Request")()
+        if "request_id" in request.DESCRIPTOR.fields_by_name:
+            fields.setdefault("request_id", self.world.request_id())
+        for name, value in fields.items():
+            if isinstance(value, Message):
+                getattr(request, name).CopyFrom(value)
+            elif isinstance(value, list):
+                getattr(request, name).extend(self._meant(name, one) for one in value)
+            else:
+                setattr(request, name, self._meant(name, value))
+        stub = self.world.groups(actor) if of_groups else self.world.stub(actor)
+        return await getattr(stub, rpc)(request)
+
+    def _meant(self, name: str, value: Any) -> Any:
+        is_id = name.endswith(("_id", "_ids")) and name != "request_id"
+        return self.places.get(value, value) if is_id else value
+
+    async def refused(self, actor: Actor, rpc: str, **fields: Any) -> tuple[str, str]:
+        """Reason and field; and that nothing was stored or said."""
+        before = await stored(self.world.database)
+        with pytest.raises(DomainError) as refusal:
+            await self.call(actor, rpc, **fields)
+        assert await stored(self.world.database) == before
+        return reason_of(refusal.value), refusal.value.field
+
+    async def said(self) -> list[Message]:
+        """All domain events in the order they were said."""
+        return list(await outbox(self.world.database))
+
+    async def trail(self, community_id: str) -> list[tuple[str, str, str, str]]:
+        """The newest entry first: who did what to whom."""
+        request = pb.ListAuditEntriesRequest(community_id=community_id)
+        response = await self.world.stub(OPERATOR).ListAuditEntries(request)
+        return [(e.actor, e.action, e.target_id, e.reason) for e in response.audit_entries]
+
+
 @pytest_asyncio.fixture
 async def world(database: Database, commands: Commands, loopback: Loopback) -> AsyncIterator[World]:
     """An empty one."""
     await prepare(database, DirectoryRepository)
     repository = DirectoryRepository(database)
     use_cases = DirectoryUseCases(commands, repository)
-    servicer = DirectoryServicer(use_cases, repository)
-    await loopback.serve(
-        "directory", lambda server: add_DirectoryServiceServicer_to_server(servicer, server)
-    )
+    await loopback.serve("directory", lambda server: add_servicers(server, use_cases, repository))
     yield World(database, loopback, use_cases, repository)
+
+
+@pytest_asyncio.fixture
+async def town(world: World) -> Town:
+    aurora, borealis = await world.community("aurora"), await world.community("borealis")
+    kestrel, lumen = await world.company("Kestrel"), await world.company("Lumen")
+    enrolment = await world.enrol(aurora.id, kestrel.id, auto_join=True)
+    await world.enrol(borealis.id, lumen.id, auto_join=True)
+    for company, name in (("Kestrel", "Ann"), ("Kestrel", "Ben"), ("Lumen", "Lea")):
+        await world.sign_in(company, name)
+    manager = await world.sign_in("Aurora Inc", "Max")
+    await world.member(aurora.id, manager.person_id, roles=[pb.ROLE_MANAGER])
+    return Town(
+        world,
+        aurora,
+        borealis,
+        kestrel,
+        lumen,
+        enrolment,
+        await world.actor("Kestrel", "Ann"),
+        await world.actor("Kestrel", "Ben"),
+        await world.actor("Aurora Inc", "Max"),
+        await world.actor("Lumen", "Lea"),
+    )

@@ -15,7 +15,7 @@ from chassis.testing import stored
 from guildhall.directory.v1 import directory_pb2 as pb
 from guildhall.directory.v1 import domain_events_pb2 as events
 from guildhall.forum.v1.domain_events_pb2 import TrustLevelReached
-from services.directory.consumers import DirectoryConsumers
+from services.directory.consumers.trust import DirectoryConsumers
 from services.directory.tests.conftest import World
 
 LEVEL = pb.TrustLevel

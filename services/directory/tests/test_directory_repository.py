@@ -84,7 +84,7 @@ async def names_of_all_pages(
     return [member.display_name for member in members]
 
 
-async def test_resolving_an_actor_takes_two_queries_by_index(world: World) -> None:
+async def test_resolving_an_actor_takes_three_queries_by_index(world: World) -> None:
     aurora, borealis = await world.community("aurora"), await world.community("borealis")
     kestrel = await world.company("Kestrel")
     for community in (aurora, borealis):
@@ -96,7 +96,7 @@ async def test_resolving_an_actor_takes_two_queries_by_index(world: World) -> No
     actor, version = await counting.resolve_actor(link, now())
     assert {m.community_id for m in actor.memberships} == {aurora.id, borealis.id}
     assert version == 3  # created, joined, joined
-    assert counter.queries == ["persons", "enrolments"]
+    assert counter.queries == ["persons", "enrolments", "group_members"]
     plan = await stages(
         world.database,
         {
@@ -112,7 +112,7 @@ async def test_resolving_an_actor_takes_two_queries_by_index(world: World) -> No
     assert "COLLSCAN" not in plan
 
 
-async def test_resolving_many_actors_takes_two_queries_by_index(world: World) -> None:
+async def test_resolving_many_actors_takes_three_queries_by_index(world: World) -> None:
     aurora = await world.community("aurora")
     kestrel, lumen = await world.company("Kestrel"), await world.company("Lumen")
     await world.enrol(aurora.id, kestrel.id, auto_join=True)
@@ -126,7 +126,7 @@ async def test_resolving_many_actors_takes_two_queries_by_index(world: World) ->
     counter = Counter(world.database)
     counting = DirectoryRepository(counter)  # type: ignore[arg-type]
     assert await counting.resolve_actors([*crossed, *links], at) == one_by_one
-    assert counter.queries == ["persons", "enrolments"]
+    assert counter.queries == ["persons", "enrolments", "group_members"]
     assert await counting.resolve_actors([], at) == {}
     plan = await stages(
         world.database,

@@ -2,114 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis.actors import Actor
-from chassis.errors import DomainError
-from chassis.rpc_status import reason_of
-from chassis.testing import outbox, person_actor, service_actor, stored
+from chassis.testing import person_actor, service_actor
 from guildhall.directory.v1 import directory_pb2 as pb
 from guildhall.directory.v1 import domain_events_pb2 as events
-from services.directory.tests.conftest import GATEWAY, OPERATOR, World, issuer_of, stamp
-
-
-@dataclass
-class Town:
-    """Two communities: aurora with Kestrel (Ann, Ben) and its vendor's Max; borealis with Lumen."""
-
-    world: World
-    aurora: pb.Community
-    borealis: pb.Community
-    kestrel: pb.Company
-    lumen: pb.Company
-    enrolment: pb.Enrolment
-    ann: Actor
-    ben: Actor
-    max: Actor  # MANAGER of aurora
-    lea: Actor  # of borealis only
-
-    @property
-    def places(self) -> dict[str, str]:
-        """What requests speak of, by word."""
-        return {
-            "aurora": self.aurora.id,
-            "borealis": self.borealis.id,
-            "kestrel": self.kestrel.id,
-            "lumen": self.lumen.id,
-            "vendor": self.aurora.vendor_company_id,
-            "ann": self.ann.person_id,
-            "ben": self.ben.person_id,
-            "max": self.max.person_id,
-            "lea": self.lea.person_id,
-            "enrolment": self.enrolment.id,
-            "nobody": "0" * 32,
-        }
-
-    async def call(self, actor: Actor, rpc: str, **fields: Any) -> Any:
-        """An RPC; an id that is a word of `places` means that one."""
-        request = getattr(pb, f"{rpc}Request")()
-        if "request_id" in request.DESCRIPTOR.fields_by_name:
-            fields.setdefault("request_id", self.world.request_id())
-        for name, value in fields.items():
-            if isinstance(value, Message):
-                getattr(request, name).CopyFrom(value)
-            elif isinstance(value, list):
-                getattr(request, name).extend(self._meant(name, one) for one in value)
-            else:
-                setattr(request, name, self._meant(name, value))
-        return await getattr(self.world.stub(actor), rpc)(request)
-
-    def _meant(self, name: str, value: Any) -> Any:
-        is_id = name.endswith(("_id", "_ids")) and name != "request_id"
-        return self.places.get(value, value) if is_id else value
-
-    async def refused(self, actor: Actor, rpc: str, **fields: Any) -> tuple[str, str]:
-        """Reason and field; and that nothing was stored or said."""
-        before = await stored(self.world.database)
-        with pytest.raises(DomainError) as refusal:
-            await self.call(actor, rpc, **fields)
-        assert await stored(self.world.database) == before
-        return reason_of(refusal.value), refusal.value.field
-
-    async def said(self) -> list[Message]:
-        """All domain events in the order they were said."""
-        return list(await outbox(self.world.database))
-
-    async def trail(self, community_id: str) -> list[tuple[str, str, str, str]]:
-        """The newest entry first: who did what to whom."""
-        request = pb.ListAuditEntriesRequest(community_id=community_id)
-        response = await self.world.stub(OPERATOR).ListAuditEntries(request)
-        return [(e.actor, e.action, e.target_id, e.reason) for e in response.audit_entries]
-
-
-@pytest_asyncio.fixture
-async def town(world: World) -> Town:
-    aurora, borealis = await world.community("aurora"), await world.community("borealis")
-    kestrel, lumen = await world.company("Kestrel"), await world.company("Lumen")
-    enrolment = await world.enrol(aurora.id, kestrel.id, auto_join=True)
-    await world.enrol(borealis.id, lumen.id, auto_join=True)
-    for company, name in (("Kestrel", "Ann"), ("Kestrel", "Ben"), ("Lumen", "Lea")):
-        await world.sign_in(company, name)
-    manager = await world.sign_in("Aurora Inc", "Max")
-    await world.member(aurora.id, manager.person_id, roles=[pb.ROLE_MANAGER])
-    return Town(
-        world,
-        aurora,
-        borealis,
-        kestrel,
-        lumen,
-        enrolment,
-        await world.actor("Kestrel", "Ann"),
-        await world.actor("Kestrel", "Ben"),
-        await world.actor("Aurora Inc", "Max"),
-        await world.actor("Lumen", "Lea"),
-    )
+from services.directory.tests.conftest import GATEWAY, OPERATOR, Town, issuer_of, stamp
 
 
 def link(issuer: str = "https://login.other.example", subject: str = "x-1") -> pb.IdentityLink:

@@ -6,6 +6,8 @@ from chassis.commands import Commands
 from services.directory.repository import DirectoryRepository
 from services.directory.use_cases.communities import CommunityUseCases
 from services.directory.use_cases.companies import CompanyUseCases
+from services.directory.use_cases.group_members import GroupMemberUseCases
+from services.directory.use_cases.groups import GroupUseCases
 from services.directory.use_cases.members import MemberUseCases
 from services.directory.use_cases.persons import PersonUseCases
 
@@ -18,3 +20,5 @@ class DirectoryUseCases:
         self.companies = CompanyUseCases(commands, repository)
         self.communities = CommunityUseCases(commands, repository)
         self.members = MemberUseCases(commands, repository)
+        self.groups = GroupUseCases(commands, repository)
+        self.group_members = GroupMemberUseCases(commands, repository)

@@ -1,0 +1,1 @@
+"""What the directory hears, of the forum and of itself; one module a concern."""

@@ -1,0 +1,72 @@
+"""What people do about groups for themselves. Each method is one atomic command."""
+
+from __future__ import annotations
+
+from chassis.actors import Actor
+from chassis.commands import Commands
+from chassis.decisions import Decision, Seen
+from chassis.errors import check_version
+from guildhall.directory.v1 import groups_pb2 as pb
+from services.directory.domain.group_member import MOST_OF_ONE, GroupMember
+from services.directory.domain.refusals import (
+    GroupMemberNotFoundError,
+    LastOwnerError,
+)
+from services.directory.repository import DirectoryRepository
+from services.directory.use_cases.group_places import Place, change_group_member
+
+
+class GroupMemberUseCases:
+    """Into groups and out of them."""
+
+    def __init__(self, commands: Commands, repository: DirectoryRepository) -> None:
+        self._commands = commands
+        self._repository = repository
+
+    async def join_group(self, actor: Actor, request: pb.JoinGroupRequest) -> pb.JoinGroupResponse:
+        """At once, or by asking for it."""
+        place = Place.of(actor, request)
+        full = await self._full(place)
+
+        def decide(seen: Seen[GroupMember]) -> Decision[GroupMember, pb.JoinGroupResponse]:
+            group = place.reader(seen).visible(seen.other(place.group))
+            candidate = place.candidate(seen, group)
+            after = candidate.join()
+            candidate.check_room(after, full=full)
+            return change_group_member(
+                seen, group, after, lambda member: pb.JoinGroupResponse(group_member=member)
+            )
+
+        return await self._commands.run(actor, request, place.target, decide)
+
+    async def leave_group(
+        self, actor: Actor, request: pb.LeaveGroupRequest
+    ) -> pb.LeaveGroupResponse:
+        """Also what one has asked for."""
+        place = Place.of(actor, request)
+        last = not await self._repository.has_other_owner(
+            place.community_id, place.group_id, place.person_id
+        )
+
+        def decide(seen: Seen[GroupMember]) -> Decision[GroupMember, pb.LeaveGroupResponse]:
+            reader = place.reader(seen)
+            group = reader.visible(seen.other(place.group))
+            before = place.candidate(seen, group).before
+            if before is None:
+                raise GroupMemberNotFoundError(field="group_id")
+            check_version(seen.seq, request.expected_version)
+            after = before.leave(seen.now.time)
+            if before.owner and last and not reader.manages:
+                raise LastOwnerError(field="group_id")
+            return change_group_member(
+                seen, group, after, lambda member: pb.LeaveGroupResponse(group_member=member)
+            )
+
+        return await self._commands.run(actor, request, place.target, decide)
+
+    async def _full(self, place: Place) -> bool:
+        """Whether the person is in all the groups that one may be in, as far as is known before."""
+        found = await self._repository.count_groups_of(
+            place.community_id, place.person_id, MOST_OF_ONE
+        )
+        return found >= MOST_OF_ONE

@@ -1,0 +1,121 @@
+"""A person's place in a group: what a decision about it wants to see, and how it is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+
+from chassis.actors import Actor
+from chassis.decisions import PLATFORM, Decision, Ref, Seen, Write
+from guildhall.directory.v1 import domain_events_pb2 as events
+from guildhall.directory.v1 import groups_pb2 as pb
+from services.directory.converters.groups import MEMBER_STATES, ROLES, group_member_to_proto
+from services.directory.domain.group import Group
+from services.directory.domain.group_member import Candidate, GroupMember, group_member_id
+from services.directory.domain.group_rights import GroupReader, group_reader
+from services.directory.domain.person import Membership, Person
+from services.directory.domain.rights import keyring_for
+from services.directory.repository import DirectoryRepository
+
+A = TypeVar("A", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Of one person in one group, as the caller would change it."""
+
+    actor: Actor
+    community_id: str
+    group_id: str
+    person_id: str
+
+    @classmethod
+    def of(cls, actor: Actor, request: Any, person_id: str = "") -> Place:
+        """Of this person, or of the caller. Refuses outsiders with COMMUNITY_NOT_FOUND."""
+        keyring_for(actor, request.community_id)
+        return cls(actor, request.community_id, request.group_id, person_id or actor.person_id)
+
+    @property
+    def group(self) -> Ref[Group]:
+        """The group."""
+        return DirectoryRepository.groups.ref(self.community_id, self.group_id)
+
+    @property
+    def person(self) -> Ref[Person]:
+        """The person."""
+        return _person(self.person_id)
+
+    @property
+    def member(self) -> Ref[GroupMember]:
+        """How the person stands to the group."""
+        return self._member(self.person_id)
+
+    @property
+    def callers(self) -> tuple[Ref[Any], Ref[Any]]:
+        """The caller, and how they stand to the group."""
+        return _person(self.actor.person_id), self._member(self.actor.person_id)
+
+    @property
+    def target(self) -> Ref[GroupMember]:
+        """How the person stands to the group, with all that it depends on."""
+        return self.member.along(self.group, self.person, *self.callers)
+
+    def reader(self, seen: Seen[Any]) -> GroupReader:
+        """The caller, with what they are in the group now."""
+        person, member = (seen.other(ref) for ref in self.callers)
+        own = []
+        if member is not None:
+            own.append(member.as_of(self._membership(person), seen.now.time))
+        return group_reader(self.actor, self.community_id, own)
+
+    def candidate(self, seen: Seen[GroupMember], group: Group) -> Candidate:
+        """The person, as they stand to the group now."""
+        membership = self._membership(seen.other(self.person))
+        now = seen.now.time
+        before = seen.state.as_of(membership, now) if seen.state else None
+        return Candidate(group, self.person_id, membership, before, now)
+
+    def _membership(self, person: Person | None) -> Membership | None:
+        return person.find_membership(self.community_id) if person else None
+
+    def _member(self, person_id: str) -> Ref[GroupMember]:
+        id_ = group_member_id(self.group_id, person_id)
+        return DirectoryRepository.group_members.ref(self.community_id, id_)
+
+
+def change_group_member(
+    seen: Seen[GroupMember],
+    group: Group,
+    after: GroupMember,
+    answer: Callable[[pb.GroupMember], A],
+    entries: Sequence[Write] = (),
+) -> Decision[GroupMember, A]:
+    """Somebody who stands otherwise to a group from now on; what is as it was says nothing."""
+    before = seen.state
+    if after == before:
+        entries = ()
+    step = int(after.active) - int(before is not None and before.active)
+    return Decision(
+        after,
+        lambda version: answer(group_member_to_proto(after, version)),
+        [] if after == before else [changed_member(before, after)],
+        writes=[*([DirectoryRepository.group_count(group, step)] if step else ()), *entries],
+    )
+
+
+def changed_member(before: GroupMember | None, after: GroupMember) -> events.GroupMemberChanged:
+    """What is said of it."""
+    return events.GroupMemberChanged(
+        group_id=after.group_id,
+        person_id=after.person_id,
+        state=MEMBER_STATES[after.state],
+        former_state=MEMBER_STATES[before.state] if before else pb.GROUP_MEMBER_STATE_UNSPECIFIED,
+        role=ROLES[after.role],
+    )
+
+
+def _person(person_id: str) -> Ref[Person]:
+    return DirectoryRepository.persons.ref(PLATFORM, person_id)
