@@ -153,9 +153,7 @@ class RefusalCode(Enum):
     GROUP_MEMBER_SUSPENDED = _code(
         "GROUP_MEMBER_SUSPENDED", "The person's membership of the group is suspended."
     )
-    GROUP_MEMBER_EXCLUDED = _code(
-        "GROUP_MEMBER_EXCLUDED", "The person is excluded from the group."
-    )
+    GROUP_MEMBER_EXCLUDED = _code("GROUP_MEMBER_EXCLUDED", "The person is excluded from the group.")
     LAST_OWNER = _code("LAST_OWNER", "Without this member nobody would own the group.")
     TOO_MANY_GROUPS = _code(
         "TOO_MANY_GROUPS", "The community has, or the person is in, as many as there may be."
