@@ -69,6 +69,14 @@ def loses_author(topic_keys: Sequence[str], space: Space, author_keys: Sequence[
     return opens(topic_keys, author_keys) and not space.readable(author_keys)
 
 
+def check_authors(former: Space, space: Space, author_keys: Iterable[Sequence[str]]) -> None:
+    """None of them loses sight of what they wrote. Refuses with AUTHOR_CANNOT_READ."""
+    if any(loses_author(former.read_keys, space, keys) for keys in author_keys):
+        raise AuthorCannotReadError(
+            "an author cannot read that space: say so to do it nevertheless"
+        )
+
+
 def check_all_follow(topic: Topic, former: Space, space: Space) -> None:
     """For who moves and asks nobody: no reader loses it, and the space would take it.
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from chassis.actors import MODERATOR, Actor
+from chassis.batch import Batch
+from chassis.commands import Commands
 from chassis.errors import DomainError
 from chassis.rpc_status import reason_of
 from chassis.testing import outbox, person_actor
@@ -16,6 +19,7 @@ from guildhall.forum.v1 import forum_pb2 as pb
 from guildhall.forum.v1 import moves_pb2 as mpb
 from guildhall.forum.v1.moves_pb2_grpc import MoveServiceStub
 from guildhall.moderation.v1 import moderation_pb2
+from services.forum.repository import ForumRepository
 from services.forum.tests.conftest import (
     ASKER,
     HELPER,
@@ -26,6 +30,7 @@ from services.forum.tests.conftest import (
     World,
 )
 from services.forum.tests.test_forum_feed_servicer import bookmarks, keep
+from services.forum.use_cases import ForumUseCases
 from services.forum.use_cases.carrying import Carrying
 
 C1: dict[str, Any] = {"community_id": "c1"}
@@ -723,6 +728,146 @@ async def test_split_refuses(world: World) -> None:
     assert await missing(world, HELPER, made.new_topic)
     assert await by_id(world, HELPER, reply) == []
     assert await world.replies(HELPER, topic) == []
+
+
+# -- walls that move meanwhile
+
+GOLD: dict[str, Any] = {"audience": pb.AUDIENCE_TIER, "audience_names": ["gold"]}
+OPEN: dict[str, Any] = {"audience": pb.AUDIENCE_COMMUNITY}
+ONLY_QUESTIONS = {
+    "settings": pb.SpaceSettingsChange(kinds=[pb.TOPIC_KIND_QUESTION], update_kinds=True)
+}
+GOLDEN_MODERATOR = person_actor(
+    "moderator",
+    roles=[MODERATOR],
+    keyring=["community:c1", "tier:gold@c1", "moderators:c1", "person:moderator"],
+)
+TO_SPACE, TO_TOPIC = ("SPACE_NOT_FOUND", "space_id"), ("TOPIC_NOT_FOUND", "target_topic_id")
+CANNOT_READ = ("AUTHOR_CANNOT_READ", "")
+
+
+@pytest.fixture
+def just_before(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Callable[[ForumUseCases], Awaitable[Any]]], None]:
+    """Something that another replica does between the next decision and its commit."""
+    commit = Batch.commit
+
+    def set_up(change: Callable[[ForumUseCases], Awaitable[Any]]) -> None:
+        async def first_the_change(batch: Batch, deadline: float) -> None:
+            monkeypatch.setattr(Batch, "commit", commit)
+            elsewhere = Commands(world.database)
+            repository = ForumRepository(world.database)
+            try:
+                await change(ForumUseCases(elsewhere, repository, world.use_cases._moderation))
+            finally:
+                await elsewhere.close()
+            await commit(batch, deadline)
+
+        monkeypatch.setattr(Batch, "commit", first_the_change)
+
+    return set_up
+
+
+@pytest.mark.parametrize(
+    ("rpc", "actor", "which", "to", "refusal"),
+    [
+        ("MoveTopic", MODERATING, "there", VENDORS, TO_SPACE),
+        ("MoveTopic", MANAGING, "there", VENDORS, CANNOT_READ),
+        ("MoveTopic", MODERATING, "here", VENDORS, ("TOPIC_NOT_FOUND", "topic_id")),
+        ("MoveTopic", MODERATING, "there", ONLY_QUESTIONS, ("KIND_NOT_ALLOWED", "kind")),
+        ("MoveTopic", MODERATING, "there", {"name": "Another"}, None),
+        ("MergeTopics", MODERATING, "there", VENDORS, TO_TOPIC),
+        ("MergeTopics", MANAGING, "there", VENDORS, CANNOT_READ),
+        ("MergeTopics", MODERATING, "here", VENDORS, ("TOPIC_NOT_FOUND", "topic_id")),
+        ("MergeTopics", MODERATING, "here", {"name": "Another"}, None),
+        ("SplitTopic", MODERATING, "there", VENDORS, TO_SPACE),
+        ("SplitTopic", MANAGING, "there", VENDORS, CANNOT_READ),
+        ("SplitTopic", MODERATING, "here", VENDORS, ("TOPIC_NOT_FOUND", "topic_id")),
+        ("SplitTopic", MODERATING, "there", ONLY_QUESTIONS, ("KIND_NOT_ALLOWED", "kind")),
+        ("SplitTopic", MODERATING, "there", {"name": "Another"}, None),
+    ],
+)
+async def test_a_wall_that_moves_before_it_is_stored_is_decided_on(
+    world: World,
+    just_before: Callable[..., None],
+    rpc: str,
+    actor: Actor,
+    which: str,
+    to: dict[str, Any],
+    refusal: tuple[str, str] | None,
+) -> None:
+    spaces = {"here": await world.space("here"), "there": await world.space("there")}
+    talk: dict[str, Any] = {"kind": pb.TOPIC_KIND_DISCUSSION}
+    topic, target = [await world.topic(one, **talk) for one in spaces.values()]
+    reply = await world.reply(topic, ASKER)
+    world.members.memberships = {"asker": ASKER.keys("c1")}
+    fields: dict[str, Any] = {
+        "MoveTopic": {"topic_id": topic.id, "space_id": spaces["there"].id},
+        "MergeTopics": {"topic_id": topic.id, "target_topic_id": target.id},
+        "SplitTopic": parting(topic, reply, space_id=spaces["there"].id),
+    }[rpc]
+    before = await world.stored()
+
+    async def change(other: ForumUseCases) -> None:
+        request = pb.UpdateSpaceRequest(**world.ids(), space_id=spaces[which].id, **to)
+        await other.update_space(MANAGING, request)
+
+    just_before(change)
+    if refusal is not None:
+        with pytest.raises(DomainError) as refused_with:
+            await move(world, rpc, actor, **fields)
+        assert (reason_of(refused_with.value), refused_with.value.field) == refusal
+        after = await world.stored()
+        assert (await world.said())[len(before["outbox"]) :] == ["SpaceUpdated"]
+        for name in ("topics", "replies", "moderation_entries"):
+            assert after.get(name) == before.get(name)
+    else:
+        await move(world, rpc, actor, **fields)
+        names = (await world.said())[len(before["outbox"]) :]
+        assert names[0] == "SpaceUpdated"
+        told_of = {"MoveTopic": "TopicMoved", "MergeTopics": "TopicMerged"}.get(rpc, "TopicSplit")
+        assert names.count(told_of) == 1
+
+
+@pytest.mark.parametrize("rpc", ["MoveTopic", "MergeTopics", "SplitTopic"])
+async def test_an_author_who_may_read_it_meanwhile_does_not_lose_it(
+    world: World, just_before: Callable[..., None], rpc: str
+) -> None:
+    here, there = await world.space("here"), await world.space("there", **GOLD)
+    talk: dict[str, Any] = {"kind": pb.TOPIC_KIND_DISCUSSION}
+    topic, target = await world.topic(here, **talk), await world.topic(there, GOLDEN_MODERATOR)
+    reply = await world.reply(topic, ASKER)
+
+    async def set_audience(other: ForumUseCases, audience: dict[str, Any]) -> None:
+        request = pb.UpdateSpaceRequest(**world.ids(), space_id=here.id, **audience)
+        await other.update_space(MANAGING, request)
+
+    await set_audience(world.use_cases, GOLD)
+    world.members.memberships = {"asker": ASKER.keys("c1")}
+    just_before(lambda other: set_audience(other, OPEN))
+    fields: dict[str, Any] = {
+        "MoveTopic": {"topic_id": topic.id, "space_id": there.id},
+        "MergeTopics": {"topic_id": topic.id, "target_topic_id": target.id},
+        "SplitTopic": parting(topic, reply, space_id=there.id),
+    }[rpc]
+    assert await told(move(world, rpc, GOLDEN_MODERATOR, **fields)) == "AUTHOR_CANNOT_READ"
+    assert (await world.said())[-1] == "SpaceUpdated"
+    assert (await world.see(ASKER, topic)).space_id == here.id
+    assert await by_id(world, ASKER, reply) == [reply.id]
+    await move(world, rpc, GOLDEN_MODERATOR, **fields, even_if_author_cannot_read=True)
+
+
+async def test_within_one_space_nothing_stands_on_its_wall(world: World) -> None:
+    space = await world.space()
+    topic, target = await world.topic(space), await world.topic(space)
+    reply, _ = await world.reply(topic), await world.reply(topic)
+    await move(world, "SplitTopic", MODERATING, **parting(topic, reply))
+    fields = {"topic_id": topic.id, "target_topic_id": target.id}
+    await move(world, "MergeTopics", MODERATING, **fields)
+    (row,) = (await world.stored())["spaces"]
+    assert "stood_on" not in row
+    assert world.members.asked == []
 
 
 async def test_a_bookmark_goes_along_with_its_reply(world: World) -> None:

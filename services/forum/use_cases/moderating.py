@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
-from chassis.decisions import Change, Decision, Other, Seen, Write
+from chassis.decisions import Change, Decision, Other, Ref, Seen, Write
 from chassis.moment import Moment
 from guildhall.forum.v1 import domain_events_pb2 as said
 from services.forum.converters.domain_events import (
@@ -42,6 +42,7 @@ class Outcome:
     others: Sequence[Change] = ()  # parts of the topic that are no replies
     linked: frozenset[str] = frozenset()  # the topics it names that whoever acts can see
     along: Sequence[Other] = ()  # further aggregates
+    stands_on: Sequence[Ref[Any]] = ()  # further aggregates that stay as they are
 
     def decision(
         self, seen: Seen[Topic], answer: Callable[[Outcome, int], A]
@@ -69,7 +70,13 @@ class Outcome:
             events.extend(mention_added(before, after))
             writes.extend(_mentions(before, after, seen.now))
         return Decision(
-            topic, lambda _: answer(told, topic.version), events, parts, writes, self.along
+            topic,
+            lambda _: answer(told, topic.version),
+            events,
+            parts,
+            writes,
+            self.along,
+            self.stands_on,
         )
 
     def _posts(self, seen: Seen[Topic]) -> list[tuple[Topic | Reply | None, Topic | Reply]]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from google.protobuf.message import Message
 
 from chassis.actors import Actor
 from chassis.commands import Commands
-from chassis.decisions import Decision, Seen, Write
-from chassis.errors import FieldInvalidError, check_version
+from chassis.decisions import Decision, Ref, Seen, Write
+from chassis.errors import FieldInvalidError, NotFoundError, check_version
 from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1.moves_pb2 import (
@@ -27,9 +28,8 @@ from services.forum.converters.markdown import rendered
 from services.forum.converters.messages import topic_to_proto
 from services.forum.domain import moves
 from services.forum.domain.members import Author, Member
-from services.forum.domain.moves import AuthorCannotReadError
 from services.forum.domain.replies import Reply, ReplyNotFoundError
-from services.forum.domain.spaces import Space
+from services.forum.domain.spaces import Space, SpaceNotFoundError
 from services.forum.domain.tags import check_tags
 from services.forum.domain.texts import TopicText, check_title, check_topic_body
 from services.forum.domain.topics import Topic, TopicKind, TopicNotFoundError, TopicState
@@ -73,14 +73,16 @@ class MoveUseCases(UseCases):
         )
         moves.check_movable(found)  # refuse before asking others
         _check_fits(found.kind, found.tags, space, member)
-        if not request.even_if_author_cannot_read:
-            await self._check_authors(found, space, [found.author])
+        authors = () if request.even_if_author_cannot_read else [found.author]
+        way = await self._way(found, space, authors)
 
         def change(seen: Seen[Topic], topic: Topic) -> Outcome:
             check_version(topic.version, request.expected_version)
             moved = moves.move(topic, space)
             if moved.space_id == topic.space_id:
                 return Outcome(topic)
+            there = way.check(seen, member, SpaceNotFoundError(field="space_id"))
+            _check_fits(topic.kind, topic.tags, there, member)
             event = said.TopicMoved(
                 topic_id=topic.id, space_id=space.id, from_space_id=topic.space_id
             )
@@ -90,12 +92,14 @@ class MoveUseCases(UseCases):
                     topic.community_id, [topic.id], moved.former_space_ids, space.id
                 ),
             ]
-            return Outcome(moved, [event], writes=writes)
+            return Outcome(moved, [event], writes=writes, stands_on=way.spaces)
 
         def answer(outcome: Outcome, version: int) -> MoveTopicResponse:
             return MoveTopicResponse(topic=topic_to_proto(outcome.topic, version))
 
-        response = await self._change(actor, request, member, found, change, answer)
+        response = await self._change(
+            actor, request, member, found, change, answer, along=way.spaces
+        )
         await self._carrying.soon(found.community_id, found.id)
         return response
 
@@ -111,8 +115,8 @@ class MoveUseCases(UseCases):
         )
         target, space = await self._target(community_id, request.target_topic_id, member)
         moves.check_merge(found, target)
-        if not request.even_if_author_cannot_read:
-            await self._check_authors(found, space, [found.author])
+        authors = () if request.even_if_author_cannot_read else [found.author]
+        way = await self._way(found, space, authors)
         target_ref = self._repository.topics.ref(community_id, target.id)
         refs = [
             self._repository.reply_ref(community_id, id_)
@@ -123,6 +127,7 @@ class MoveUseCases(UseCases):
             source = visible(seen.state, member, found)
             check_version(source.version, request.expected_version)
             into = _named(seen.other(target_ref), member, target)
+            way.check(seen, member, TopicNotFoundError(field="target_topic_id"))
             merged = moves.merge(source, into, reason)
             replies = [reply for ref in refs if (reply := seen.part(ref)) is not None]
             begun = self._carrying.carried(merged, into, replies)
@@ -142,11 +147,12 @@ class MoveUseCases(UseCases):
                     *begun.writes,
                 ],
                 begun.others,
+                way.spaces,
             )
 
         ref = self._repository.topics.ref(community_id, found.id)
         response = await self._commands.run(
-            actor, request, ref.having(*refs).along(target_ref), decide
+            actor, request, ref.having(*refs).along(target_ref, *way.spaces), decide
         )
         await self._carrying.soon(community_id, found.id)
         return response
@@ -181,8 +187,8 @@ class MoveUseCases(UseCases):
         wanted = _chosen([*chosen, *await self._repository.find_children(found, chosen)])
         replies = await self._repository.find_replies_of(found, wanted, keyring)
         _check_all_there(chosen, replies)
-        if not request.even_if_author_cannot_read:
-            await self._check_authors(found, space, [reply.author for reply in replies])
+        authors = () if request.even_if_author_cannot_read else [one.author for one in replies]
+        way = await self._way(found, space, authors)
         screening = await self._screen(community_id, text.parts)
         screening.check_edit(space)  # what waits for review would take the replies out of sight
         text = text.screened(screening.texts)
@@ -199,6 +205,9 @@ class MoveUseCases(UseCases):
                 return Decision(source, lambda _: _split(source, there))
             check_version(source.version, request.expected_version)
             moves.check_splittable(source)
+            where = way.check(seen, member, SpaceNotFoundError(field="space_id"))
+            _check_fits(kind, text.tags, where, member)
+            screening.check_edit(where)
             new = Topic(
                 id=new_id,
                 community_id=community_id,
@@ -215,17 +224,18 @@ class MoveUseCases(UseCases):
                 split_from_id=source.id,
             )
             going = [visible_reply(seen.part(ref), source, member) for ref in refs]
-            return self._split_off(
+            decision = self._split_off(
                 seen,
                 (source, new),
                 going,
                 [seen.part(ref) for ref in left],
                 entry(seen.now, source, "SplitTopic", reason, member.person_id),
             )
+            return replace(decision, stands_on=way.spaces)
 
         ref = self._repository.topics.ref(community_id, found.id)
         return await self._commands.run(
-            actor, request, ref.having(*refs, *left).along(new_ref), decide
+            actor, request, ref.having(*refs, *left).along(new_ref, *way.spaces), decide
         )
 
     def _split_off(
@@ -278,25 +288,44 @@ class MoveUseCases(UseCases):
             ],
         )
 
-    async def _check_authors(self, topic: Topic, space: Space, authors: Sequence[Author]) -> None:
-        """None of them loses sight of what they wrote.
-
-        Refuses with AUTHOR_CANNOT_READ, UNAVAILABLE.
+    async def _way(self, topic: Topic, space: Space, authors: Sequence[Author]) -> _Way:
+        """How it goes from one space to another, and what its authors hold. Refuses with
+        UNAVAILABLE.
         """
+        if topic.space_id == space.id:
+            return _Way(space)
+        ids = topic.space_id, space.id
+        spaces = [self._repository.spaces.ref(topic.community_id, id_) for id_ in ids]
         people = sorted({author.person_id for author in authors if author.person_id})
-        if topic.space_id == space.id or not people:
-            return
-        (former,) = await self._repository.find_spaces(topic.community_id, [topic.space_id], None)
+        if not people:
+            return _Way(space, spaces)
         answer = await self._directory.BatchGetMemberships(
             directory_pb2.BatchGetMembershipsRequest(
                 community_id=topic.community_id, person_ids=people
             )
         )
-        for one in answer.memberships:
-            if moves.loses_author(former.read_keys, space, one.membership.keyring):
-                raise AuthorCannotReadError(
-                    "an author cannot read that space: say so to do it nevertheless"
-                )
+        return _Way(space, spaces, [one.membership.keyring for one in answer.memberships])
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Where something goes; from another space, walls may move until it is stored."""
+
+    space: Space
+    spaces: Sequence[Ref[Space]] = ()  # whence, and where to; none where it stays in its space
+    author_keys: Sequence[Sequence[str]] = ()
+
+    def check(self, seen: Seen[Topic], member: Member, unseen: NotFoundError) -> Space:
+        """The space as it is now. Refuses with TOPIC_NOT_FOUND, `unseen`, AUTHOR_CANNOT_READ."""
+        if not self.spaces:
+            return self.space
+        former, space = (seen.other(ref) for ref in self.spaces)
+        if former is None or not former.readable(member.keyring):
+            raise TopicNotFoundError(field="topic_id")
+        if space is None or not space.readable(member.keyring):
+            raise unseen
+        moves.check_authors(former, space, self.author_keys)
+        return space
 
 
 def _check_fits(kind: TopicKind, tags: Sequence[str], space: Space, member: Member) -> None:
