@@ -150,6 +150,16 @@ class RefusalCode(Enum):
     GROUP_MEMBER_BY_RULE = _code(
         "GROUP_MEMBER_BY_RULE", "The group's rule takes the person in: they can only be excluded."
     )
+    GROUP_MEMBER_STATE_INVALID = _code(
+        "GROUP_MEMBER_STATE_INVALID", "How the person stands to the group does not allow it."
+    )
+    ALREADY_GROUP_MEMBER = _code("ALREADY_GROUP_MEMBER", "The person is in the group.")
+    GROUP_INVITATION_NOT_FOUND = _code(
+        "GROUP_INVITATION_NOT_FOUND", "There is no invitation, or it has expired."
+    )
+    GROUP_REQUEST_NOT_FOUND = _code(
+        "GROUP_REQUEST_NOT_FOUND", "The person has not asked to come in."
+    )
     GROUP_MEMBER_SUSPENDED = _code(
         "GROUP_MEMBER_SUSPENDED", "The person's membership of the group is suspended."
     )

@@ -11,7 +11,8 @@ from enum import StrEnum
 from chassis.actors import MANAGER
 from chassis.errors import FieldInvalidError
 from chassis.texts import check_line
-from services.directory.domain.fields import MOST_LABELS, check_labels
+from services.directory.domain.enrolment import Enrolment
+from services.directory.domain.fields import MOST_LABELS, check_labels, fold
 from services.directory.domain.refusals import GroupArchivedError, GroupRuleInvalidError
 
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
@@ -59,8 +60,43 @@ class GroupRule:
     territories: tuple[str, ...] = ()
     email_domains: tuple[str, ...] = ()
 
+    def matches(self, facts: Facts) -> bool:
+        """Without regard to upper and lower case."""
+        pairs = (
+            (self.partner_types, (facts.partner_type,)),
+            (self.tiers, (facts.tier,)),
+            (self.verticals, facts.verticals),
+            (self.territories, facts.territories),
+            (self.email_domains, (facts.email.rpartition("@")[2],)),
+        )
+        return all(not wanted or _meet(wanted, given) for wanted, given in pairs)
+
 
 NO_RULE = GroupRule()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What rules ask of a member: the company's enrolment, which the vendor's people lack."""
+
+    partner_type: str = ""
+    tier: str = ""
+    verticals: tuple[str, ...] = ()
+    territories: tuple[str, ...] = ()
+    email: str = ""
+
+    @classmethod
+    def of(cls, email: str, enrolment: Enrolment | None) -> Facts:
+        """Those of a member on behalf of the enrolment's company."""
+        if enrolment is None:
+            return cls(email=email)
+        return cls(
+            enrolment.partner_type,
+            enrolment.tier,
+            enrolment.verticals,
+            enrolment.territories,
+            email,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +158,11 @@ class Group:
             rule=kept if rule is None else rule,
         ).checked()
 
+    def takes(self, facts: Facts) -> bool:
+        """Whether a member of whom this holds is in by rule."""
+        by_rule = self.join_policy is GroupJoinPolicy.RULE and not self.archived
+        return by_rule and self.rule.matches(facts)
+
     def open(self) -> Group:
         """This one, where it has not ended. Refuses with GROUP_ARCHIVED."""
         if self.archived:
@@ -131,6 +172,10 @@ class Group:
     def archive(self) -> Group:
         """Ended for good. Refuses with GROUP_ARCHIVED."""
         return replace(self.open(), state=GroupState.ARCHIVED)
+
+
+def _meet(wanted: Iterable[str], given: Iterable[str]) -> bool:
+    return not {fold(one) for one in wanted}.isdisjoint(fold(one) for one in given)
 
 
 def group_key(group_id: str) -> str:

@@ -7,22 +7,22 @@ community, or comes back on behalf of another company, comes to its groups anew.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from services.directory.domain.group import Group, GroupJoinPolicy
-from services.directory.domain.person import Membership, Person
+from services.directory.domain.person import Membership
 from services.directory.domain.refusals import (
+    GroupInvitationNotFoundError,
     GroupMemberByRuleError,
-    GroupMemberExcludedError,
     GroupMemberNotFoundError,
+    GroupMemberStateInvalidError,
     GroupMemberSuspendedError,
-    GroupNotOpenError,
-    MemberNotFoundError,
-    TooManyGroupsError,
+    GroupRequestNotFoundError,
 )
 
 MOST_OF_ONE = 50  # groups that one person is in, or may come to be in, in one community
+INVITATION = timedelta(days=30)
+LONGEST_INVITATION = timedelta(days=90)
 
 
 class GroupRole(StrEnum):
@@ -65,6 +65,8 @@ _ENDS_AS = {
     GroupMemberState.INVITED: GroupMemberState.EXPIRED,
 }
 PENDING = frozenset(_ENDS_AS)  # what counts towards MOST_OF_ONE
+_SUSPENDED = GroupMemberState.SUSPENDED
+_WITHIN = (GroupMemberState.ACTIVE, _SUSPENDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,12 @@ class GroupMember:
         return self.active and self.role is GroupRole.OWNER
 
     @property
+    def moderator(self) -> bool:
+        """Whether the person is, or would be but for a suspension, one of its moderators."""
+        suspended = self.state is GroupMemberState.SUSPENDED
+        return self.role is not GroupRole.MEMBER and (self.active or suspended)
+
+    @property
     def sees_group(self) -> bool:
         """Whether a group that is hidden is not from this person."""
         return self.state in (GroupMemberState.ACTIVE, GroupMemberState.INVITED)
@@ -110,10 +118,10 @@ class GroupMember:
     def as_of(self, membership: Membership | None, at: datetime) -> GroupMember:
         """What has become of it by what the person is in the community, and by time."""
         if self.state in _ENDS_AS and not self.of(membership):
-            return self._in(_ENDS_AS[self.state], at)
+            return self.into(_ENDS_AS[self.state], at)
         invited = self.state is GroupMemberState.INVITED
         if invited and self.expire_time is not None and self.expire_time <= at:
-            return self._in(GroupMemberState.EXPIRED, self.expire_time)
+            return self.into(GroupMemberState.EXPIRED, self.expire_time)
         return self
 
     def leave(self, at: datetime) -> GroupMember:
@@ -127,82 +135,55 @@ class GroupMember:
             raise GroupMemberNotFoundError(field="group_id")
         if self.source is GroupMemberSource.RULE:
             raise GroupMemberByRuleError(field="group_id")
-        return self._in(GroupMemberState.LEFT, at)
+        return self.into(GroupMemberState.LEFT, at)
 
-    def _in(self, state: GroupMemberState, at: datetime) -> GroupMember:
-        """In another state, with the role that was given but where somebody comes anew."""
-        return replace(self, state=state, update_time=at, expire_time=None)
+    def decline(self, at: datetime) -> GroupMember:
+        """Not wanting in. Refuses with GROUP_INVITATION_NOT_FOUND."""
+        return self.invited().into(GroupMemberState.DECLINED, at)
 
+    def reject(self, at: datetime) -> GroupMember:
+        """Not let in. Refuses with GROUP_REQUEST_NOT_FOUND."""
+        return self.requested().into(GroupMemberState.REJECTED, at)
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A person beside a group: their membership of the community, and how they stand to it."""
+    def remove(self, at: datetime) -> GroupMember:
+        """By who moderates; also an invitation.
 
-    group: Group
-    person_id: str
-    membership: Membership | None  # ended or not
-    before: GroupMember | None  # as of now
-    at: datetime
+        Refuses with GROUP_MEMBER_STATE_INVALID, GROUP_MEMBER_BY_RULE.
+        """
+        if self.state is not GroupMemberState.INVITED and self.state not in _WITHIN:
+            raise GroupMemberStateInvalidError(field="person_id")
+        if self.source is GroupMemberSource.RULE:
+            raise GroupMemberByRuleError(field="person_id")
+        return self.into(GroupMemberState.REMOVED, at)
 
-    def comes(self, state: GroupMemberState, source: GroupMemberSource) -> GroupMember:
-        """To the group anew, as a member like others. Refuses with MEMBER_NOT_FOUND."""
-        if self.membership is None or self.membership.end_time is not None:
-            raise MemberNotFoundError(field="person_id")
-        return GroupMember(
-            self.group.id,
-            self.group.community_id,
-            self.person_id,
-            self.membership.company_id,
-            self.membership.join_time,
-            state,
-            source,
-            self.before.create_time if self.before else self.at,
-            self.at,
-        )
+    def suspend(self, at: datetime) -> GroupMember:
+        """In it, but without its key. Refuses with GROUP_MEMBER_STATE_INVALID."""
+        if self.state not in _WITHIN:
+            raise GroupMemberStateInvalidError(field="state")
+        return self if self.state is not GroupMemberState.ACTIVE else self.into(_SUSPENDED, at)
 
-    def join(self) -> GroupMember:
-        """By one's own choice. Refuses as `check_welcome` does, and with GROUP_NOT_OPEN."""
-        state = self.before.state if self.before else None
-        if self.before is not None and state in (
-            GroupMemberState.ACTIVE,
-            GroupMemberState.REQUESTED,
-        ):
-            return self.before
-        self.check_welcome("group_id")
-        if state is GroupMemberState.INVITED:
-            return self.comes(GroupMemberState.ACTIVE, GroupMemberSource.INVITATION)
-        if self.group.join_policy is GroupJoinPolicy.OPEN:
-            return self.comes(GroupMemberState.ACTIVE, GroupMemberSource.SELF)
-        if self.group.join_policy is GroupJoinPolicy.REQUEST:
-            return self.comes(GroupMemberState.REQUESTED, GroupMemberSource.REQUEST)
-        raise GroupNotOpenError(field="group_id")
+    def with_role(self, role: GroupRole) -> GroupMember:
+        """Refuses with GROUP_MEMBER_STATE_INVALID who is not in it."""
+        if not self.active and role is not self.role:
+            raise GroupMemberStateInvalidError(field="role")
+        return replace(self, role=role)
 
-    def check_room(self, after: GroupMember, *, full: bool) -> None:
-        """Refuses with TOO_MANY_GROUPS where the person is in as many and this is one more."""
-        if (
-            full
-            and after.state in PENDING
-            and (self.before is None or self.before.state not in PENDING)
-        ):
-            raise TooManyGroupsError(field="group_id")
+    def invited(self) -> GroupMember:
+        """This one, who is invited. Refuses with GROUP_INVITATION_NOT_FOUND."""
+        if self.state is not GroupMemberState.INVITED:
+            raise GroupInvitationNotFoundError(field="group_id")
+        return self
 
-    def check_welcome(self, field: str) -> None:
-        """Refuses with GROUP_ARCHIVED, GROUP_MEMBER_EXCLUDED, GROUP_MEMBER_SUSPENDED."""
-        self.group.open()
-        if self.before is not None and self.before.state is GroupMemberState.EXCLUDED:
-            raise GroupMemberExcludedError(field=field)
-        if self.before is not None and self.before.state is GroupMemberState.SUSPENDED:
-            raise GroupMemberSuspendedError(field=field)
+    def requested(self) -> GroupMember:
+        """This one, who has asked to come in. Refuses with GROUP_REQUEST_NOT_FOUND."""
+        if self.state is not GroupMemberState.REQUESTED:
+            raise GroupRequestNotFoundError(field="person_id")
+        return self
 
-
-def found(group: Group, person: Person, at: datetime) -> GroupMember | None:
-    """The first owner of a new group; None where its maker is no member of the community."""
-    membership = person.find_membership(group.community_id)
-    if membership is None or membership.end_time is not None:
-        return None
-    first = Candidate(group, person.id, membership, None, at)
-    member = first.comes(GroupMemberState.ACTIVE, GroupMemberSource.MANAGER)
-    return replace(member, role=GroupRole.OWNER)
+    def into(self, state: GroupMemberState, at: datetime) -> GroupMember:
+        """In another state; the role goes with who goes."""
+        role = self.role if state in _WITHIN else GroupRole.MEMBER
+        return replace(self, state=state, role=role, update_time=at, expire_time=None)
 
 
 def group_member_id(group_id: str, person_id: str) -> str:

@@ -14,7 +14,7 @@ from services.directory.domain.group import (
     groups_of,
 )
 from services.directory.domain.group_member import GroupMember, GroupMemberState, GroupRole
-from services.directory.domain.refusals import GroupNotFoundError
+from services.directory.domain.refusals import GroupNotFoundError, LastOwnerError
 from services.directory.domain.rights import keyring_for
 
 _RANKS = {GroupRole.MEMBER: 1, GroupRole.MODERATOR: 2, GroupRole.OWNER: 3}
@@ -64,6 +64,28 @@ class GroupReader:
         if not self.owns(group):
             raise RoleRequiredError("this needs the group's role OWNER, or the role MANAGER")
         return group
+
+    def moderated(self, group: Group | None) -> Group:
+        """Refuses with GROUP_NOT_FOUND, ROLE_REQUIRED."""
+        group = self.visible(group)
+        if not self.moderates(group):
+            raise RoleRequiredError("this needs the group's role MODERATOR, or the role MANAGER")
+        return group
+
+    def check_above(self, group: Group, member: GroupMember | None) -> None:
+        """Moderators do nothing to each other and to owners. Refuses with ROLE_REQUIRED."""
+        if member is not None and member.moderator:
+            self.owned(group)
+
+    def check_dispensable(
+        self, before: GroupMember | None, after: GroupMember, *, last: bool
+    ) -> None:
+        """Refuses with LAST_OWNER where it leaves none, as far as is known before deciding.
+
+        Two owners who go at once may leave none: MANAGER makes a new one.
+        """
+        if before is not None and before.owner and not after.owner and last and not self.manages:
+            raise LastOwnerError(field="group_id")
 
     def _rank(self, group: Group) -> int:
         if self.manages:

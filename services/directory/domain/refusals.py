@@ -146,6 +146,22 @@ class GroupMemberByRuleError(FailedPreconditionError):
     """The group's rule takes this member in: nobody but who excludes them can end that."""
 
 
+class GroupMemberStateInvalidError(FailedPreconditionError):
+    """How the person stands to the group does not allow it."""
+
+
+class AlreadyGroupMemberError(AlreadyExistsError):
+    """The person is in the group."""
+
+
+class GroupInvitationNotFoundError(NotFoundError):
+    """There is no invitation, or it has expired."""
+
+
+class GroupRequestNotFoundError(NotFoundError):
+    """The person has not asked to come in."""
+
+
 class GroupMemberSuspendedError(FailedPreconditionError):
     """The person's membership of the group is suspended."""
 

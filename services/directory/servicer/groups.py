@@ -87,6 +87,35 @@ class GroupServicer(groups_pb2_grpc.GroupServiceServicer):
     ) -> pb.LeaveGroupResponse:
         return await self._use_cases.group_members.leave_group(require_person(), request)
 
+    async def InviteToGroup(
+        self, request: pb.InviteToGroupRequest, context: Context
+    ) -> pb.InviteToGroupResponse:
+        return await self._use_cases.group_moderation.invite_to_group(require_person(), request)
+
+    async def AnswerGroupInvitation(
+        self, request: pb.AnswerGroupInvitationRequest, context: Context
+    ) -> pb.AnswerGroupInvitationResponse:
+        return await self._use_cases.group_members.answer_group_invitation(
+            require_person(), request
+        )
+
+    async def DecideGroupRequest(
+        self, request: pb.DecideGroupRequestRequest, context: Context
+    ) -> pb.DecideGroupRequestResponse:
+        return await self._use_cases.group_moderation.decide_group_request(
+            require_person(), request
+        )
+
+    async def ChangeGroupMember(
+        self, request: pb.ChangeGroupMemberRequest, context: Context
+    ) -> pb.ChangeGroupMemberResponse:
+        return await self._use_cases.group_moderation.change_group_member(require_person(), request)
+
+    async def RemoveGroupMember(
+        self, request: pb.RemoveGroupMemberRequest, context: Context
+    ) -> pb.RemoveGroupMemberResponse:
+        return await self._use_cases.group_moderation.remove_group_member(require_person(), request)
+
     async def ListGroupMembers(
         self, request: pb.ListGroupMembersRequest, context: Context
     ) -> pb.ListGroupMembersResponse:

@@ -6,47 +6,26 @@ from typing import Any
 
 import pytest
 
-from chassis.actors import Actor
 from chassis.testing import person_actor, service_actor, stored
 from guildhall.directory.v1 import directory_pb2, groups_pb2
 from guildhall.directory.v1 import domain_events_pb2 as events
 from services.directory.tests.conftest import GATEWAY, OPERATOR, Town
-
-NOT_FOUND = ("GROUP_NOT_FOUND", "group_id")
-HIDDEN = ("COMMUNITY_NOT_FOUND", "community_id")
-ROLE = ("ROLE_REQUIRED", "")
-ACTIVE, LEFT, REQUESTED = (
-    groups_pb2.GROUP_MEMBER_STATE_ACTIVE,
-    groups_pb2.GROUP_MEMBER_STATE_LEFT,
-    groups_pb2.GROUP_MEMBER_STATE_REQUESTED,
+from services.directory.tests.grouping import (
+    ACTIVE,
+    HIDDEN,
+    IN,
+    LEFT,
+    NOT_FOUND,
+    OPEN,
+    REQUESTED,
+    ROLE,
+    SECRET,
+    clause,
+    keys,
+    make,
+    members,
+    names,
 )
-SECRET: dict[str, Any] = {"visibility": groups_pb2.GROUP_VISIBILITY_MEMBERS}
-OPEN: dict[str, Any] = {"join_policy": groups_pb2.GROUP_JOIN_POLICY_OPEN}
-_IN: dict[str, Any] = {"community_id": "aurora", "group_id": "group"}
-
-
-async def make(town: Town, actor: Actor, name: str = "Storage", **fields: Any) -> groups_pb2.Group:
-    """A group of aurora; requests may call it "group", or by its name in small letters."""
-    made = await town.call(actor, "CreateGroup", community_id="aurora", name=name, **fields)
-    town.ids["group"] = town.ids[name.lower()] = made.group.id
-    return made.group  # type: ignore[no-any-return]
-
-
-async def keys(town: Town, name: str, company: str = "Kestrel") -> set[str]:
-    """The groups whose keys somebody holds in aurora."""
-    actor = await town.world.actor(company, name)
-    return {key for key in actor.keys(town.aurora.id) if key.startswith("group:")}
-
-
-async def names(town: Town, actor: Actor, **fields: Any) -> list[str]:
-    listed = await town.call(actor, "ListGroups", community_id="aurora", **fields)
-    return [group.name for group in listed.groups]
-
-
-async def members(town: Town, actor: Actor, **fields: Any) -> list[str]:
-    """Who is seen in "group", by person id."""
-    listed = await town.call(actor, "ListGroupMembers", **_IN, **fields)
-    return [member.person_id for member in listed.group_members]
 
 
 async def test_who_makes_a_group_owns_it_and_holds_its_key(town: Town) -> None:
@@ -73,7 +52,7 @@ async def test_who_makes_a_group_owns_it_and_holds_its_key(town: Town) -> None:
     )
     assert (await town.trail(town.aurora.id))[0] == (town.max.person_id, "CreateGroup", made.id, "")
     for actor in (town.ann, town.max, OPERATOR, service_actor("forum")):
-        assert (await town.call(actor, "GetGroup", **_IN)).group == made
+        assert (await town.call(actor, "GetGroup", **IN)).group == made
 
 
 async def test_an_operator_makes_groups_that_nobody_owns(town: Town) -> None:
@@ -111,7 +90,7 @@ async def test_names_are_one_group_s_until_it_ends(town: Town) -> None:
             "GROUP_NAME_TAKEN",
             "name",
         )
-    await town.call(town.max, "ArchiveGroup", **_IN)
+    await town.call(town.max, "ArchiveGroup", **IN)
     again = await make(town, town.max, "Storage")
     assert again.version == 1
 
@@ -159,10 +138,10 @@ async def test_the_same_request_makes_one_group(town: Town) -> None:
 
 async def test_owners_and_managers_change_groups(town: Town) -> None:
     made = await make(town, town.max, **OPEN)
-    await town.call(town.ann, "JoinGroup", **_IN)
-    assert await town.refused(town.ann, "UpdateGroup", **_IN, name="Mine") == ROLE
-    assert await town.refused(town.ann, "ArchiveGroup", **_IN) == ROLE
-    stale = {**_IN, "name": "Stores", "expected_version": 9}
+    await town.call(town.ann, "JoinGroup", **IN)
+    assert await town.refused(town.ann, "UpdateGroup", **IN, name="Mine") == ROLE
+    assert await town.refused(town.ann, "ArchiveGroup", **IN) == ROLE
+    stale = {**IN, "name": "Stores", "expected_version": 9}
     assert await town.refused(town.max, "UpdateGroup", **stale) == (
         "VERSION_STALE",
         "expected_version",
@@ -171,7 +150,7 @@ async def test_owners_and_managers_change_groups(town: Town) -> None:
     changed = await town.call(
         town.max,
         "UpdateGroup",
-        **_IN,
+        **IN,
         name="Stores",
         join_policy=groups_pb2.GROUP_JOIN_POLICY_RULE,
         rule=rule,
@@ -182,25 +161,25 @@ async def test_owners_and_managers_change_groups(town: Town) -> None:
     assert changed.group.member_count == 2
     said = events.GroupUpdated(group_id=made.id, rule_changed=True)
     assert (await town.said())[-1] == said
-    assert (await town.call(town.ann, "GetGroup", **_IN)).group == changed.group
-    same = await town.call(OPERATOR, "UpdateGroup", **_IN, name="Stores")
+    assert (await town.call(town.ann, "GetGroup", **IN)).group == changed.group
+    same = await town.call(OPERATOR, "UpdateGroup", **IN, name="Stores")
     assert same.group.version == 2
-    open_again = await town.call(town.max, "UpdateGroup", **_IN, **OPEN)
+    open_again = await town.call(town.max, "UpdateGroup", **IN, **OPEN)
     assert not open_again.group.HasField("rule")
 
 
 async def test_an_archived_group_gives_no_key_and_stays_as_it_is(town: Town) -> None:
     made = await make(town, town.max, **OPEN)
-    await town.call(town.ann, "JoinGroup", **_IN)
+    await town.call(town.ann, "JoinGroup", **IN)
     assert await keys(town, "Ann") == {f"group:{made.id}"}
-    archived = await town.call(town.max, "ArchiveGroup", **_IN, expected_version=1)
+    archived = await town.call(town.max, "ArchiveGroup", **IN, expected_version=1)
     assert (archived.group.state, archived.group.version) == (groups_pb2.GROUP_STATE_ARCHIVED, 2)
     assert (await town.said())[-1] == events.GroupArchived(group_id=made.id)
     assert await keys(town, "Ann") == set()
     over = ("GROUP_ARCHIVED", "group_id")
     for actor, rpc in ((town.max, "UpdateGroup"), (town.max, "ArchiveGroup")):
-        assert await town.refused(actor, rpc, **_IN) == over
-    assert await town.refused(town.ben, "JoinGroup", **_IN) == over
+        assert await town.refused(actor, rpc, **IN) == over
+    assert await town.refused(town.ben, "JoinGroup", **IN) == over
     assert await names(town, town.ann) == []
     assert await names(town, town.ann, with_archived=True) == ["Storage"]
     assert set(await members(town, town.ann)) == {town.max.person_id, town.ann.person_id}
@@ -211,14 +190,14 @@ async def test_a_hidden_group_is_not_there_for_others(town: Town) -> None:
     await make(town, town.max, "Networks")
     town.ids["group"] = made.id
     for rpc in ("GetGroup", "JoinGroup", "LeaveGroup", "UpdateGroup", "ArchiveGroup"):
-        missing = {**_IN, "group_id": "nobody"}
-        assert await town.refused(town.ann, rpc, **_IN) == NOT_FOUND, rpc
+        missing = {**IN, "group_id": "nobody"}
+        assert await town.refused(town.ann, rpc, **IN) == NOT_FOUND, rpc
         assert await town.refused(town.ann, rpc, **missing) == NOT_FOUND, rpc
-        assert await town.refused(town.lea, rpc, **_IN) == HIDDEN, rpc
-        assert await town.refused(town.lea, rpc, **{**_IN, "community_id": "nobody"}) == HIDDEN, rpc
-        foreign = {**_IN, "community_id": "borealis"}
+        assert await town.refused(town.lea, rpc, **IN) == HIDDEN, rpc
+        assert await town.refused(town.lea, rpc, **{**IN, "community_id": "nobody"}) == HIDDEN, rpc
+        foreign = {**IN, "community_id": "borealis"}
         assert await town.refused(town.lea, rpc, **foreign) == NOT_FOUND, rpc
-    assert await town.refused(town.ann, "ListGroupMembers", **_IN) == NOT_FOUND
+    assert await town.refused(town.ann, "ListGroupMembers", **IN) == NOT_FOUND
     for rpc in ("BatchGetGroups", "BatchGetGroupMembers"):
         fields = {"community_id": "aurora", "group_ids": ["storage", "nobody", "networks"]}
         seen = await town.call(town.ann, rpc, **fields)
@@ -232,7 +211,7 @@ async def test_a_hidden_group_is_not_there_for_others(town: Town) -> None:
     assert await names(town, service_actor("forum")) == ["Networks", "Storage"]
     assert await town.refused(town.lea, "ListGroups", community_id="aurora") == HIDDEN
     forged = person_actor(town.ann.person_id, town.aurora.id, keyring=[f"group:{made.id}"])
-    assert await town.refused(forged, "GetGroup", **_IN) == NOT_FOUND  # as of now, not of the token
+    assert await town.refused(forged, "GetGroup", **IN) == NOT_FOUND  # as of now, not of the token
 
 
 async def test_groups_are_listed_by_name_in_pages(town: Town) -> None:
@@ -263,23 +242,23 @@ async def test_groups_are_listed_by_name_in_pages(town: Town) -> None:
 
 async def test_joining_an_open_group_gives_its_key_and_leaving_takes_it(town: Town) -> None:
     made = await make(town, town.max, **OPEN)
-    joined = await town.call(town.ann, "JoinGroup", **_IN)
+    joined = await town.call(town.ann, "JoinGroup", **IN)
     assert (joined.group_member.state, joined.group_member.version) == (ACTIVE, 1)
     assert joined.group_member.source == groups_pb2.GROUP_MEMBER_SOURCE_SELF
     assert await keys(town, "Ann") == {f"group:{made.id}"}
-    again = await town.call(town.ann, "JoinGroup", **_IN)
+    again = await town.call(town.ann, "JoinGroup", **IN)
     assert again == joined
-    assert (await town.call(town.ann, "GetGroup", **_IN)).group.member_count == 2
+    assert (await town.call(town.ann, "GetGroup", **IN)).group.member_count == 2
     assert await names(town, town.ann, viewer_states=[ACTIVE]) == ["Storage"]
-    stale = {**_IN, "expected_version": 9}
+    stale = {**IN, "expected_version": 9}
     assert await town.refused(town.ann, "LeaveGroup", **stale) == (
         "VERSION_STALE",
         "expected_version",
     )
-    left = await town.call(town.ann, "LeaveGroup", **_IN, expected_version=1)
+    left = await town.call(town.ann, "LeaveGroup", **IN, expected_version=1)
     assert (left.group_member.state, left.group_member.version) == (LEFT, 2)
     assert await keys(town, "Ann") == set()
-    assert (await town.call(town.ann, "GetGroup", **_IN)).group.member_count == 1
+    assert (await town.call(town.ann, "GetGroup", **IN)).group.member_count == 1
     assert (await town.said())[-1] == events.GroupMemberChanged(
         group_id=made.id,
         person_id=town.ann.person_id,
@@ -289,33 +268,33 @@ async def test_joining_an_open_group_gives_its_key_and_leaving_takes_it(town: To
     )
     missing = ("GROUP_MEMBER_NOT_FOUND", "group_id")
     for actor in (town.ann, town.ben):
-        assert await town.refused(actor, "LeaveGroup", **_IN) == missing
-    back = await town.call(town.ann, "JoinGroup", **_IN)
+        assert await town.refused(actor, "LeaveGroup", **IN) == missing
+    back = await town.call(town.ann, "JoinGroup", **IN)
     assert back.group_member.create_time == joined.group_member.create_time
     assert await keys(town, "Ann") == {f"group:{made.id}"}
 
 
 async def test_requests_wait_and_can_be_taken_back(town: Town) -> None:
     await make(town, town.max, join_policy=groups_pb2.GROUP_JOIN_POLICY_REQUEST)
-    asked = await town.call(town.ann, "JoinGroup", **_IN)
+    asked = await town.call(town.ann, "JoinGroup", **IN)
     assert asked.group_member.state == REQUESTED
-    assert await town.call(town.ann, "JoinGroup", **_IN) == asked
+    assert await town.call(town.ann, "JoinGroup", **IN) == asked
     assert await keys(town, "Ann") == set()
     assert await members(town, town.max, state=REQUESTED) == [town.ann.person_id]
     assert await members(town, town.ann, state=REQUESTED) == [town.ann.person_id]
     assert await members(town, town.ben, state=REQUESTED) == []
-    assert (await town.call(town.ann, "LeaveGroup", **_IN)).group_member.state == LEFT
+    assert (await town.call(town.ann, "LeaveGroup", **IN)).group_member.state == LEFT
     assert await members(town, town.max, state=REQUESTED) == []
 
 
 async def test_other_groups_are_not_joined_by_oneself(town: Town) -> None:
     await make(town, town.max)
-    assert await town.refused(town.ann, "JoinGroup", **_IN) == ("GROUP_NOT_OPEN", "group_id")
+    assert await town.refused(town.ann, "JoinGroup", **IN) == ("GROUP_NOT_OPEN", "group_id")
     for actor in (GATEWAY, service_actor("forum")):
-        assert await town.refused(actor, "JoinGroup", **_IN) == ROLE
-    assert await town.refused(OPERATOR, "JoinGroup", **_IN) == ("GROUP_NOT_OPEN", "group_id")
+        assert await town.refused(actor, "JoinGroup", **IN) == ROLE
+    assert await town.refused(OPERATOR, "JoinGroup", **IN) == ("GROUP_NOT_OPEN", "group_id")
     await make(town, town.max, "Networks", **OPEN)
-    assert await town.refused(OPERATOR, "JoinGroup", **_IN) == ("MEMBER_NOT_FOUND", "person_id")
+    assert await town.refused(OPERATOR, "JoinGroup", **IN) == ("MEMBER_NOT_FOUND", "person_id")
 
 
 async def test_the_last_owner_stays_unless_a_manager(town: Town) -> None:
@@ -329,9 +308,9 @@ async def test_the_last_owner_stays_unless_a_manager(town: Town) -> None:
     )
     ann = await town.world.actor("Kestrel", "Ann")
     await make(town, ann)
-    assert await town.refused(ann, "LeaveGroup", **_IN) == ("LAST_OWNER", "group_id")
+    assert await town.refused(ann, "LeaveGroup", **IN) == ("LAST_OWNER", "group_id")
     await make(town, town.max, "Networks")
-    left = await town.call(town.max, "LeaveGroup", **_IN)
+    left = await town.call(town.max, "LeaveGroup", **IN)
     assert left.group_member.state == LEFT
 
 
@@ -347,7 +326,7 @@ async def test_who_is_in_a_group_is_seen_as_it_says(
     visibility: int, others: bool, own: bool, town: Town
 ) -> None:
     await make(town, town.max, member_visibility=visibility, **OPEN)
-    await town.call(town.ann, "JoinGroup", **_IN)
+    await town.call(town.ann, "JoinGroup", **IN)
     everyone = [town.max.person_id, town.ann.person_id]
     batch: dict[str, Any] = {"community_id": "aurora", "group_ids": ["group"], "person_id": "max"}
     for actor, sees, alone in (
@@ -372,7 +351,7 @@ async def test_who_is_in_a_group_is_seen_as_it_says(
 
 async def test_who_leaves_the_community_holds_no_key_and_comes_back_without(town: Town) -> None:
     made = await make(town, town.max, **OPEN)
-    await town.call(town.ann, "JoinGroup", **_IN)
+    await town.call(town.ann, "JoinGroup", **IN)
     place = {"community_id": "aurora", "person_id": "ann"}
     await town.call(town.max, "RemoveMember", **place, reason="spam")
     assert await members(town, town.max) == [town.max.person_id]
@@ -382,7 +361,7 @@ async def test_who_leaves_the_community_holds_no_key_and_comes_back_without(town
     audience = {"community_id": "aurora", "clauses": [clause(f"group:{made.id}")]}
     found = await town.call(service_actor("forum"), "ListAudience", **audience)
     assert [one.person_id for one in found.audience_members] == [town.max.person_id]
-    again = await town.call(await town.world.actor("Kestrel", "Ann"), "JoinGroup", **_IN)
+    again = await town.call(await town.world.actor("Kestrel", "Ann"), "JoinGroup", **IN)
     assert (again.group_member.state, again.group_member.version) == (ACTIVE, 2)
     assert await keys(town, "Ann") == {f"group:{made.id}"}
 
@@ -390,7 +369,7 @@ async def test_who_leaves_the_community_holds_no_key_and_comes_back_without(town
 async def test_a_new_employer_ends_what_one_was_in_groups(town: Town) -> None:
     await town.world.enrol(town.aurora.id, town.lumen.id, auto_join=True)
     await make(town, town.max, **OPEN)
-    await town.call(town.ann, "JoinGroup", **_IN)
+    await town.call(town.ann, "JoinGroup", **IN)
     await town.call(OPERATOR, "MovePerson", person_id="ann", company_id="lumen")
     assert await keys(town, "Ann") == set()
     assert await members(town, town.max) == [town.max.person_id]
@@ -398,7 +377,7 @@ async def test_a_new_employer_ends_what_one_was_in_groups(town: Town) -> None:
 
 async def test_an_enrolment_that_ends_takes_the_keys_of_its_people(town: Town) -> None:
     made = await make(town, town.max, **OPEN)
-    await town.call(town.ann, "JoinGroup", **_IN)
+    await town.call(town.ann, "JoinGroup", **IN)
     await town.world.end_enrolment(town.enrolment)
     assert (await town.world.actor("Kestrel", "Ann")).keys(town.aurora.id) == ()
     assert await members(town, town.max) == [town.max.person_id]
@@ -408,7 +387,7 @@ async def test_an_enrolment_that_ends_takes_the_keys_of_its_people(town: Town) -
 
 async def test_services_learn_the_keys_of_groups(town: Town) -> None:
     made = await make(town, town.max, **OPEN)
-    await town.call(town.ann, "JoinGroup", **_IN)
+    await town.call(town.ann, "JoinGroup", **IN)
     key, forum = f"group:{made.id}", service_actor("forum")
     people = {"community_id": "aurora", "person_ids": ["ann", "ben", "max"]}
     held = await town.call(forum, "BatchGetMemberships", **people)
@@ -436,9 +415,5 @@ async def test_services_learn_the_keys_of_groups(town: Town) -> None:
     resolved = await town.call(GATEWAY, "BatchResolveActors", identity_links=[link])
     (membership,) = resolved.identities[0].actor.memberships
     assert key in membership.keyring
-    await town.call(town.max, "ArchiveGroup", **_IN)
+    await town.call(town.max, "ArchiveGroup", **IN)
     assert (await town.call(forum, "ListAudience", **audience)).audience_members == []
-
-
-def clause(*held: str) -> directory_pb2.AudienceClause:
-    return directory_pb2.AudienceClause(keys=held)

@@ -7,13 +7,14 @@ from chassis.commands import Commands
 from chassis.decisions import Decision, Seen
 from chassis.errors import check_version
 from guildhall.directory.v1 import groups_pb2 as pb
-from services.directory.domain.group_member import MOST_OF_ONE, GroupMember
-from services.directory.domain.refusals import (
-    GroupMemberNotFoundError,
-    LastOwnerError,
-)
+from services.directory.domain.group_member import GroupMember
 from services.directory.repository import DirectoryRepository
-from services.directory.use_cases.group_places import Place, change_group_member
+from services.directory.use_cases.group_places import (
+    Place,
+    change_group_member,
+    is_full,
+    is_last_owner,
+)
 
 
 class GroupMemberUseCases:
@@ -26,7 +27,7 @@ class GroupMemberUseCases:
     async def join_group(self, actor: Actor, request: pb.JoinGroupRequest) -> pb.JoinGroupResponse:
         """At once, or by asking for it."""
         place = Place.of(actor, request)
-        full = await self._full(place)
+        full = await is_full(self._repository, place)
 
         def decide(seen: Seen[GroupMember]) -> Decision[GroupMember, pb.JoinGroupResponse]:
             group = place.reader(seen).visible(seen.other(place.group))
@@ -44,29 +45,41 @@ class GroupMemberUseCases:
     ) -> pb.LeaveGroupResponse:
         """Also what one has asked for."""
         place = Place.of(actor, request)
-        last = not await self._repository.has_other_owner(
-            place.community_id, place.group_id, place.person_id
-        )
+        last = await is_last_owner(self._repository, place)
 
         def decide(seen: Seen[GroupMember]) -> Decision[GroupMember, pb.LeaveGroupResponse]:
             reader = place.reader(seen)
             group = reader.visible(seen.other(place.group))
-            before = place.candidate(seen, group).before
-            if before is None:
-                raise GroupMemberNotFoundError(field="group_id")
+            before = place.candidate(seen, group).existing("group_id")
             check_version(seen.seq, request.expected_version)
             after = before.leave(seen.now.time)
-            if before.owner and last and not reader.manages:
-                raise LastOwnerError(field="group_id")
+            reader.check_dispensable(before, after, last=last)
             return change_group_member(
                 seen, group, after, lambda member: pb.LeaveGroupResponse(group_member=member)
             )
 
         return await self._commands.run(actor, request, place.target, decide)
 
-    async def _full(self, place: Place) -> bool:
-        """Whether the person is in all the groups that one may be in, as far as is known before."""
-        found = await self._repository.count_groups_of(
-            place.community_id, place.person_id, MOST_OF_ONE
-        )
-        return found >= MOST_OF_ONE
+    async def answer_group_invitation(
+        self, actor: Actor, request: pb.AnswerGroupInvitationRequest
+    ) -> pb.AnswerGroupInvitationResponse:
+        """Accepted or declined."""
+        place = Place.of(actor, request)
+        full = await is_full(self._repository, place)
+
+        def decide(
+            seen: Seen[GroupMember],
+        ) -> Decision[GroupMember, pb.AnswerGroupInvitationResponse]:
+            group = place.reader(seen).visible(seen.other(place.group))
+            candidate = place.candidate(seen, group)
+            check_version(seen.seq, request.expected_version)
+            after = candidate.answer(accept=request.accept)
+            candidate.check_room(after, full=full)
+            return change_group_member(
+                seen,
+                group,
+                after,
+                lambda member: pb.AnswerGroupInvitationResponse(group_member=member),
+            )
+
+        return await self._commands.run(actor, request, place.target, decide)

@@ -10,11 +10,18 @@ from google.protobuf.message import Message
 
 from chassis.actors import Actor
 from chassis.decisions import PLATFORM, Decision, Ref, Seen, Write
+from chassis.errors import VersionStaleError
 from guildhall.directory.v1 import domain_events_pb2 as events
 from guildhall.directory.v1 import groups_pb2 as pb
 from services.directory.converters.groups import MEMBER_STATES, ROLES, group_member_to_proto
-from services.directory.domain.group import Group
-from services.directory.domain.group_member import Candidate, GroupMember, group_member_id
+from services.directory.domain.enrolment import Enrolment, enrolment_id
+from services.directory.domain.group import Facts, Group
+from services.directory.domain.group_candidate import Candidate
+from services.directory.domain.group_member import (
+    MOST_OF_ONE,
+    GroupMember,
+    group_member_id,
+)
 from services.directory.domain.group_rights import GroupReader, group_reader
 from services.directory.domain.person import Membership, Person
 from services.directory.domain.rights import keyring_for
@@ -31,6 +38,7 @@ class Place:
     community_id: str
     group_id: str
     person_id: str
+    company_id: str = ""  # whose enrolment counts, where the group's rule is asked
 
     @classmethod
     def of(cls, actor: Actor, request: Any, person_id: str = "") -> Place:
@@ -59,9 +67,16 @@ class Place:
         return _person(self.actor.person_id), self._member(self.actor.person_id)
 
     @property
+    def enrolment(self) -> Ref[Enrolment]:
+        """That of the person's company."""
+        id_ = enrolment_id(self.community_id, self.company_id)
+        return DirectoryRepository.enrolments.ref(self.community_id, id_)
+
+    @property
     def target(self) -> Ref[GroupMember]:
         """How the person stands to the group, with all that it depends on."""
-        return self.member.along(self.group, self.person, *self.callers)
+        rests_on = (self.enrolment,) if self.company_id else ()
+        return self.member.along(self.group, self.person, *self.callers, *rests_on)
 
     def reader(self, seen: Seen[Any]) -> GroupReader:
         """The caller, with what they are in the group now."""
@@ -72,11 +87,20 @@ class Place:
         return group_reader(self.actor, self.community_id, own)
 
     def candidate(self, seen: Seen[GroupMember], group: Group) -> Candidate:
-        """The person, as they stand to the group now."""
-        membership = self._membership(seen.other(self.person))
-        now = seen.now.time
+        """The person, as they stand to the group now. Refuses with VERSION_STALE.
+
+        That is where the person changes employer while the rule is asked.
+        """
+        person, now = seen.other(self.person), seen.now.time
+        membership = self._membership(person)
         before = seen.state.as_of(membership, now) if seen.state else None
-        return Candidate(group, self.person_id, membership, before, now)
+        facts = None
+        if self.company_id and person is not None and membership is not None:
+            if membership.company_id != self.company_id:
+                raise VersionStaleError("the person is changing employer")
+            enrolment = None if membership.vendor else seen.other(self.enrolment)
+            facts = Facts.of(person.email, enrolment)
+        return Candidate(group, self.person_id, membership, before, now, facts)
 
     def _membership(self, person: Person | None) -> Membership | None:
         return person.find_membership(self.community_id) if person else None
@@ -84,6 +108,17 @@ class Place:
     def _member(self, person_id: str) -> Ref[GroupMember]:
         id_ = group_member_id(self.group_id, person_id)
         return DirectoryRepository.group_members.ref(self.community_id, id_)
+
+
+async def is_full(repository: DirectoryRepository, place: Place) -> bool:
+    """Whether the person is in all the groups that one may be in, as far as is known before."""
+    found = await repository.count_groups_of(place.community_id, place.person_id, MOST_OF_ONE)
+    return found >= MOST_OF_ONE
+
+
+async def is_last_owner(repository: DirectoryRepository, place: Place) -> bool:
+    """Whether nobody else owns the group, as far as is known before."""
+    return not await repository.has_other_owner(place.community_id, place.group_id, place.person_id)
 
 
 def change_group_member(

@@ -23,7 +23,7 @@ from services.directory.domain.group import (
     GroupMemberVisibility,
     GroupVisibility,
 )
-from services.directory.domain.group_member import found
+from services.directory.domain.group_candidate import found
 from services.directory.domain.refusals import TooManyGroupsError
 from services.directory.domain.rights import keyring_for
 from services.directory.repository import DirectoryRepository
