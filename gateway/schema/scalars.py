@@ -217,6 +217,10 @@ class Audience(Enum):
         forum_pb2.AUDIENCE_COMPANIES,
         description="The people of the named companies, and the vendor's people.",
     )
+    GROUPS = strawberry.enum_value(
+        forum_pb2.AUDIENCE_GROUPS,
+        description="The members of the named groups, and the moderators.",
+    )
 
 
 @strawberry.enum(description="What a topic is for.")

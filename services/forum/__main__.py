@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from chassis import runtime
 from chassis.file_passes import FilePassSigner
 from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceStub
+from guildhall.directory.v1.groups_pb2_grpc import GroupServiceStub
 from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 from services.forum.consumers import subscriptions
 from services.forum.jobs import jobs
@@ -34,6 +35,7 @@ async def main() -> None:
             repository,
             process.client(ModerationServiceStub, "moderation"),
             process.client(DirectoryServiceStub, "directory"),
+            process.client(GroupServiceStub, "directory"),
             files,
             posting_limits=settings.posting_limits == "on",
         )

@@ -65,7 +65,8 @@ class FeedOrder(Enum):
     RANKED = strawberry.enum_value(
         feed_pb2.FEED_ORDER_RANKED,
         description="By weight * (2 while something is unread) * 2 ^ (-hours since the last "
-        "activity / 24). The weight is 8 for MENTION, 1 for FOLLOWED_SPACE, 4 for all else.",
+        "activity / 24). The weight is 8 for MENTION, 1 for FOLLOWED_SPACE and "
+        "GROUP, 4 for all else.",
     )
     LATEST = strawberry.enum_value(
         feed_pb2.FEED_ORDER_LATEST,
@@ -101,6 +102,9 @@ class FeedReason(Enum):
     )
     FOLLOWED_SPACE = strawberry.enum_value(
         feed_pb2.FEED_REASON_FOLLOWED_SPACE, description="One follows its space."
+    )
+    GROUP = strawberry.enum_value(
+        feed_pb2.FEED_REASON_GROUP, description="Its space is for a group that one is in."
     )
 
 

@@ -23,7 +23,7 @@ def record_to_proto(
     """As its reader sees it."""
     match record:
         case Space():
-            return ExportRecord(space=space_to_proto(record, record.version))
+            return ExportRecord(space=space_to_proto(record, record.version, keyring=keyring))
         case Topic():
             topic = topic_to_proto(record, record.version, keyring=keyring)
             topic.ClearField("body_html")

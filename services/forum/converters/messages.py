@@ -17,15 +17,18 @@ from services.forum.domain.attachments import Attached, Attachment
 from services.forum.domain.members import Author
 from services.forum.domain.records import ModerationEntry, Revision
 from services.forum.domain.replies import Reply, ReplyState
-from services.forum.domain.spaces import Space
+from services.forum.domain.spaces import Space, shown_names
 from services.forum.domain.texts import slug_of
 from services.forum.domain.topics import Topic, TopicKind, TopicState
 from services.forum.domain.topics.curation import OwnedArticle
 from services.forum.domain.verification import Recheck, Verification
 
 
-def space_to_proto(space: Space, version: int, *, for_service: bool = False) -> forum_pb2.Space:
+def space_to_proto(
+    space: Space, version: int, *, for_service: bool = False, keyring: Collection[str] = ()
+) -> forum_pb2.Space:
     """At this version. Services get the keys that open it: search stands behind the same wall."""
+    names = space.audience_names if for_service else shown_names(space, keyring)
     return forum_pb2.Space(
         id=space.id,
         community_id=space.community_id,
@@ -34,7 +37,7 @@ def space_to_proto(space: Space, version: int, *, for_service: bool = False) -> 
         description=space.description,
         mode=enums.SPACE_MODES[space.mode],
         audience=enums.AUDIENCES[space.audience],
-        audience_names=space.audience_names,
+        audience_names=names,
         create_time=timestamp_of(space.create_time),
         version=version,
         read_keys=space.read_keys if for_service else (),

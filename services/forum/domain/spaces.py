@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 
+from chassis.actors import MANAGER
 from chassis.errors import AlreadyExistsError, FieldInvalidError, NotFoundError
 from chassis.texts import check_body, check_name, check_slug
 from services.forum.domain.members import opens
@@ -16,6 +18,7 @@ from services.forum.domain.space_settings import DEFAULT_SETTINGS, SpaceSettings
 _MAX_NAME = 80
 _MAX_DESCRIPTION = 1000
 _MAX_AUDIENCE_NAMES = 100
+_GROUP = "group:"
 _AUDIENCE_NAME = re.compile(r"\w[\w .+-]{0,63}")
 
 
@@ -52,6 +55,18 @@ class Audience(StrEnum):
     TIER = "TIER"
     VENDOR = "VENDOR"
     COMPANIES = "COMPANIES"
+    GROUPS = "GROUPS"
+
+
+class Walled(Protocol):
+    """What has an audience: a space, or a channel of announcements."""
+
+    @property
+    def community_id(self) -> str: ...
+    @property
+    def audience(self) -> Audience: ...
+    @property
+    def audience_names(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +164,26 @@ def read_keys_of(
             return (*(f"tier:{name}@{community_id}" for name in audience_names), vendor)
         case Audience.COMPANIES:
             return (*(f"company:{name}@{community_id}" for name in audience_names), vendor)
+        case Audience.GROUPS:
+            return (*map(group_key, audience_names), f"moderators:{community_id}")
+
+
+def group_key(group_id: str) -> str:
+    """The key that the members of a group hold."""
+    return f"{_GROUP}{group_id}"
+
+
+def group_keys(keys: Iterable[str]) -> list[str]:
+    """Those of them that are a group's."""
+    return [key for key in keys if key.startswith(_GROUP)]
+
+
+def shown_names(walled: Walled, keyring: Collection[str]) -> tuple[str, ...]:
+    """Of groups the reader's own, as others may be hidden from them; managers see them all."""
+    names = walled.audience_names
+    if walled.audience is not Audience.GROUPS or f"role:{MANAGER}@{walled.community_id}" in keyring:
+        return names
+    return tuple(name for name in names if group_key(name) in keyring)
 
 
 def space_key(space_id: str) -> str:
@@ -172,9 +207,9 @@ def check_description(description: str) -> str:
 
 
 def check_audience(audience: Audience, names: Sequence[str]) -> tuple[str, ...]:
-    """Tiers or companies where the audience asks for them. Refuses with FIELD_INVALID."""
+    """Tiers, companies or groups where it asks for them. Refuses with FIELD_INVALID."""
     field = "audience_names"
-    named = audience in (Audience.TIER, Audience.COMPANIES)
+    named = audience in (Audience.TIER, Audience.COMPANIES, Audience.GROUPS)
     if named != bool(names):
         need = "needs" if named else "takes no"
         raise FieldInvalidError(f"the audience {audience} {need} audience_names", field=field)
@@ -182,10 +217,10 @@ def check_audience(audience: Audience, names: Sequence[str]) -> tuple[str, ...]:
         raise FieldInvalidError(f"at most {_MAX_AUDIENCE_NAMES} {field}", field=field)
     for name in names:
         if not is_audience_name(name):
-            raise FieldInvalidError(f"{field} must be names of tiers or company ids", field=field)
+            raise FieldInvalidError(f"{field} must be tiers or ids", field=field)
     return tuple(dict.fromkeys(names))
 
 
 def is_audience_name(name: str) -> bool:
-    """Whether it may be the name of a tier, or a company's id."""
+    """Whether it may be the name of a tier, or the id of a company or group."""
     return _AUDIENCE_NAME.fullmatch(name) is not None and name == name.strip()

@@ -13,6 +13,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from chassis.decisions import Document
 from chassis.recent import Recent
+from services.forum.domain.spaces import group_keys
 
 # Seconds from when the store was asked: as long as search believes it (docs/adr/0008, 0028).
 LIFETIME = 1.0
@@ -114,8 +115,24 @@ class Walls:
         self, keyrings: Mapping[str, Collection[str]]
     ) -> dict[str, list[str]]:
         """As opened, each keyring in its own community: at most one query for all."""
-        doors = await self._doors.find(keyrings)
-        return {one: doors[one].opened(keyring) for one, keyring in keyrings.items()}
+        (opened,) = await self.opened_anywhere_by([keyrings])
+        return opened
+
+    async def opened_anywhere_by(
+        self, asked: Sequence[Mapping[str, Collection[str]]]
+    ) -> list[dict[str, list[str]]]:
+        """As opened_anywhere, for each of several: at most one query for all."""
+        doors = await self._doors.find({one: None for some in asked for one in some})
+        return [{one: doors[one].opened(held) for one, held in some.items()} for some in asked]
+
+    async def groups_of(self, community_id: str) -> dict[str, list[str]]:
+        """The keys of groups that open them, of those that are for groups."""
+        by_key = (await self._doors.find([community_id]))[community_id].by_key
+        found: dict[str, list[str]] = defaultdict(list)
+        for key in group_keys(by_key):
+            for id_ in by_key[key]:
+                found[id_].append(key)
+        return found
 
     async def _ask(self, community_ids: Sequence[str]) -> dict[str, _Doors]:
         by_key: dict[str, dict[str, set[str]]] = {one: defaultdict(set) for one in community_ids}

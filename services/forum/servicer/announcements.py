@@ -142,7 +142,10 @@ class AnnouncementServicer(announcements_pb2_grpc.AnnouncementServiceServicer):
         followed = await repository.find_follows(community_id, member.person_id, [channel.id])
         return pb.GetChannelResponse(
             channel=messages.channel_to_proto(
-                channel, channel.version, followed=channel.id in followed
+                channel,
+                channel.version,
+                followed=channel.id in followed,
+                keyring=member.keyring,
             )
         )
 
@@ -162,7 +165,12 @@ class AnnouncementServicer(announcements_pb2_grpc.AnnouncementServiceServicer):
         )
         return pb.BatchGetChannelsResponse(
             channels=[
-                messages.channel_to_proto(found[id_], found[id_].version, followed=id_ in followed)
+                messages.channel_to_proto(
+                    found[id_],
+                    found[id_].version,
+                    followed=id_ in followed,
+                    keyring=member.keyring,
+                )
                 for id_ in ids
                 if id_ in found
             ]
@@ -185,7 +193,9 @@ class AnnouncementServicer(announcements_pb2_grpc.AnnouncementServiceServicer):
         )
         return pb.ListChannelsResponse(
             channels=[
-                messages.channel_to_proto(one, one.version, followed=one.id in followed)
+                messages.channel_to_proto(
+                    one, one.version, followed=one.id in followed, keyring=member.keyring
+                )
                 for one in channels
             ],
             next_page_token=token,

@@ -152,7 +152,9 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
             space = await repository.get_space(community_id, request.space_id, member.keyring)
         else:
             space = await repository.get_space_by_slug(community_id, request.slug, member.keyring)
-        return pb.GetSpaceResponse(space=space_to_proto(space, space.version))
+        return pb.GetSpaceResponse(
+            space=space_to_proto(space, space.version, keyring=member.keyring)
+        )
 
     async def BatchGetSpaces(
         self, request: pb.BatchGetSpacesRequest, context: Context
@@ -161,7 +163,9 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         ids = check_batch(list(request.space_ids), "space_ids")
         found = await self._repository.find_spaces(request.community_id, ids, keyring)
         spaces = {
-            space.id: space_to_proto(space, space.version, for_service=keyring is None)
+            space.id: space_to_proto(
+                space, space.version, for_service=keyring is None, keyring=keyring or ()
+            )
             for space in found
         }
         return pb.BatchGetSpacesResponse(spaces=[spaces[id_] for id_ in ids if id_ in spaces])
@@ -174,7 +178,9 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         found = await self._repository.list_spaces(request.community_id, member.keyring, paging)
         spaces, token = paging.page(found, lambda last: (last.name_order, last.id))
         return pb.ListSpacesResponse(
-            spaces=[space_to_proto(space, space.version) for space in spaces],
+            spaces=[
+                space_to_proto(space, space.version, keyring=member.keyring) for space in spaces
+            ],
             next_page_token=token,
         )
 

@@ -19,6 +19,10 @@ from guildhall.directory.v1.directory_pb2_grpc import (
     DirectoryServiceStub,
     add_DirectoryServiceServicer_to_server,
 )
+from guildhall.directory.v1.groups_pb2_grpc import (
+    GroupServiceStub,
+    add_GroupServiceServicer_to_server,
+)
 from guildhall.forum.v1 import announcements_pb2 as pb
 from guildhall.forum.v1.announcements_pb2_grpc import (
     AnnouncementServiceStub,
@@ -191,11 +195,17 @@ async def town(make_world: Callable[..., Any]) -> AsyncIterator[Town]:
     directory = Directory()  # type: ignore[abstract]  # all that the forum calls
     directory.add(GOLD, SILVER, GERMAN, CHIEF)
     await world.loopback.serve(
-        "directory", lambda server: add_DirectoryServiceServicer_to_server(directory, server)
+        "directory",
+        lambda server: add_DirectoryServiceServicer_to_server(directory, server),
+        lambda server: add_GroupServiceServicer_to_server(world.groups, server),
     )
     asked = world.loopback.client(DirectoryServiceStub, "directory", service_actor("forum"))
     use_cases = AnnouncementUseCases(
-        world.commands, world.repository, world.use_cases._moderation, asked
+        world.commands,
+        world.repository,
+        world.use_cases._moderation,
+        asked,
+        world.loopback.client(GroupServiceStub, "directory", service_actor("forum")),
     )
     feed = FeedServicer(FeedUseCases(world.commands, world.repository, asked), world.repository)
     servicer = AnnouncementServicer(use_cases, world.repository)

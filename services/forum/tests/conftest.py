@@ -1,9 +1,9 @@
-"""A forum over real gRPC on a real MongoDB, and a stand-in for moderation that it really calls."""
+"""A forum over real gRPC on a real MongoDB, with stand-ins for what it calls."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -15,17 +15,17 @@ from chassis.actors import LEADER, MANAGER, MODERATOR, NEW, Actor
 from chassis.batch import Batch
 from chassis.commands import Commands
 from chassis.domain_events import Consequence, Effect
-from chassis.errors import UnavailableError
 from chassis.file_passes import FilePassSigner
 from chassis.mongo import Database
-from chassis.rpc_server import Context
 from chassis.testing import *  # noqa: F403 - fixtures
 from chassis.testing import Loopback, outbox, person_actor, prepare, service_actor, stored
-from guildhall.directory.v1 import directory_pb2
 from guildhall.directory.v1.directory_pb2_grpc import (
-    DirectoryServiceServicer,
     DirectoryServiceStub,
     add_DirectoryServiceServicer_to_server,
+)
+from guildhall.directory.v1.groups_pb2_grpc import (
+    GroupServiceStub,
+    add_GroupServiceServicer_to_server,
 )
 from guildhall.forum.v1 import forum_pb2 as pb
 from guildhall.forum.v1.feed_pb2_grpc import FeedServiceStub
@@ -33,9 +33,7 @@ from guildhall.forum.v1.forum_pb2_grpc import ForumServiceStub
 from guildhall.forum.v1.participation_pb2_grpc import (
     ParticipationServiceStub,
 )
-from guildhall.moderation.v1 import moderation_pb2
 from guildhall.moderation.v1.moderation_pb2_grpc import (
-    ModerationServiceServicer,
     ModerationServiceStub,
     add_ModerationServiceServicer_to_server,
 )
@@ -43,6 +41,7 @@ from services.forum.repository import ForumRepository
 from services.forum.repository.blobs import DiskBlobs
 from services.forum.servicer import add_servicers
 from services.forum.tests.announcing import town  # noqa: F401 - a fixture
+from services.forum.tests.standins import Directory, Groups, Screen
 from services.forum.use_cases import AllUseCases, ForumUseCases
 from services.forum.use_cases.attachments import Files
 from services.forum.use_cases.carrying import Carrying
@@ -64,138 +63,6 @@ BODY = "How do I *reset* the frobnicator?"
 
 
 @dataclass
-class Screen(ModerationServiceServicer):
-    """Stands for moderation: answers what it is told to, after a while if told so."""
-
-    verdict: int = moderation_pb2.VERDICT_ALLOW
-    replace: tuple[str, str] = ("", "")
-    rule_ids: Sequence[str] = ()
-    message: str = ""
-    delay: float = 0.0
-    meanwhile: Callable[[], Awaitable[Any]] | None = None  # what happens while it is asked
-    asked: list[tuple[str, ...]] = field(default_factory=list)
-
-    async def Screen(
-        self, request: moderation_pb2.ScreenRequest, context: Context
-    ) -> moderation_pb2.ScreenResponse:
-        self.asked.append(tuple(request.texts))
-        await asyncio.sleep(self.delay)
-        if self.meanwhile is not None:
-            meanwhile, self.meanwhile = self.meanwhile, None
-            await meanwhile()
-        return moderation_pb2.ScreenResponse(
-            verdict=moderation_pb2.Verdict.Name(self.verdict),  # type: ignore[arg-type]
-            texts=[
-                text.replace(*self.replace) if self.replace[0] else text for text in request.texts
-            ],
-            rule_ids=self.rule_ids,
-            message=self.message,
-            policy_version="7",
-        )
-
-
-@dataclass
-class Directory(DirectoryServiceServicer):
-    """Stands for the directory: whose ids do not say "nobody" are members and companies.
-
-    What people hold it says as it is told, or that it is away.
-    """
-
-    memberships: dict[str, Sequence[str]] = field(default_factory=dict)  # person id -> keyring
-    actors: Sequence[Actor] = ()  # who holds what they call with
-    away: bool = False
-    capable: dict[str, int] = field(default_factory=dict)  # person id -> shared capabilities
-    capable_away: bool = False
-    capable_asked: list[tuple[str, ...]] = field(default_factory=list)
-    audience: list[tuple[str, str]] = field(default_factory=list)  # persons with their companies
-    readers_asked: list[tuple[str, ...]] = field(default_factory=list)
-    asked: list[tuple[str, ...]] = field(default_factory=list)
-
-    async def BatchGetMemberships(
-        self, request: directory_pb2.BatchGetMembershipsRequest, context: Context
-    ) -> directory_pb2.BatchGetMembershipsResponse:
-        self.asked.append(tuple(request.person_ids))
-        if self.away:
-            raise UnavailableError
-        held = directory_pb2.BatchGetMembershipsResponse()
-        for person_id in request.person_ids:
-            if person_id in self.memberships:
-                one = held.memberships.add(person_id=person_id)
-                one.membership.keyring.extend(self.memberships[person_id])
-        for actor in self.actors:
-            row = actor.memberships.get(request.community_id)
-            if row is not None and actor.person_id in request.person_ids:
-                one = held.memberships.add(person_id=actor.person_id)
-                one.membership.company_id = row.company_id
-                one.membership.roles.extend(
-                    directory_pb2.Role.Value(f"ROLE_{role}") for role in sorted(row.roles)
-                )
-                one.membership.trust_level = row.trust_level  # type: ignore[assignment]
-                one.membership.keyring.extend(row.keyring)
-        return held
-
-    async def GetCommunity(
-        self, request: directory_pb2.GetCommunityRequest, context: Context
-    ) -> directory_pb2.GetCommunityResponse:
-        if self.away:
-            raise UnavailableError
-        community = directory_pb2.Community(id=request.community_id, vendor_company_id="vendor")
-        return directory_pb2.GetCommunityResponse(community=community)
-
-    async def ListAudience(
-        self, request: directory_pb2.ListAudienceRequest, context: Context
-    ) -> directory_pb2.ListAudienceResponse:
-        """Two a page."""
-        (clause,) = request.clauses
-        self.readers_asked.append(tuple(clause.keys))
-        start = int(request.page_token or 0)
-        return directory_pb2.ListAudienceResponse(
-            audience_members=[
-                directory_pb2.AudienceMember(person_id=person_id, company_id=company_id)
-                for person_id, company_id in self.audience[start : start + 2]
-            ],
-            next_page_token=str(start + 2) if len(self.audience) > start + 2 else "",
-        )
-
-    async def ListCapableMembers(
-        self, request: directory_pb2.ListCapableMembersRequest, context: Context
-    ) -> directory_pb2.ListCapableMembersResponse:
-        """Two a page."""
-        self.capable_asked.append(tuple(request.capabilities))
-        if self.away or self.capable_away:
-            raise UnavailableError
-        start = int(request.page_token or 0)
-        page = list(self.capable.items())[start : start + 2]
-        return directory_pb2.ListCapableMembersResponse(
-            capable_members=[
-                directory_pb2.CapableMember(person_id=person_id, shared_capabilities=shared)
-                for person_id, shared in page
-            ],
-            next_page_token=str(start + 2) if len(self.capable) > start + 2 else "",
-        )
-
-    async def BatchGetMembers(
-        self, request: directory_pb2.BatchGetMembersRequest, context: Context
-    ) -> directory_pb2.BatchGetMembersResponse:
-        return directory_pb2.BatchGetMembersResponse(
-            members=[
-                directory_pb2.Member(community_id=request.community_id, person_id=one)
-                for one in request.person_ids
-                if one != "nobody"
-            ]
-        )
-
-    async def BatchGetCompanies(
-        self, request: directory_pb2.BatchGetCompaniesRequest, context: Context
-    ) -> directory_pb2.BatchGetCompaniesResponse:
-        return directory_pb2.BatchGetCompaniesResponse(
-            companies=[
-                directory_pb2.Company(id=one) for one in request.company_ids if one != "nobody"
-            ]
-        )
-
-
-@dataclass
 class World:
     """A forum without posting limits, and what tests need to have in it."""
 
@@ -206,6 +73,7 @@ class World:
     use_cases: ForumUseCases
     screen: Screen
     members: Directory
+    groups: Groups
     move_use_cases: Callable[[Carrying], MoveUseCases]
     files: Files
     folder: Path  # where the files are
@@ -321,8 +189,11 @@ async def make_world(
         repository = ForumRepository(database)
         moderation = loopback.client(ModerationServiceStub, "moderation", service_actor("forum"))
         members = Directory()  # type: ignore[abstract]  # as Screen
+        groups = Groups()  # type: ignore[abstract]  # as Screen
         await loopback.serve(
-            "directory", lambda server: add_DirectoryServiceServicer_to_server(members, server)
+            "directory",
+            lambda server: add_DirectoryServiceServicer_to_server(members, server),
+            lambda server: add_GroupServiceServicer_to_server(groups, server),
         )
         directory = loopback.client(DirectoryServiceStub, "directory", service_actor("forum"))
         files = Files(
@@ -334,7 +205,13 @@ async def make_world(
             Inspector(),
         )
         use_cases = AllUseCases.of(
-            commands, repository, moderation, directory, files, posting_limits=posting_limits
+            commands,
+            repository,
+            moderation,
+            directory,
+            loopback.client(GroupServiceStub, "directory", service_actor("forum")),
+            files,
+            posting_limits=posting_limits,
         )
 
         def move_use_cases(carrying: Carrying) -> MoveUseCases:
@@ -349,6 +226,7 @@ async def make_world(
             use_cases.forum,
             screen,
             members,
+            groups,
             move_use_cases,
             files,
             tmp_path / "files",

@@ -30,7 +30,7 @@ from services.forum.domain.replies import (
     ReplyStep,
 )
 from services.forum.domain.screening import ContentBlockedError, Screening, Verdict
-from services.forum.domain.spaces import Audience, Space, SpaceMode, check_audience
+from services.forum.domain.spaces import Audience, Space, SpaceMode, check_audience, shown_names
 from services.forum.domain.tags import TagsInvalidError, check_tags
 from services.forum.domain.texts import (
     Submission,
@@ -199,6 +199,7 @@ def test_hidden_topic_is_visible_to_author_and_moderators_only() -> None:
         ("VENDOR", (), ("vendor:c1",)),
         ("TIER", ("gold", "silver"), ("tier:gold@c1", "tier:silver@c1", "vendor:c1")),
         ("COMPANIES", ("co1",), ("company:co1@c1", "vendor:c1")),
+        ("GROUPS", ("g1", "g2"), ("group:g1", "group:g2", "moderators:c1")),
     ],
 )
 def test_space_keys_follow_its_audience(
@@ -213,6 +214,7 @@ def test_space_keys_follow_its_audience(
     [
         (Audience.TIER, []),
         (Audience.COMPANIES, []),
+        (Audience.GROUPS, []),
         (Audience.COMMUNITY, ["gold"]),
         (Audience.VENDOR, ["gold"]),
         (Audience.TIER, ["gold@c2"]),
@@ -227,6 +229,15 @@ def test_audience_is_refused(audience: Audience, names: list[str]) -> None:
     with pytest.raises(FieldInvalidError) as refused:
         check_audience(audience, names)
     assert refused.value.field == "audience_names"
+
+
+def test_of_groups_a_reader_is_shown_their_own() -> None:
+    space = replace(SPACE, audience=Audience.GROUPS, audience_names=("g1", "g2"))
+    assert shown_names(space, ("community:c1", "group:g2", "group:g9")) == ("g2",)
+    assert shown_names(space, ("moderators:c1", "role:MANAGER@c2")) == ()
+    assert shown_names(space, ("moderators:c1", "role:MANAGER@c1")) == ("g1", "g2")
+    tiered = replace(SPACE, audience=Audience.TIER, audience_names=("gold", "silver"))
+    assert shown_names(tiered, ("tier:gold@c1",)) == ("gold", "silver")
 
 
 def test_author_closes_a_question_but_not_a_discussion() -> None:

@@ -19,6 +19,7 @@ from services.forum.domain.feed.follows import (
     Target,
     TooManyFollowsError,
     level_of,
+    with_groups,
 )
 from services.forum.domain.feed.ranking import (
     DOUBLINGS,
@@ -63,9 +64,14 @@ def reader(*follows: tuple[Target, FollowLevel], reads: tuple[ReadUntil, ...] = 
     return Reader("id", "c1", "me", tuple(Follow(*one, T0) for one in follows), reads)
 
 
-def wanted(own: Reader, replied: tuple[str, ...] = (), mentioned: tuple[str, ...] = ()) -> Wanted:
+def wanted(
+    own: Reader,
+    replied: tuple[str, ...] = (),
+    mentioned: tuple[str, ...] = (),
+    of_groups: tuple[str, ...] = (),
+) -> Wanted:
     times = dict.fromkeys(replied, Replied(T0 + 2 * HOUR))
-    return Wanted("me", {"c1": ["s1", "s2"]}, {"c1": own}, times, mentioned)
+    return Wanted("me", {"c1": ["s1", "s2"]}, {"c1": own}, times, mentioned, {"c1": of_groups})
 
 
 SPACE, TAG = Target(FollowKind.SPACE, "s1"), Target(FollowKind.TAG, "k8s")
@@ -125,6 +131,36 @@ def test_the_first_of_several_reasons() -> None:
     assert wanted(reader(), mentioned=("t1",)).reason(topic) is Reason.MENTION
     assert wanted(own.set(TOPIC, MUTED, T0), ("t1",), ("t1",)).reason(topic) is None
     assert wanted(reader()).reason(topic) is None
+
+
+def test_a_space_of_one_s_groups_is_tracked_unless_something_was_chosen() -> None:
+    topic, groups = glimpse(), ("s1", "s9")  # s9 was shut just now
+    assert wanted(reader(), of_groups=groups).reason(topic) is Reason.GROUP
+    assert wanted(reader(), of_groups=("s2",)).reason(topic) is None
+    nobody = Wanted("me", {"c1": ["s1"]}, {}, {}, (), {"c1": ["s1"], "c2": []})
+    assert nobody.reason(topic) is Reason.GROUP
+    ranked = wanted(reader(), of_groups=groups).sources(FeedOrder.RANKED)
+    assert [(one.doublings, one.keys) for one in ranked] == [
+        (2, ("person:me@c1",)),
+        (0, ("space:s1",)),
+    ]
+    assert wanted(reader(), of_groups=groups).keys() == ["person:me@c1"]
+    for level, reason in (
+        (MUTED, None),
+        (FollowLevel.NORMAL, None),
+        (WATCHING, Reason.FOLLOWED_SPACE),
+    ):
+        own = reader((SPACE, level))
+        assert wanted(own, of_groups=groups).reason(topic) is reason
+        assert with_groups(own.levels(), groups)[SPACE] is level
+    for nearer, reason in (
+        ((TAG, MUTED), None),
+        ((TOPIC, MUTED), None),
+        ((TAG, TRACKING), Reason.FOLLOWED_TAG),
+        ((PERSON, WATCHING), Reason.FOLLOWED_PERSON),
+    ):
+        assert wanted(reader(nearer), of_groups=groups).reason(topic) is reason
+    assert wanted(reader(), ("t1",), of_groups=groups).reason(topic) is Reason.REPLIED_TOPIC
 
 
 def test_sources_are_as_many_as_weights() -> None:

@@ -299,6 +299,12 @@ def test_who_can_read_one_space_can_read_another() -> None:
     assert not vendor.open_to_all_of(gold)
     assert not gold.open_to_all_of(everybody)
     assert not space(Audience.COMPANIES, "gold").open_to_all_of(gold)
+    one, several = space(Audience.GROUPS, "gold"), space(Audience.GROUPS, "gold", "silver")
+    assert several.open_to_all_of(one)
+    assert everybody.open_to_all_of(several)
+    assert not one.open_to_all_of(several)
+    assert not one.open_to_all_of(gold)
+    assert not vendor.open_to_all_of(one)
 
 
 def test_words_stand_in_a_text_however_lines_break() -> None:

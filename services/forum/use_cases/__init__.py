@@ -33,6 +33,7 @@ from services.forum.use_cases.vitality import VitalityUseCases
 
 if TYPE_CHECKING:
     from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
+    from guildhall.directory.v1.groups_pb2_grpc import GroupServiceAsyncStub
     from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceAsyncStub
 
 __all__ = ["AllUseCases", "ForumUseCases"]
@@ -80,6 +81,7 @@ class AllUseCases:
         repository: ForumRepository,
         moderation: ModerationServiceAsyncStub,
         directory: DirectoryServiceAsyncStub,
+        groups: GroupServiceAsyncStub,
         files: Files | None,
         *,
         posting_limits: bool = True,
@@ -92,9 +94,10 @@ class AllUseCases:
                 repository,
                 moderation,
                 directory=directory,
+                groups=groups,
                 posting_limits=posting_limits,
             ),
-            AnnouncementUseCases(commands, repository, moderation, directory),
+            AnnouncementUseCases(commands, repository, moderation, directory, groups),
             AttachmentUseCases(commands, repository, files),
             carrying,
             DueTopics(commands, repository, moderation, directory, posting_limits=posting_limits),

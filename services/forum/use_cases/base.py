@@ -12,22 +12,24 @@ from google.protobuf.message import Message
 from chassis.actors import Actor
 from chassis.commands import Commands
 from chassis.decisions import Decision, PartRef, Ref, Seen, Write
-from chassis.errors import DomainError, UnavailableError, VersionStaleError
+from chassis.errors import DomainError, FieldInvalidError, UnavailableError, VersionStaleError
 from chassis.moment import Moment
-from guildhall.directory.v1 import directory_pb2
+from guildhall.directory.v1 import directory_pb2, groups_pb2
 from guildhall.moderation.v1 import moderation_pb2
+from services.forum.converters import enums
 from services.forum.converters.screening import screening
 from services.forum.domain.members import Member, opens
 from services.forum.domain.posting import Limits, Poster, limits_of
 from services.forum.domain.replies import Reply, ReplyNotFoundError
 from services.forum.domain.screening import Screening
-from services.forum.domain.spaces import Space
+from services.forum.domain.spaces import Audience, Space, check_audience
 from services.forum.domain.topics import Topic, TopicNotFoundError
 from services.forum.repository import ForumRepository
 from services.forum.use_cases.moderating import Outcome
 
 if TYPE_CHECKING:
     from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
+    from guildhall.directory.v1.groups_pb2_grpc import GroupServiceAsyncStub
     from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceAsyncStub
 
 A = TypeVar("A", bound=Message)
@@ -45,12 +47,14 @@ class UseCases:
         moderation: ModerationServiceAsyncStub,
         *,
         directory: DirectoryServiceAsyncStub | None = None,  # without it nobody is named
+        groups: GroupServiceAsyncStub | None = None,  # without it nothing is for groups
         posting_limits: bool = True,
     ) -> None:
         self._commands = commands
         self._repository = repository
         self._moderation = moderation
         self._people = directory
+        self._groups = groups
         self._posting_limits = posting_limits
 
     async def _done(self, actor: Actor, request: Message, kind: type[A]) -> A | None:
@@ -90,6 +94,36 @@ class UseCases:
             community_id=community_id, person_ids=person_ids
         )
         return (await self._people.BatchGetMemberships(request)).memberships
+
+    async def _audience_of(
+        self, community_id: str, label: int, names: Sequence[str]
+    ) -> tuple[Audience, tuple[str, ...]]:
+        """Whom a request names, checked. Refuses with FIELD_INVALID, UNAVAILABLE."""
+        audience = enums.audience(label)
+        checked = check_audience(audience, names)
+        if audience is Audience.GROUPS:
+            await self._check_groups(community_id, checked)
+        return audience, checked
+
+    async def _new_audience(
+        self, community_id: str, label: int, names: Sequence[str]
+    ) -> tuple[Audience, tuple[str, ...]] | None:
+        """As _audience_of; None: it stays as it is."""
+        if label:
+            return await self._audience_of(community_id, label, names)
+        if names:
+            raise FieldInvalidError("audience_names go with audience", field="audience_names")
+        return None
+
+    async def _check_groups(self, community_id: str, group_ids: Sequence[str]) -> None:
+        if self._groups is None:
+            raise UnavailableError("nobody says which groups there are")
+        request = groups_pb2.BatchGetGroupsRequest(community_id=community_id, group_ids=group_ids)
+        found = (await self._groups.BatchGetGroups(request)).groups
+        active = {one.id for one in found if one.state == groups_pb2.GROUP_STATE_ACTIVE}
+        if not active.issuperset(group_ids):
+            field = "audience_names"
+            raise FieldInvalidError(f"{field} must be active groups of the community", field=field)
 
     async def _poster(self, member: Member, community_id: str) -> tuple[Poster, Limits] | None:
         """What the member posted lately and how much they may; None: they may at will."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chassis.actors import MANAGER, Actor
 from chassis.decisions import Decision, Seen
-from chassis.errors import FieldInvalidError, check_version
+from chassis.errors import check_version
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1.forum_pb2 import (
     CreateSpaceRequest,
@@ -21,7 +21,6 @@ from services.forum.domain.spaces import (
     Space,
     SpaceMode,
     SpaceNotFoundError,
-    check_audience,
     check_description,
     check_space_name,
     check_space_slug,
@@ -35,13 +34,17 @@ class SpaceUseCases(UseCases):
     async def create_space(self, actor: Actor, request: CreateSpaceRequest) -> CreateSpaceResponse:
         """MANAGER. Refuses with SPACE_SLUG_TAKEN."""
         actor.require_role(request.community_id, MANAGER)
+        member = Member.of(actor, request.community_id)
         slug = check_space_slug(request.slug)
         name = check_space_name(request.name)
         description = check_description(request.description)
         mode = enums.space_mode(request.mode, unspecified=SpaceMode.AUTO)
-        audience = enums.audience(request.audience)
-        names = check_audience(audience, request.audience_names)
         settings = changed_settings(DEFAULT_SETTINGS, request.settings)
+        if (done := await self._done(actor, request, CreateSpaceResponse)) is not None:
+            return done
+        audience, names = await self._audience_of(
+            request.community_id, request.audience, request.audience_names
+        )
         space_id = self._commands.new_id(actor, request)
 
         def decide(seen: Seen[Space]) -> Decision[Space, CreateSpaceResponse]:
@@ -63,7 +66,9 @@ class SpaceUseCases(UseCases):
             made = space
             return Decision(
                 made,
-                lambda version: CreateSpaceResponse(space=space_to_proto(made, version)),
+                lambda version: CreateSpaceResponse(
+                    space=space_to_proto(made, version, keyring=member.keyring)
+                ),
                 [said.SpaceCreated(space_id=space_id)] if new else [],
             )
 
@@ -75,13 +80,12 @@ class SpaceUseCases(UseCases):
         """MANAGER. Refuses with SPACE_NOT_FOUND, VERSION_STALE."""
         actor.require_role(request.community_id, MANAGER)
         member = Member.of(actor, request.community_id)
-        audience = None
-        if request.audience:
-            label = enums.audience(request.audience)
-            audience = label, check_audience(label, request.audience_names)
-        elif request.audience_names:
-            raise FieldInvalidError("audience_names go with audience", field="audience_names")
         mode = enums.space_mode(request.mode, unspecified=SpaceMode.AUTO) if request.mode else None
+        if (done := await self._done(actor, request, UpdateSpaceResponse)) is not None:
+            return done
+        audience = await self._new_audience(
+            request.community_id, request.audience, request.audience_names
+        )
 
         def decide(seen: Seen[Space]) -> Decision[Space, UpdateSpaceResponse]:
             if seen.state is None or not seen.state.readable(member.keyring):
@@ -96,7 +100,9 @@ class SpaceUseCases(UseCases):
             )
             return Decision(
                 space,
-                lambda version: UpdateSpaceResponse(space=space_to_proto(space, version)),
+                lambda version: UpdateSpaceResponse(
+                    space=space_to_proto(space, version, keyring=member.keyring)
+                ),
                 [said.SpaceUpdated(space_id=space.id)] if space != seen.state else [],
             )
 

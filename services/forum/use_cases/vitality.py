@@ -102,7 +102,9 @@ class VitalityUseCases:
             space = seen.state.keep_open(request.keep_open)
             return Decision(
                 space,
-                lambda version: pb.KeepSpaceOpenResponse(space=space_to_proto(space, version)),
+                lambda version: pb.KeepSpaceOpenResponse(
+                    space=space_to_proto(space, version, keyring=member.keyring)
+                ),
                 [_changed(space)] if space != seen.state else [],
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -18,9 +19,12 @@ from services.forum.domain.announcements.channels import Channel
 from services.forum.domain.announcements.copies import Copy
 from services.forum.domain.announcements.feed_addresses import FeedAddress
 from services.forum.domain.announcements.receipts import CompanyReceipts, Receipt
+from services.forum.domain.spaces import shown_names
 
 
-def channel_to_proto(channel: Channel, version: int, *, followed: bool) -> pb.Channel:
+def channel_to_proto(
+    channel: Channel, version: int, *, followed: bool, keyring: Collection[str] = ()
+) -> pb.Channel:
     """At this version; followed by who asks."""
     return pb.Channel(
         id=channel.id,
@@ -30,7 +34,7 @@ def channel_to_proto(channel: Channel, version: int, *, followed: bool) -> pb.Ch
         description=channel.description,
         theme=requests.THEMES[channel.theme],
         audience=enums.AUDIENCES[channel.audience],
-        audience_names=channel.audience_names,
+        audience_names=shown_names(channel, keyring),
         create_time=timestamp_of(channel.create_time),
         version=version,
         followed=followed,

@@ -125,6 +125,16 @@ class Reader:
         return replace(self, reads=(*kept, ReadUntil(space_id, until, now, former)))
 
 
+def with_groups(
+    chosen: Mapping[Target, FollowLevel], space_ids: Iterable[str]
+) -> dict[Target, FollowLevel]:
+    """And TRACKING for the spaces of one's groups of which nothing was chosen."""
+    return {
+        **{Target(FollowKind.SPACE, id_): FollowLevel.TRACKING for id_ in space_ids},
+        **chosen,
+    }
+
+
 class Followed(Protocol):
     """What a level asks of a topic."""
 

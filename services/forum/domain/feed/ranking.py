@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Protocol
 
 from services.forum.domain.feed.follows import (
@@ -23,6 +24,7 @@ from services.forum.domain.feed.follows import (
     Reader,
     Target,
     level_of,
+    with_groups,
 )
 from services.forum.domain.feed.reads import ReadMark, Replied, place_of, read_place
 from services.forum.domain.members import Author
@@ -56,6 +58,7 @@ class Reason(StrEnum):
     FOLLOWED_PERSON = "FOLLOWED_PERSON"
     FOLLOWED_COMPANY = "FOLLOWED_COMPANY"
     FOLLOWED_SPACE = "FOLLOWED_SPACE"
+    GROUP = "GROUP"
 
 
 # How often the weight doubles: 8 for mentions, 1 for spaces, 4 for what is nearer to somebody. Few
@@ -69,6 +72,7 @@ DOUBLINGS: Mapping[Reason, int] = {
     Reason.FOLLOWED_PERSON: 2,
     Reason.FOLLOWED_COMPANY: 2,
     Reason.FOLLOWED_SPACE: 0,
+    Reason.GROUP: 0,
 }
 
 
@@ -155,13 +159,20 @@ class Wanted:
         readers: Mapping[str, Reader],
         replied: Mapping[str, Replied],
         mentioned: Sequence[str] = (),
+        of_groups: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> None:
-        """`spaces` are those the person can read, by community; `replied` the topics they replied
-        to, as `mentioned` the last first.
+        """`spaces` are those the person can read, by community, and `of_groups` those of them that
+        are for groups the person is in; `replied` the topics they replied to, as `mentioned` the
+        last first.
         """
         self._person_id = person_id
         self._spaces = spaces
-        self._levels = {community: reader.levels() for community, reader in readers.items()}
+        self._chosen = {community: reader.levels() for community, reader in readers.items()}
+        self._levels = self._chosen | {
+            community: with_groups(self._chosen.get(community, {}), some)
+            for community, some in of_groups.items()
+            if some
+        }
         self._reads = {community: reader.reads for community, reader in readers.items()}
         self._replied = dict(itertools.islice(replied.items(), MOST_REPLIED))
         self._mentioned = dict.fromkeys(mentioned[:MOST_MENTIONED])
@@ -180,8 +191,9 @@ class Wanted:
         for community, spaces in self._spaces.items():
             own = person_key(community, self._person_id)
             keyed.append((DOUBLINGS[Reason.OWN_TOPIC], own, readable))
+            opened = frozenset(spaces)
             for target, level in self._levels.get(community, {}).items():
-                if level.follows and (found := _key_of(community, target, spaces)) is not None:
+                if level.follows and (found := _key_of(community, target, opened)) is not None:
                     reason, key, only = found
                     keyed.append((DOUBLINGS[reason], key, (only,) if only else readable))
         near = DOUBLINGS[Reason.FOLLOWED_TOPIC]  # that of what one replied to as well
@@ -206,11 +218,14 @@ class Wanted:
         return sources if readable else []
 
     def keys(self) -> list[str]:
-        """Of which a topic has at least one that is in the feed, or may be when a wall moves."""
+        """Of which a topic has at least one that is in the feed, or may be when a wall moves.
+
+        Beside those of the groups the person is in.
+        """
         found: dict[str, None] = {}
         for community in self._spaces:
             found[person_key(community, self._person_id)] = None
-            for target, level in self._levels.get(community, {}).items():
+            for target, level in self._chosen.get(community, {}).items():
                 anywhere = (target.named_space_id,)
                 if level.follows and (key := _key_of(community, target, anywhere)) is not None:
                     found[key[1]] = None
@@ -235,7 +250,13 @@ class Wanted:
             return Reason.FOLLOWED_TOPIC
         if replied:
             return Reason.REPLIED_TOPIC
-        return _nearest(topic, levels)
+        nearest = _nearest(topic, levels)
+        space = Target(FollowKind.SPACE, topic.space_id)
+        if nearest is Reason.FOLLOWED_SPACE and space not in self._chosen.get(
+            topic.community_id, {}
+        ):
+            return Reason.GROUP
+        return nearest
 
     def unread_at(self, topic: Glimpse, mark: ReadMark | None, moment: datetime) -> bool:
         """Whether something of it was unread then: as the ranking takes it, and keeps it."""
@@ -264,7 +285,7 @@ def activity_of(rank: int, doublings: int) -> datetime:
 
 
 def _key_of(
-    community_id: str, target: Target, spaces: Sequence[str]
+    community_id: str, target: Target, spaces: Collection[str]
 ) -> tuple[Reason, str, str] | None:
     """Reason, key, and the only space where it counts; None: one cannot see it, or it has an id."""
     match target.kind:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.forum.domain.feed.follows import FollowLevel, Reader, level_of
+from services.forum.domain.feed.follows import FollowLevel, Reader, Target, level_of
 from services.forum.domain.feed.reads import LAST_ID, ReadMark, Replied, read_place
 from services.forum.domain.topics import Topic
 
@@ -27,19 +28,20 @@ class ViewerState:
 def viewer_state(
     topic: Topic,
     reader: Reader,
+    levels: Mapping[Target, FollowLevel],
     mark: ReadMark | None,
     replied: Replied | None,
     unread_count: int,
     *,
     bookmarked: bool,
 ) -> ViewerState:
-    """Of a topic, for the reader."""
+    """Of a topic, for the reader; `levels` are all that hold for them."""
     place = read_place(topic, mark, replied, reader.reads)
     own = topic.author.person_id == reader.person_id
     return ViewerState(
         topic.community_id,
         topic.id,
-        level_of(topic, reader.person_id, reader.levels(), replied=replied is not None),
+        level_of(topic, reader.person_id, levels, replied=replied is not None),
         bookmarked,
         unread_count,
         place is None and not own,

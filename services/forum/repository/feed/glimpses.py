@@ -18,6 +18,7 @@ from services.forum.domain.feed.ranking import (
 from services.forum.domain.spaces import space_key
 from services.forum.domain.topics import OPEN_TO_READERS, LatestReply
 from services.forum.repository.documents import author
+from services.forum.repository.walls import Walls
 
 _NEWEST = [("activity_time", -1), ("_id", -1)]
 # The planner merges at most 200 branches of one index; beyond, it would walk and sort.
@@ -92,6 +93,7 @@ class Stretch:
 class GlimpseCollection:
     """Reads of glimpses."""
 
+    walls: Walls
     _database: Database
 
     async def find_glimpses(
@@ -151,14 +153,20 @@ class GlimpseCollection:
     async def find_feed_keys(
         self, community_id: str, topic_ids: Collection[str]
     ) -> dict[str, list[str]]:
-        """By which these are found, by topic; those that are open to readers, whoever they are."""
+        """By which these are found, by topic; those that are open to readers, whoever they are.
+
+        With the keys of the groups that their spaces are for.
+        """
         query = {
             "_id": {"$in": list(topic_ids)},
             "community_id": community_id,
             "feed_keys": {"$exists": True},
         }
-        found = self._database.topics.find(query, {"feed_keys": 1}).hint("_id_")
-        return {row["_id"]: row["feed_keys"] async for row in found}
+        groups = await self.walls.groups_of(community_id)
+        found = self._database.topics.find(query, {"feed_keys": 1, "space_id": 1}).hint("_id_")
+        return {
+            row["_id"]: [*row["feed_keys"], *groups.get(row["space_id"], ())] async for row in found
+        }
 
     async def find_activity(self, topic: Glimpse, moment: datetime) -> datetime:
         """When the last reply by then was written, for a topic that does not remember it."""

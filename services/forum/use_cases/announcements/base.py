@@ -26,6 +26,7 @@ from services.forum.use_cases.base import UseCases
 
 if TYPE_CHECKING:
     from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
+    from guildhall.directory.v1.groups_pb2_grpc import GroupServiceAsyncStub
     from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceAsyncStub
 
 A = TypeVar("A", bound=Message)
@@ -53,8 +54,9 @@ class AnnouncementsBase(UseCases):
         repository: ForumRepository,
         moderation: ModerationServiceAsyncStub,
         directory: DirectoryServiceAsyncStub,
+        groups: GroupServiceAsyncStub | None = None,
     ) -> None:
-        super().__init__(commands, repository, moderation)
+        super().__init__(commands, repository, moderation, groups=groups)
         self._directory = directory
 
     def _manager(self, actor: Actor, community_id: str) -> Reader:

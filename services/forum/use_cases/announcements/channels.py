@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from chassis.actors import MANAGER, Actor
 from chassis.decisions import Decision, Seen
-from chassis.errors import FieldInvalidError, check_version
+from chassis.errors import check_version
 from guildhall.forum.v1 import announcements_pb2 as pb
 from guildhall.forum.v1 import domain_events_pb2 as said
-from services.forum.converters import enums
 from services.forum.converters.announcements import requests
 from services.forum.converters.announcements.messages import channel_to_proto
 from services.forum.domain.announcements.channels import (
@@ -18,7 +17,6 @@ from services.forum.domain.announcements.channels import (
 )
 from services.forum.domain.members import Member
 from services.forum.domain.spaces import (
-    check_audience,
     check_description,
     check_space_name,
     check_space_slug,
@@ -34,12 +32,16 @@ class ChannelUseCases(AnnouncementsBase):
     ) -> pb.CreateChannelResponse:
         """MANAGER. Refuses with CHANNEL_SLUG_TAKEN."""
         actor.require_role(request.community_id, MANAGER)
+        member = Member.of(actor, request.community_id)
         slug = check_space_slug(request.slug)
         name = check_space_name(request.name)
         description = check_description(request.description)
         theme = requests.theme(request.theme)
-        audience = enums.audience(request.audience)
-        names = check_audience(audience, request.audience_names)
+        if (done := await self._done(actor, request, pb.CreateChannelResponse)) is not None:
+            return done
+        audience, names = await self._audience_of(
+            request.community_id, request.audience, request.audience_names
+        )
         channel_id = self._commands.new_id(actor, request)
 
         def decide(seen: Seen[Channel]) -> Decision[Channel, pb.CreateChannelResponse]:
@@ -57,7 +59,7 @@ class ChannelUseCases(AnnouncementsBase):
             return Decision(
                 made,
                 lambda version: pb.CreateChannelResponse(
-                    channel=channel_to_proto(made, version, followed=False)
+                    channel=channel_to_proto(made, version, followed=False, keyring=member.keyring)
                 ),
                 [] if seen.state else [said.ChannelCreated(channel_id=channel_id)],
             )
@@ -72,13 +74,12 @@ class ChannelUseCases(AnnouncementsBase):
         """MANAGER. Refuses with CHANNEL_NOT_FOUND, VERSION_STALE."""
         actor.require_role(request.community_id, MANAGER)
         member = Member.of(actor, request.community_id)
-        audience = None
-        if request.audience:
-            label = enums.audience(request.audience)
-            audience = label, check_audience(label, request.audience_names)
-        elif request.audience_names:
-            raise FieldInvalidError("audience_names go with audience", field="audience_names")
         theme = requests.theme(request.theme) if request.theme else None
+        if (done := await self._done(actor, request, pb.UpdateChannelResponse)) is not None:
+            return done
+        audience = await self._new_audience(
+            request.community_id, request.audience, request.audience_names
+        )
         followed = await self._follows(member, request.community_id, request.channel_id)
 
         def decide(seen: Seen[Channel]) -> Decision[Channel, pb.UpdateChannelResponse]:
@@ -94,7 +95,9 @@ class ChannelUseCases(AnnouncementsBase):
             return Decision(
                 channel,
                 lambda version: pb.UpdateChannelResponse(
-                    channel=channel_to_proto(channel, version, followed=followed)
+                    channel=channel_to_proto(
+                        channel, version, followed=followed, keyring=member.keyring
+                    )
                 ),
                 [said.ChannelUpdated(channel_id=channel.id)] if channel != seen.state else [],
             )
@@ -112,18 +115,16 @@ class ChannelUseCases(AnnouncementsBase):
         self, actor: Actor, request: pb.FollowChannelRequest
     ) -> pb.FollowChannelResponse:
         """Refuses with CHANNEL_NOT_FOUND."""
-        channel = await self._set_following(actor, request, following=True)
         return pb.FollowChannelResponse(
-            channel=channel_to_proto(channel, channel.version, followed=True)
+            channel=await self._set_following(actor, request, following=True)
         )
 
     async def unfollow_channel(
         self, actor: Actor, request: pb.UnfollowChannelRequest
     ) -> pb.UnfollowChannelResponse:
         """Refuses with CHANNEL_NOT_FOUND."""
-        channel = await self._set_following(actor, request, following=False)
         return pb.UnfollowChannelResponse(
-            channel=channel_to_proto(channel, channel.version, followed=False)
+            channel=await self._set_following(actor, request, following=False)
         )
 
     async def _set_following(
@@ -132,7 +133,7 @@ class ChannelUseCases(AnnouncementsBase):
         request: pb.FollowChannelRequest | pb.UnfollowChannelRequest,
         *,
         following: bool,
-    ) -> Channel:
+    ) -> pb.Channel:
         member = Member.of(actor, request.community_id)
         channel = await self._repository.get_channel(
             request.community_id, request.channel_id, member.keyring
@@ -153,4 +154,6 @@ class ChannelUseCases(AnnouncementsBase):
             request.community_id, follow_id(channel.id, member.person_id)
         )
         await self._commands.run(actor, request, ref, decide)
-        return channel
+        return channel_to_proto(
+            channel, channel.version, followed=following, keyring=member.keyring
+        )

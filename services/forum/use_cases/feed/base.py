@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, TypeVar
 from chassis.actors import Actor
 from chassis.commands import Commands
 from chassis.pagination import check_batch
-from services.forum.domain.feed.follows import Reader
+from services.forum.domain.feed.follows import Reader, with_groups
 from services.forum.domain.feed.reads import Place, ReadMark, Replied, known_unread, read_place
 from services.forum.domain.feed.viewing import ViewerState, viewer_state
 from services.forum.domain.members import Member
+from services.forum.domain.spaces import group_keys
 from services.forum.domain.topics import Topic
 from services.forum.repository import ForumRepository
 from services.forum.repository.feed import reader_id
@@ -43,17 +44,27 @@ class OwnUseCases:
         )
         return topic.showing(visible)
 
+    async def spaces_opened(
+        self, keyrings: Mapping[str, Sequence[str]]
+    ) -> tuple[Mapping[str, Sequence[str]], Mapping[str, Sequence[str]]]:
+        """By community those the keyrings open, and those of them that are for groups therein."""
+        groups = {one: group_keys(keyring) for one, keyring in keyrings.items()}
+        opened, of_groups = await self._repository.walls.opened_anywhere_by([keyrings, groups])
+        return opened, of_groups
+
     async def viewer_states(
         self,
         person_id: str,
         topics: Sequence[Topic],
         *,
+        of_groups: Mapping[str, Collection[str]],
         readers: Mapping[str, Reader] | None = None,
         marks: Mapping[str, ReadMark] | None = None,
         replied: Mapping[str, Replied] | None = None,
     ) -> dict[str, ViewerState]:
         """How these topics, which the person can see, stand to them: a few queries for a page.
 
+        `of_groups` are the spaces that are for groups the person is in, by community.
         What the caller has read of these topics already is not read again.
         """
         ids, repository = [topic.id for topic in topics], self._repository
@@ -67,6 +78,9 @@ class OwnUseCases:
             repository.find_bookmarked(communities, person_id, ids),
         )
         own = {one: of.get(one) or new_reader(one, person_id) for one in communities}
+        levels = {
+            one: with_groups(reader.levels(), of_groups.get(one, ())) for one, reader in own.items()
+        }
         unread: dict[str, int] = {}
         open_: dict[str, tuple[Topic, Place]] = {}
         for topic in topics:
@@ -83,6 +97,7 @@ class OwnUseCases:
             topic.id: viewer_state(
                 topic,
                 own[topic.community_id],
+                levels[topic.community_id],
                 read.get(topic.id),
                 answered.get(topic.id),
                 unread[topic.id],

@@ -21,6 +21,7 @@ from services.forum.converters.messages import (
 from services.forum.domain.feed.ranking import MOST_REPLIED, Wanted
 from services.forum.domain.feed.viewing import ViewerState
 from services.forum.domain.replies import Reply
+from services.forum.domain.spaces import group_keys
 from services.forum.domain.topics import OPEN_TO_READERS, Topic
 from services.forum.repository.feed import Own
 from services.forum.use_cases.feed.base import OwnUseCases, keyrings_of
@@ -38,7 +39,7 @@ class FeedingUseCases(OwnUseCases):
         paging = Paging.of(request, int, str, datetime)
         as_of = paging.place[2] if paging.place else moment.now()
         repository, person_id = self._repository, actor.person_id
-        spaces, own, wanted = await self._wanted(keyrings, person_id)
+        spaces, of_groups, own, wanted = await self._wanted(keyrings, person_id)
         merging = Merging(repository, list(keyrings), person_id, wanted, order, paging, as_of)
         merged = await merging.page()
         # The wall once more: it may have moved since they were looked at.
@@ -63,6 +64,7 @@ class FeedingUseCases(OwnUseCases):
             states = await self.viewer_states(
                 person_id,
                 [topics[item.topic.id] for item in response.items],
+                of_groups=of_groups,
                 readers=own.readers,
                 marks=merging.marks,
                 replied=own.replied if len(own.replied) < MOST_REPLIED else None,
@@ -76,7 +78,7 @@ class FeedingUseCases(OwnUseCases):
         """Refuses with FIELD_INVALID."""
         keyrings = keyrings_of(actor, request.community_ids)
         ids = check_batch(list(request.topic_ids), "topic_ids")
-        spaces, _, wanted = await self._wanted(keyrings, actor.person_id)
+        spaces, _, _, wanted = await self._wanted(keyrings, actor.person_id)
         topics = await self._repository.find_topics_anywhere(keyrings, spaces, ids)
         newest: dict[str, Reply] = {}
         if request.with_newest_replies:
@@ -99,20 +101,24 @@ class FeedingUseCases(OwnUseCases):
     ) -> pb.GetFeedKeysResponse:
         """Refuses with FIELD_INVALID."""
         keyrings = keyrings_of(actor, request.community_ids)
-        _, _, wanted = await self._wanted(keyrings, actor.person_id)
-        return pb.GetFeedKeysResponse(keys=wanted.keys())
+        _, _, _, wanted = await self._wanted(keyrings, actor.person_id)
+        groups = [key for keyring in keyrings.values() for key in group_keys(keyring)]
+        return pb.GetFeedKeysResponse(keys=[*wanted.keys(), *groups])
 
     async def _wanted(
         self, keyrings: Mapping[str, Sequence[str]], person_id: str
-    ) -> tuple[Mapping[str, Sequence[str]], Own, Wanted]:
-        """What a feed is made of: readable spaces, what is the person's own, and both together."""
+    ) -> tuple[Mapping[str, Sequence[str]], Mapping[str, Sequence[str]], Own, Wanted]:
+        """What a feed is made of: readable spaces, those of groups, what is the person's own, and
+        all together.
+        """
         repository = self._repository
-        spaces, own = await asyncio.gather(
-            repository.walls.opened_anywhere(keyrings),
+        (spaces, of_groups), own = await asyncio.gather(
+            self.spaces_opened(keyrings),
             repository.find_own(keyrings, person_id),
         )
         mentioned = await repository.find_mentioned(spaces, own.mentions)
-        return spaces, own, Wanted(person_id, spaces, own.readers, own.replied, mentioned)
+        wanted = Wanted(person_id, spaces, own.readers, own.replied, mentioned, of_groups)
+        return spaces, of_groups, own, wanted
 
     async def list_must_reads(
         self, actor: Actor, request: pb.ListMustReadsRequest
@@ -155,7 +161,10 @@ class FeedingUseCases(OwnUseCases):
         if request.with_spaces:
             named = {one.space_id for one in topics.values()}
             found = await repository.find_spaces_anywhere(keyrings, named)
-            response.spaces.extend(space_to_proto(one, one.version) for one in found.values())
+            response.spaces.extend(
+                space_to_proto(one, one.version, keyring=keyrings[one.community_id])
+                for one in found.values()
+            )
 
     async def _newest_replies(
         self, keyrings: Mapping[str, Sequence[str]], topics: Mapping[str, Topic]

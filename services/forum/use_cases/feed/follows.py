@@ -86,7 +86,7 @@ class FollowUseCases(OwnUseCases):
             space = await self._repository.get_space(
                 request.community_id, request.space_id, member.keyring
             )
-            shown.space.CopyFrom(space_to_proto(space, space.version))
+            shown.space.CopyFrom(space_to_proto(space, space.version, keyring=member.keyring))
 
         def answer(reader: Reader) -> pb.SetTagFollowResponse:
             return pb.SetTagFollowResponse(follow=_follow(reader, target))
@@ -121,7 +121,8 @@ class FollowUseCases(OwnUseCases):
         match target.kind:
             case FollowKind.SPACE:
                 for space in await repository.find_spaces(community_id, [target.id], keyring):
-                    return pb.Follow(space=space_to_proto(space, space.version))
+                    opened = space_to_proto(space, space.version, keyring=keyring)
+                    return pb.Follow(space=opened)
                 raise SpaceNotFoundError(field="target_id")
             case FollowKind.TOPIC:
                 for topic in await repository.find_topics(community_id, [target.id], keyring):
@@ -192,7 +193,9 @@ class FollowUseCases(OwnUseCases):
             message = follow_to_proto(
                 row.community_id,
                 row.follow,
-                space=space_to_proto(space, space.version) if space else None,
+                space=space_to_proto(space, space.version, keyring=keyrings[row.community_id])
+                if space
+                else None,
                 topic=topic_to_proto(topic, topic.version) if topic else None,
                 page_token=encode_page_token(*row.place),
             )

@@ -52,7 +52,8 @@ class ReadUseCases(OwnUseCases):
             )
 
         response = await self._commands.run(actor, request, ref, decide)
-        states = await self.viewer_states(member.person_id, [topic])
+        _, of_groups = await self.spaces_opened({request.community_id: member.keyring})
+        states = await self.viewer_states(member.person_id, [topic], of_groups=of_groups)
         topic = await self.shown_topic(topic, member)
         response.topic.CopyFrom(topic_to_proto(topic, topic.version))
         response.viewer_state.CopyFrom(viewer_state_to_proto(states[topic.id]))
@@ -93,7 +94,8 @@ class ReadUseCases(OwnUseCases):
         member = Member.of(actor, request.community_id)
         ids = check_batch(list(request.topic_ids), "topic_ids")
         found = await self._repository.find_topics(request.community_id, ids, member.keyring)
-        states = await self.viewer_states(member.person_id, found)
+        _, of_groups = await self.spaces_opened({request.community_id: member.keyring})
+        states = await self.viewer_states(member.person_id, found, of_groups=of_groups)
         return pb.BatchGetViewerStatesResponse(
             viewer_states=[viewer_state_to_proto(states[id_]) for id_ in ids if id_ in states]
         )
