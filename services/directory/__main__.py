@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from chassis import runtime
-from services.directory.consumers.trust import DirectoryConsumers
+from services.directory.consumers import subscriptions
+from services.directory.jobs import DirectoryJobs
 from services.directory.repository import DirectoryRepository
 from services.directory.servicer import add_servicers
 from services.directory.settings import DirectorySettings
@@ -18,7 +19,9 @@ async def main() -> None:
         use_cases = DirectoryUseCases(process.commands, repository)
         await use_cases.persons.bootstrap_operator(settings.bootstrap_operator)
         add_servicers(process.server, use_cases, repository)
-        process.subscribe(DirectoryConsumers(repository).of_forum())
+        process.every(1, DirectoryJobs(use_cases).sweep_groups, "sweep_groups")
+        for subscription in subscriptions(repository):
+            process.subscribe(subscription)
         await process.run()
 
 

@@ -120,6 +120,11 @@ class Group:
         return self.state is GroupState.ARCHIVED
 
     @property
+    def by_rule(self) -> bool:
+        """Whether it takes people in by itself."""
+        return self.join_policy is GroupJoinPolicy.RULE and not self.archived
+
+    @property
     def read_keys(self) -> list[str]:
         """Who sees it, but for those who are invited."""
         if self.visibility is GroupVisibility.COMMUNITY:
@@ -160,8 +165,7 @@ class Group:
 
     def takes(self, facts: Facts) -> bool:
         """Whether a member of whom this holds is in by rule."""
-        by_rule = self.join_policy is GroupJoinPolicy.RULE and not self.archived
-        return by_rule and self.rule.matches(facts)
+        return self.by_rule and self.rule.matches(facts)
 
     def open(self) -> Group:
         """This one, where it has not ended. Refuses with GROUP_ARCHIVED."""

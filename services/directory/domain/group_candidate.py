@@ -27,6 +27,10 @@ from services.directory.domain.refusals import (
     TooManyGroupsError,
 )
 
+_ACTIVE = GroupMemberState.ACTIVE
+# How those stand whom a rule that matches leaves as they are.
+_KEPT = (_ACTIVE, GroupMemberState.SUSPENDED, GroupMemberState.EXCLUDED)
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -59,15 +63,15 @@ class Candidate:
         """By one's own choice. Refuses as `check_welcome` does, and with GROUP_NOT_OPEN."""
         state = self.before.state if self.before else None
         if self.before is not None and state in (
-            GroupMemberState.ACTIVE,
+            _ACTIVE,
             GroupMemberState.REQUESTED,
         ):
             return self.before
         self.check_welcome("group_id")
         if state is GroupMemberState.INVITED:
-            return self.comes(GroupMemberState.ACTIVE, GroupMemberSource.INVITATION)
+            return self.comes(_ACTIVE, GroupMemberSource.INVITATION)
         if self.group.join_policy is GroupJoinPolicy.OPEN:
-            return self.comes(GroupMemberState.ACTIVE, GroupMemberSource.SELF)
+            return self.comes(_ACTIVE, GroupMemberSource.SELF)
         if self.group.join_policy is GroupJoinPolicy.REQUEST:
             return self.comes(GroupMemberState.REQUESTED, GroupMemberSource.REQUEST)
         raise GroupNotOpenError(field="group_id")
@@ -81,7 +85,7 @@ class Candidate:
         if self.before is not None and self.before.active:
             raise AlreadyGroupMemberError(field="person_id")
         if self.before is not None and self.before.state is GroupMemberState.REQUESTED:
-            return self.comes(GroupMemberState.ACTIVE, GroupMemberSource.REQUEST)
+            return self.comes(_ACTIVE, GroupMemberSource.REQUEST)
         invited = self.comes(GroupMemberState.INVITED, GroupMemberSource.INVITATION)
         return replace(invited, expire_time=until)
 
@@ -93,7 +97,7 @@ class Candidate:
             return self.before.decline(self.at)
         self.group.open()
         self.before.invited()
-        return self.comes(GroupMemberState.ACTIVE, GroupMemberSource.INVITATION)
+        return self.comes(_ACTIVE, GroupMemberSource.INVITATION)
 
     def decide(self, *, approve: bool) -> GroupMember:
         """Of somebody's request. Refuses with GROUP_ARCHIVED, GROUP_REQUEST_NOT_FOUND."""
@@ -103,7 +107,7 @@ class Candidate:
         if not approve:
             return self.before.reject(self.at)
         self.before.requested()
-        return self.comes(GroupMemberState.ACTIVE, GroupMemberSource.REQUEST)
+        return self.comes(_ACTIVE, GroupMemberSource.REQUEST)
 
     def exclude(self) -> GroupMember:
         """Out of it for good, whoever was never in too. Refuses with MEMBER_NOT_FOUND."""
@@ -120,23 +124,38 @@ class Candidate:
         GROUP_MEMBER_STATE_INVALID.
         """
         before = self.existing()
-        if before.state is GroupMemberState.ACTIVE:
+        if before.state is _ACTIVE:
             return before
         if before.state is GroupMemberState.EXCLUDED:
             if self.matched:
-                return self.comes(GroupMemberState.ACTIVE, GroupMemberSource.RULE)
+                return self.comes(_ACTIVE, GroupMemberSource.RULE)
             return before.into(GroupMemberState.LEFT, self.at)
         if before.state is not GroupMemberState.SUSPENDED:
             raise GroupMemberStateInvalidError(field="state")
         by_rule = before.source is GroupMemberSource.RULE
         stays = before.of(self.membership) and (self.matched or not by_rule)
-        return before.into(GroupMemberState.ACTIVE if stays else GroupMemberState.LEFT, self.at)
+        return before.into(_ACTIVE if stays else GroupMemberState.LEFT, self.at)
 
     def existing(self, field: str = "person_id") -> GroupMember:
         """How the person stands to it. Refuses with GROUP_MEMBER_NOT_FOUND."""
         if self.before is None:
             raise GroupMemberNotFoundError(field=field)
         return self.before
+
+    def by_rule(self) -> GroupMember | None:
+        """As the group's rule has it: in where it matches, out again where it took somebody in.
+
+        Whoever came otherwise, or is kept out, stays so; in an archived group everybody does.
+        """
+        before = self.before
+        if self.group.archived:
+            return before
+        if self.matched:
+            kept = before is not None and before.state in _KEPT
+            return before if kept else self.comes(_ACTIVE, GroupMemberSource.RULE)
+        if before is not None and before.active and before.source is GroupMemberSource.RULE:
+            return before.into(GroupMemberState.LEFT, self.at)
+        return before
 
     @property
     def matched(self) -> bool:
@@ -168,5 +187,5 @@ def found(group: Group, person: Person, at: datetime) -> GroupMember | None:
     if membership is None or membership.end_time is not None:
         return None
     first = Candidate(group, person.id, membership, None, at)
-    member = first.comes(GroupMemberState.ACTIVE, GroupMemberSource.MANAGER)
+    member = first.comes(_ACTIVE, GroupMemberSource.MANAGER)
     return replace(member, role=GroupRole.OWNER)

@@ -46,11 +46,12 @@ from services.directory.repository.queries import (
     walled,
     with_enrolment,
 )
+from services.directory.repository.sweeps import SweepQueries
 
 __all__ = ["DirectoryRepository", "Keyring"]
 
 
-class DirectoryRepository(PersonQueries):
+class DirectoryRepository(PersonQueries, SweepQueries):
     """Reads give (object, version); a list gives a page of them and the next page's token."""
 
     indexes: Sequence[Index] = INDEXES
@@ -90,6 +91,7 @@ class DirectoryRepository(PersonQueries):
         self._groups = database["groups"]
         self._group_members = database["group_members"]
         self._group_counts = database["group_counts"]
+        self._group_sweeps = database["group_sweeps"]
         self._audit_entries = database["audit_entries"]
 
     # What a decision stores besides its aggregate
@@ -215,7 +217,7 @@ class DirectoryRepository(PersonQueries):
     async def find_enrolment(self, community_id: str, company_id: str) -> Enrolment | None:
         """Of this company in this community, ended or not."""
         place = enrolment_id(community_id, company_id)
-        return (await self._get_enrolments({place: community_id})).get(place)
+        return (await self.get_enrolments({place: community_id})).get(place)
 
     async def list_auto_joins(self, company_id: str, at: datetime) -> list[str]:
         """The communities that people of this company join by themselves now."""

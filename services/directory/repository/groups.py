@@ -11,10 +11,11 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from chassis.decisions import Aggregates, Document, Write
 from chassis.pagination import Paging
-from services.directory.domain.group import Group, GroupState
+from services.directory.domain.group import Group, GroupJoinPolicy, GroupState
 from services.directory.domain.group_member import (
     PENDING,
     GroupMember,
+    GroupMemberSource,
     GroupMemberState,
     GroupRole,
     group_member_id,
@@ -27,7 +28,7 @@ from services.directory.repository.group_documents import (
     load_group,
     load_group_member,
 )
-from services.directory.repository.indexes import BY_NAME, LONGEST
+from services.directory.repository.indexes import BY_NAME, BY_PERSON, LONGEST
 from services.directory.repository.queries import (
     Keyring,
     open_at,
@@ -116,6 +117,23 @@ class GroupQueries:
         }
         return await self._group_members.count_documents(query, limit=most)
 
+    async def count_groups_of_each(
+        self, community_id: str, person_ids: Iterable[str]
+    ) -> dict[str, int]:
+        """As count_groups_of, by person id."""
+        counting = [
+            {
+                "$match": {
+                    "community_id": community_id,
+                    "person_id": {"$in": list(person_ids)},
+                    "state": {"$in": [state.value for state in PENDING]},
+                }
+            },
+            {"$group": {"_id": "$person_id", "groups": {"$sum": 1}}},
+        ]
+        cursor = await self._group_members.aggregate(counting)
+        return {row["_id"]: row["groups"] async for row in cursor}
+
     async def has_other_owner(self, community_id: str, group_id: str, person_id: str) -> bool:
         """Whether somebody else owns the group."""
         query = {
@@ -126,6 +144,42 @@ class GroupQueries:
             "person_id": {"$ne": person_id},
         }
         return await self._group_members.find_one(query, {"_id": 1}) is not None
+
+    async def list_rule_groups(self, community_id: str) -> list[Group]:
+        """Those that take people in by rule, the oldest first."""
+        query = {
+            "community_id": community_id,
+            "state": GroupState.ACTIVE.value,
+            "join_policy": GroupJoinPolicy.RULE.value,
+        }
+        rows = await self._groups.find(query).to_list()
+        return sorted(map(load_group, rows), key=lambda group: (group.create_time, group.id))
+
+    async def find_group(self, community_id: str, group_id: str) -> Group | None:
+        """By id, whoever may see it."""
+        found = await self._groups.find_one({"_id": group_id, "community_id": community_id})
+        return load_group(found) if found else None
+
+    async def list_stored_group_members(
+        self, community_id: str, person_ids: Sequence[str], group_ids: Sequence[str] | None = None
+    ) -> list[GroupMember]:
+        """How people stand to these groups, or to all, as it was stored: see `as_of`."""
+        query: Document = {"community_id": community_id, "person_id": {"$in": list(person_ids)}}
+        if group_ids is not None:
+            query["group_id"] = {"$in": list(group_ids)}
+        return [load_group_member(row) async for row in self._group_members.find(query)]
+
+    async def list_taken_in(self, group: Group, after: str, most: int) -> list[str]:
+        """A page of those whom its rule has taken in, by person id."""
+        query = {
+            "community_id": group.community_id,
+            "group_id": group.id,
+            "state": GroupMemberState.ACTIVE.value,
+            "person_id": {"$gt": after},
+            "source": GroupMemberSource.RULE.value,
+        }
+        rows = self._group_members.find(query, {"person_id": 1}).sort(BY_PERSON).limit(most)
+        return [row["person_id"] async for row in rows]
 
     async def list_group_members_of(
         self,

@@ -70,5 +70,8 @@ INDEXES = (
         [("community_id", 1), ("group_id", 1), ("state", 1), *BY_PERSON],
         "in_state_by_person",
     ),
+    # For these two: so that no transaction has to make the collection.
+    Index("group_counts", [("community_id", 1)], "of_community"),
+    Index("group_sweeps", [("community_id", 1)], "of_community"),
     Index("audit_entries", [("community_id", 1), *NEWEST], "newest"),
 )

@@ -124,7 +124,7 @@ class PersonQueries(GroupQueries):
             current &= set(communities)
             needed = {id_: of for id_, of in needed.items() if of in current}
         enrolments, seats = await asyncio.gather(
-            self._get_enrolments(needed),
+            self.get_enrolments(needed),
             self.list_seats(current, [person.id for person in people]),
         )
         of_person: dict[str, list[GroupMember]] = {}
@@ -148,7 +148,8 @@ class PersonQueries(GroupQueries):
             if membership.community_id == community_id
         }
 
-    async def _get_enrolments(self, communities: Mapping[str, str]) -> dict[str, Enrolment]:
+    async def get_enrolments(self, communities: Mapping[str, str]) -> dict[str, Enrolment]:
+        """By id, of those that there are; asked for with their communities."""
         if not communities:
             return {}
         cursor = self._enrolments.find(
@@ -172,7 +173,7 @@ class PersonQueries(GroupQueries):
         """
         query = {"community_id": community_id, "state": "ACTIVE"}
         page, token = await page_of(self._members, query, BY_PERSON, paging)
-        enrolments = await self._get_enrolments(
+        enrolments = await self.get_enrolments(
             {row["enrolment_id"]: community_id for row in page if not row["vendor"]}
         )
         seats: Mapping[str, Sequence[GroupMember]] = {}
@@ -191,6 +192,17 @@ class PersonQueries(GroupQueries):
             if member.holds_each(clauses):
                 placed.append(member)
         return placed, token
+
+    async def list_person_ids(
+        self, community_id: str, after: str, most: int, *, company_id: str = ""
+    ) -> list[str]:
+        """A page of the members of a community, by id; of a company also of the former ones."""
+        query: Document = {"community_id": community_id, "person_id": {"$gt": after}}
+        query["state"] = {"$in": ["ACTIVE", "FORMER"]} if company_id else "ACTIVE"
+        if company_id:
+            query["company_id"] = company_id
+        rows = self._members.find(query, {"person_id": 1}).sort(BY_PERSON).limit(most)
+        return [row["person_id"] async for row in rows]
 
     async def list_capable_members(
         self, community_id: str, capabilities: Sequence[str], paging: Paging, at: datetime

@@ -8,6 +8,7 @@ from services.directory.use_cases.communities import CommunityUseCases
 from services.directory.use_cases.companies import CompanyUseCases
 from services.directory.use_cases.group_members import GroupMemberUseCases
 from services.directory.use_cases.group_moderation import GroupModerationUseCases
+from services.directory.use_cases.group_rules import GroupRuleUseCases
 from services.directory.use_cases.groups import GroupUseCases
 from services.directory.use_cases.members import MemberUseCases
 from services.directory.use_cases.persons import PersonUseCases
@@ -24,3 +25,4 @@ class DirectoryUseCases:
         self.groups = GroupUseCases(commands, repository)
         self.group_members = GroupMemberUseCases(commands, repository)
         self.group_moderation = GroupModerationUseCases(commands, repository)
+        self.group_rules = GroupRuleUseCases(commands, repository)

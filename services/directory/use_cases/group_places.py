@@ -75,8 +75,9 @@ class Place:
     @property
     def target(self) -> Ref[GroupMember]:
         """How the person stands to the group, with all that it depends on."""
+        callers = self.callers if self.actor.person_id else ()
         rests_on = (self.enrolment,) if self.company_id else ()
-        return self.member.along(self.group, self.person, *self.callers, *rests_on)
+        return self.member.along(self.group, self.person, *callers, *rests_on)
 
     def reader(self, seen: Seen[Any]) -> GroupReader:
         """The caller, with what they are in the group now."""
@@ -127,6 +128,7 @@ def change_group_member(
     after: GroupMember,
     answer: Callable[[pb.GroupMember], A],
     entries: Sequence[Write] = (),
+    stands_on: Sequence[Ref[Any]] = (),
 ) -> Decision[GroupMember, A]:
     """Somebody who stands otherwise to a group from now on; what is as it was says nothing."""
     before = seen.state
@@ -138,6 +140,7 @@ def change_group_member(
         lambda version: answer(group_member_to_proto(after, version)),
         [] if after == before else [changed_member(before, after)],
         writes=[*([DirectoryRepository.group_count(group, step)] if step else ()), *entries],
+        stands_on=stands_on,
     )
 
 
