@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chassis.decisions import PLATFORM
-from guildhall.directory.v1 import directory_pb2
+from guildhall.directory.v1 import directory_pb2, groups_pb2
 from guildhall.forum.v1 import (
     announcements_pb2,
     attachments_pb2,
@@ -98,6 +98,24 @@ async def communities(
     request = directory_pb2.BatchGetCommunitiesRequest(community_ids=ids)
     response = await context.call(context.services.directory.BatchGetCommunities, request)
     return {community.id: community for community in response.communities}
+
+
+async def groups(
+    context: Context, community_id: str, ids: list[str]
+) -> Mapping[str, groups_pb2.Group]:
+    """Groups the person can see."""
+    request = groups_pb2.BatchGetGroupsRequest(community_id=community_id, group_ids=ids)
+    response = await context.call(context.services.groups.BatchGetGroups, request)
+    return {group.id: group for group in response.groups}
+
+
+async def own_group_members(
+    context: Context, community_id: str, ids: list[str]
+) -> Mapping[str, groups_pb2.GroupMember]:
+    """How the person stands to groups, by the groups' ids."""
+    request = groups_pb2.BatchGetGroupMembersRequest(community_id=community_id, group_ids=ids)
+    response = await context.call(context.services.groups.BatchGetGroupMembers, request)
+    return {row.group_id: row for row in response.group_members}
 
 
 async def spaces(

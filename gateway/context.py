@@ -17,6 +17,7 @@ from gateway.execution.selections import Selections
 from gateway.loaders import Tables
 from guildhall.chassis.v1.operations_pb2_grpc import OperationsServiceStub
 from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceStub
+from guildhall.directory.v1.groups_pb2_grpc import GroupServiceStub
 from guildhall.forum.v1.announcements_pb2_grpc import AnnouncementServiceStub
 from guildhall.forum.v1.attachments_pb2_grpc import AttachmentServiceStub
 from guildhall.forum.v1.automation_pb2_grpc import AutomationServiceStub
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from gateway.subscriptions.watches import Moment
     from guildhall.chassis.v1.operations_pb2_grpc import OperationsServiceAsyncStub
     from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
+    from guildhall.directory.v1.groups_pb2_grpc import GroupServiceAsyncStub
     from guildhall.forum.v1.announcements_pb2_grpc import AnnouncementServiceAsyncStub
     from guildhall.forum.v1.attachments_pb2_grpc import AttachmentServiceAsyncStub
     from guildhall.forum.v1.automation_pb2_grpc import AutomationServiceAsyncStub
@@ -69,6 +71,10 @@ class Services:
         # The generated stubs are async on an aio channel; only the type checker knows two kinds.
         self.directory: DirectoryServiceAsyncStub = channels.client(
             DirectoryServiceStub,
+            "directory",
+        )
+        self.groups: GroupServiceAsyncStub = channels.client(
+            GroupServiceStub,
             "directory",
         )
         self.forum: ForumServiceAsyncStub = channels.client(

@@ -142,8 +142,9 @@ async def settle(system: System) -> World:
         _fill(world.aurora, "aurora", manager, engineer, both),
         _fill(world.borealis, "borealis", other, both, seller),
     )
-    for ids in (world.aurora, world.borealis):
+    for ids, boss, member in ((world.aurora, manager, both), (world.borealis, other, seller)):
         await _make_portal(ids, operator)
+        await _make_groups(ids, boss, member)
     for ids, theirs in ((world.aurora, world.borealis), (world.borealis, world.aurora)):
         ids["Company.OTHER"] = theirs["Company.PARTNER"]
     await _use_request_id(world, manager, operator)
@@ -183,6 +184,22 @@ async def _make_portal(ids: dict[str, str], operator: Asker) -> None:
         portalId=ids["Portal"],
         documents=["query Once { viewer { isOperator } }"],
     )
+
+
+async def _make_groups(ids: dict[str, str], manager: Asker, member: Asker) -> None:
+    """One that both are in, and one that the member asks to be in."""
+
+    async def group(name: str, policy: str) -> str:
+        made = await manager.mutate(
+            "createGroup", "{ group { id } }", communityId=ids["Community"], name=name,
+            joinPolicy=policy,
+        )  # fmt: skip
+        return str(made["group"]["id"])
+
+    ids["Group"] = await group("A group", "OPEN")
+    ids["Group.REQUESTED"] = await group("A group that decides", "REQUEST")
+    for joined in (ids["Group"], ids["Group.REQUESTED"]):
+        await member.mutate("joinGroup", "{ groupMember { state } }", groupId=joined)
 
 
 async def _cases(manager: Asker, community: str) -> list[Any]:

@@ -26,6 +26,8 @@ from gateway.schema.feed.mutations import FeedMutation
 from gateway.schema.feed.queries import FeedQuery
 from gateway.schema.forum.mutations import ReplyMutation, SpaceMutation, TopicMutation
 from gateway.schema.forum.queries import ForumQuery
+from gateway.schema.groups.mutations import GroupMutation
+from gateway.schema.groups.queries import GroupQuery
 from gateway.schema.imports import ImportMutation
 from gateway.schema.moderation import ModerationQuery
 from gateway.schema.moderation_mutations import ModerationMutation
@@ -52,6 +54,7 @@ from gateway.schema.viewer import ViewerMutation, ViewerQuery
 class Query(
     ViewerQuery,
     DirectoryQuery,
+    GroupQuery,
     ForumQuery,
     FeedQuery,
     AnnouncementQuery,
@@ -93,6 +96,7 @@ class Mutation(
     CompanyMutation,
     PersonMutation,
     MemberMutation,
+    GroupMutation,
     PortalMutation,
     OperationsMutation,
     AutomationMutation,

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from chassis.decisions import PLATFORM
-from gateway import announcement_lists, batches, lists
+from gateway import announcement_lists, batches, group_lists, lists
 from gateway.context import Info
 from gateway.cursors import decode_id, encode_id
 from gateway.loaders import Listing, Reference, fetched_by, filled, read
 from gateway.schema.fields import COMMUNITY, COMPANY, fetched, paged
+from gateway.schema.group_scalars import GroupMemberState
 from gateway.schema.relay import After, Before, CommunityNode, Connection, First, Last
 from gateway.schema.scalars import (
     URL,
@@ -31,8 +32,10 @@ from guildhall.directory.v1 import directory_pb2
 if TYPE_CHECKING:
     from gateway.schema.announcements import Channel
     from gateway.schema.forum import Space, Topic
+    from gateway.schema.groups import Group
 
 _LazyChannel = Annotated["Channel", strawberry.lazy("gateway.schema.announcements")]
+_LazyGroup = Annotated["Group", strawberry.lazy("gateway.schema.groups")]
 _LazySpace = Annotated["Space", strawberry.lazy("gateway.schema.forum")]
 _LazyTopic = Annotated["Topic", strawberry.lazy("gateway.schema.forum")]
 
@@ -172,6 +175,27 @@ class Community(CommunityForStaff, CommunityNode):
     companies: Connection[Company] | None = paged(
         lists.companies, "Companies that are enrolled now, by name. Codes: BAD_USER_INPUT."
     )
+
+    @strawberry.field(
+        metadata=fetched_by(Listing(group_lists.groups), guildhall_cost=5),
+        description="The groups one can see, by name. Codes: BAD_USER_INPUT.",
+    )
+    def groups(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        viewer_states: Annotated[
+            list[GroupMemberState] | None,
+            strawberry.argument(description="Those only that one stands to so oneself."),
+        ] = None,
+        with_archived: Annotated[
+            bool, strawberry.argument(description="Those that have ended as well.")
+        ] = False,
+    ) -> Connection[_LazyGroup] | None:
+        return read(info, self)
 
     spaces: Connection[_LazySpace] | None = paged(
         lists.spaces, "The spaces one can read, by name. Codes: BAD_USER_INPUT."

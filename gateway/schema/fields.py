@@ -16,6 +16,7 @@ from gateway.schema.relay import After, Before, First, Last
 
 COMMUNITY = Reference(batches.communities, lambda row: batches.community_key(row.community_id))
 COMPANY = Reference(batches.companies, lambda row: (row.community_id, row.company_id))
+PERSON = Reference(batches.members, lambda row: (row.community_id, row.person_id))
 
 
 def fetched(fetch: Fetch, description: str, *, cost: int = 0) -> Any:

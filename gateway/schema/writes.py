@@ -38,11 +38,11 @@ def request_id() -> Any:
     )
 
 
-def expected_version() -> Any:
+def expected_version(what: str = "The version one has seen") -> Any:
     """Of writes to something that exists."""
     return strawberry.field(
         default=None,
-        description="The version one has seen; VERSION_STALE where it has changed since. "
+        description=f"{what}; VERSION_STALE where it has changed since. "
         "Without it the write goes ahead whatever the version is.",
     )
 

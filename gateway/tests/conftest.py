@@ -51,6 +51,7 @@ from gateway.tests.attachments_standin import AttachmentStandIn, add_attachments
 from gateway.tests.curation_standin import CurationStandIn, add_curation
 from gateway.tests.exports_standin import ExportStandIn, add_exports
 from gateway.tests.feed_standin import FeedStandIn, add_feed
+from gateway.tests.groups_standin import GroupStandIn, add_groups
 from gateway.tests.moves_standin import MoveStandIn, add_moves
 from gateway.tests.participation_standin import ParticipationStandIn, add_participation
 from gateway.tests.quality_standins import (
@@ -228,6 +229,11 @@ def directory() -> DirectoryStandIn:
 
 
 @pytest.fixture
+def groups() -> GroupStandIn:
+    return GroupStandIn()
+
+
+@pytest.fixture
 def forum() -> ForumStandIn:
     return ForumStandIn()  # type: ignore[abstract]
 
@@ -300,6 +306,7 @@ async def house(
     issuer: IssuerStandIn,
     issuers: Issuers,
     directory: DirectoryStandIn,
+    groups: GroupStandIn,
     forum: ForumStandIn,
     announcements: AnnouncementStandIn,
     exports: ExportStandIn,
@@ -315,7 +322,7 @@ async def house(
     tmp_path: Path,
     seeding: SeedingStandIn,
 ) -> AsyncIterator[House]:
-    await loopback.serve("directory", add_directory(directory))
+    await loopback.serve("directory", add_directory(directory, add_groups(groups)))
     others = (
         add_announcements(announcements),
         add_exports(exports),

@@ -341,19 +341,23 @@ def reply(id: str, topic_id: str) -> forum_pb2.Reply:
     )
 
 
-def add_directory(servicer: DirectoryServiceServicer) -> Callable[[aio.Server], None]:
-    return lambda server: add_DirectoryServiceServicer_to_server(servicer, server)
+Add = Callable[[aio.Server], None]
 
 
-def add_forum(
-    servicer: ForumServiceServicer, *more: Callable[[aio.Server], None]
-) -> Callable[[aio.Server], None]:
+def add_directory(servicer: DirectoryServiceServicer, *more: Add) -> Add:
+    """With what else the directory offers."""
+    return _all(lambda server: add_DirectoryServiceServicer_to_server(servicer, server), *more)
+
+
+def add_forum(servicer: ForumServiceServicer, *more: Add) -> Add:
     """With what else the forum offers."""
+    return _all(lambda server: add_ForumServiceServicer_to_server(servicer, server), *more)
 
+
+def _all(*adds: Add) -> Add:
     def add(server: aio.Server) -> None:
-        add_ForumServiceServicer_to_server(servicer, server)
-        for add_other in more:
-            add_other(server)
+        for one in adds:
+            one(server)
 
     return add
 

@@ -55,7 +55,7 @@ LEGAL: dict[str, Any] = {
     "reviewDueTime": _SOON, "publishTime": _SOON, "pinExpireTime": _SOON,
     "verifiedUntilTime": _SOON,
     "expectedVersion": 1, "service": "SEARCH", "consumer": "search--forum", "sort": "NEWEST",
-    "trustLevel": "BASIC",
+    "trustLevel": "BASIC", "emailDomains": ["kestrel.example"],
 }  # fmt: skip
 # What a field needs beside it, and what is given though the SDL does not ask for it.
 BESIDE: dict[str, dict[str, Any]] = {
@@ -68,9 +68,14 @@ ALSO = {
     "ImportedPostInput": ("title",), "RemoveMemberInput": ("reason",),
     "SaveDraftInput": ("spaceId",), "DeleteDraftInput": ("spaceId",), "draft": ("spaceId",),
     "CreateAutomationInput": ("closeReason",), "ScheduleAnnouncementInput": ("wallClock",),
+    "CreateGroupInput": ("rule",), "UpdateGroupInput": ("rule",), "GroupRuleInput": ("tiers",),
 }  # fmt: skip
 # What one mutation takes by a name that others give other things.
-OWN: dict[str, dict[str, Any]] = {"createUpload": {"name": "grace.txt"}}
+OWN: dict[str, dict[str, Any]] = {
+    "createUpload": {"name": "grace.txt"},
+    "createGroup": {"joinPolicy": "RULE"},
+    "updateGroup": {"joinPolicy": "RULE"},
+}
 BACKWARDS = {("last",), ("before",)}  # a page from the list's end instead
 # Where something in its usual state would be refused for its state.
 # What may be left empty in one mutation, though not in those that post it.

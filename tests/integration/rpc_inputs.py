@@ -19,6 +19,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from gateway.cursors import decode_id, decode_reply_id
 from gateway.feed_secrets import hash_of
 from guildhall.chassis.v1 import event_log_pb2, operations_pb2
+from guildhall.directory.v1 import groups_pb2
 from guildhall.forum.v1 import automation_pb2, forum_pb2
 from guildhall.moderation.v1 import moderation_pb2
 from tests.integration.inputs import (
@@ -67,6 +68,7 @@ ALSO: dict[str, Any] = {
     "SetTagFollow.tag": "grace",
     "tag": "", "mentioned_ids": [], "CreateTopic.seeding_item_id": "", "CreateReply.seeding_id": "",
     "attachment_ids": [], "CreateAutomation.target_space_id": "", "CreateAutomation.pin_days": 0,
+    "join_policy": groups_pb2.GROUP_JOIN_POLICY_RULE,
 }  # fmt: skip
 # What a post may have besides: nothing, unless it is asked about.
 LEFT_OUT = {"quotes"}
@@ -97,7 +99,7 @@ WIDER_WITHOUT = {
     ("SplitTopic", "space_id"), ("CreateAutomation", "space_id"), ("SetTagFollow", "space_id"),
     ("MarkAllRead", "space_id"), ("UpdateAutomation", "target_space_id"),
     ("UpdateSeedingItem", "owner_id"), ("CreateTopic", "seeding_item_id"),
-    ("CreateReply", "seeding_id"),
+    ("CreateReply", "seeding_id"), ("BatchGetGroupMembers", "person_id"),
 }  # fmt: skip
 
 

@@ -113,6 +113,7 @@ class _Digger:
             sets=[{"phrases": ["question", loot.canary]}],
         )
         await self._announce(vault, "of it")
+        await self._group(vault, "of it")
         topic = await self._thread(space, "in it")
         await self._states(space, "in it")
         await self._withheld(space, topic, "in it")
@@ -155,7 +156,7 @@ class _Digger:
         await leave(operator, vault, self._troupe.ids[LEAVER])
         loot.texts |= {
             "slug": [f"vault-{loot.canary}", f"general-{loot.canary}"],
-            "name": [f"Company {loot.canary}", f"Aurora Vault {loot.canary}"],
+            "name": [f"{of} {loot.canary}" for of in ("Company", "Aurora Vault", "Group")],
             "displayName": [f"Grace {loot.canary}"],
             "website": [f"https://{loot.canary}.example.org"],
             "issuer": [issuer],
@@ -166,12 +167,13 @@ class _Digger:
     async def within(self) -> None:
         """In a community that some of the outsiders are in."""
         home, company = self._world.aurora["Community"], self._troupe.company
+        await self._group(home, "at home")
         for slug, audience, names in (
             ("board", "VENDOR", []),
-            ("firm", "COMPANIES", [decode_id(company, "id").id]),
+            ("firm", "COMPANIES", [company]),
             ("platinum", "TIER", ["PLATINUM"]),
         ):
-            space = await self._space(home, slug, f"a space {slug}", audience, names, company)
+            space = await self._space(home, slug, f"a space {slug}", audience, names)
             await self._thread(space, f"in {slug}")
         await self._announce(home, "at home", audience="VENDOR")
         board = space
@@ -207,6 +209,17 @@ class _Digger:
         )
         self._loot.add(announcement, f"an announcement {what}")
 
+    async def _group(self, community: str, what: str) -> str:
+        """That only those know of who are in it."""
+        name = f"Group {self._loot.canary}"
+        made = await self._askers[MANAGER].mutate(
+            "createGroup", "{ group { id } }", communityId=community, name=name,
+            description=WORDS, visibility="MEMBERS", joinPolicy="OPEN",
+        )  # fmt: skip
+        group: str = made["group"]["id"]
+        self._loot.add(group, f"a group {what}")
+        return group
+
     async def _space(
         self,
         community: str,
@@ -214,10 +227,7 @@ class _Digger:
         what: str,
         audience: str = "COMMUNITY",
         names: Sequence[str] = (),
-        company: str = "",
     ) -> str:
-        if audience == "COMPANIES":
-            names = [company]
         made = await self._askers[MANAGER].mutate(
             "createSpace",
             "{ space { id } }",

@@ -19,7 +19,7 @@ from gateway.schema.announcements.enums import (
     ReceiptState,
 )
 from gateway.schema.directory import Community, Company, Member
-from gateway.schema.fields import COMMUNITY, COMPANY, fetched, paged
+from gateway.schema.fields import COMMUNITY, COMPANY, PERSON, fetched, paged
 from gateway.schema.forum import Topic, audience_names
 from gateway.schema.relay import After, Before, CommunityNode, Connection, First, Last
 from gateway.schema.scalars import (
@@ -34,7 +34,6 @@ from gateway.schema.scalars import (
 from gateway.schema.viewer import NODES, found_by
 from guildhall.forum.v1 import announcements_pb2
 
-PERSON = Reference(batches.members, lambda row: (row.community_id, row.person_id))
 CHANNEL = Reference(batches.channels, lambda row: (row.community_id, row.channel_id))
 
 
