@@ -144,7 +144,7 @@ async def settle(system: System) -> World:
     )
     for ids, boss, member in ((world.aurora, manager, both), (world.borealis, other, seller)):
         await _make_portal(ids, operator)
-        await _make_groups(ids, boss, member)
+        await _make_groups(ids, operator, boss, member)
     for ids, theirs in ((world.aurora, world.borealis), (world.borealis, world.aurora)):
         ids["Company.OTHER"] = theirs["Company.PARTNER"]
     await _use_request_id(world, manager, operator)
@@ -186,20 +186,28 @@ async def _make_portal(ids: dict[str, str], operator: Asker) -> None:
     )
 
 
-async def _make_groups(ids: dict[str, str], manager: Asker, member: Asker) -> None:
-    """One that both are in, and one that the member asks to be in."""
+async def _make_groups(ids: dict[str, str], operator: Asker, manager: Asker, member: Asker) -> None:
+    """One that both are in, one that the member asks to be in, and one where the manager may be."""
 
-    async def group(name: str, policy: str) -> str:
-        made = await manager.mutate(
+    async def group(asker: Asker, name: str, policy: str) -> str:
+        made = await asker.mutate(
             "createGroup", "{ group { id } }", communityId=ids["Community"], name=name,
             joinPolicy=policy,
         )  # fmt: skip
         return str(made["group"]["id"])
 
-    ids["Group"] = await group("A group", "OPEN")
-    ids["Group.REQUESTED"] = await group("A group that decides", "REQUEST")
+    ids["Group"] = await group(manager, "A group", "OPEN")
+    ids["Group.REQUESTED"] = await group(manager, "A group that decides", "REQUEST")
+    ids["Group.INVITED"] = await group(operator, "A group that invites", "INVITE_ONLY")
     for joined in (ids["Group"], ids["Group.REQUESTED"]):
         await member.mutate("joinGroup", "{ groupMember { state } }", groupId=joined)
+    boss = (await manager(_VIEWER))["viewer"]["person"]["id"]
+    await operator.mutate(
+        "inviteToGroup",
+        "{ groupMember { state } }",
+        groupId=ids["Group.INVITED"],
+        personId=boss,
+    )
 
 
 async def _cases(manager: Asker, community: str) -> list[Any]:

@@ -26,6 +26,7 @@ from gateway.schema.feed.mutations import FeedMutation
 from gateway.schema.feed.queries import FeedQuery
 from gateway.schema.forum.mutations import ReplyMutation, SpaceMutation, TopicMutation
 from gateway.schema.forum.queries import ForumQuery
+from gateway.schema.groups.member_mutations import GroupMemberMutation
 from gateway.schema.groups.mutations import GroupMutation
 from gateway.schema.groups.queries import GroupQuery
 from gateway.schema.imports import ImportMutation
@@ -97,6 +98,7 @@ class Mutation(
     PersonMutation,
     MemberMutation,
     GroupMutation,
+    GroupMemberMutation,
     PortalMutation,
     OperationsMutation,
     AutomationMutation,

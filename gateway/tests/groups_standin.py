@@ -93,6 +93,31 @@ class GroupStandIn(_StandIn, GroupServiceServicer):
         left.state = pb.GROUP_MEMBER_STATE_LEFT
         return pb.LeaveGroupResponse(group_member=left)
 
+    async def InviteToGroup(self, request: Any, _context: Any) -> Any:
+        self.called("InviteToGroup", request)
+        invited = member(request.group_id, request.person_id)
+        invited.expire_time.CopyFrom(request.expire_time)
+        return pb.InviteToGroupResponse(group_member=invited)
+
+    async def AnswerGroupInvitation(self, request: Any, _context: Any) -> Any:
+        self.called("AnswerGroupInvitation", request)
+        return pb.AnswerGroupInvitationResponse(group_member=member(request.group_id, "p1"))
+
+    async def DecideGroupRequest(self, request: Any, _context: Any) -> Any:
+        self.called("DecideGroupRequest", request)
+        decided = member(request.group_id, request.person_id)
+        return pb.DecideGroupRequestResponse(group_member=decided)
+
+    async def ChangeGroupMember(self, request: Any, _context: Any) -> Any:
+        self.called("ChangeGroupMember", request)
+        changed = member(request.group_id, request.person_id)
+        return pb.ChangeGroupMemberResponse(group_member=changed)
+
+    async def RemoveGroupMember(self, request: Any, _context: Any) -> Any:
+        self.called("RemoveGroupMember", request)
+        removed = member(request.group_id, request.person_id)
+        return pb.RemoveGroupMemberResponse(group_member=removed)
+
 
 def group(number: int) -> pb.Group:
     """Those with an even number take whom their rule matches."""

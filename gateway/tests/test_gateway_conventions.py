@@ -253,7 +253,7 @@ REPEATABLE = {
     "discardDeadLetter": "A second time it is not there any more",  # the refusal is the answer
 }
 # What makes something new has no version to expect; a membership of a group is something.
-CREATES = re.compile(r"create|import|joinGroup")
+CREATES = re.compile(r"create|import|joinGroup|inviteToGroup")
 # What one says of a post is no change of it: its version stays, whoever votes meanwhile.
 SAID_OF_POSTS = {"castVote", "retractVote", "addReaction", "removeReaction", "declineAsk"} | {
     "inviteToAnswer",

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from google.protobuf.message import Message
 
-from chassis.errors import CommunityNotFoundError, InvalidArgumentError
+from chassis.errors import CommunityNotFoundError, InvalidArgumentError, NotFoundError
 from gateway.cursors import encode_id
 from gateway.tests.conftest import House
 from gateway.tests.groups_standin import GroupStandIn
+from gateway.tests.standins import time
 from guildhall.directory.v1 import groups_pb2 as pb
 
 
@@ -18,8 +19,14 @@ class GroupRuleInvalidError(InvalidArgumentError):
     """As the directory's."""
 
 
+class MemberNotFoundError(NotFoundError):
+    """As the directory's."""
+
+
 COMMUNITY = encode_id("Community", "c1", "c1")
 GROUP = encode_id("Group", "c1", "g2")
+PERSON = encode_id("Person", "platform", "p2")
+MEMBER = encode_id("Member", "c1", "p2")
 LIST = """query Groups($id: ID!, $states: [GroupMemberState!]) { community(id: $id) {
   groups(first: 3, viewerStates: $states, withArchived: true) {
     edges { node { id name viewerMembership { role state group { name } } } }
@@ -176,6 +183,34 @@ WRITES: dict[str, tuple[dict[str, Any], Message]] = {
         {"groupId": GROUP, "expectedVersion": 3},
         pb.LeaveGroupRequest(**OF_GROUP, expected_version=3),
     ),
+    "inviteToGroup": (
+        {"groupId": GROUP, "personId": MEMBER, "expireTime": "2026-01-01T00:07:00Z"},
+        pb.InviteToGroupRequest(**OF_GROUP, person_id="p2", expire_time=time(7)),
+    ),
+    "answerGroupInvitation": (
+        {"groupId": GROUP, "accept": True, "expectedVersion": 3},
+        pb.AnswerGroupInvitationRequest(**OF_GROUP, accept=True, expected_version=3),
+    ),
+    "decideGroupRequest": (
+        {"groupId": GROUP, "personId": PERSON, "approve": False, "reason": "full"},
+        pb.DecideGroupRequestRequest(**OF_GROUP, person_id="p2", approve=False, reason="full"),
+    ),
+    "changeGroupMember": (
+        {
+            "groupId": GROUP, "personId": PERSON, "role": "OWNER", "state": "SUSPENDED",
+            "reason": "loud", "expectedVersion": 3,
+        },
+        pb.ChangeGroupMemberRequest(
+            **OF_GROUP, person_id="p2", role=pb.GROUP_ROLE_OWNER,
+            state=pb.GROUP_MEMBER_STATE_SUSPENDED, reason="loud", expected_version=3,
+        ),
+    ),
+    "removeGroupMember": (
+        {"groupId": GROUP, "personId": MEMBER, "reason": "loud", "expectedVersion": 3},
+        pb.RemoveGroupMemberRequest(
+            **OF_GROUP, person_id="p2", reason="loud", expected_version=3
+        ),
+    ),
 }  # fmt: skip
 
 
@@ -196,7 +231,8 @@ async def test_a_write_is_its_rpc(house: House, groups: GroupStandIn, name: str)
         assert payload == {"group": {"name": "Group 1"}}
     else:
         state = "LEFT" if name == "leaveGroup" else "ACTIVE"
-        member = {"displayName": "Person p1"}
+        person = "p2" if "personId" in given else "p1"
+        member = {"displayName": f"Person {person}"}
         assert payload == {"groupMember": {"state": state, "member": member}}
     assert groups.requests == [request]
 
@@ -223,6 +259,11 @@ async def test_what_one_has_left_and_cannot_see_any_more(house: House) -> None:
             "createGroup",
             GroupRuleInvalidError(field="rule.email_domains"),
             ("GROUP_RULE_INVALID", "rule.emailDomains"),
+        ),
+        (
+            "inviteToGroup",
+            MemberNotFoundError(field="person_id"),
+            ("MEMBER_NOT_FOUND", "personId"),
         ),
     ],
 )

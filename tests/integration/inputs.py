@@ -88,6 +88,8 @@ STATES = {
     "reopenTopic": "CLOSED", "restoreTopic": "HIDDEN",
     "restoreReply": "HIDDEN", "createCommunity": "VENDOR", "createEnrolment": "OTHER",
     "movePerson": "OTHER", "scheduleAnnouncement": "DRAFT", "publishAnnouncement": "DRAFT",
+    "answerGroupInvitation": "INVITED", "inviteToGroup": "INVITED",
+    "decideGroupRequest": "REQUESTED",
 }  # fmt: skip
 # What must be another one than the input's first.
 OTHERS = {"targetTopicId": "CLOSED"}
