@@ -75,8 +75,9 @@ class GroupMemberMutation:
             "Give another role, suspend, exclude, or take that back. Who is excluded stays out, "
             "whatever the rule says; one who never was in it can be excluded too. For its "
             "moderators, roles for its owners, and all for the community's managers.",
-            *GROUP, "GROUP_MEMBER_NOT_FOUND", "GROUP_MEMBER_STATE_INVALID", "REASON_REQUIRED",
-            "LAST_OWNER", MODERATOR, "TEXT_INVALID", "FIELD_INVALID", "VERSION_STALE",
+            *GROUP, "GROUP_MEMBER_NOT_FOUND", "MEMBER_NOT_FOUND", "GROUP_MEMBER_STATE_INVALID",
+            "REASON_REQUIRED", "LAST_OWNER", MODERATOR, "TEXT_INVALID", "FIELD_INVALID",
+            "VERSION_STALE",
         )
     )  # fmt: skip
     async def change_group_member(

@@ -73,6 +73,22 @@ async def test_moderators_rpcs_are_refused_to_members_and_hidden_from_others(tow
             assert await town.refused(town.ben, rpc, **place) == NOT_FOUND, rpc
 
 
+async def test_who_names_nobody_does_not_mean_themselves(town: Town) -> None:
+    await make(town, town.max, **OPEN)
+    nobody = {**IN, "person_id": ""}
+    missing = ("GROUP_MEMBER_NOT_FOUND", "person_id")
+    for rpc, fields, refusal in (
+        ("InviteToGroup", {}, ("MEMBER_NOT_FOUND", "person_id")),
+        ("DecideGroupRequest", {}, ("GROUP_REQUEST_NOT_FOUND", "person_id")),
+        ("ChangeGroupMember", {"role": MODERATOR}, missing),
+        ("ChangeGroupMember", SUSPEND, missing),
+        ("ChangeGroupMember", EXCLUDE, ("MEMBER_NOT_FOUND", "person_id")),
+        ("RemoveGroupMember", {"reason": "spam"}, missing),
+    ):
+        assert await town.refused(town.max, rpc, **nobody, **fields) == refusal, rpc
+    assert await members(town, town.max) == [town.max.person_id]
+
+
 # Invitations
 
 

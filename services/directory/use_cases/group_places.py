@@ -41,10 +41,11 @@ class Place:
     company_id: str = ""  # whose enrolment counts, where the group's rule is asked
 
     @classmethod
-    def of(cls, actor: Actor, request: Any, person_id: str = "") -> Place:
+    def of(cls, actor: Actor, request: Any, person_id: str | None = None) -> Place:
         """Of this person, or of the caller. Refuses outsiders with COMMUNITY_NOT_FOUND."""
         keyring_for(actor, request.community_id)
-        return cls(actor, request.community_id, request.group_id, person_id or actor.person_id)
+        whose = actor.person_id if person_id is None else person_id
+        return cls(actor, request.community_id, request.group_id, whose)
 
     @property
     def group(self) -> Ref[Group]:
