@@ -12,12 +12,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from chassis.actors import Actor
 from gateway.actors import to_actor
 from guildhall.directory.v1 import directory_pb2 as dpb
+from guildhall.directory.v1 import groups_pb2 as gpb
 from guildhall.forum.v1 import forum_pb2 as fpb
 from tests.walls.worlds.house import GATEWAY, ISSUER, OPERATOR, House
 from tests.walls.worlds.model import (
     Community,
     Company,
     Enrolment,
+    Group,
     Membership,
     Model,
     Person,
@@ -27,6 +29,7 @@ from tests.walls.worlds.model import (
 )
 from tests.walls.worlds.plans import (
     AUDIENCES,
+    GROUPS,
     KINDS,
     NAMES,
     PARTNERS,
@@ -85,6 +88,13 @@ class Builder:
         )
         return await self.house.call(await self.as_(person), "forum", rpc, request)
 
+    async def groups(self, person: Person, community: Community, rpc: str, **fields: Any) -> Any:
+        """By a member."""
+        request = getattr(gpb, f"{rpc}Request")(
+            request_id=self.house.new(), community_id=community.id, **fields
+        )
+        return await self.house.call(await self.as_(person), "groups", rpc, request)
+
     def tell(self, sentence: str) -> None:
         """One more line of the story."""
         self.model.story.append(sentence)
@@ -125,6 +135,14 @@ class Builder:
                     roles = {"MODERATOR"} if planned.role == 5 else set()
                     joining.append(self.join(community, person, roles, trusted=planned.role != 6))
             await _all(joining)
+        self.rights_moved()
+        await _all(self.open_groups(one) for one in communities)
+        for community in communities:
+            for planned, person in zip(plan.people, made, strict=False):
+                for number, group in enumerate(community.groups.values()):
+                    if planned.groups >> number & 1 and community.membership(person) is not None:
+                        await self.join_group(group, person)
+        await _all(self.hide_groups(one) for one in communities)
         self.rights_moved()
         self.model.spaces = await _all(self.space(planned) for planned in plan.spaces)
         topics = await _all(
@@ -194,6 +212,37 @@ class Builder:
         what = "/".join(sorted(roles)) or ("member" if trusted else "newcomer")
         self.tell(f"{person.name} of {person.company.name} joins {community.slug} as {what}.")
 
+    async def open_groups(self, community: Community) -> None:
+        """By the manager, whose they are; all can be joined by whoever sees them."""
+        manager = self.managers[community.id]
+        for number, name in enumerate(GROUPS):
+            full = f"{name} {self.house.new('g')}"
+            made = await self.groups(
+                manager, community, "CreateGroup", name=full, join_policy=gpb.GROUP_JOIN_POLICY_OPEN
+            )
+            group = Group(made.group.id, full, community, hidden=number == 1)
+            community.groups[group.id] = group
+            group.members[manager.id] = community.memberships[manager.id]
+            self.tell(f"{community.slug} has the group {full}{' (hidden)' * group.hidden}.")
+
+    async def hide_groups(self, community: Community) -> None:
+        """Those that are hidden were not while people joined."""
+        for group in community.groups.values():
+            if group.hidden:
+                await self.groups(
+                    self.managers[community.id],
+                    community,
+                    "UpdateGroup",
+                    group_id=group.id,
+                    visibility=gpb.GROUP_VISIBILITY_MEMBERS,
+                )
+
+    async def join_group(self, group: Group, person: Person) -> None:
+        """By oneself."""
+        await self.groups(person, group.community, "JoinGroup", group_id=group.id)
+        group.members[person.id] = group.community.memberships[person.id]
+        self.tell(f"{person.name} joins the group {group.name}.")
+
     async def space(self, plan: SpacePlan) -> Space:
         """By the manager."""
         community = self.model.communities[plan.community % len(self.model.communities)]
@@ -218,7 +267,7 @@ class Builder:
         return Space(made.space.id, slug, slug.title(), community, audience, names, plan.review)
 
     def audience(self, community: Community, kind: int, bits: int) -> tuple[str, tuple[str, ...]]:
-        """What the numbers mean here: tiers, or partners of this world."""
+        """What the numbers mean here: tiers, partners of this world, or groups that go on."""
         audience = AUDIENCES[kind % len(AUDIENCES)]
         if audience == "TIER":
             return audience, tuple(t for i, t in enumerate(TIERS[1:]) if (bits & 3 or 3) >> i & 1)
@@ -226,6 +275,11 @@ class Builder:
             partners = [c for c in self.model.companies if c.id in community.enrolments]
             chosen = [c.id for i, c in enumerate(partners) if bits >> i & 1]
             return audience, tuple(chosen or [partners[0].id])
+        if audience == "GROUPS":
+            groups = [group.id for group in community.groups.values() if not group.archived]
+            if not groups:
+                return "COMMUNITY", ()
+            return audience, tuple(g for i, g in enumerate(groups) if bits >> i & 1) or (groups[0],)
         return audience, ()
 
     async def topic(

@@ -7,6 +7,7 @@ costs is then what the services cost. What is said is heard at once by whoever s
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -36,13 +37,13 @@ from chassis.mongo import database as open_database
 from chassis.rpc_client import Channels
 from chassis.testing import PATIENCE, Loopback, prepare
 from chassis.tokens import TokenSigner
-from guildhall.directory.v1 import directory_pb2_grpc
+from guildhall.directory.v1 import directory_pb2_grpc, groups_pb2_grpc
 from guildhall.forum.v1 import forum_pb2_grpc
 from guildhall.moderation.v1 import moderation_pb2_grpc
 from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened
 from guildhall.search.v1 import search_pb2_grpc
 from services.directory.repository import DirectoryRepository
-from services.directory.servicer import DirectoryServicer
+from services.directory.servicer import DirectoryServicer, GroupServicer
 from services.directory.use_cases import DirectoryUseCases
 from services.forum.consumers import ForumConsumers
 from services.forum.repository import ForumRepository
@@ -67,16 +68,19 @@ ISSUER = "https://id.worlds.test"
 OPERATOR = "operator"  # a subject
 _STUBS: Mapping[str, Callable[..., Any]] = {
     "directory": directory_pb2_grpc.DirectoryServiceStub,
+    "groups": groups_pb2_grpc.GroupServiceStub,
     "forum": forum_pb2_grpc.ForumServiceStub,
     "moderation": moderation_pb2_grpc.ModerationServiceStub,
     "search": search_pb2_grpc.SearchServiceStub,
 }
 _ADD: Mapping[str, Callable[..., None]] = {
     "directory": directory_pb2_grpc.add_DirectoryServiceServicer_to_server,
+    "groups": groups_pb2_grpc.add_GroupServiceServicer_to_server,
     "forum": forum_pb2_grpc.add_ForumServiceServicer_to_server,
     "moderation": moderation_pb2_grpc.add_ModerationServiceServicer_to_server,
     "search": search_pb2_grpc.add_SearchServiceServicer_to_server,
 }
+_BESIDE = {"groups": "directory"}  # RPC services of a process that has another too
 
 
 class _Desk:
@@ -133,8 +137,12 @@ class House:
 
     async def connect(self, loopback: Loopback, stack: AsyncExitStack) -> None:
         """From now on people's calls go over gRPC with the gateway's tokens."""
+        processes: dict[str, list[Callable[[Any], None]]] = {}
         for part, servicer in self.servicers.items():
-            await loopback.serve(part, lambda s, add=_ADD[part], it=servicer: add(it, s))  # type: ignore[misc]
+            add = functools.partial(_ADD[part], servicer)
+            processes.setdefault(_BESIDE.get(part, part), []).append(add)
+        for process, adding in processes.items():
+            await loopback.serve(process, *adding)
         channels = Channels(
             TokenSigner("gateway", loopback.key("gateway")),
             loopback.addresses.__getitem__,
@@ -142,7 +150,9 @@ class House:
             call_timeout=PATIENCE,
         )
         stack.push_async_callback(channels.close)
-        self._stubs = {part: channels.client(_STUBS[part], part) for part in self.servicers}
+        self._stubs = {
+            part: channels.client(_STUBS[part], _BESIDE.get(part, part)) for part in self.servicers
+        }
         self.loopback = loopback
 
     async def hear(self) -> None:
@@ -245,6 +255,7 @@ async def _furnish(house: House) -> None:
     use_cases = DirectoryUseCases(house.commands["directory"], directory)
     await use_cases.persons.bootstrap_operator(f"{ISSUER} {OPERATOR}")
     house.servicers["directory"] = DirectoryServicer(use_cases, directory)
+    house.servicers["groups"] = GroupServicer(use_cases, directory)
     screener = Screener(moderation)
     house.servicers["moderation"] = ModerationServicer(
         ModerationUseCases(house.commands["moderation"], moderation), screener, moderation
@@ -255,6 +266,7 @@ async def _furnish(house: House) -> None:
             forum,
             house.desk("moderation", "forum"),
             directory=house.desk("directory", "forum"),
+            groups=house.desk("groups", "forum"),
             posting_limits=False,
         ),
         forum,

@@ -12,6 +12,7 @@ from chassis import rpc_status
 from chassis.actors import Actor
 from chassis.errors import DomainError
 from guildhall.directory.v1 import directory_pb2 as dpb
+from guildhall.directory.v1 import groups_pb2 as gpb
 from guildhall.forum.v1 import forum_pb2 as fpb
 from guildhall.moderation.v1 import moderation_pb2 as mpb
 from tests.walls.worlds.building import Builder
@@ -19,7 +20,7 @@ from tests.walls.worlds.model import Community, Person, Space, Topic
 from tests.walls.worlds.plans import TAGS
 from tests.walls.worlds.telling import LeakError, named, told_of
 
-_PB = {"directory": dpb, "forum": fpb, "moderation": mpb}
+_PB = {"directory": dpb, "groups": gpb, "forum": fpb, "moderation": mpb}
 _ALL_STATES = [state for state in fpb.TopicState.values() if state]
 # What a member's lists are, and how an outsider is to be answered: as for a community that is not.
 _LISTS = (
@@ -28,6 +29,7 @@ _LISTS = (
     ("directory", "ListMembers"),
     ("directory", "ListCompanies"),
     ("directory", "ListEnrolments"),
+    ("groups", "ListGroups"),
     ("directory", "ListAuditEntries"),
     ("moderation", "ListRules"),
     ("moderation", "ListCases"),
@@ -69,6 +71,7 @@ class Look:
             else:
                 await asyncio.gather(
                     self._people(community),
+                    self._groups(community),
                     self._spaces(community),
                     self._topics(community),
                     self._replies(community),
@@ -87,6 +90,8 @@ class Look:
             ("directory", "GetMember", {"person_id": self._person.id}),
             ("directory", "BatchGetMembers", {"person_ids": [self._person.id]}),
             ("directory", "GetCompany", {"company_id": community.vendor.id}),
+            ("groups", "BatchGetGroups", {"group_ids": list(community.groups)}),
+            ("groups", "GetGroup", {"group_id": self._random.choice([*community.groups, "none"])}),
             ("forum", "BatchGetTopics", {"topic_ids": topics}),
             ("forum", "BatchGetSpaces", {"space_ids": spaces}),
             ("forum", "GetTopic", {"topic_id": self._random.choice([*topics, "none"])}),
@@ -142,6 +147,20 @@ class Look:
         )
         self._same("companies by id", {one.id for one in by_id.companies}, ever)
 
+    # -- groups
+
+    async def _groups(self, community: Community) -> None:
+        visible = {g.id: g for g in community.groups.values() if g.visible(self._person)}
+        every = [one.id for one in self._model.groups]  # another community's too
+        found = await self._batch("groups", "BatchGetGroups", community, group_ids=every)
+        self._same("groups by id", {one.id for one in found.groups}, set(visible))
+        going_on = {id_ for id_, one in visible.items() if not one.archived}
+        await self._listed("groups", "ListGroups", "groups", community, going_on)
+        hidden = [one for one in self._model.groups if one.id not in visible]
+        if hidden:
+            group = self._random.choice(hidden)
+            await self._as_missing("GetGroup", community, "group_id", group.id)
+
     # -- spaces
 
     async def _spaces(self, community: Community) -> None:
@@ -149,6 +168,10 @@ class Look:
         every = [space.id for space in self._model.spaces]  # another community's too
         found = await self._batch("forum", "BatchGetSpaces", community, space_ids=every)
         self._same("spaces by id", {one.id for one in found.spaces}, visible)
+        for one in found.spaces:
+            (space,) = [s for s in self._model.spaces if s.id == one.id]
+            names = space.names_for(self._person)
+            self._same(f"whom {space.slug} is for", list(one.audience_names), names)
         await self._listed("forum", "ListSpaces", "spaces", community, visible)
         hidden = [s for s in self._model.spaces if s.id not in visible]
         if hidden:
@@ -176,7 +199,7 @@ class Look:
         found = await self._batch("forum", "BatchGetTopics", community, topic_ids=every)
         self._same("topics by id", {one.id for one in found.topics}, set(visible))
         for one in found.topics:
-            self._same(f"what is shown of {one.title}", _shown(one), _expected(visible[one.id]))
+            self._same(f"what is shown of {one.title}", _shown(one), visible[one.id].told)
         usual = {
             topic.id
             for topic in visible.values()
@@ -338,8 +361,9 @@ class Look:
         asked = {"community_id": community.id, **more}
         if rpc.startswith("Create"):
             asked["request_id"] = self._house.new()
-        there = await self._answer("forum", rpc, **asked, **{field: value})
-        missing = await self._answer("forum", rpc, **asked, **{field: f"never-{value}"[:32]})
+        part = "groups" if rpc == "GetGroup" else "forum"
+        there = await self._answer(part, rpc, **asked, **{field: value})
+        missing = await self._answer(part, rpc, **asked, **{field: f"never-{value}"[:32]})
         self._same(f"{rpc} of what is hidden", there, missing)
         self._same(f"{rpc} of what is hidden", there[1].endswith("_NOT_FOUND"), True)
 
@@ -366,11 +390,6 @@ def _shown(topic: fpb.Topic) -> tuple[str, str, int, str, str]:
     kind = fpb.TopicKind.Name(topic.kind).removeprefix("TOPIC_KIND_")
     state = fpb.TopicState.Name(topic.state).removeprefix("TOPIC_STATE_")
     return kind, state, topic.reply_count, topic.accepted_reply_id, topic.owner_id
-
-
-def _expected(topic: Topic) -> tuple[str, str, int, str, str]:
-    owner = topic.author.id if topic.kind == "ARTICLE" else ""
-    return topic.kind, topic.state, len(topic.published), topic.accepted, owner
 
 
 async def look_around(builder: Builder, random: Random) -> None:

@@ -68,6 +68,7 @@ class Community:
     vendor: Company
     enrolments: dict[str, Enrolment] = field(default_factory=dict)  # by company id
     memberships: dict[str, Membership] = field(default_factory=dict)  # by person id
+    groups: dict[str, Group] = field(default_factory=dict)  # by its id
 
     def membership(self, person: Person) -> Membership | None:
         """The membership that gives rights now; None: an outsider."""
@@ -104,6 +105,33 @@ class Community:
 
 
 @dataclass
+class Group:
+    """People of a community; each is in it through one membership, and ends with that."""
+
+    id: str
+    name: str
+    community: Community
+    hidden: bool  # from all who are not in it, but for the managers
+    members: dict[str, Membership] = field(default_factory=dict)  # by person id
+    archived: bool = False
+
+    def has(self, person: Person) -> bool:
+        """Whether the person is in it, archived or not."""
+        held = self.community.membership(person)
+        return held is not None and self.members.get(person.id) is held
+
+    def opens_for(self, person: Person) -> bool:
+        """Whether what is for it is for the person."""
+        return self.has(person) and not self.archived
+
+    def visible(self, person: Person) -> bool:
+        """Whether there is such a group."""
+        if self.community.membership(person) is None:
+            return False
+        return not self.hidden or self.has(person) or self.community.manages(person)
+
+
+@dataclass
 class Space:
     """Its audience is the wall around it and all that is in it."""
 
@@ -112,19 +140,30 @@ class Space:
     name: str
     community: Community
     audience: str = "COMMUNITY"
-    names: tuple[str, ...] = ()  # tiers or company ids
+    names: tuple[str, ...] = ()  # tiers, or ids of companies or groups
     review: bool = False
 
     def visible(self, person: Person) -> bool:
-        """COMMUNITY: members; else the vendor's people, and those of the tiers or companies."""
+        """COMMUNITY: members; GROUPS: who is in one of them, and moderators; else the vendor's
+        people, and those of the tiers or companies.
+        """
         held = self.community.membership(person)
         if held is None:
             return False
+        if self.audience == "GROUPS":
+            groups = [self.community.groups[id_] for id_ in self.names]
+            return self.community.moderates(person) or any(g.opens_for(person) for g in groups)
         if self.audience == "COMMUNITY" or held.company.id == self.community.vendor.id:
             return True
         if self.audience == "TIER":
             return self.community.tier(held.company) in self.names
         return self.audience == "COMPANIES" and held.company.id in self.names
+
+    def names_for(self, person: Person) -> list[str]:
+        """Whom it is for, as a reader is told: of groups those they are in, managers all."""
+        if self.audience != "GROUPS" or self.community.manages(person):
+            return list(self.names)
+        return [id_ for id_ in self.names if self.community.groups[id_].opens_for(person)]
 
 
 @dataclass
@@ -164,6 +203,12 @@ class Topic:
     def published(self) -> list[Reply]:
         """What counts as its replies."""
         return [reply for reply in self.replies if reply.state == "PUBLISHED"]
+
+    @property
+    def told(self) -> tuple[str, str, int, str, str]:
+        """What everybody who sees it is told of it."""
+        owner = self.author.id if self.kind == "ARTICLE" else ""
+        return self.kind, self.state, len(self.published), self.accepted, owner
 
     @property
     def unanswered(self) -> bool:
@@ -211,6 +256,11 @@ class Model:
     def spaces_of(self, community: Community) -> list[Space]:
         """In it."""
         return [space for space in self.spaces if space.community is community]
+
+    @property
+    def groups(self) -> list[Group]:
+        """Of all communities."""
+        return [group for community in self.communities for group in community.groups.values()]
 
     def topics_of(self, community: Community) -> list[Topic]:
         """In it."""

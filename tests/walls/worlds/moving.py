@@ -284,6 +284,36 @@ class Mover(Builder):
             await self.join(community, person, {"MODERATOR"} if b & 4 else set())
             self.rights_moved()
 
+    async def _join_group(self, a: int, b: int) -> None:
+        group = pick([one for one in self.model.groups if not (one.hidden or one.archived)], a)
+        if group is None:
+            return
+        outside = [one for one in self._members_of(group.community) if not group.has(one)]
+        person = pick(outside, b)
+        if person is not None:
+            await self.join_group(group, person)
+            self.rights_moved()
+
+    async def _leave_group(self, a: int, b: int) -> None:
+        group = pick(self.model.groups, a)
+        if group is None:
+            return
+        person = pick([one for one in self._members_of(group.community) if group.has(one)], b)
+        if person is not None:
+            await self.groups(person, group.community, "LeaveGroup", group_id=group.id)
+            del group.members[person.id]
+            self.rights_moved()
+            self.tell(f"{person.name} leaves the group {group.name}.")
+
+    async def _archive_group(self, a: int, b: int) -> None:
+        group = pick([one for one in self.model.groups if not one.archived], a)
+        if group is not None and b % 2:
+            manager = self.managers[group.community.id]
+            await self.groups(manager, group.community, "ArchiveGroup", group_id=group.id)
+            group.archived = True
+            self.rights_moved()
+            self.tell(f"The group {group.name} is archived.")
+
     # -- who and what
 
     def _manager_of(self, topic: Topic) -> Person:
@@ -302,6 +332,10 @@ class Mover(Builder):
         """All but the managers, who keep the world going."""
         managers = {person.id for person in self.managers.values()}
         return [person for person in self.model.people if person.id not in managers]
+
+    def _members_of(self, community: Community) -> list[Person]:
+        """Those who are in it now."""
+        return [one for one in self._others() if community.membership(one) is not None]
 
     def _memberships(self) -> list[tuple[Community, Person, Membership]]:
         """Those that can be changed."""

@@ -8,6 +8,8 @@ from dataclasses import replace
 from chassis.errors import NotFoundError
 from chassis.pagination import Paging
 from guildhall.directory.v1 import directory_pb2
+from guildhall.forum.v1 import forum_pb2
+from services.directory.domain.refusals import PersonDeactivatedError
 from services.directory.servicer import DirectoryServicer
 from services.forum.domain.replies import Reply
 from services.forum.domain.topics import Topic, TopicNotFoundError
@@ -80,16 +82,51 @@ def _forum_with(repository: type[ForumRepository]) -> Callable[[House], None]:
     return plant
 
 
+class _NamesAll(ForumServicer):
+    """Tells every reader of a space whom it is for."""
+
+    async def BatchGetSpaces(
+        self, request: forum_pb2.BatchGetSpacesRequest, context: object
+    ) -> forum_pb2.BatchGetSpacesResponse:
+        answer = await super().BatchGetSpaces(request, context)  # type: ignore[arg-type]
+        ids = [one.id for one in answer.spaces]
+        whole = await self._repository.find_spaces(request.community_id, ids, None)
+        names = {one.id: one.audience_names for one in whole}
+        for space in answer.spaces:
+            del space.audience_names[:]
+            space.audience_names.extend(names[space.id])
+        return answer
+
+
+def _naming(house: House) -> None:
+    original = house.servicers["forum"]
+    house.servicers["forum"] = _NamesAll(original._use_cases, original._repository)
+
+
 class _Remembers(DirectoryServicer):
-    """Whoever was resolved once is for ever who they were."""
+    """What somebody has held once they hold for ever."""
 
     async def ResolveActor(
         self, request: directory_pb2.ResolveActorRequest, context: object
     ) -> directory_pb2.ResolveActorResponse:
         kept: dict[str, directory_pb2.ResolveActorResponse] = self.__dict__.setdefault("kept", {})
-        if request.subject not in kept or not kept[request.subject].actor.memberships:
-            kept[request.subject] = await super().ResolveActor(request, context)  # type: ignore[arg-type]
-        return kept[request.subject]
+        former = kept.get(request.subject)
+        try:
+            answer = await super().ResolveActor(request, context)  # type: ignore[arg-type]
+        except PersonDeactivatedError:
+            if former is None:
+                raise
+            return former
+        now = {one.community_id: one for one in answer.actor.memberships}
+        for held in former.actor.memberships if former else ():
+            membership = now.get(held.community_id)
+            if membership is None:
+                answer.actor.memberships.add().CopyFrom(held)
+            else:
+                keys = [key for key in held.keyring if key not in membership.keyring]
+                membership.keyring.extend(keys)
+        kept[request.subject] = answer
+        return answer
 
 
 def _remembering(house: House) -> None:
@@ -103,4 +140,5 @@ MUTANTS: dict[str, Callable[[House], None]] = {
     "a page has no wall": _forum_with(_PagesAll),
     "an error tells": _forum_with(_TellsWhy),
     "a revocation is not heard": _remembering,
+    "a hidden group is named": _naming,
 }

@@ -13,7 +13,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 TIERS = ("", "gold", "silver")
-AUDIENCES = ("COMMUNITY", "TIER", "VENDOR", "COMPANIES")
+AUDIENCES = ("COMMUNITY", "TIER", "VENDOR", "COMPANIES", "GROUPS")
+GROUPS = ("Tigers", "Owls")  # the owls are hidden
 KINDS = ("DISCUSSION", "QUESTION", "ARTICLE", "IDEA")
 TAGS = ("alpha", "beta", "gamma")
 NAMES = ("Ada", "Ben", "Cleo", "Dan", "Eve")
@@ -36,6 +37,9 @@ MOVES = (
     "change_audience",
     "change_role",
     "join",
+    "join_group",
+    "leave_group",
+    "archive_group",
 )
 REVOCATIONS = frozenset(
     (
@@ -46,6 +50,8 @@ REVOCATIONS = frozenset(
         "move_person",
         "change_audience",
         "change_role",
+        "leave_group",
+        "archive_group",
         "moderate_topic",
         "moderate_reply",
     )
@@ -54,11 +60,12 @@ REVOCATIONS = frozenset(
 
 @dataclass(frozen=True)
 class PersonPlan:
-    """Which partner, in which communities, as what."""
+    """Which partner, in which communities and groups of theirs, as what."""
 
     company: int
     communities: int  # bits
     role: int  # 0 to 4: member; 5: moderator; 6: newcomer
+    groups: int  # bits
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ class SpacePlan:
 
     community: int
     audience: int
-    names: int  # bits, of tiers or companies
+    names: int  # bits, of tiers, companies or groups
     review: bool
 
 
@@ -112,9 +119,11 @@ class Plan:
 def plans(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Plan:
     """Small worlds: few of everything, in all relations."""
     small = st.integers(0, 7)
-    person = st.builds(PersonPlan, st.integers(0, 2), st.integers(1, 3), st.integers(0, 6))
+    person = st.builds(
+        PersonPlan, st.integers(0, 2), st.integers(1, 3), st.integers(0, 6), st.integers(0, 3)
+    )
     space = st.builds(
-        SpacePlan, st.integers(0, 1), st.integers(0, 3), st.integers(1, 3), st.booleans()
+        SpacePlan, st.integers(0, 1), st.integers(0, 4), st.integers(1, 3), st.booleans()
     )
     topic = st.builds(
         TopicPlan,

@@ -23,6 +23,7 @@ def named(builder: Builder) -> dict[str, str]:
         **{one.id: one.name for one in things},
         **{one.id: one.slug for one in model.communities},
         **{one.id: one.slug for one in model.spaces},
+        **{one.id: one.name for one in model.groups},
         **{topic.id: f"{topic.title} ({topic.state})" for topic in model.topics},
         **{r.id: f"reply of {r.author.name} ({r.state})" for r in model.replies},
     }
