@@ -57,6 +57,7 @@ async def load(client: DemoClient) -> None:
     await _rules(client, AURORA_MANAGER, aurora)
     await _rules(client, BOREALIS_MANAGER, borealis)
     await _talk(client, spaces)
+    await _groups(client, aurora, borealis)
 
 
 async def _companies(client: DemoClient) -> dict[str, str]:
@@ -214,3 +215,44 @@ async def _thread(
         answerer, "createReply", "{ reply { id } }", topicId=topic, body=answer
     )
     await client.mutate(asker, "acceptReply", "{ topic { id } }", replyId=replied["reply"]["id"])
+
+
+async def _groups(client: DemoClient, aurora: str, borealis: str) -> None:
+    """One that takes people in by rule, and one that is asked: one is in, another waits."""
+    await _group(
+        client,
+        AURORA_MANAGER,
+        aurora,
+        name="Gold integrators",
+        description="Whose company integrates for us in the tier GOLD.",
+        joinPolicy="RULE",
+        rule={"partnerTypes": ["SI"], "tiers": ["GOLD"]},
+    )
+    planners = await _group(
+        client,
+        BOREALIS_MANAGER,
+        borealis,
+        name="Radio planners",
+        description="Frequencies, masts and licences.",
+        memberVisibility="MEMBERS",
+        joinPolicy="REQUEST",
+    )
+    for email in (SELLER, BOTH):
+        await client.mutate(email, "joinGroup", "{ groupMember { state } }", groupId=planners)
+    seller = (await client.query(SELLER, _VIEWER))["viewer"]["person"]["id"]
+    await client.mutate(
+        BOREALIS_MANAGER,
+        "decideGroupRequest",
+        "{ groupMember { state } }",
+        groupId=planners,
+        personId=seller,
+        approve=True,
+    )
+
+
+async def _group(client: DemoClient, maker: str, community: str, **fields: Any) -> str:
+    made = await client.mutate(
+        maker, "createGroup", "{ group { id } }", communityId=community, **fields
+    )
+    group_id: str = made["group"]["id"]
+    return group_id
