@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from pymongo.asynchronous.collection import AsyncCollection
@@ -28,6 +28,7 @@ class _Doors:
     """What one community has of them by the keys that open it, as it was then."""
 
     by_key: Mapping[str, frozenset[str]]
+    documents: dict[str, Document] = field(default_factory=dict)  # read since, by id
 
     def opened(self, keyring: Collection[str] | None) -> list[str]:
         """Which of them these keys open; None: all."""
@@ -132,6 +133,21 @@ class Walls:
         for key in group_keys(by_key):
             for id_ in by_key[key]:
                 found[id_].append(key)
+        return found
+
+    async def documents(
+        self, community_ids: Collection[str], ids: Collection[str]
+    ) -> list[Document]:
+        """Those of these communities with these ids, whoever may read them, as of a second ago."""
+        doors = await self._doors.find(community_ids)
+        known = [one.documents for one in doors.values()]
+        found = [documents[one] for documents in known for one in ids if one in documents]
+        missing = set(ids).difference(one["_id"] for one in found)
+        if missing:
+            query = {"_id": {"$in": list(missing)}, "community_id": {"$in": list(community_ids)}}
+            for document in await self._collection.find(query).to_list():
+                doors[document["community_id"]].documents[document["_id"]] = document
+                found.append(document)
         return found
 
     async def _ask(self, community_ids: Sequence[str]) -> dict[str, _Doors]:

@@ -113,6 +113,35 @@ async def test_keys_open_in_their_own_community_only(world: World) -> None:
     assert await walls.opened("c1", None) == [space.id]
 
 
+async def test_spaces_are_kept_with_their_walls_and_never_against_a_change(world: World) -> None:
+    space = await world.space()
+    other, keyrings = ForumRepository(world.database), {"c2": STRANGER.keys("c2"), "c1": KEYRING}
+
+    async def names(replica: ForumRepository) -> list[str]:
+        found = await replica.find_spaces_anywhere(keyrings, {space.id, "none"})
+        return [one.name for one in found.values()]
+
+    assert await names(world.repository) == await names(other) == [space.name]
+    await world.database.command("profile", 2)
+    assert await names(other) == [space.name]
+    await world.database.command("profile", 0)
+    queries = world.database["system.profile"]
+    # For what is not there the store is asked again.
+    assert await queries.count_documents({"command.filter._id.$in": space.id}) == 0
+    request = pb.UpdateSpaceRequest(
+        request_id=world.request_id(), community_id="c1", space_id=space.id, name="Renamed"
+    )
+    await world.of(MANAGING).UpdateSpace(request)
+    assert await names(world.repository) == ["Renamed"]
+    until = time.monotonic() + LIFETIME + 1
+    while await names(other) != ["Renamed"]:
+        assert time.monotonic() < until
+    await narrow(world, space)
+    assert await names(world.repository) == []
+    keyrings["c1"] = Member.of(MANAGING, "c1").keyring
+    assert await names(world.repository) == ["Renamed"]
+
+
 async def test_writers_that_wait_at_once_share_queries_and_no_keys(world: World) -> None:
     open_, shut = await world.space(), await world.space("inner")
     await narrow(world, shut)

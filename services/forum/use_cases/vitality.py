@@ -109,7 +109,8 @@ class VitalityUseCases:
             )
 
         ref = self._repository.spaces.ref(request.community_id, request.space_id)
-        return await self._commands.run(actor, request, ref, decide)
+        with self._repository.walls.changing(request.community_id):
+            return await self._commands.run(actor, request, ref, decide)
 
     async def count_days(self, now: datetime) -> None:
         """Count every space's ended days, and let the space take over what the last one says.
@@ -165,7 +166,8 @@ class VitalityUseCases:
             request_id=f"rating-{day.id}", community_id=space.community_id, space_id=space.id
         )
         ref = self._repository.spaces.ref(space.community_id, space.id)
-        await self._commands.run(COUNTING, request, ref, decide)
+        with self._repository.walls.changing(space.community_id):
+            await self._commands.run(COUNTING, request, ref, decide)
 
 
 def _changed(space: Space) -> said.SpaceVitalityChanged:

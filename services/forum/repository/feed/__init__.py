@@ -9,7 +9,7 @@ from services.forum.repository.feed import bookmarks, glimpses, marks, readers
 from services.forum.repository.feed.anywhere import AnywhereCollection, shown_page
 from services.forum.repository.feed.bookmarks import BOOKMARKS, BookmarkCollection
 from services.forum.repository.feed.glimpses import FEW_LISTED, GlimpseCollection, Stretch
-from services.forum.repository.feed.marks import READ_MARKS, MarkCollection
+from services.forum.repository.feed.marks import READ_MARKS, MarkCollection, Marks
 from services.forum.repository.feed.readers import READERS, Own, ReaderCollection, reader_id
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "READERS",
     "READ_MARKS",
     "FeedCollection",
+    "Marks",
     "Own",
     "Stretch",
     "reader_id",

@@ -58,19 +58,6 @@ class BookmarkCollection:
         found = found.sort(paging.sort(_NEWEST)).limit(paging.limit)
         return [load_bookmark(document) async for document in found]
 
-    async def find_bookmarked(
-        self, communities: Collection[str], person_id: str, topic_ids: Collection[str]
-    ) -> set[str]:
-        """Those of the topics that the person keeps, or a reply of."""
-        query = {
-            "person_id": person_id,
-            "kept": True,
-            "topic_id": {"$in": list(topic_ids)},
-            "community_id": {"$in": list(communities)},
-        }
-        found = self._database.bookmarks.find(query, {"topic_id": 1}).hint("bookmark_topic")
-        return {row["topic_id"] async for row in found}
-
     async def is_kept(self, community_id: str, bookmark_id: str) -> bool:
         """Whether there is this bookmark."""
         query = {"_id": bookmark_id, "community_id": community_id, "kept": True}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from chassis.decisions import Aggregates, Document, Ref
 from chassis.mongo import Database, Index
@@ -18,6 +19,19 @@ INDEXES: Sequence[Index] = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What a person marked in topics: how far they have read, by topic, and what they keep."""
+
+    read: dict[str, ReadMark] = field(default_factory=dict)
+    bookmarked: set[str] = field(default_factory=set)
+
+    def add(self, other: Marks) -> None:
+        """Those of other topics as well."""
+        self.read.update(other.read)
+        self.bookmarked.update(other.bookmarked)
+
+
 class MarkCollection:
     """Reads of how far somebody has read."""
 
@@ -28,17 +42,31 @@ class MarkCollection:
         """Where a person's mark in a topic is; it need not exist yet."""
         return self.read_marks.ref(community_id, read_mark_id(community_id, person_id, topic_id))
 
-    async def find_read_marks(
+    async def find_marks(
         self, communities: Collection[str], person_id: str, topic_ids: Collection[str]
-    ) -> dict[str, ReadMark]:
-        """A person's marks in these topics, by topic."""
-        query = {
+    ) -> Marks:
+        """How far a person has read these topics, and which of them they keep, in one query."""
+        mine = {
             "person_id": person_id,
             "topic_id": {"$in": list(topic_ids)},
             "community_id": {"$in": list(communities)},
         }
-        found = self._database.read_marks.find(query).hint("read_mark_person")
-        return {document["topic_id"]: load_read_mark(document) async for document in found}
+        kept = [
+            {"$match": {**mine, "kept": True}},
+            {"$project": {"_id": 0, "bookmarked": "$topic_id"}},
+        ]
+        pipeline: list[Document] = [
+            {"$match": mine},
+            {"$unionWith": {"coll": "bookmarks", "pipeline": kept}},
+        ]
+        marks = Marks()
+        found = await self._database.read_marks.aggregate(pipeline, hint="read_mark_person")
+        for row in await found.to_list():
+            if (topic_id := row.get("bookmarked")) is not None:
+                marks.bookmarked.add(topic_id)
+            else:
+                marks.read[row["topic_id"]] = load_read_mark(row)
+        return marks
 
     async def count_unread(self, places: Mapping[str, tuple[Topic, Place]]) -> dict[str, int]:
         """Published replies behind a place, in each of these topics: one query for all, which an

@@ -16,6 +16,7 @@ from services.forum.domain.feed.ranking import MOST_MENTIONED, MOST_REPLIED
 from services.forum.domain.feed.reads import ReadUntil, Replied
 from services.forum.domain.spaces import Space
 from services.forum.repository.spaces import load_space
+from services.forum.repository.walls import Walls
 
 _NAMESPACE = uuid.UUID("0d7b8a52-5f1e-4f0e-9c55-6a1f2f6f3c21")
 
@@ -47,6 +48,7 @@ class ReaderCollection:
     """Reads of what people follow; keyrings say which spaces they see, by community."""
 
     readers: Aggregates[Reader]
+    walls: Walls
     _database: Database
 
     def reader_ref(self, community_id: str, person_id: str) -> Ref[Reader]:
@@ -62,11 +64,12 @@ class ReaderCollection:
     async def find_spaces_anywhere(
         self, keyrings: Mapping[str, Collection[str]], ids: Collection[str]
     ) -> dict[str, Space]:
-        """Those of the spaces that the keyrings open, each its own community's."""
+        """Those of the spaces that the keyrings open, each its own community's, as of a second
+        ago where another replica changes them.
+        """
         if not ids:
             return {}
-        query = {"_id": {"$in": list(ids)}, "community_id": {"$in": list(keyrings)}}
-        found = [load_space(document) async for document in self._database.spaces.find(query)]
+        found = [load_space(one) for one in await self.walls.documents(keyrings, ids)]
         return {one.id: one for one in found if one.readable(keyrings[one.community_id])}
 
     async def find_replied(

@@ -10,13 +10,13 @@ from chassis.actors import Actor
 from chassis.commands import Commands
 from chassis.pagination import check_batch
 from services.forum.domain.feed.follows import Reader, with_groups
-from services.forum.domain.feed.reads import Place, ReadMark, Replied, known_unread, read_place
+from services.forum.domain.feed.reads import Place, Replied, known_unread, read_place
 from services.forum.domain.feed.viewing import ViewerState, viewer_state
 from services.forum.domain.members import Member
 from services.forum.domain.spaces import group_keys
 from services.forum.domain.topics import Topic
 from services.forum.repository import ForumRepository
-from services.forum.repository.feed import reader_id
+from services.forum.repository.feed import Marks, reader_id
 
 if TYPE_CHECKING:
     from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
@@ -59,7 +59,7 @@ class OwnUseCases:
         *,
         of_groups: Mapping[str, Collection[str]],
         readers: Mapping[str, Reader] | None = None,
-        marks: Mapping[str, ReadMark] | None = None,
+        marks: Marks | None = None,
         replied: Mapping[str, Replied] | None = None,
     ) -> dict[str, ViewerState]:
         """How these topics, which the person can see, stand to them: a few queries for a page.
@@ -71,11 +71,10 @@ class OwnUseCases:
         communities = {topic.community_id for topic in topics}
         if not topics:
             return {}
-        of, read, answered, bookmarked = await asyncio.gather(
+        of, marked, answered = await asyncio.gather(
             _known(readers, lambda: repository.find_readers(communities, person_id)),
-            _known(marks, lambda: repository.find_read_marks(communities, person_id, ids)),
+            _known(marks, lambda: repository.find_marks(communities, person_id, ids)),
             _known(replied, lambda: repository.find_replied(communities, person_id, ids)),
-            repository.find_bookmarked(communities, person_id, ids),
         )
         own = {one: of.get(one) or new_reader(one, person_id) for one in communities}
         levels = {
@@ -85,7 +84,10 @@ class OwnUseCases:
         open_: dict[str, tuple[Topic, Place]] = {}
         for topic in topics:
             place = read_place(
-                topic, read.get(topic.id), answered.get(topic.id), own[topic.community_id].reads
+                topic,
+                marked.read.get(topic.id),
+                answered.get(topic.id),
+                own[topic.community_id].reads,
             )
             known = known_unread(topic, place)
             if known is not None:
@@ -98,10 +100,10 @@ class OwnUseCases:
                 topic,
                 own[topic.community_id],
                 levels[topic.community_id],
-                read.get(topic.id),
+                marked.read.get(topic.id),
                 answered.get(topic.id),
                 unread[topic.id],
-                bookmarked=topic.id in bookmarked,
+                bookmarked=topic.id in marked.bookmarked,
             )
             for topic in topics
         }

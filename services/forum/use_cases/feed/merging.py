@@ -19,9 +19,9 @@ from services.forum.domain.feed.ranking import (
     activity_of,
     rank,
 )
-from services.forum.domain.feed.reads import LAST_ID, ReadMark
+from services.forum.domain.feed.reads import LAST_ID
 from services.forum.repository import ForumRepository
-from services.forum.repository.feed import FEW_LISTED, Stretch
+from services.forum.repository.feed import FEW_LISTED, Marks, Stretch
 
 _MOMENT = timedelta(milliseconds=1)  # as exact as times are stored
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -79,7 +79,7 @@ class Merging:
         self._found: dict[str, Ranked] = {}
         self._looked_at: set[str] = set()
         # The person's, of all that was looked at; None where the order asks for none.
-        self.marks: dict[str, ReadMark] | None = {} if self._boost else None
+        self.marks: Marks | None = Marks() if self._boost else None
 
     async def page(self) -> list[Ranked]:
         """What the page needs, in the way to read."""
@@ -184,17 +184,15 @@ class Merging:
             for id_, (topic, _) in new.items()
             if (reason := self._wanted.reason(topic)) is not None
         }
-        marks = {}
         if self.marks is not None and reasons:
-            marks = await self._repository.find_read_marks(
-                self._communities, self._person_id, list(reasons)
-            )
-            self.marks |= marks
+            marks = await self._repository.find_marks(self._communities, self._person_id, reasons)
+            self.marks.add(marks)
         for id_, reason in reasons.items():
             topic, activity = new[id_]
             doublings = 0
-            if self._order is FeedOrder.RANKED:
-                unread = self._wanted.unread_at(topic, marks.get(id_), self._as_of)
+            if self.marks is not None:
+                mark = self.marks.read.get(id_)
+                unread = self._wanted.unread_at(topic, mark, self._as_of)
                 doublings = DOUBLINGS[reason] + unread
             one = Ranked(rank(activity, doublings), topic, reason)
             if self._beyond(one):
