@@ -45,7 +45,8 @@ def search_body(question: Question, walls: Walls, alternatives: Alternatives) ->
         "track_scores": True,
         "track_total_hits": MOST_COUNTED if question.with_total else False,
         "timeout": TIMEOUT,
-        "_source": False,
+        # What is found is told by columns: nothing is unpacked but texts to be marked.
+        "stored_fields": "_none_",
         "docvalue_fields": ["kind", "community_id", "id", "topic_id"],
     }
     if question.paging.place:
@@ -126,7 +127,7 @@ def similar_body(likeness: Likeness, walls: Walls) -> Body:
         "sort": [{"_score": "desc"}, {"key": "asc"}],
         "track_total_hits": False,
         "timeout": TIMEOUT,
-        "_source": False,
+        "stored_fields": "_none_",
         "docvalue_fields": ["kind", "community_id", "id"],
     }
 

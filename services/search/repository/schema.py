@@ -34,6 +34,9 @@ ADDED = {"outdated": {"type": "boolean"}}
 _MAPPING = {
     "dynamic": "strict",
     "_routing": {"required": True},
+    # Read for marks and suggestions only: all else is found by, or is a column. A rebuild asks the
+    # services.
+    "_source": {"includes": ["title", "name", "body", "suggest"]},
     "properties": {
         "key": {"type": "keyword"},
         "kind": _KEYWORD,
@@ -86,6 +89,8 @@ def index_body(alias: str, generation: int, *, shards: int, replicas: str) -> di
             "number_of_shards": shards,
             "auto_expand_replicas": replicas,
             "refresh_interval": "-1",
+            # Texts, too: the default reads them by system calls, some eight a text.
+            "store.type": "mmapfs",
             "analysis": _ANALYSIS,
         },
         "mappings": _MAPPING,
