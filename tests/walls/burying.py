@@ -167,8 +167,9 @@ class _Digger:
     async def within(self) -> None:
         """In a community that some of the outsiders are in."""
         home, company = self._world.aurora["Community"], self._troupe.company
-        await self._group(home, "at home")
+        group = await self._group(home, "at home")
         for slug, audience, names in (
+            ("circle", "GROUPS", [group]),
             ("board", "VENDOR", []),
             ("firm", "COMPANIES", [company]),
             ("platinum", "TIER", ["PLATINUM"]),

@@ -18,12 +18,12 @@ from gateway.schema.announcements.enums import (
     ChannelTheme,
     ReceiptState,
 )
+from gateway.schema.audiences import AudienceFields
 from gateway.schema.directory import Community, Company, Member
 from gateway.schema.fields import COMMUNITY, COMPANY, PERSON, fetched, paged
-from gateway.schema.forum import Topic, audience_names
+from gateway.schema.forum import Topic
 from gateway.schema.relay import After, Before, CommunityNode, Connection, First, Last
 from gateway.schema.scalars import (
-    Audience,
     DateTime,
     Html,
     Locale,
@@ -38,7 +38,7 @@ CHANNEL = Reference(batches.channels, lambda row: (row.community_id, row.channel
 
 
 @strawberry.type(description="Where a community's announcements of one theme are.")
-class Channel(CommunityNode):
+class Channel(CommunityNode, AudienceFields):
     """forum.Channel."""
 
     message = announcements_pb2.Channel
@@ -47,7 +47,6 @@ class Channel(CommunityNode):
     name: str = strawberry.field(description="Its name.")
     description: str = strawberry.field(description="About it, in plain text.")
     theme: ChannelTheme = strawberry.field(description="What it is about.")
-    audience: Audience = strawberry.field(description="Who may read it.")
     create_time: DateTime = strawberry.field(description="When it was made.")
     version: int = strawberry.field(description="For expectedVersion.")
     followed: bool = strawberry.field(description="Whether one follows it.")
@@ -55,10 +54,6 @@ class Channel(CommunityNode):
     @strawberry.field(description="The global id, opaque.")
     def id(self) -> strawberry.ID:
         return strawberry.ID(encode_id("Channel", self.community_id, self.id))  # type: ignore[attr-defined]
-
-    @strawberry.field(description="Names of tiers, or ids of companies, as the audience says.")
-    def audience_names(self) -> list[str]:
-        return audience_names(self.audience, self.audience_names)  # type: ignore[arg-type]
 
     community: Community | None = fetched(COMMUNITY, "The community it belongs to.")
 

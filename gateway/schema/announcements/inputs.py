@@ -10,6 +10,7 @@ from gateway.schema.announcements.enums import (
     AnnouncementSeverity,
     ChannelTheme,
 )
+from gateway.schema.audiences import NAMES
 from gateway.schema.forum.inputs.base import Write, optional
 from gateway.schema.scalars import URL, Audience, DateTime, Locale, Markdown, Role
 from gateway.schema.writes import expected_version
@@ -76,9 +77,7 @@ class CreateChannelInput(Write):
     theme: ChannelTheme = strawberry.field(description="What it is about.")
     description: str = strawberry.field(default="", description="About it, in plain text.")
     audience: Audience | None = optional("Who may read it; by default COMMUNITY.")
-    audience_names: list[str] | None = optional(
-        "Names of tiers, or ids of companies, as the audience says."
-    )
+    audience_names: list[str] | None = optional(NAMES)
 
 
 @strawberry.type(description="The new channel.")

@@ -14,8 +14,8 @@ from gateway.cursors import decode_id, decode_within
 from gateway.errors import BadUserInputError
 from gateway.feed_secrets import addresses_of, hash_of, new_secret
 from gateway.schema.announcements import inputs as a
+from gateway.schema.audiences import names_given
 from gateway.schema.forum.mutations.base import MODERATOR, What
-from gateway.schema.scalars import Audience
 from gateway.schema.writes import codes, number, version, write
 from guildhall.forum.v1 import announcements_pb2 as pb
 
@@ -48,13 +48,6 @@ def _discussion(input: Any, community_id: str) -> str | None:
     return decode_within(community_id, input.discussion_topic_id, "discussionTopicId", "Topic")
 
 
-def _audience_names(input: Any) -> list[str] | None:
-    if input.audience is not Audience.COMPANIES:
-        return input.audience_names  # type: ignore[no-any-return]
-    names = input.audience_names or ()
-    return [decode_id(name, "audienceNames", "Company").id for name in names]
-
-
 @dataclass(frozen=True, slots=True)
 class _Made:
     """The source of CreateFeedAddressPayload: the secret is in the addresses, and nowhere else."""
@@ -85,7 +78,7 @@ class ChannelMutation:
             description=input.description,
             theme=number(input.theme),
             audience=number(input.audience),
-            audience_names=_audience_names(input),
+            audience_names=names_given(input),
         )
         return await write(info, info.context.services.announcements.CreateChannel, request)
 
@@ -104,7 +97,7 @@ class ChannelMutation:
             description=input.description,
             theme=number(input.theme),
             audience=number(input.audience),
-            audience_names=_audience_names(input),
+            audience_names=names_given(input),
             expected_version=version(input),
         )
         return await write(info, info.context.services.announcements.UpdateChannel, request)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.schema.forum.authors import Author, AuthorRow, Persona, author_of
 from gateway.schema.forum.records import ModerationEntry, Revision
 from gateway.schema.forum.replies import Reply
-from gateway.schema.forum.spaces import Space, audience_names
+from gateway.schema.forum.spaces import Space
 from gateway.schema.forum.topics import Topic
 
 __all__ = [
@@ -17,6 +17,5 @@ __all__ = [
     "Revision",
     "Space",
     "Topic",
-    "audience_names",
     "author_of",
 ]

@@ -8,12 +8,13 @@ import strawberry
 
 from gateway import lists
 from gateway.cursors import encode_id
+from gateway.schema.audiences import AudienceFields
 from gateway.schema.directory import Community
 from gateway.schema.fields import COMMUNITY, fetched, paged
 from gateway.schema.forum.space_settings import SpaceSettings
 from gateway.schema.quality.spaces import SpaceVitalityFields
 from gateway.schema.relay import CommunityNode, Connection
-from gateway.schema.scalars import Audience, DateTime, SpaceMode
+from gateway.schema.scalars import DateTime, SpaceMode
 from guildhall.forum.v1 import forum_pb2
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @strawberry.type(description="A place for topics, with its own readers.")
-class Space(CommunityNode, SpaceVitalityFields):
+class Space(CommunityNode, AudienceFields, SpaceVitalityFields):
     """forum.Space."""
 
     message = forum_pb2.Space
@@ -30,7 +31,6 @@ class Space(CommunityNode, SpaceVitalityFields):
     name: str = strawberry.field(description="Its name.")
     description: str = strawberry.field(description="About it, in plain text.")
     mode: SpaceMode = strawberry.field(description="Whether posts wait for review.")
-    audience: Audience = strawberry.field(description="Who may read it.")
     create_time: DateTime = strawberry.field(description="When it was made.")
     version: int = strawberry.field(description="For expectedVersion.")
     settings: SpaceSettings = strawberry.field(description="How it is run.")
@@ -38,10 +38,6 @@ class Space(CommunityNode, SpaceVitalityFields):
     @strawberry.field(description="The global id, opaque.")
     def id(self) -> strawberry.ID:
         return strawberry.ID(encode_id("Space", self.community_id, self.id))  # type: ignore[attr-defined]
-
-    @strawberry.field(description="Names of tiers, or ids of companies, as the audience says.")
-    def audience_names(self) -> list[str]:
-        return audience_names(self.audience, self.audience_names)  # type: ignore[arg-type]
 
     community: Community | None = fetched(
         COMMUNITY,
@@ -60,10 +56,3 @@ class Space(CommunityNode, SpaceVitalityFields):
             "their activity puts them. One call a space. Codes: BAD_USER_INPUT.",
         )
     )
-
-
-def audience_names(audience: int, names: list[str]) -> list[str]:
-    """As clients see them: companies by global id."""
-    if audience == forum_pb2.AUDIENCE_COMPANIES:
-        return [encode_id("Company", "platform", name) for name in names]
-    return list(names)

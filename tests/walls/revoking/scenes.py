@@ -32,6 +32,7 @@ class Scene:
     vendor: str = ""
     company: str = ""
     enrolment: str = ""
+    group: str = ""
     space: str = ""
     space_slug: str = ""
     topics: list[str] = field(default_factory=list)
@@ -127,6 +128,16 @@ class Director:
         audience: dict[str, Any] = {"audience": "COMMUNITY"}
         if scene.kind == "another tier":
             audience = {"audience": "TIER", "audienceNames": ["gold"]}
+        if scene.kind == "the group":
+            made = await manager.mutate(
+                "createGroup",
+                "{ group { id } }",
+                communityId=scene.community,
+                name="Who is in",
+                joinPolicy="OPEN",
+            )
+            scene.group = made["group"]["id"]
+            audience = {"audience": "GROUPS", "audienceNames": [scene.group]}
         scene.space_slug = f"s-{scene.word}"
         made = await manager.mutate(
             "createSpace",
@@ -209,6 +220,10 @@ class Director:
         scene.loser = await self.someone(scene.vendor if manages else scene.company)
         if scene.kind != "the operator's account":
             await self.join(scene, scene.person, roles=staff.get(scene.kind, []))
+        if scene.kind == "the group":
+            asker = scene.person.asker(self.system.url)
+            await asker.mutate("joinGroup", "{ __typename }", groupId=scene.group)
+            await asker.http.aclose()
         scene.query = {
             "the manager's role": STAFF,
             "the operator's account": STAFF,
@@ -309,6 +324,9 @@ _LOSSES: Mapping[str, Loss] = {
     ),
     "another tier": _mutation("updateEnrolment", tier="bronze")(
         lambda _, s: {"enrolmentId": s.enrolment}
+    ),
+    "the group": _mutation("removeGroupMember", reason="left")(
+        lambda _, s: {"groupId": s.group, "personId": s.person.id}
     ),
     "the account": _mutation("deactivatePerson", reason="left")(
         lambda _, s: {"personId": s.person.id}

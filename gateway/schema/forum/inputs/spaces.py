@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
+from gateway.schema.audiences import NAMES
 from gateway.schema.forum.inputs.base import SpacePayload, Write, optional
 from gateway.schema.forum.space_settings import SpaceSettingsInput
 from gateway.schema.scalars import Audience, SpaceMode
@@ -20,9 +21,7 @@ class CreateSpaceInput(Write):
     description: str = strawberry.field(default="", description="About it, in plain text.")
     mode: SpaceMode | None = optional("Whether posts wait for review; by default AUTO.")
     audience: Audience | None = optional("Who may read it; by default COMMUNITY.")
-    audience_names: list[str] | None = optional(
-        "Names of tiers, or ids of companies, as the audience says."
-    )
+    audience_names: list[str] | None = optional(NAMES)
     settings: SpaceSettingsInput | None = optional("How it is run.")
 
 

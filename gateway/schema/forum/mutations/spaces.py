@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
 from gateway.context import Info
 from gateway.cursors import decode_id
+from gateway.schema.audiences import names_given
 from gateway.schema.forum.inputs import spaces as f
 from gateway.schema.forum.mutations.base import MODERATOR, What
 from gateway.schema.forum.space_settings import settings_change
@@ -36,7 +37,7 @@ class SpaceMutation:
             description=input.description,
             mode=number(input.mode),
             audience=number(input.audience),
-            audience_names=_audience_names(input),
+            audience_names=names_given(input),
             settings=settings_change(input.settings),
         )
         return await write(info, info.context.services.forum.CreateSpace, request)
@@ -60,15 +61,8 @@ class SpaceMutation:
             description=input.description,
             mode=number(input.mode),
             audience=number(input.audience),
-            audience_names=_audience_names(input),
+            audience_names=names_given(input),
             settings=settings_change(input.settings),
             expected_version=version(input),
         )
         return await write(info, info.context.services.forum.UpdateSpace, request)
-
-
-def _audience_names(input: Any) -> list[str] | None:
-    if input.audience is None or input.audience.value != forum_pb2.AUDIENCE_COMPANIES:
-        return input.audience_names  # type: ignore[no-any-return]
-    names = input.audience_names or ()
-    return [decode_id(name, "audienceNames", "Company").id for name in names]
