@@ -81,6 +81,7 @@ class DirectoryStandIn(_StandIn, DirectoryServiceServicer):
         self.known = {"s1": "p1", "s2": "p2"}
         self.operators: set[str] = set()
         self.left: set[str] = set()  # who is in no community any more
+        self.groups: dict[str, list[str]] = {}  # whose keys somebody holds in c1
 
     def actor(self, person_id: str) -> directory_pb2.Actor:
         return directory_pb2.Actor(
@@ -93,7 +94,12 @@ class DirectoryStandIn(_StandIn, DirectoryServiceServicer):
                     company_id="co1",
                     roles=[directory_pb2.ROLE_MEMBER, directory_pb2.ROLE_MODERATOR],
                     trust_level=directory_pb2.TRUST_LEVEL_BASIC,
-                    keyring=["community:c1", "company:co1@c1", f"person:{person_id}"],
+                    keyring=[
+                        "community:c1",
+                        "company:co1@c1",
+                        f"person:{person_id}",
+                        *(f"group:{one}" for one in self.groups.get(person_id, ())),
+                    ],
                 )
             ]
             if person_id not in self.left

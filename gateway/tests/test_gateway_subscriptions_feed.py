@@ -204,6 +204,27 @@ async def test_what_one_follows_from_now_on_is_heard_at_once(
         assert feed.calls["BatchGetFeedItems"] == before
 
 
+async def test_who_comes_into_a_group_hears_of_its_spaces_until_they_go(
+    told: Replica, feed: FeedStandIn
+) -> None:
+    """Nobody says that they follow something else: the keys that they hold do."""
+    directory = told.house.directory
+    async with await told.socket() as socket:
+        await begun(socket)
+        feed.keys["p1"] = ["space:sp1", "space:sp2"]
+        directory.groups["p1"] = ["g1"]
+        await until(lambda: feed.calls["GetFeedKeys"] == 2)
+        await publish(told, "t1")
+        assert await topic_told(socket) == "t1"
+        feed.keys["p1"] = ["space:sp1"]
+        directory.groups.clear()
+        await until(lambda: feed.calls["GetFeedKeys"] == 3)
+        before = feed.calls["BatchGetFeedItems"]
+        await publish(told, "t3")
+        await is_quiet(told, socket)
+        assert feed.calls["BatchGetFeedItems"] == before
+
+
 async def test_until_it_is_known_what_one_follows_nothing_is_lost(
     told: Replica, feed: FeedStandIn
 ) -> None:
