@@ -218,7 +218,6 @@ class GroupQueries:
             **_standing(state, at),
             **({"role": role.value} if role else {}),
             **({"person_id": person_id} if person_id else {}),
-            **paging.beyond(LONGEST),
         }
         current = [
             _with_member(community_id),
@@ -239,15 +238,15 @@ class GroupQueries:
         cursor = await self._group_members.aggregate(
             [
                 {"$match": query},
+                *([_SINCE_EXPIRED] if state is GroupMemberState.EXPIRED else ()),
+                {"$match": paging.beyond(LONGEST)},
                 {"$sort": dict(paging.sort(LONGEST))},
                 *(current if state in PENDING else ()),
                 {"$limit": paging.limit},
             ]
         )
         page, token = paging.page(await cursor.to_list(), place_of(LONGEST))
-        if state in PENDING:
-            return [(load_group_member(row), row["seq"]) for row in page], token
-        return [(load_group_member(row).as_of(None, at), row["seq"]) for row in page], token
+        return [(load_group_member(row), row["seq"]) for row in page], token
 
     async def list_seats(
         self, communities: Iterable[str], person_ids: Sequence[str]
@@ -324,6 +323,16 @@ def _standing(state: GroupMemberState, at: datetime) -> Document:
         over = {"state": invited, "expire_time": {"$lte": at}}
         return {"$and": [{"$or": [{"state": state.value}, over]}]}
     return {"state": state.value}
+
+
+# Nobody writes it down when an invitation is over: it is so since then, and listed so.
+_SINCE_EXPIRED: Document = {
+    "$set": {
+        "state": GroupMemberState.EXPIRED.value,
+        "update_time": {"$ifNull": ["$expire_time", "$update_time"]},
+        "expire_time": None,
+    }
+}
 
 
 def _settled(row: Document, at: datetime) -> GroupMember:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from chassis.pagination import encode_page_token
 from chassis.testing import service_actor, stored
 from guildhall.directory.v1 import domain_events_pb2 as events
 from guildhall.directory.v1 import groups_pb2 as pb
@@ -222,6 +223,27 @@ async def test_a_request_is_approved_or_rejected(town: Town) -> None:
     )
     assert approved.group_member.state == ACTIVE
     assert await keys(town, "Ben") == {f"group:{made.id}"}
+
+
+async def test_invitations_that_are_over_are_listed_since_when(town: Town) -> None:
+    """Page by page, where the one that was over first was made last."""
+    await make(town, town.max)
+    now = datetime.now(UTC)
+    for person, seconds in ((BEN, 10), (ANN, 20)):
+        made = await town.call(town.max, "InviteToGroup", **person)
+        await town.world.database.group_members.update_one(
+            {"person_id": made.group_member.person_id},
+            {"$set": {"expire_time": now - timedelta(seconds=seconds)}},
+        )
+    asked: dict[str, Any] = {**IN, "state": EXPIRED, "page_size": 1}
+    first = await town.call(town.max, "ListGroupMembers", **asked)
+    (one,) = first.group_members
+    assert one.person_id == town.ann.person_id
+    time = one.update_time.ToDatetime(UTC)
+    assert first.next_page_token == encode_page_token(time, one.person_id)
+    rest = await town.call(town.max, "ListGroupMembers", **asked, page_token=first.next_page_token)
+    assert [member.person_id for member in rest.group_members] == [town.ben.person_id]
+    assert rest.next_page_token == ""
 
 
 async def test_who_leaves_the_community_has_asked_and_was_invited_no_longer(town: Town) -> None:
