@@ -17,6 +17,7 @@ from services.directory.domain.person import Membership, Person
 from services.directory.domain.refusals import (
     AlreadyGroupMemberError,
     GroupInvitationNotFoundError,
+    GroupMemberByRuleError,
     GroupMemberExcludedError,
     GroupMemberNotFoundError,
     GroupMemberStateInvalidError,
@@ -127,14 +128,35 @@ class Candidate:
         if before.state is _ACTIVE:
             return before
         if before.state is GroupMemberState.EXCLUDED:
-            if self.matched:
-                return self.comes(_ACTIVE, GroupMemberSource.RULE)
-            return before.into(GroupMemberState.LEFT, self.at)
+            return self._anew_by_rule(before)
         if before.state is not GroupMemberState.SUSPENDED:
             raise GroupMemberStateInvalidError(field="state")
         by_rule = before.source is GroupMemberSource.RULE
-        stays = before.of(self.membership) and (self.matched or not by_rule)
-        return before.into(_ACTIVE if stays else GroupMemberState.LEFT, self.at)
+        if before.of(self.membership) and (self.matched or not by_rule):
+            return before.into(_ACTIVE, self.at)
+        return self._anew_by_rule(before)
+
+    def _anew_by_rule(self, before: GroupMember) -> GroupMember:
+        if self.matched:
+            return self.comes(_ACTIVE, GroupMemberSource.RULE)
+        return before.into(GroupMemberState.LEFT, self.at)
+
+    def leave(self) -> GroupMember:
+        """By one's own choice; also what one has asked for.
+
+        Refuses with GROUP_MEMBER_NOT_FOUND, GROUP_MEMBER_BY_RULE, GROUP_MEMBER_SUSPENDED.
+        """
+        after = self.existing("group_id").leave(self.at)
+        if self.matched:
+            raise GroupMemberByRuleError(field="group_id")
+        return after
+
+    def remove(self) -> GroupMember:
+        """By who moderates. Refuses as `existing` and GroupMember's `remove` do."""
+        after = self.existing().remove(self.at)
+        if self.matched:
+            raise GroupMemberByRuleError(field="person_id")
+        return after
 
     def existing(self, field: str = "person_id") -> GroupMember:
         """How the person stands to it. Refuses with GROUP_MEMBER_NOT_FOUND."""

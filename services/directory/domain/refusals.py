@@ -143,7 +143,7 @@ class GroupMemberNotFoundError(NotFoundError):
 
 
 class GroupMemberByRuleError(FailedPreconditionError):
-    """The group's rule takes this member in: nobody but who excludes them can end that."""
+    """The group's rule took this member in, or would again: only excluding them ends that."""
 
 
 class GroupMemberStateInvalidError(FailedPreconditionError):

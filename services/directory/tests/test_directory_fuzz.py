@@ -13,6 +13,7 @@ from chassis.pagination import decode_page_token, encode_page_token
 from chassis.testing import person_actor, service_actor
 from chassis.testing_fuzz import Damage, fuzzed
 from guildhall.directory.v1 import directory_pb2 as pb
+from guildhall.directory.v1 import groups_pb2
 from services.directory.domain.fields import (
     MOST_NAME,
     check_email,
@@ -66,6 +67,7 @@ def test_an_address_is_refused_or_goes_where_it_says(text: str) -> None:
 
 
 SERVICE = pb.DESCRIPTOR.services_by_name["DirectoryService"]
+GROUPS = groups_pb2.DESCRIPTOR.services_by_name["GroupService"]
 
 
 async def test_no_request_is_an_internal_error(world: World) -> None:
@@ -79,6 +81,27 @@ async def test_no_request_is_an_internal_error(world: World) -> None:
     assert damage.answers[""] > 5
 
 
+async def test_no_request_about_groups_is_an_internal_error(world: World) -> None:
+    """One after the other at one directory, which changes as they do."""
+    known = await _known(world)
+    member = await world.actor("Kestrel", "Ann")
+    (community,) = known["community_id"]
+    manager = person_actor(member.person_id, community, roles=["MANAGER"])
+    await world.groups(manager).CreateGroup(
+        groups_pb2.CreateGroupRequest(
+            request_id=world.request_id(),
+            community_id=community,
+            name="Storage",
+            join_policy=groups_pb2.GROUP_JOIN_POLICY_OPEN,
+        )
+    )
+    actors = [OPERATOR, OPERATOR, manager, manager, member, service_actor("forum"), person_actor()]
+    damage = Damage(world.loopback, "directory", world.database)
+    await damage.bombard(GROUPS, lambda: _known(world), actors, 250)
+    assert len(damage.answers) > 8
+    assert damage.answers[""] > 5
+
+
 async def _known(world: World) -> dict[str, list[Any]]:
     """Ids of what is there, and good texts."""
     if not await world.database.communities.find_one({}, {"_id": 1}):
@@ -89,7 +112,11 @@ async def _known(world: World) -> dict[str, list[Any]]:
         await world.enrol(community, company.id)
     persons, companies = await _ids(world, "persons"), await _ids(world, "companies")
     communities, enrolments = await _ids(world, "communities"), await _ids(world, "enrolments")
+    groups = await _ids(world, "groups") or ["nothing"]
     return {
+        "group_id": groups,
+        "group_ids": groups,
+        "join_policy": [1, 2, 3],
         "person_id": persons,
         "person_ids": persons,
         "company_id": companies,

@@ -191,6 +191,10 @@ def test_a_rule_that_does_not_match_lets_go_only_whom_it_took_in() -> None:
         (GroupJoinPolicy.OPEN, GOLD),
     ):
         assert outcome(beside(taken, policy, facts=facts).by_rule) == "LEFT RULE"
+    for facts, then in ((GOLD, "GROUP_MEMBER_BY_RULE"), (silver, "{} SELF")):
+        came = beside(row(S.ACTIVE), GroupJoinPolicy.RULE, facts=facts)
+        assert outcome(came.leave) == then.format(S.LEFT)
+        assert outcome(came.remove) == then.format(S.REMOVED)
     suspended = row(S.SUSPENDED, Source.RULE)
     for facts, then in ((GOLD, "ACTIVE RULE"), (silver, "LEFT RULE")):
         assert outcome(beside(suspended, GroupJoinPolicy.RULE, facts=facts).lift) == then
@@ -219,6 +223,8 @@ def test_a_seat_holds_for_one_membership(membership: Membership | None) -> None:
     lifted = beside(row(S.SUSPENDED), membership=membership).lift
     assert outcome(lifted) == "LEFT SELF"
     here = membership is not None and membership.end_time is None
+    ruled = beside(row(S.SUSPENDED), GroupJoinPolicy.RULE, facts=GOLD, membership=membership)
+    assert outcome(ruled.lift) == ("ACTIVE RULE" if here else "LEFT SELF")
     assert outcome(beside(row(S.LEFT), membership=membership).join) == (
         "ACTIVE SELF" if here else "MEMBER_NOT_FOUND"
     )

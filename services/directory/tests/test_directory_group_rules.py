@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from google.protobuf.message import Message
+import pytest
 
-from chassis.batch import Batch
+from chassis.batch import Batch, Conflict
 from chassis.commands import Commands
-from chassis.decisions import Write
-from chassis.domain_events import DomainEvent, Effect
 from chassis.testing import stored
 from guildhall.directory.v1 import domain_events_pb2 as events
 from guildhall.directory.v1 import groups_pb2 as pb
-from services.directory.consumers.groups import GroupConsumers
-from services.directory.jobs import DirectoryJobs
 from services.directory.tests.conftest import OPERATOR, Town
 from services.directory.tests.grouping import ACTIVE, IN, LEFT, OPEN, keys, make, members, standing
-from services.directory.use_cases.group_rules import GroupRuleUseCases
+from services.directory.tests.hearing import Ear
+from services.directory.use_cases.group_places import Place
+from services.directory.use_cases.group_rules import DIRECTORY, GroupRuleUseCases, apply_rule
 
 BY_RULE: dict[str, Any] = {"join_policy": pb.GROUP_JOIN_POLICY_RULE}
 BEN: dict[str, Any] = {**IN, "person_id": "ben"}
@@ -31,61 +28,6 @@ _RULE, _SELF = pb.GROUP_MEMBER_SOURCE_RULE, pb.GROUP_MEMBER_SOURCE_SELF
 def rule(**lists: Sequence[str]) -> dict[str, Any]:
     """A group that is joined by this rule."""
     return {**BY_RULE, "rule": pb.GroupRule(**lists)}
-
-
-class Ear:
-    """Hears what the directory says, from where it stopped; each event twice."""
-
-    def __init__(self, town: Town, sweeping: GroupRuleUseCases | None = None) -> None:
-        self._town = town
-        self._sweep = DirectoryJobs(town.world.use_cases).sweep_groups
-        if sweeping is not None:
-            self._sweep = sweeping.sweep_groups
-        self._consumers = GroupConsumers(town.world.repository)
-        self._handlers = self._consumers.of_directory().handlers
-        self._heard = 0
-
-    async def hear(self) -> None:
-        """All that was said, as the bus would bring it, and what follows from that."""
-        database = self._town.world.database
-        rows = await database.outbox.find().sort("_id").to_list()
-        new, self._heard = rows[self._heard :], len(rows)
-        for row in new:
-            kind = next((k for k in self._handlers if k.DESCRIPTOR.full_name == row["type"]), None)
-            if kind is not None:
-                await self._apply(row, kind.FromString(row["data"]))
-        await self._sweep()
-        before = await stored(database)
-        await self._sweep()
-        assert await stored(database) == before
-        assert before["group_sweeps"] == []
-
-    async def _apply(self, row: dict[str, Any], message: Message) -> None:
-        database = self._town.world.database
-        event: DomainEvent[Any] = DomainEvent(
-            row["_id"],
-            row["community_id"],
-            row["agg_type"],
-            row["agg"],
-            row["seq"],
-            datetime.now(UTC),
-            row["actor"],
-            message,
-        )
-        for time in range(2):
-            before = await stored(database)
-            consequences = list(await self._handlers[type(message)](event))
-            batch = Batch(database)
-            await batch.load(one.ref for one in consequences if isinstance(one, Effect))
-            for one in consequences:
-                if isinstance(one, Effect):
-                    batch.decide(one.ref, one.decide, actor="service:directory", cause="test")
-                else:
-                    assert isinstance(one, Write)
-                    batch.write(one)
-            await batch.commit(asyncio.get_running_loop().time() + 60)
-            if time:
-                assert await stored(database) == before
 
 
 async def test_a_rule_takes_in_whom_it_matches_and_lets_them_go(town: Town) -> None:
@@ -223,9 +165,14 @@ async def test_who_came_otherwise_or_is_kept_out_is_left_as_they_are(town: Town)
     assert await standing(town, "ann") == joined.group_member
     assert await standing(town, "ben") == excluded.group_member
     assert joined.group_member.source == _SELF
+    by_rule = ("GROUP_MEMBER_BY_RULE", "person_id")  # it would take them in again
+    assert await town.refused(town.max, "RemoveGroupMember", **ANN, reason="spam") == by_rule
+    by_rule = ("GROUP_MEMBER_BY_RULE", "group_id")
+    assert await town.refused(town.ann, "LeaveGroup", **IN) == by_rule
     await town.call(town.max, "UpdateGroup", **IN, rule=pb.GroupRule(tiers=["none"]))
     await ear.hear()
     assert await standing(town, "ann") == joined.group_member
+    assert (await town.call(town.ann, "LeaveGroup", **IN)).group_member.state == LEFT
 
 
 async def test_whom_a_rule_takes_in_can_only_be_excluded(town: Town) -> None:
@@ -312,3 +259,23 @@ async def test_a_sweep_goes_through_all_pages(town: Town, commands: Commands) ->
     )
     await ear.hear()
     assert await members(town, town.max) == []
+
+
+async def test_a_rule_stands_on_what_it_looks_at(town: Town) -> None:
+    made = await make(town, OPERATOR, **rule(tiers=["gold"]))
+    change = {"community_id": "aurora", "enrolment_id": "enrolment"}
+    edits: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("UpdateGroup", {**IN, "rule": pb.GroupRule(tiers=["none", "gold"])}),
+        ("UpdatePerson", {"person_id": "ann", "email": "ann@other.example"}),
+        ("UpdateEnrolment", {**change, "partner_type": "SI"}),
+    )
+    for rpc, fields in edits:
+        place = Place(DIRECTORY, town.aurora.id, made.id, town.ann.person_id, town.kestrel.id)
+        batch = Batch(town.world.database)
+        await batch.load([place.target])
+        batch.decide(place.target, apply_rule(place), actor="service:directory", cause="test")
+        await town.call(OPERATOR, rpc, **fields)
+        before = await stored(town.world.database)
+        with pytest.raises(Conflict):
+            await batch.commit(asyncio.get_running_loop().time() + 60)
+        assert await stored(town.world.database) == before

@@ -14,6 +14,7 @@ from services.directory.use_cases.group_places import (
     change_group_member,
     is_full,
     is_last_owner,
+    with_company,
 )
 
 
@@ -44,18 +45,23 @@ class GroupMemberUseCases:
         self, actor: Actor, request: pb.LeaveGroupRequest
     ) -> pb.LeaveGroupResponse:
         """Also what one has asked for."""
-        place = Place.of(actor, request)
+        place = await with_company(self._repository, Place.of(actor, request))
         last = await is_last_owner(self._repository, place)
 
         def decide(seen: Seen[GroupMember]) -> Decision[GroupMember, pb.LeaveGroupResponse]:
             reader = place.reader(seen)
             group = reader.visible(seen.other(place.group))
-            before = place.candidate(seen, group).existing("group_id")
+            candidate = place.candidate(seen, group)
+            candidate.existing("group_id")
             check_version(seen.seq, request.expected_version)
-            after = before.leave(seen.now.time)
-            reader.check_dispensable(before, after, last=last)
+            after = candidate.leave()
+            reader.check_dispensable(candidate.before, after, last=last)
             return change_group_member(
-                seen, group, after, lambda member: pb.LeaveGroupResponse(group_member=member)
+                seen,
+                group,
+                after,
+                lambda member: pb.LeaveGroupResponse(group_member=member),
+                stands_on=place.rests_on(seen),
             )
 
         return await self._commands.run(actor, request, place.target, decide)

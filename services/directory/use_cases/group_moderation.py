@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from chassis.actors import Actor
@@ -31,6 +30,7 @@ from services.directory.use_cases.group_places import (
     change_group_member,
     is_full,
     is_last_owner,
+    with_company,
 )
 
 _GIVEN = (GroupMemberState.ACTIVE, GroupMemberState.SUSPENDED, GroupMemberState.EXCLUDED)
@@ -109,7 +109,8 @@ class GroupModerationUseCases:
         reason = check_body(request.reason, "reason", least=0, most=1000)
         if state in (GroupMemberState.SUSPENDED, GroupMemberState.EXCLUDED):
             reason = check_reason(request.reason)
-        place = await self._with_company(Place.of(actor, request, request.person_id))
+        place = Place.of(actor, request, request.person_id)
+        place = await with_company(self._repository, place)
         last = await is_last_owner(self._repository, place)
         trail = Trail(actor, action_of(request), reason)
 
@@ -131,6 +132,7 @@ class GroupModerationUseCases:
                 after,
                 lambda member: pb.ChangeGroupMemberResponse(group_member=member),
                 _entries(trail, seen, place),
+                place.rests_on(seen),
             )
 
         return await self._commands.run(actor, request, place.target, decide)
@@ -141,33 +143,29 @@ class GroupModerationUseCases:
         """With a reason; whom the rule takes in can only be excluded."""
         reason = check_reason(request.reason)
         place = Place.of(actor, request, request.person_id)
+        place = await with_company(self._repository, place)
         last = await is_last_owner(self._repository, place)
         trail = Trail(actor, action_of(request), reason)
 
         def decide(seen: Seen[GroupMember]) -> Decision[GroupMember, pb.RemoveGroupMemberResponse]:
             reader = place.reader(seen)
             group = reader.moderated(seen.other(place.group))
-            before = place.candidate(seen, group).existing()
+            candidate = place.candidate(seen, group)
             check_version(seen.seq, request.expected_version)
             group.open()
-            reader.check_above(group, before)
-            after = before.remove(seen.now.time)
-            reader.check_dispensable(before, after, last=last)
+            reader.check_above(group, candidate.before)
+            after = candidate.remove()
+            reader.check_dispensable(candidate.before, after, last=last)
             return change_group_member(
                 seen,
                 group,
                 after,
                 lambda member: pb.RemoveGroupMemberResponse(group_member=member),
                 _entries(trail, seen, place),
+                place.rests_on(seen),
             )
 
         return await self._commands.run(actor, request, place.target, decide)
-
-    async def _with_company(self, place: Place) -> Place:
-        """With whose enrolment the group's rule asks about."""
-        person = await self._repository.find_person(place.person_id)
-        membership = person.find_membership(place.community_id) if person else None
-        return replace(place, company_id=membership.company_id if membership else "")
 
 
 def _changed(candidate: Candidate, state: GroupMemberState | None) -> GroupMember:

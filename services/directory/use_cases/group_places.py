@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
@@ -88,6 +88,13 @@ class Place:
             own.append(member.as_of(self._membership(person), seen.now.time))
         return group_reader(self.actor, self.community_id, own)
 
+    def rests_on(self, seen: Seen[GroupMember]) -> list[Ref[Any]]:
+        """What the group's rule looks at: for what must not be decided on an older answer."""
+        looked_at: tuple[Ref[Any], ...] = (self.group, self.person)
+        if self.company_id:
+            looked_at += (self.enrolment,)
+        return [ref for ref in looked_at if seen.other(ref) is not None]
+
     def candidate(self, seen: Seen[GroupMember], group: Group) -> Candidate:
         """The person, as they stand to the group now. Refuses with VERSION_STALE.
 
@@ -110,6 +117,13 @@ class Place:
     def _member(self, person_id: str) -> Ref[GroupMember]:
         id_ = group_member_id(self.group_id, person_id)
         return DirectoryRepository.group_members.ref(self.community_id, id_)
+
+
+async def with_company(repository: DirectoryRepository, place: Place) -> Place:
+    """With whose enrolment the group's rule asks about."""
+    person = await repository.find_person(place.person_id)
+    membership = person.find_membership(place.community_id) if person else None
+    return replace(place, company_id=membership.company_id if membership else "")
 
 
 async def is_full(repository: DirectoryRepository, place: Place) -> bool:

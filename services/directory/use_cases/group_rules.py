@@ -10,13 +10,12 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
 
 from chassis.actors import Actor
 from chassis.commands import Commands
-from chassis.decisions import Decide, Decision, Ref, Seen
+from chassis.decisions import Decide, Decision, Seen
 from chassis.errors import VersionStaleError
 from guildhall.directory.v1 import groups_pb2 as pb
 from services.directory.domain.enrolment import enrolment_id
@@ -105,9 +104,9 @@ def apply_rule(place: Place) -> Decide[GroupMember, Empty]:
         after = place.candidate(seen, group).by_rule()
         if after is None:
             raise GroupMemberNotFoundError(field="person_id")
-        looked_at: tuple[Ref[Any], ...] = (place.group, place.person, place.enrolment)
-        there = [ref for ref in looked_at if seen.other(ref) is not None]
-        return change_group_member(seen, group, after, lambda _: Empty(), stands_on=there)
+        return change_group_member(
+            seen, group, after, lambda _: Empty(), stands_on=place.rests_on(seen)
+        )
 
     return decide
 
