@@ -149,7 +149,9 @@ async def topics(
     context: Context, community_id: str, ids: list[str]
 ) -> Mapping[str, forum_pb2.Topic]:
     """Topics the person can read."""
-    request = forum_pb2.BatchGetTopicsRequest(community_id=community_id, topic_ids=ids)
+    request = forum_pb2.BatchGetTopicsRequest(
+        community_id=community_id, topic_ids=ids, without_texts=context.without_texts
+    )
     response = await context.call(context.services.forum.BatchGetTopics, request)
     return {topic.id: topic for topic in response.topics}
 
@@ -158,7 +160,9 @@ async def replies(
     context: Context, community_id: str, ids: list[str]
 ) -> Mapping[str, forum_pb2.Reply]:
     """Replies the person can read."""
-    request = forum_pb2.BatchGetRepliesRequest(community_id=community_id, reply_ids=ids)
+    request = forum_pb2.BatchGetRepliesRequest(
+        community_id=community_id, reply_ids=ids, without_texts=context.without_texts
+    )
     response = await context.call(context.services.forum.BatchGetReplies, request)
     return {reply.id: reply for reply in response.replies}
 

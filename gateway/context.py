@@ -62,6 +62,8 @@ if TYPE_CHECKING:
 
 A = TypeVar("A")
 R = TypeVar("R")
+# The fields that show a post's text. What else is made of one must ask for the post itself.
+_TEXTS = frozenset({"body", "bodyHtml"})
 
 
 class Services:
@@ -179,6 +181,11 @@ class Context:
         if self.caller is None:
             raise UnauthenticatedError("sign in first")
         return self.caller.actor
+
+    @property
+    def without_texts(self) -> bool:
+        """Whether no post's text is asked for: lists need not carry them then."""
+        return _TEXTS.isdisjoint(self.selections.names)
 
     async def call(self, method: Callable[[R], Awaitable[A]], request: R) -> A:
         """One RPC as the person asking. Refuses with UNAUTHENTICATED, RPC_BUDGET_EXCEEDED."""

@@ -15,7 +15,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from chassis.pagination import encode_page_token
 from gateway.context import Context
 from gateway.cursors import decode_id
-from gateway.pages import Arguments, Page, page_of
+from gateway.pages import Arguments, Page, name_of, page_of
 from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1 import curation_pb2, drafts_pb2, forum_pb2, moves_pb2, participation_pb2
 
@@ -97,6 +97,8 @@ async def topics(
     context: Context, request: forum_pb2.ListTopicsRequest, arguments: Arguments
 ) -> Page:
     """Topics as the request's filters say, newest activity first."""
+    name = name_of(request)  # whatever is shown of them: a cursor goes on with other fields, too
+    request.without_texts = context.without_texts
     return await page_of(
         context,
         arguments,
@@ -104,6 +106,7 @@ async def topics(
         request,
         "topics",
         lambda row: encode_page_token(moment(row.activity_time), row.id),
+        name=name,
     )
 
 

@@ -79,7 +79,7 @@ class Floor:
             community_id=community_id, space_id=decode_id(variables["space"], "space").id
         )
         scope = f"{caller.actor.person_id} {name_of(request)}"
-        request.page_size = 20
+        request.page_size, request.without_texts = 20, True
         page = await self._services.forum.ListTopics(request)
         ids = [row.author.person_id for row in page.topics]
         ids += [row.last_reply_author.person_id for row in page.topics]
@@ -149,7 +149,12 @@ class Floor:
             for community_id, hits in by_community(page.hits).items()
             for load in (
                 *self._batches.topics(community_id, ids_of(hits, search_pb2.KIND_TOPIC), topics),
-                *self._batches.replies(community_id, ids_of(hits, search_pb2.KIND_REPLY), replies),
+                *self._batches.replies(
+                    community_id,
+                    ids_of(hits, search_pb2.KIND_REPLY),
+                    replies,
+                    without_texts=True,
+                ),
             )
         )
         await together(
@@ -232,7 +237,7 @@ class Floor:
 
     async def _latest(self, community_id: str) -> dict[str, Any]:
         page = await self._services.forum.ListTopics(
-            forum_pb2.ListTopicsRequest(community_id=community_id, page_size=10)
+            forum_pb2.ListTopicsRequest(community_id=community_id, page_size=10, without_texts=True)
         )
         names: Found = {}
         ids = [row.author.person_id for row in page.topics]

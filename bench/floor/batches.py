@@ -77,21 +77,27 @@ class Batches:
         return _loads(ids, found, load)
 
     def topics(self, community_id: str, ids: Iterable[str], found: Found) -> Loads:
-        """The messages."""
+        """The messages, without texts."""
 
         async def load(wanted: list[str]) -> None:
-            request = forum_pb2.BatchGetTopicsRequest(community_id=community_id, topic_ids=wanted)
+            request = forum_pb2.BatchGetTopicsRequest(
+                community_id=community_id, topic_ids=wanted, without_texts=True
+            )
             found.update(
                 {row.id: row for row in (await self._forum.BatchGetTopics(request)).topics}
             )
 
         return _loads(ids, found, load)
 
-    def replies(self, community_id: str, ids: Iterable[str], found: Found) -> Loads:
+    def replies(
+        self, community_id: str, ids: Iterable[str], found: Found, *, without_texts: bool = False
+    ) -> Loads:
         """The messages."""
 
         async def load(wanted: list[str]) -> None:
-            request = forum_pb2.BatchGetRepliesRequest(community_id=community_id, reply_ids=wanted)
+            request = forum_pb2.BatchGetRepliesRequest(
+                community_id=community_id, reply_ids=wanted, without_texts=without_texts
+            )
             rows = (await self._forum.BatchGetReplies(request)).replies
             found.update({row.id: row for row in rows})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 from graphql import (
@@ -42,6 +43,7 @@ class Selections:
         self, schema: GraphQLSchema, document: DocumentNode, deciding: Mapping[str, Any]
     ) -> None:
         self.schema = schema
+        self._document = document
         self._deciding = deciding
         self._fragments = {
             definition.name.value: definition
@@ -50,6 +52,18 @@ class Selections:
         }
         self.steps: dict[Any, Any] = {}  # what loaders made of it
         self._found: dict[tuple[str, tuple[int, ...]], list[Selected]] = {}
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names of all fields that are asked for, of whatever type, left out or not."""
+        found: set[str] = set()
+
+        class Naming(Visitor):
+            def enter_field(self, node: FieldNode, *_: Any) -> None:
+                found.add(node.name.value)
+
+        visit(cast("Node", self._document), Naming())
+        return frozenset(found)
 
     def below(self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> list[Selected]:
         """The fields of an object of this type, selected below these nodes of the document."""

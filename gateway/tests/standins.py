@@ -242,7 +242,7 @@ class ForumStandIn(_StandIn, ForumServiceServicer):
     async def BatchGetTopics(self, request: Any, _context: Any) -> Any:
         self.called("BatchGetTopics", request)
         return forum_pb2.BatchGetTopicsResponse(
-            topics=[row for row in self.topics if row.id in request.topic_ids]
+            topics=shown(request, [row for row in self.topics if row.id in request.topic_ids])
         )
 
     async def ListTopics(self, request: Any, _context: Any) -> Any:
@@ -252,7 +252,7 @@ class ForumStandIn(_StandIn, ForumServiceServicer):
             self.topics,
             lambda row: encode_page_token(row.activity_time.ToDatetime(UTC), row.id),
         )
-        return forum_pb2.ListTopicsResponse(topics=page, next_page_token=token)
+        return forum_pb2.ListTopicsResponse(topics=shown(request, page), next_page_token=token)
 
     async def BatchGetSpaces(self, request: Any, _context: Any) -> Any:
         self.called("BatchGetSpaces", request)
@@ -265,7 +265,7 @@ class ForumStandIn(_StandIn, ForumServiceServicer):
     async def BatchGetReplies(self, request: Any, _context: Any) -> Any:
         self.called("BatchGetReplies", request)
         return forum_pb2.BatchGetRepliesResponse(
-            replies=[reply(key, f"t{key[1:]}") for key in request.reply_ids]
+            replies=shown(request, [reply(key, f"t{key[1:]}") for key in request.reply_ids])
         )
 
     async def ListReplies(self, request: Any, _context: Any) -> Any:
@@ -304,6 +304,17 @@ def space(id: str) -> forum_pb2.Space:
         create_time=time(0),
         version=1,
     )
+
+
+def shown(request: Any, posts: Sequence[Any]) -> Sequence[Any]:
+    """With their texts, or without."""
+    if not request.without_texts:
+        return posts
+    copies = [type(post).FromString(post.SerializeToString()) for post in posts]
+    for copy in copies:
+        copy.ClearField("body")
+        copy.ClearField("body_html")
+    return copies
 
 
 def topic(number: int) -> forum_pb2.Topic:

@@ -50,7 +50,9 @@ async def test_the_feed_is_one_call(feed: FeedStandIn, house: House) -> None:
         {"reason": "FOLLOWED_SPACE", "topic": {"title": f"Topic {number}"}} for number in (1, 2)
     ]
     assert feed.requests == [
-        pb.ListFeedRequest(community_ids=["c1"], order=pb.FEED_ORDER_LATEST, page_size=2)
+        pb.ListFeedRequest(
+            community_ids=["c1"], order=pb.FEED_ORDER_LATEST, page_size=2, without_texts=True
+        )
     ]
     assert house.rpcs() == {}
 

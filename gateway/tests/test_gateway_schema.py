@@ -215,6 +215,32 @@ async def test_fragments_aliases_and_directives_select_what_is_fetched(house: Ho
     assert house.rpcs() == {"ListTopics": 1, "BatchGetMembers": 1, "BatchGetReplies": 1}
 
 
+async def test_texts_are_fetched_only_where_they_are_asked_for(house: House) -> None:
+    query = """query q($c: ID!, $after: String, $yes: Boolean = true) {
+      topics(communityId: $c, first: 2, after: $after) { edges { node {
+        title @include(if: $yes) acceptedReply { id %s } } } pageInfo { endCursor } }
+      others: topics(communityId: $c, first: 2) { edges { node { ...T } } } }
+    fragment T on Topic { %s author { persona { displayName } } }"""
+    answer = await house.ask(query % ("", "slug"), {"c": COMMUNITY})
+    assert "errors" not in answer
+    asked = house.forum.requests
+    assert {type(one).__name__ for one in asked} == {"ListTopicsRequest", "BatchGetRepliesRequest"}
+    assert all(one.without_texts for one in asked)  # type: ignore[attr-defined]
+    cursor = answer["data"]["topics"]["pageInfo"]["endCursor"]
+    for shown, text in (("bodyHtml", "<p>text</p>"), ("words: body @include(if: $yes)", "text")):
+        asked.clear()
+        # A cursor of the list without texts goes on in the one with them.
+        variables = {"c": COMMUNITY, "after": cursor}
+        answer = await house.ask(query % (shown, shown), variables)
+        assert "errors" not in answer
+        assert not any(one.without_texts for one in asked)  # type: ignore[attr-defined]
+        node = answer["data"]["others"]["edges"][0]["node"]
+        assert node[shown.partition(":")[0]] == text
+        nodes = [edge["node"]["acceptedReply"] for edge in answer["data"]["topics"]["edges"]]
+        found = {one[shown.partition(":")[0]] for one in nodes if one is not None}
+        assert found == {text.replace("text", "answer")}
+
+
 async def test_viewer_is_null_for_nobody_and_all_else_is_refused(house: House) -> None:
     answer = await house.ask("{ viewer { isOperator } }", token=None)
     assert answer["data"] == {"viewer": None}

@@ -59,6 +59,7 @@ class FeedQuery:
             newest_replies_briefly=bool(newest) and newest <= _BRIEF,
             with_viewer_states=selects(info, *_NODE, "topic", "viewerState"),
             with_spaces=selects(info, *_NODE, "topic", "space"),
+            without_texts=info.context.without_texts,
         )
         page = await feed_lists.feed(
             info.context, request, {"first": first, "after": after, "last": last, "before": before}

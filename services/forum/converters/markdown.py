@@ -93,7 +93,9 @@ def rendered(source: str) -> Text:
 
 def safe_html(text: Text) -> str:
     """The stored HTML, or new where an older renderer made it."""
-    return text.html if text.renderer == RENDERER else render(text.source)
+    if text.renderer == RENDERER or not text.source:
+        return text.html
+    return render(text.source)
 
 
 def render(source: str) -> str:

@@ -28,6 +28,9 @@ class Text:
     renderer: int
 
 
+NO_TEXT = Text("", "", 0)  # of a post whose text was not read
+
+
 @dataclass(frozen=True, slots=True)
 class Submission:
     """How a text came through the screen."""

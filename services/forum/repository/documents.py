@@ -12,7 +12,7 @@ from chassis.pagination import Order, Paging
 from services.forum.domain.attachments import Attached
 from services.forum.domain.members import Author, Persona
 from services.forum.domain.references import NO_REFERENCES, PostRef, Quote, References
-from services.forum.domain.texts import Submission, Text
+from services.forum.domain.texts import NO_TEXT, Submission, Text
 from services.forum.domain.verification import Verification
 
 # The planner merges at most 200 branches of one index; beyond, it would walk and sort.
@@ -53,6 +53,11 @@ def text_document(text: Text) -> Document:
 def text(document: Document) -> Text:
     """Back from text_document."""
     return Text(document["source"], document["html"], document["renderer"])
+
+
+def body(post: Document) -> Text:
+    """A post's text; NO_TEXT where the post was read without."""
+    return text(post["body"]) if "body" in post else NO_TEXT
 
 
 def submission_document(submission: Submission) -> Document:
@@ -146,7 +151,7 @@ async def read_page(
         part = list(wanted[start : start + _KEYS_PER_QUERY])
         cursor = collection.find({**query, field: {"$in": part}}, shown)
         cursor = cursor.sort(sort).limit(paging.limit).hint(index)
-        found.update({document["_id"]: document async for document in cursor})
+        found.update({document["_id"]: document for document in await cursor.to_list()})
     rows = sorted(
         found.values(), key=lambda row: [row[name] for name, _ in sort], reverse=sort[0][1] < 0
     )

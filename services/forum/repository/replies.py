@@ -17,17 +17,17 @@ from services.forum.repository.documents import (
     attached_documents,
     author,
     author_document,
+    body,
     read_page,
     references,
     references_document,
     submission,
     submission_document,
-    text,
     text_document,
     verification,
     verification_document,
 )
-from services.forum.repository.topics import TopicCollection
+from services.forum.repository.topics import TEXTLESS, TopicCollection
 
 _OLDEST = [("create_time", 1), ("_id", 1)]
 
@@ -85,19 +85,28 @@ class ReplyCollection(TopicCollection):
         return load_reply(document)
 
     async def find_replies(
-        self, community_id: str, ids: Iterable[str], keyring: Collection[str] | None
+        self,
+        community_id: str,
+        ids: Iterable[str],
+        keyring: Collection[str] | None,
+        *,
+        without_texts: bool = False,
     ) -> list[Reply]:
         """Those of the ids that there are and that the keyring shows, as it does their topics."""
         query: Document = {"community_id": community_id, "_id": {"$in": list(ids)}}
+        fields = TEXTLESS if without_texts else None
         if keyring is None:
-            return [load_reply(document) async for document in self._database.replies.find(query)]
+            rows = self._database.replies.find(query, fields)
+            return [load_reply(document) for document in await rows.to_list()]
         wall = await self._wall(community_id, keyring)
-        found = await self._find_replies({**query, **wall}, wall, "_id_")
+        found = await self._find_replies({**query, **wall}, wall, "_id_", fields)
         return [load_reply(document) for document in found]
 
-    async def _find_replies(self, query: Document, wall: Document, index: str) -> list[Document]:
+    async def _find_replies(
+        self, query: Document, wall: Document, index: str, fields: Document | None = None
+    ) -> list[Document]:
         """Those whose topics are behind the wall as well."""
-        shown = {"$match": {"community_id": query["community_id"], **wall}}
+        open_ = {"$match": {"community_id": query["community_id"], **wall}}
         found = await self._database.replies.aggregate(
             [
                 {"$match": query},
@@ -106,12 +115,12 @@ class ReplyCollection(TopicCollection):
                         "from": "topics",
                         "localField": "topic_id",
                         "foreignField": "_id",
-                        "pipeline": [shown, {"$project": {"_id": 1}}],
+                        "pipeline": [open_, {"$project": {"_id": 1}}],
                         "as": "topics",
                     }
                 },
                 {"$match": {"topics": {"$ne": []}}},
-                {"$unset": "topics"},
+                {"$project": {"topics": 0, **(fields or {})}},
             ],
             hint=index,
         )
@@ -174,7 +183,7 @@ def load_reply(document: Document) -> Reply:
         topic_id=document["topic_id"],
         space_id=document["space_id"],
         state=ReplyState(document["state"]),
-        body=text(document["body"]),
+        body=body(document),
         author=author(document["author"]),
         create_time=document["create_time"],
         score=document["score"],

@@ -200,7 +200,9 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         actor = require_actor()
         keyring = keyring_of(actor, request.community_id)
         ids = check_batch(list(request.topic_ids), "topic_ids")
-        found = await self._repository.find_topics(request.community_id, ids, keyring)
+        found = await self._repository.find_topics(
+            request.community_id, ids, keyring, without_texts=request.without_texts
+        )
         found = await shown(self._repository, request.community_id, found, keyring)
         service = bool(actor.service)
         topics = {
@@ -222,7 +224,11 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
             enums.topic_states(request.states),
         )
         found = await self._repository.list_topics(
-            request.community_id, member.keyring, wanted, paging
+            request.community_id,
+            member.keyring,
+            wanted,
+            paging,
+            without_texts=request.without_texts,
         )
         topics, token = paging.page(
             found, lambda last: (last.activity_time, last.id), most=fitting(found, paging.size)
@@ -241,7 +247,9 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         actor = require_actor()
         keyring = keyring_of(actor, request.community_id)
         ids = check_batch(list(request.reply_ids), "reply_ids")
-        found = await self._repository.find_replies(request.community_id, ids, keyring)
+        found = await self._repository.find_replies(
+            request.community_id, ids, keyring, without_texts=request.without_texts
+        )
         service = bool(actor.service)
         replies = {
             one.id: reply_to_proto(one, one.version, for_service=service, keyring=keyring or ())

@@ -352,6 +352,13 @@ async def test_what_is_embedded_on_demand(world: World) -> None:
     assert not any(item.HasField("newest_reply") for item in plain.items)
     assert not any(item.HasField("viewer_state") for item in plain.items)
     assert len(plain.spaces) == 0
+    textless = await page(world, ASKER, without_texts=True)
+    for one, whole in zip(textless.items, plain.items, strict=True):
+        assert (one.topic.body, one.topic.body_html) == ("", "")
+        assert whole.topic.body
+        one.topic.body, one.topic.body_html = whole.topic.body, whole.topic.body_html
+        one.page_token = whole.page_token
+    assert textless == plain
     full = await page(
         world, ASKER, with_newest_replies=True, with_viewer_states=True, with_spaces=True
     )

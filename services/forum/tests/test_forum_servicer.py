@@ -594,6 +594,37 @@ async def test_page_of_long_topics_fits_into_a_message(world: World) -> None:
     assert walks[0] == walks[1]
 
 
+async def test_without_texts_pages_are_whole_and_all_else_is_there(world: World) -> None:
+    space = await world.space()
+    topics = [await world.topic(space, body="&" * 32767) for _ in range(10)]
+    forum = world.of(ASKER)
+    page = await forum.ListTopics(pb.ListTopicsRequest(**C1, page_size=100, without_texts=True))
+    assert len(page.topics) == 10
+    ids = [topic.id for topic in topics]
+    found = (await forum.BatchGetTopics(pb.BatchGetTopicsRequest(**C1, topic_ids=ids[:2]))).topics
+    for one in (*page.topics, *topics, *found):
+        assert bool(one.body) == bool(one.body_html) == (one not in page.topics)
+    batch = pb.BatchGetTopicsRequest(**C1, topic_ids=ids, without_texts=True)
+    for one in (await forum.BatchGetTopics(batch)).topics:
+        assert one == next(other for other in page.topics if other.id == one.id)
+    for one in found:
+        one.ClearField("body")
+        one.ClearField("body_html")
+        assert one in page.topics
+    reply = await world.reply(topics[0])
+    replies = pb.BatchGetRepliesRequest(**C1, reply_ids=[reply.id], without_texts=True)
+    (bare,) = (await forum.BatchGetReplies(replies)).replies
+    (for_search,) = (await world.of(SEARCH).BatchGetReplies(replies)).replies
+    whole = pb.BatchGetRepliesRequest(**C1, reply_ids=[reply.id])
+    (full,) = (await forum.BatchGetReplies(whole)).replies
+    assert full.body
+    assert full.body_html
+    full.ClearField("body")
+    full.ClearField("body_html")
+    assert bare == full
+    assert (for_search.body, for_search.id) == ("", reply.id)
+
+
 # -- replies
 
 

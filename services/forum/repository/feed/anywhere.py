@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from chassis.decisions import Document
 from chassis.mongo import Database
 from chassis.pagination import Paging
 from services.forum.domain.members import opens
@@ -13,12 +14,10 @@ from services.forum.domain.replies import Reply
 from services.forum.domain.spaces import space_key
 from services.forum.domain.topics import Topic
 from services.forum.repository.replies import load_reply
-from services.forum.repository.topics import LISTED, load_topic
+from services.forum.repository.topics import READ, TEXTLESS, load_topic
 
 T = TypeVar("T")
 S = TypeVar("S")
-# With all the latest replies that topics remember: they tell what is unread.
-_SHOWN = {field: shown for field, shown in LISTED.items() if field != "latest"}
 _MOST_READ = 100  # rows at once, where many are not shown
 
 
@@ -32,14 +31,19 @@ class AnywhereCollection:
         keyrings: Mapping[str, Sequence[str]],
         spaces: Mapping[str, Sequence[str]],
         ids: Collection[str],
+        *,
+        without_texts: bool = False,
     ) -> dict[str, Topic]:
         """Those of the topics that the keyrings show, each in its own community.
 
         They name other topics only where these can be seen too.
         """
-        topics = await self._find_topics(keyrings, spaces, ids)
+        # With all the latest replies that topics remember: they tell what is unread.
+        textless = {**READ, **TEXTLESS}
+        fields = textless if without_texts else READ
+        topics = await self._find_topics(keyrings, spaces, ids, fields)
         named = {id_ for topic in topics.values() for id_ in topic.links} - set(topics)
-        visible = {*topics, *await self._find_topics(keyrings, spaces, named)}
+        visible = {*topics, *await self._find_topics(keyrings, spaces, named, textless)}
         return {id_: topic.showing(visible) for id_, topic in topics.items()}
 
     async def _find_topics(
@@ -47,6 +51,7 @@ class AnywhereCollection:
         keyrings: Mapping[str, Sequence[str]],
         spaces: Mapping[str, Sequence[str]],
         ids: Collection[str],
+        fields: Document,
     ) -> dict[str, Topic]:
         if not ids:
             return {}
@@ -58,8 +63,8 @@ class AnywhereCollection:
             "space_id": {"$in": open_spaces},
             "read_keys": {"$in": [*keys, *map(space_key, open_spaces)]},
         }
-        found = self._database.topics.find(query, _SHOWN).hint("_id_")
-        topics = [load_topic(document) async for document in found]
+        found = self._database.topics.find(query, fields).hint("_id_")
+        topics = [load_topic(document) for document in await found.to_list()]
         return {one.id: one for one in topics if one.visible(keyrings[one.community_id])}
 
     async def find_reply_places(
@@ -70,7 +75,7 @@ class AnywhereCollection:
             return {}
         query = {"_id": {"$in": list(ids)}, "community_id": {"$in": list(communities)}}
         found = self._database.replies.find(query, {"topic_id": 1}).hint("_id_")
-        return {row["_id"]: row["topic_id"] async for row in found}
+        return {row["_id"]: row["topic_id"] for row in await found.to_list()}
 
     async def find_replies_anywhere(
         self,
@@ -90,7 +95,7 @@ class AnywhereCollection:
             "read_keys": {"$in": [*keys, *spaces]},
         }
         found = self._database.replies.find(query).hint("_id_")
-        replies = [load_reply(document) async for document in found]
+        replies = [load_reply(document) for document in await found.to_list()]
         return {
             one.id: one
             for one in replies

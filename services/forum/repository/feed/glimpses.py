@@ -121,7 +121,8 @@ class GlimpseCollection:
                 **stretch.query(),
             }
             rows = self._database.topics.find(query, shown).sort(stretch.sort)
-            found.update({row["_id"]: row async for row in rows.limit(limit).hint("topic_feed")})
+            rows = rows.limit(limit).hint("topic_feed")
+            found.update({row["_id"]: row for row in await rows.to_list()})
         return [_glimpse(row) for row in stretch.ordered(found.values())[:limit]]
 
     async def _find_listed(
@@ -142,13 +143,14 @@ class GlimpseCollection:
             query = {"_id": {"$in": list(ids)}, **wall, **stretch.query()}
             del query["community_id"]  # the index has none
             first = self._database.topics.find(query, {"activity_time": 1}).sort(stretch.sort)
-            ids = [row["_id"] async for row in first.limit(limit).hint("topic_activity")]
+            first = first.limit(limit).hint("topic_activity")
+            ids = [row["_id"] for row in await first.to_list()]
         if not ids:
             return []
         # With the wall, and what they are now.
         query = {"_id": {"$in": list(ids)}, **wall, **stretch.query()}
         found = self._database.topics.find(query, shown).hint("_id_")
-        return [_glimpse(row) for row in stretch.ordered([row async for row in found])[:limit]]
+        return [_glimpse(row) for row in stretch.ordered(await found.to_list())[:limit]]
 
     async def find_feed_keys(
         self, community_id: str, topic_ids: Collection[str]

@@ -83,7 +83,7 @@ class MarkCollection:
             *({"$unionWith": {"coll": "replies", "pipeline": one}} for one in others),
         ]
         found = await self._database.replies.aggregate(pipeline)
-        counts = {row["_id"]: row["count"] async for row in found}
+        counts = {row["_id"]: row["count"] for row in await found.to_list()}
         return {topic_id: counts.get(topic_id, 0) for topic_id in places}
 
 

@@ -59,7 +59,7 @@ class ReaderCollection:
         """A person's own by community; who never chose anything has none."""
         query = {"person_id": person_id, "community_id": {"$in": list(communities)}}
         found = self._database.readers.find(query).hint("reader_person")
-        return {document["community_id"]: load_reader(document) async for document in found}
+        return {one["community_id"]: load_reader(one) for one in await found.to_list()}
 
     async def find_spaces_anywhere(
         self, keyrings: Mapping[str, Collection[str]], ids: Collection[str]
@@ -79,7 +79,7 @@ class ReaderCollection:
         ids = [participation_id(person_id, topic_id) for topic_id in topic_ids]
         query = {"community_id": {"$in": list(communities)}, "_id": {"$in": ids}}
         found = self._database.participations.find(query).hint("_id_")
-        return {row["topic_id"]: _replied(row) async for row in found}
+        return {row["topic_id"]: _replied(row) for row in await found.to_list()}
 
     async def find_own(self, communities: Collection[str], person_id: str) -> Own:
         """What a feed is made of, in one query."""

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from services.forum.repository.topics.documents import LISTED, TOPICS, dump_topic, load_topic
+from services.forum.repository.topics.documents import (
+    READ,
+    TEXTLESS,
+    TOPICS,
+    dump_topic,
+    load_topic,
+)
 from services.forum.repository.topics.reads import INDEXES, TopicCollection, TopicFilter
 
 __all__ = [
     "INDEXES",
-    "LISTED",
+    "READ",
+    "TEXTLESS",
     "TOPICS",
     "TopicCollection",
     "TopicFilter",

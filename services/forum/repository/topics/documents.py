@@ -23,11 +23,11 @@ from services.forum.repository.documents import (
     attached_documents,
     author,
     author_document,
+    body,
     references,
     references_document,
     submission,
     submission_document,
-    text,
     text_document,
     verification,
     verification_document,
@@ -36,8 +36,12 @@ from services.forum.repository.documents import (
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)  # when a pin without an end ends
 
 
-# What lists read: of the latest replies the last, and nothing that only the indexes need.
-LISTED: Document = {"latest": {"$slice": -1}, "read_keys": 0, "tag_keys": 0, "feed_keys": 0}
+# What is read to be shown: nothing that only the indexes need. Of the latest replies lists read
+# the last.
+READ: Document = {"read_keys": 0, "tag_keys": 0, "feed_keys": 0}
+LISTED: Document = {"latest": {"$slice": -1}, **READ}
+# A post without its text.
+TEXTLESS: Document = {"body": 0}
 
 
 def tag_key(tag: str, key: str) -> str:
@@ -61,7 +65,7 @@ def load_topic(document: Document) -> Topic:
         kind=TopicKind(document["kind"]),
         state=TopicState(document["state"]),
         title=document["title"],
-        body=text(document["body"]),
+        body=body(document),
         tags=tuple(document["tags"]),
         author=author(document["author"]),
         create_time=document["create_time"],

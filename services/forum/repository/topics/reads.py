@@ -20,7 +20,7 @@ from services.forum.domain.topics import (
 )
 from services.forum.repository.documents import read_page
 from services.forum.repository.spaces import SpaceCollection
-from services.forum.repository.topics.documents import LISTED, load_topic, tag_key
+from services.forum.repository.topics.documents import LISTED, READ, TEXTLESS, load_topic, tag_key
 from services.forum.repository.walls import find_each, union
 
 _NEWEST = [("activity_time", -1), ("_id", -1)]
@@ -155,14 +155,20 @@ class TopicCollection(SpaceCollection):
         return [target(one, keys) for one, keys in zip(asked, opening, strict=True)]
 
     async def find_topics(
-        self, community_id: str, ids: Iterable[str], keyring: Collection[str] | None
+        self,
+        community_id: str,
+        ids: Iterable[str],
+        keyring: Collection[str] | None,
+        *,
+        without_texts: bool = False,
     ) -> list[Topic]:
         """Those of the ids that there are and that the keyring shows, in no order."""
         query: Document = {"community_id": community_id, "_id": {"$in": list(ids)}}
         if keyring is not None:
             query |= await self._wall(community_id, keyring)
-        found = self._database.topics.find(query).hint("_id_")
-        return [load_topic(document) async for document in found]
+        fields = {**READ, **TEXTLESS} if without_texts else READ
+        found = self._database.topics.find(query, fields).hint("_id_")
+        return [load_topic(document) for document in await found.to_list()]
 
     async def _wall(self, community_id: str, keyring: Collection[str]) -> Document:
         """What topics and replies must match to be shown.
@@ -180,6 +186,8 @@ class TopicCollection(SpaceCollection):
         keyring: Sequence[str],
         wanted: TopicFilter,
         paging: Paging,
+        *,
+        without_texts: bool = False,
     ) -> list[Topic]:
         """What the page needs, newest activity first; a place is (activity_time, id).
 
@@ -212,8 +220,9 @@ class TopicCollection(SpaceCollection):
             field, index = "read_keys", "topic_author_page"
         if field == "tag_keys":
             keys = [tag_key(wanted.tag, key) for key in keys]
+        fields = {**LISTED, **TEXTLESS} if without_texts else LISTED
         rows = await read_page(
-            self._database.topics, query, (field, keys), _NEWEST, paging, index, LISTED
+            self._database.topics, query, (field, keys), _NEWEST, paging, index, fields
         )
         return [load_topic(row) for row in rows]
 

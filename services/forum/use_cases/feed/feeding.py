@@ -44,7 +44,10 @@ class FeedingUseCases(OwnUseCases):
         merged = await merging.page()
         # The wall once more: it may have moved since they were looked at.
         topics = await repository.find_topics_anywhere(
-            keyrings, spaces, [one.topic.id for one in merged[: paging.size]]
+            keyrings,
+            spaces,
+            [one.topic.id for one in merged[: paging.size]],
+            without_texts=request.without_texts,
         )
         most = fitting([topics.get(one.topic.id) for one in merged], paging.size)
         found, token = paging.page(merged, lambda last: (*last.place, as_of), most=most)
