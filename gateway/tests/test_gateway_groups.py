@@ -8,7 +8,7 @@ import pytest
 from google.protobuf.message import Message
 
 from chassis.errors import CommunityNotFoundError, InvalidArgumentError, NotFoundError
-from gateway.cursors import encode_id
+from gateway.cursors import decode_id, encode_id
 from gateway.tests.conftest import House
 from gateway.tests.groups_standin import GroupStandIn
 from gateway.tests.standins import time
@@ -58,20 +58,43 @@ async def test_groups_of_a_community_with_how_one_stands_to_them(
     assert groups.calls == {"ListGroups": 1, "BatchGetGroupMembers": 1, "BatchGetGroups": 1}
 
 
-async def test_a_page_of_groups_goes_on_where_it_ended(house: House) -> None:
-    ask = """query Groups($id: ID!, $after: String) { community(id: $id) {
-      groups(first: 2, after: $after) {
-        edges { node { name } cursor } pageInfo { endCursor hasNextPage } } } }"""
-    found: list[str] = []
-    after = None
+WALKED = {
+    "groups": (COMMUNITY, "community(id: $id)", "name", [f"Group {n}" for n in range(1, 6)]),
+    "members": (GROUP, "group(id: $id)", "member { id }", [f"p{n}" for n in range(1, 6)]),
+}
+
+
+@pytest.mark.parametrize("backward", [False, True])
+@pytest.mark.parametrize("name", WALKED)
+async def test_pages_go_on_where_they_ended_both_ways(
+    house: House, name: str, backward: bool
+) -> None:
+    id_, where, shown, rows = WALKED[name]
+    ask = f"""query Walk($id: ID!, $first: Int, $after: String, $last: Int, $before: String) {{
+      found: {where} {{ page: {name}(first: $first, after: $after, last: $last, before: $before) {{
+        edges {{ node {{ {shown} }} }}
+        pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }} }} }} }}"""
+    size, cursor, end, more = (
+        ("last", "before", "startCursor", "hasPreviousPage")
+        if backward
+        else ("first", "after", "endCursor", "hasNextPage")
+    )
+    found: list[Any] = []
+    variables: dict[str, Any] = {"id": id_, size: 2}
     while True:
-        answer = await house.ask(ask, {"id": COMMUNITY, "after": after})
-        page = answer["data"]["community"]["groups"]
-        found += [edge["node"]["name"] for edge in page["edges"]]
-        after = page["pageInfo"]["endCursor"]
-        if not page["pageInfo"]["hasNextPage"]:
+        answer = await house.ask(ask, variables)
+        assert "errors" not in answer
+        page = answer["data"]["found"]["page"]
+        nodes = [edge["node"] for edge in page["edges"]]
+        found = [*nodes, *found] if backward else [*found, *nodes]
+        if not page["pageInfo"][more]:
             break
-    assert found == [f"Group {number}" for number in range(1, 6)]
+        variables[cursor] = page["pageInfo"][end]
+    if name == "members":
+        found = [decode_id(one["member"]["id"], "id").id for one in found]
+    else:
+        found = [one["name"] for one in found]
+    assert found == rows
 
 
 ONE = """query Group($id: ID!) { group(id: $id) {

@@ -238,6 +238,7 @@ ELSEWHERE = {
     ),
     "exports": ("Query.exportRecords",),
     "feed": ("Query.feed", "Viewer.bookmarks", "Viewer.follows", "Viewer.mentions"),
+    "groups": ("Community.groups", "Group.members"),
     "moves": ("Topic.linkedTopics",),
     "participation": ("Poll.ballots", "Reply.children", "Topic.threads"),
     "quality": (
