@@ -22,9 +22,14 @@ class _Keyless(ForumRepository):
     """Asks for the space's key and forgets the topic's own."""
 
     async def find_topics(
-        self, community_id: str, ids: Iterable[str], keyring: Collection[str] | None
+        self,
+        community_id: str,
+        ids: Iterable[str],
+        keyring: Collection[str] | None,
+        *,
+        without_texts: bool = False,
     ) -> list[Topic]:
-        topics = await super().find_topics(community_id, ids, None)
+        topics = await super().find_topics(community_id, ids, None, without_texts=without_texts)
         if keyring is None:
             return topics
         spaces = await self.find_spaces(community_id, {one.space_id for one in topics}, keyring)
@@ -35,9 +40,14 @@ class _CountsAll(ForumRepository):
     """Counts the replies that are stored, whoever may read them."""
 
     async def find_topics(
-        self, community_id: str, ids: Iterable[str], keyring: Collection[str] | None
+        self,
+        community_id: str,
+        ids: Iterable[str],
+        keyring: Collection[str] | None,
+        *,
+        without_texts: bool = False,
     ) -> list[Topic]:
-        topics = await super().find_topics(community_id, ids, keyring)
+        topics = await super().find_topics(community_id, ids, keyring, without_texts=without_texts)
         replies = self._database.replies
         return [
             replace(one, reply_count=await replies.count_documents({"topic_id": one.id}))
