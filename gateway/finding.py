@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from chassis.errors import UnavailableError
 from gateway import batches
 from gateway.context import Context
-from gateway.loaders import FAILURES, Choice, Key, Reference, fetch_choice
+from gateway.loaders import FAILURES, Choice, Key, Reference, Tables, fetch_choice
 from gateway.pages import Arguments, Page, name_of, page_of
 from guildhall.search.v1 import search_pb2
 
@@ -37,28 +37,19 @@ OBJECT = Choice(
 _TOPIC_OF = Reference(batches.topics, lambda hit: batches.key_of(hit, hit.topic_id))
 
 
-@dataclass(frozen=True, slots=True)
 class FoundEdge:
-    """The source of SearchEdge."""
+    """The source of SearchEdge: a hit, and whether its owner shows it."""
 
-    page: FoundPage
-    index: int
-    hit: search_pb2.Hit
+    __slots__ = ("community_id", "hit", "id", "index", "kind", "page", "shown")
 
-    @property
-    def kind(self) -> int:
-        """Of what."""
-        return self.hit.kind
-
-    @property
-    def community_id(self) -> str:
-        """Where."""
-        return self.hit.community_id
-
-    @property
-    def id(self) -> str:
-        """Which."""
-        return self.hit.id
+    def __init__(self, page: FoundPage, index: int, hit: search_pb2.Hit) -> None:
+        self.page = page
+        self.index = index
+        self.hit = hit
+        self.kind = hit.kind
+        self.community_id = hit.community_id
+        self.id = hit.id
+        self.shown = False
 
     @property
     def score(self) -> float:
@@ -73,16 +64,22 @@ class FoundEdge:
     @property
     def title_highlight(self) -> str | None:
         """Only with its object: what the owner does not show is not quoted."""
-        return self.hit.title_highlight or None if self._shown else None
+        return self.hit.title_highlight or None if self.shown else None
 
     @property
     def body_highlight(self) -> str | None:
         """As title_highlight."""
-        return self.hit.body_highlight or None if self._shown else None
+        return self.hit.body_highlight or None if self.shown else None
 
-    @property
-    def _shown(self) -> bool:
-        return _shows(self.page.context, self)
+    def look(self, tables: Tables) -> bool:
+        """Whether there is something to show, or its owner could not be asked; kinds that we do not
+        know are not shown.
+        """
+        try:
+            self.shown = OBJECT.find(tables, self) is not None
+        except FAILURES:
+            return True
+        return self.shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +104,19 @@ class FoundPage(Page):
     """The source of SearchConnection."""
 
     facets: Sequence[FoundFacet] | None = None
+    edges: list[FoundEdge] = field(default_factory=list)  # type: ignore[assignment]
 
-    @property
-    def edges(self) -> list[FoundEdge]:  # type: ignore[override]
-        """Only hits that their owners still show, or could not be asked about."""
-        return [FoundEdge(self, index, hit) for index, hit in enumerate(self.rows)]
+    async def look(self, more: Iterable[tuple[Reference, Any]]) -> None:
+        """Keep only hits that their owners still show, or could not be asked about.
+
+        One RPC a kind and community, in parallel, and in the same `more`.
+        """
+        edges = [FoundEdge(self, index, hit) for index, hit in enumerate(self.rows)]
+        await fetch_choice(self.context, OBJECT, edges, more)
+        self.edges = [edge for edge in edges if edge.look(self.context.tables)]
+        for index, edge in enumerate(self.edges):
+            edge.index = index
+        self.rows = [edge.hit for edge in self.edges]
 
     @property
     def start_cursor(self) -> str | None:
@@ -179,8 +184,7 @@ async def find(
     )
     if with_edges and found.rows:
         more = [(_TOPIC_OF, hit) for hit in found.rows] if with_topics else []
-        await fetch_choice(context, OBJECT, found.edges, more)
-        found.rows = [edge.hit for edge in found.edges if not _gone(edge)]
+        await found.look(more)
     if request.with_facets:
         found.facets = [_facet(facet) for facet in response.facets]
     return found
@@ -204,17 +208,9 @@ def _name(request: search_pb2.SearchRequest) -> str:
     """The list's name: all that changes which hits there are, and nothing else."""
     plain = search_pb2.SearchRequest()
     plain.CopyFrom(request)
-    for field in ("with_facets", "with_highlights", "with_total"):
-        plain.ClearField(field)
+    for name in ("with_facets", "with_highlights", "with_total"):
+        plain.ClearField(name)
     return name_of(plain)
-
-
-def _gone(edge: FoundEdge) -> bool:
-    """The owner was asked and shows no such thing; kinds we do not know are not shown either."""
-    try:
-        return OBJECT.find(edge.page.context.tables, edge) is None
-    except FAILURES:
-        return False
 
 
 def _facet(facet: search_pb2.Facet) -> FoundFacet:

@@ -141,6 +141,15 @@ def selects(info: Info, *path: str) -> bool:
 def selected(info: Info, *path: str) -> set[str]:
     """Which fields are asked for below the field at this path; none where that is not."""
     raw: GraphQLResolveInfo[Any] = info._raw_info  # noqa: SLF001
+    known = info.context.selections.steps  # the same for every request
+    key = (path, *map(id, raw.field_nodes))
+    if key not in known:
+        known[key] = _selected(info, raw, path)
+    found: set[str] = known[key]
+    return found
+
+
+def _selected(info: Info, raw: GraphQLResolveInfo[Any], path: Iterable[str]) -> set[str]:
     kind, nodes = get_named_type(raw.return_type), tuple(raw.field_nodes)
     for name in path:
         if isinstance(kind, GraphQLUnionType):

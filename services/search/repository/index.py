@@ -88,6 +88,9 @@ class _Serializer(JSONSerializer):
     def loads(self, s: Any) -> Any:
         return orjson.loads(s)
 
+    def dumps(self, data: Any) -> Any:
+        return data if isinstance(data, (str, bytes)) else orjson.dumps(data)
+
 
 def connect(url: str, *, read_timeout: float = READ_TIMEOUT) -> AsyncOpenSearch:
     """A client; nothing is asked of the engine yet."""
