@@ -95,10 +95,13 @@ def read_place(
     at: datetime | None = None,
 ) -> Place | None:
     """Up to where a topic is read, or was at that moment; None: it was never opened."""
-    until = latest_until(reads, "", topic.space_id, at=at)
-    places = [Place(until, LAST_ID)] if until is not None and until >= topic.create_time else []
-    places += [place for one in (mark, replied) if one and (place := one.at(at)) is not None]
-    return max(places, default=None)
+    until = latest_until(reads, "", topic.space_id, at=at) if reads else None
+    read = Place(until, LAST_ID) if until is not None and until >= topic.create_time else None
+    for one in (mark, replied):
+        place = one.at(at) if one is not None else None
+        if place is not None and (read is None or place > read):
+            read = place
+    return read
 
 
 def place_of(reply: LatestReply) -> Place:

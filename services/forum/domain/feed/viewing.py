@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.forum.domain.feed.follows import FollowLevel, Reader, Target, level_of
-from services.forum.domain.feed.reads import LAST_ID, ReadMark, Replied, read_place
+from services.forum.domain.feed.follows import FollowLevel, Target, level_of
+from services.forum.domain.feed.reads import LAST_ID, Place
 from services.forum.domain.topics import Topic
 
 
@@ -27,21 +27,20 @@ class ViewerState:
 
 def viewer_state(
     topic: Topic,
-    reader: Reader,
+    person_id: str,
     levels: Mapping[Target, FollowLevel],
-    mark: ReadMark | None,
-    replied: Replied | None,
+    place: Place | None,
     unread_count: int,
     *,
+    replied: bool,
     bookmarked: bool,
 ) -> ViewerState:
-    """Of a topic, for the reader; `levels` are all that hold for them."""
-    place = read_place(topic, mark, replied, reader.reads)
-    own = topic.author.person_id == reader.person_id
+    """Of a topic, for somebody who has read it up to there; `levels` are all that hold for them."""
+    own = topic.author.person_id == person_id
     return ViewerState(
         topic.community_id,
         topic.id,
-        level_of(topic, reader.person_id, levels, replied=replied is not None),
+        level_of(topic, person_id, levels, replied=replied),
         bookmarked,
         unread_count,
         place is None and not own,

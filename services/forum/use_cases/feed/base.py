@@ -80,15 +80,19 @@ class OwnUseCases:
         levels = {
             one: with_groups(reader.levels(), of_groups.get(one, ())) for one, reader in own.items()
         }
-        unread: dict[str, int] = {}
-        open_: dict[str, tuple[Topic, Place]] = {}
-        for topic in topics:
-            place = read_place(
+        places = {
+            topic.id: read_place(
                 topic,
                 marked.read.get(topic.id),
                 answered.get(topic.id),
                 own[topic.community_id].reads,
             )
+            for topic in topics
+        }
+        unread: dict[str, int] = {}
+        open_: dict[str, tuple[Topic, Place]] = {}
+        for topic in topics:
+            place = places[topic.id]
             known = known_unread(topic, place)
             if known is not None:
                 unread[topic.id] = known
@@ -98,11 +102,11 @@ class OwnUseCases:
         return {
             topic.id: viewer_state(
                 topic,
-                own[topic.community_id],
+                person_id,
                 levels[topic.community_id],
-                marked.read.get(topic.id),
-                answered.get(topic.id),
+                places[topic.id],
                 unread[topic.id],
+                replied=topic.id in answered,
                 bookmarked=topic.id in marked.bookmarked,
             )
             for topic in topics
