@@ -34,9 +34,6 @@ ADDED = {"outdated": {"type": "boolean"}}
 _MAPPING = {
     "dynamic": "strict",
     "_routing": {"required": True},
-    # Read for marks and suggestions only: all else is found by, or is a column. A rebuild asks the
-    # services.
-    "_source": {"includes": ["title", "name", "body", "suggest"]},
     "properties": {
         "key": {"type": "keyword"},
         "kind": _KEYWORD,
