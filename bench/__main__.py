@@ -1,8 +1,8 @@
 """`python -m bench [PART ...]`: measures, and writes docs/figures.md. Parts: see bench/README.md.
 
 POSTS (220000) is the greater size, MINUTES (10) the mixed load's time, READERS (2000) how many read
-a must-read, BENCH_DATA (.data) where filled systems are kept between runs; filling the greater one
-takes some minutes, once.
+a must-read, OTHER the checkout that `against` is measured against, BENCH_DATA (.data) where filled
+systems are kept between runs; filling the greater one takes some minutes, once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,18 @@ from pathlib import Path
 
 import uvloop
 
-from bench import commands, events, gateway, imports, mixed, profiles, rate, receipts, whole
+from bench import (
+    against,
+    commands,
+    events,
+    gateway,
+    imports,
+    mixed,
+    profiles,
+    rate,
+    receipts,
+    whole,
+)
 from bench.contents import Contents, Filling
 from bench.engines import own_mongod, own_nats
 from bench.report import TITLES, write
@@ -38,6 +49,8 @@ class Bench:
         self._seconds = 60 * float(os.environ.get("MINUTES") or 10)
         self._readers = int(os.environ.get("READERS") or 2_000)
         self._data = Path(os.environ.get("BENCH_DATA") or CHECKOUT / ".data")
+        other = os.environ.get("OTHER")
+        self._other = Path(other) if other else None
         self._systems: dict[int, Running] = {}
 
     def run(self) -> None:
@@ -64,6 +77,11 @@ class Bench:
                 self._new(folder) as running,
             ):
                 lines += imports.report(uvloop.run(imports.measure(running)))
+        if "against" in self._parts and self._other is None:
+            print("against: OTHER names no other checkout")
+        elif "against" in self._parts and self._other is not None:
+            with self._part("against") as lines:
+                lines += against.report(self._other, against.measure(self._other))
         whole_parts: list[str] = [part for part in _OF_SYSTEMS if part in self._parts]
         if not whole_parts:
             return

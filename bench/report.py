@@ -25,6 +25,7 @@ TITLES = {
     "commands": "Commands that share a transaction",
     "events": "From commit to effect",
     "whole": "The whole system",
+    "against": "This commit against another",
     "receipts": "Receipts of a must-read",
     "import": "Imports",
     "mixed": "Mixed load",
