@@ -23,13 +23,9 @@ from guildhall.directory.v1.domain_events_pb2 import (
 from services.directory.domain.group_member import PENDING
 from services.directory.domain.sweep import Sweep, SweepKind
 from services.directory.repository import DirectoryRepository
+from services.directory.use_cases.changes import DIRECTORY
 from services.directory.use_cases.group_places import Place
-from services.directory.use_cases.group_rules import (
-    DIRECTORY,
-    GroupRules,
-    apply_rule,
-    follow_community,
-)
+from services.directory.use_cases.group_rules import GroupRules, apply_rule, follow_community
 
 
 class GroupConsumers:

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 
 from google.protobuf.empty_pb2 import Empty
 
-from chassis.actors import Actor
 from chassis.decisions import PLATFORM, Decision, Seen
 from chassis.domain_events import Consequence, DomainEvent, Effect, Subscription
 from guildhall.directory.v1 import domain_events_pb2 as events
@@ -17,9 +16,7 @@ from guildhall.forum.v1.domain_events_pb2 import TrustLevelReached
 from services.directory.domain.person import Person
 from services.directory.domain.refusals import PersonNotFoundError
 from services.directory.repository import DirectoryRepository
-from services.directory.use_cases.changes import Trail, change_person
-
-_DIRECTORY = Actor(service="directory")
+from services.directory.use_cases.changes import DIRECTORY, Trail, change_person
 
 
 class DirectoryConsumers:
@@ -50,7 +47,7 @@ class DirectoryConsumers:
                 seen.state.earn(community_id, reached.level, reached.former_level),
                 [events.MemberUpdated(person_id=reached.person_id, community_id=community_id)],
                 lambda _, __: Empty(),
-                Trail(_DIRECTORY, "EarnTrustLevel"),
+                Trail(DIRECTORY, "EarnTrustLevel"),
                 platform=False,
             )
 

@@ -108,19 +108,10 @@ class GroupQueries:
         query = {"community_id": community_id, "state": GroupState.ACTIVE.value}
         return await self._groups.count_documents(query, limit=most)
 
-    async def count_groups_of(self, community_id: str, person_id: str, most: int) -> int:
-        """Those that a person is in, or may come to be in, up to so many."""
-        query = {
-            "community_id": community_id,
-            "person_id": person_id,
-            "state": {"$in": [state.value for state in PENDING]},
-        }
-        return await self._group_members.count_documents(query, limit=most)
-
     async def count_groups_of_each(
         self, community_id: str, person_ids: Iterable[str]
     ) -> dict[str, int]:
-        """As count_groups_of, by person id."""
+        """Those that people are in, or may come to be in, by person id."""
         counting = [
             {
                 "$match": {

@@ -16,8 +16,9 @@ from guildhall.directory.v1 import groups_pb2 as pb
 from services.directory.tests.conftest import OPERATOR, Town
 from services.directory.tests.grouping import ACTIVE, IN, LEFT, OPEN, keys, make, members, standing
 from services.directory.tests.hearing import Ear
+from services.directory.use_cases.changes import DIRECTORY
 from services.directory.use_cases.group_places import Place
-from services.directory.use_cases.group_rules import DIRECTORY, GroupRuleUseCases, apply_rule
+from services.directory.use_cases.group_rules import GroupRuleUseCases, apply_rule
 
 BY_RULE: dict[str, Any] = {"join_policy": pb.GROUP_JOIN_POLICY_RULE}
 BEN: dict[str, Any] = {**IN, "person_id": "ben"}

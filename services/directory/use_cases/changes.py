@@ -16,6 +16,7 @@ from services.directory.domain.person import Person
 from services.directory.repository import DirectoryRepository
 
 A = TypeVar("A", bound=Message)
+DIRECTORY = Actor(service="directory")  # who does what nobody asked for
 
 
 def utc_now() -> datetime:

@@ -128,8 +128,8 @@ async def with_company(repository: DirectoryRepository, place: Place) -> Place:
 
 async def is_full(repository: DirectoryRepository, place: Place) -> bool:
     """Whether the person is in all the groups that one may be in, as far as is known before."""
-    found = await repository.count_groups_of(place.community_id, place.person_id, MOST_OF_ONE)
-    return found >= MOST_OF_ONE
+    found = await repository.count_groups_of_each(place.community_id, [place.person_id])
+    return found.get(place.person_id, 0) >= MOST_OF_ONE
 
 
 async def is_last_owner(repository: DirectoryRepository, place: Place) -> bool:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from google.protobuf.empty_pb2 import Empty
 
-from chassis.actors import Actor
 from chassis.commands import Commands
 from chassis.decisions import Decide, Decision, Seen
 from chassis.errors import VersionStaleError
@@ -30,10 +29,9 @@ from services.directory.domain.refusals import (
 )
 from services.directory.domain.sweep import Sweep, SweepKind
 from services.directory.repository import DirectoryRepository
-from services.directory.use_cases.changes import utc_now
+from services.directory.use_cases.changes import DIRECTORY, utc_now
 from services.directory.use_cases.group_places import Place, change_group_member
 
-DIRECTORY = Actor(service="directory")
 PAGE = 200  # people looked at together, and decisions made together
 
 
@@ -145,8 +143,9 @@ class GroupRuleUseCases:
         community_id = sweep.community_id
         if sweep.kind is SweepKind.GROUP:
             group = await self._repository.find_group(community_id, sweep.target_id)
-            groups = [] if group is None or group.archived else [group]
-            pages = self._who_may_be_in(groups)
+            if group is None or group.archived:
+                return
+            groups, pages = [group], self._who_may_be_in(group)
         else:
             groups = await self._repository.list_rule_groups(community_id)
             pages = self._people_of(community_id, sweep.target_id)
@@ -157,21 +156,15 @@ class GroupRuleUseCases:
             for start in range(0, len(places), self._page):
                 await asyncio.gather(*map(self._apply, places[start : start + self._page]))
 
-    async def _who_may_be_in(self, groups: Iterable[Group]) -> AsyncIterator[list[str]]:
+    async def _who_may_be_in(self, group: Group) -> AsyncIterator[list[str]]:
         """Those whom the group's rule has taken in, and then all members of the community."""
-        for group in groups:
-            last = ""
-            while page := await self._repository.list_taken_in(group, last, self._page):
+        last = ""
+        while page := await self._repository.list_taken_in(group, last, self._page):
+            yield page
+            last = page[-1]
+        if group.by_rule:
+            async for page in self._people_of(group.community_id):
                 yield page
-                last = page[-1]
-            if not group.by_rule:
-                return
-            last = ""
-            while page := await self._repository.list_person_ids(
-                group.community_id, last, self._page
-            ):
-                yield page
-                last = page[-1]
 
     async def _people_of(self, community_id: str, company_id: str = "") -> AsyncIterator[list[str]]:
         """The members of a community; of one company also the former ones."""

@@ -36,7 +36,7 @@ from services.directory.domain.refusals import (
     PersonNotFoundError,
 )
 from services.directory.repository import DirectoryRepository
-from services.directory.use_cases.changes import Trail, action_of, change_person, utc_now
+from services.directory.use_cases.changes import DIRECTORY, Trail, action_of, change_person, utc_now
 
 _CHANGEABLE = {
     "display_name": fields.check_name,
@@ -99,7 +99,7 @@ class PersonUseCases:
         if found is not None and found[0].operator:
             return
         person_id = found[0].id if found else provisioned_id(link)
-        trail = Trail(directory := Actor(service="directory"), "BootstrapOperator")
+        trail = Trail(DIRECTORY, "BootstrapOperator")
 
         def decide(seen: Seen[Person]) -> Decision[Person, pb.SignInResponse]:
             person = seen.state or Person(
@@ -116,7 +116,7 @@ class PersonUseCases:
             return change_person(seen, person, [event], lambda *_: pb.SignInResponse(), trail)
 
         request = pb.SignInRequest(request_id=uuid.uuid4().hex, issuer=issuer, subject=subject)
-        await self._commands.run(directory, request, self._ref(person_id), decide)
+        await self._commands.run(DIRECTORY, request, self._ref(person_id), decide)
 
     async def create_person(
         self, actor: Actor, request: pb.CreatePersonRequest
