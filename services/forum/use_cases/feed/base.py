@@ -80,19 +80,16 @@ class OwnUseCases:
         levels = {
             one: with_groups(reader.levels(), of_groups.get(one, ())) for one, reader in own.items()
         }
-        places = {
-            topic.id: read_place(
+        places: dict[str, Place | None] = {}
+        unread: dict[str, int] = {}
+        open_: dict[str, tuple[Topic, Place]] = {}
+        for topic in topics:
+            places[topic.id] = place = read_place(
                 topic,
                 marked.read.get(topic.id),
                 answered.get(topic.id),
                 own[topic.community_id].reads,
             )
-            for topic in topics
-        }
-        unread: dict[str, int] = {}
-        open_: dict[str, tuple[Topic, Place]] = {}
-        for topic in topics:
-            place = places[topic.id]
             known = known_unread(topic, place)
             if known is not None:
                 unread[topic.id] = known
