@@ -29,14 +29,13 @@ from bench import (
     receipts,
     whole,
 )
-from bench.contents import Contents, Filling
+from bench.contents import FEW, Contents, Filling
 from bench.engines import own_mongod, own_nats
 from bench.report import TITLES, write
 from bench.running import Running
 from devstack.parts import CHECKOUT
 from devstack.processes import ProcessError
 
-FEW = 11_000  # a thousand topics
 _OF_SYSTEMS = ("gateway", "rate", "whole", "profiles", "receipts", "mixed")
 
 

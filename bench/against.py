@@ -2,7 +2,7 @@
 
     OTHER=/path/of/another/checkout make bench ONLY=against
 
-The other one, with `make setup` done there, is asked by this file as well:
+The other one, with `make setup` done there, is asked by this file as well, through its own `bench`:
 
     python -P bench/against.py FOLDER    # operations on standard input, what they took on output
 """
@@ -15,27 +15,23 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 import uvloop
 
-from bench.asking import repeat
-from bench.contents import MANAGER, Contents, Filling
+from bench.contents import FEW, Filling
 from bench.measuring import Spent, ratio
-from bench.operations import NAMES, bodies
 from bench.running import Running
+from bench.whole import ALL, OPERATIONS, WARM, idle, took
 
 ROUNDS = 8
-POSTS = 11_000
 _CHECKOUT = Path(__file__).parents[1]
-_WRITERS = 64
 # Replies first: the feed is then of somebody who has written, and has something unread.
-OPERATIONS = {"reply": 60, "crowd": 640, "category": 80, "topic": 80, "feed": 80, "search": 80}
-TITLES = {**NAMES, "crowd": f"reply, {_WRITERS} writers at once"}
-WARM = {"search": 4000}
+_ORDER = ("reply", "crowd", "category", "topic", "feed", "search")
+_Took: TypeAlias = list[dict[str, float]]  # CPU seconds by program, before and after
 
 
 class _Side:
@@ -44,18 +40,18 @@ class _Side:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def says(self) -> dict[str, float]:
+    def says(self) -> _Took:
         """The next answer; what the other process tells of its progress is passed on."""
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            if line.startswith("{"):
-                found: dict[str, float] = json.loads(line)
+            if line.startswith("["):
+                found: _Took = json.loads(line)
                 return found
             print(f"  {line.rstrip()}", flush=True)
         raise RuntimeError("a side has ended")
 
-    def ask(self, operation: str, times: int) -> dict[str, float]:
-        """CPU seconds by program, less what the system at rest takes in that time."""
+    def ask(self, operation: str, times: int) -> _Took:
+        """What so many of them take."""
         assert self._process.stdin is not None
         print(operation, times, file=self._process.stdin, flush=True)
         return self.says()
@@ -82,21 +78,21 @@ def _side(checkout: Path) -> Iterator[_Side]:
 
 def measure(other: Path) -> dict[str, tuple[Spent, Spent]]:
     """Of the other checkout and of this one, by operation."""
-    found = {name: (Spent(), Spent()) for name in OPERATIONS}
+    found = {name: (Spent(), Spent()) for name in _ORDER}
     with ExitStack() as stack:
         sides = [stack.enter_context(_side(one)) for one in (other.resolve(), _CHECKOUT)]
         for side in sides:
             side.says()
-        for name, times in OPERATIONS.items():
+        for name, spent in found.items():
+            times = OPERATIONS[name]
             for side in sides:
                 side.ask(name, WARM.get(name, times))
             for number in range(ROUNDS):
-                order = (0, 1) if number % 2 else (1, 0)
-                for which in order:
-                    took = sides[which].ask(name, times)
-                    found[name][which].add(dict.fromkeys(took, 0.0), took, times)
-            before, after = found[name]
-            print(f"  {TITLES[name]}: {before.total:.1f}, {after.total:.1f} ms", flush=True)
+                for which in (0, 1) if number % 2 else (1, 0):
+                    began, ended = sides[which].ask(name, times)
+                    spent[which].add(began, ended, times)
+            before, after = spent
+            print(f"  {ALL[name]}: {before.total:.1f}, {after.total:.1f} ms", flush=True)
     return found
 
 
@@ -109,7 +105,7 @@ def report(other: Path, found: dict[str, tuple[Spent, Spent]]) -> list[str]:
         check=True,
     ).stdout.strip()
     lines = [
-        f"{ROUNDS} rounds, the systems in turn within each, {POSTS:,} posts in both; CPU of all "
+        f"{ROUNDS} rounds, the systems in turn within each, {FEW:,} posts in both; CPU of all "
         f"processes and engines, as in the whole system. Before: commit {commit}.",
         "",
         "| ms of CPU an operation | before | after | **after : before** |",
@@ -117,11 +113,11 @@ def report(other: Path, found: dict[str, tuple[Spent, Spent]]) -> list[str]:
     ]
     for name, (before, after) in found.items():
         lines.append(
-            f"| {TITLES[name]} | {before.total:.1f} | {after.total:.1f} "
+            f"| {ALL[name]} | {before.total:.1f} | {after.total:.1f} "
             f"| **{ratio(after.totals, before.totals):.2f}** |"
         )
     lines += ["", "By process (medians; before / after):", ""]
-    lines += [f"| | {' | '.join(TITLES[name] for name in found)} |"]
+    lines += [f"| | {' | '.join(ALL[name] for name in found)} |"]
     lines += [f"| --- |{' --- |' * len(found)}"]
     for part in next(iter(found.values()))[0].names:
         cells = " | ".join(
@@ -132,39 +128,16 @@ def report(other: Path, found: dict[str, tuple[Spent, Spent]]) -> list[str]:
 
 
 async def _serve(running: Running) -> None:
-    contents = await Filling(running).fill(POSTS)
+    contents = await Filling(running).fill(FEW)
     await running.at_rest()
-    before, began = running.watched.cpu(), time.monotonic()
-    await asyncio.sleep(5.0)
-    seconds = time.monotonic() - began
-    idle = {name: (cpu - before[name]) / seconds for name, cpu in running.watched.cpu().items()}
-    print("{}", flush=True)
+    background = await idle(running)
+    print("[]", flush=True)
     loop, number = asyncio.get_running_loop(), 0
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         name, times = line.split()
         number += 1
-        took = await _asked(running, contents, name, int(times), number, idle)
-        print(json.dumps(took), flush=True)
-
-
-async def _asked(
-    running: Running,
-    contents: Contents,
-    name: str,
-    times: int,
-    number: int,
-    idle: dict[str, float],
-) -> dict[str, float]:
-    crowd = name == "crowd"
-    lines = running.crowd(_WRITERS) if crowd else running.lines(MANAGER, 4)
-    before, began = running.watched.cpu(), time.monotonic()
-    await repeat(lines, bodies("reply" if crowd else name, contents, number), times)
-    if name in ("reply", "crowd"):
-        await running.at_rest()  # what follows from a reply is part of its price
-    after, seconds = running.watched.cpu(), time.monotonic() - began
-    for one in lines:
-        one.close()
-    return {part: cpu - before[part] - seconds * idle[part] for part, cpu in after.items()}
+        spent = await took(name, running, contents, number, int(times), background)
+        print(json.dumps(spent), flush=True)
 
 
 def main() -> None:

@@ -31,6 +31,7 @@ T = TypeVar("T")
 MANAGER = "manager@aurora.example"
 READER = "engineer@kestrel.example"
 PEOPLE = 40
+FEW = 11_000  # imported posts of the smaller system: a thousand topics
 TOPICS = REPLIES = 20  # of the front page; replies are to each of its topics
 THREAD = 11  # imported posts a topic, itself included: ten replies each
 _CALL = 9 * THREAD  # posts an import call: whole threads, as calls overtake each other

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bench.asking import repeat
@@ -51,10 +52,7 @@ async def measure(
     found = [Found(posts) for posts, _, _ in systems]
     for one, (_, running, _) in zip(found, systems, strict=True):
         one.at_rest = running.watched.memory()
-        before = running.watched.cpu()
-        await asyncio.sleep(AT_REST)
-        after = running.watched.cpu()
-        one.background = {name: (after[name] - before[name]) / AT_REST for name in before}
+        one.background = await idle(running)
     for name in ALL:
         for number in range(rounds + 1):
             for one, (_, running, contents) in zip(found, systems, strict=True):
@@ -70,18 +68,38 @@ async def measure(
 async def _round(
     name: str, running: Running, contents: Contents, number: int, found: Found, spent: Spent
 ) -> None:
+    times = OPERATIONS[name] if number else WARM.get(name, OPERATIONS[name])
+    spent.add(*await took(name, running, contents, number, times, found.background), times)
+
+
+async def idle(running: Running) -> dict[str, float]:
+    """CPU seconds a second that each program takes when nobody asks for anything."""
+    before = running.watched.cpu()
+    await asyncio.sleep(AT_REST)
+    return {name: (cpu - before[name]) / AT_REST for name, cpu in running.watched.cpu().items()}
+
+
+async def took(
+    name: str,
+    running: Running,
+    contents: Contents,
+    number: int,
+    times: int,
+    background: Mapping[str, float],
+) -> tuple[dict[str, float], dict[str, float]]:
+    """CPU seconds of each program before and after so many operations, and what follows from them.
+
+    What the system does anyway in that time is no part of it: it is in the seconds before.
+    """
     lines = running.crowd(CROWD) if name == "crowd" else running.lines(MANAGER, LINES)
     before, began = running.watched.cpu(), time.monotonic()
-    times = OPERATIONS[name] if number else WARM.get(name, OPERATIONS[name])
     await repeat(lines, bodies("feed" if name == "unread" else name, contents, number), times)
     if name in ("reply", "crowd"):
         await running.at_rest()  # what follows from a reply is part of its price
-    after, took = running.watched.cpu(), time.monotonic() - began
-    # What the system does anyway in that time is no part of it.
-    before = {part: cpu + took * found.background[part] for part, cpu in before.items()}
-    spent.add(before, after, times)
+    after, seconds = running.watched.cpu(), time.monotonic() - began
     for line in lines:
         line.close()
+    return {part: cpu + seconds * background[part] for part, cpu in before.items()}, after
 
 
 def report(found: list[Found]) -> list[str]:
