@@ -83,7 +83,7 @@ def is_beyond(hit: Document, paging: Paging) -> bool:
 
 
 def place_of(fields: Document) -> Place:
-    """Of docvalue_fields."""
+    """Of what hits tell, by columns or by field."""
     return Place(Kind(fields["kind"][0]), fields["community_id"][0], fields["id"][0])
 
 
@@ -93,7 +93,7 @@ def found_of(hit: Document) -> Found:
     return Found(
         place_of(fields),
         topic_id=next(iter(fields.get("topic_id", ())), ""),
-        score=hit["_score"] or 0.0,
+        score=hit["sort"][0] if hit["_score"] is None else hit["_score"],
         order=tuple(hit["sort"]),
         title_highlight=_safe(marked.get("title") or marked.get("name")),
         body_highlight=_safe(marked.get("body")),

@@ -97,6 +97,7 @@ def connect(url: str, *, read_timeout: float = READ_TIMEOUT) -> AsyncOpenSearch:
     serializer = _Serializer()
     return AsyncOpenSearch(
         hosts=[url],
+        headers={"accept-encoding": "identity"},  # packing costs more than a few KB on the way
         timeout=read_timeout,
         max_retries=1,
         retry_on_timeout=False,

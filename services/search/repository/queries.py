@@ -26,6 +26,13 @@ MARK, UNMARK = "\ue000", "\ue001"  # private use: no indexed text holds them
 _FIELDS = ("title^3", "name^3", "tag_words^2", "body")
 _PHRASE_FIELDS = ("title^2", "body")
 _FORGIVING_TERMS = 8  # looking for slips costs ten times as much: in short queries only
+_TOLD = ("kind", "community_id", "id", "topic_id")  # of each hit
+_WHOLE = {"number_of_fragments": 0, "no_match_size": 256}
+_SHOWN = {
+    "title": _WHOLE,
+    "name": _WHOLE,
+    "body": {"number_of_fragments": 1, "fragment_size": 160, "no_match_size": 160},
+}
 _TAGS_COUNTED = 20
 _MOST_EQUAL = 500
 _NEWEST = (("time", -1), ("key", -1))
@@ -42,23 +49,26 @@ def search_body(question: Question, walls: Walls, alternatives: Alternatives) ->
             {field: "asc" if step > 0 else "desc"}
             for field, step in question.paging.sort(_NEWEST if question.newest else _BEST)
         ],
-        "track_scores": True,
+        "track_scores": question.newest,  # else it is what the hits are sorted by
         "track_total_hits": MOST_COUNTED if question.with_total else False,
         "timeout": TIMEOUT,
         # What is found is told by columns: nothing is unpacked but texts to be marked.
         "stored_fields": "_none_",
-        "docvalue_fields": ["kind", "community_id", "id", "topic_id"],
+        "docvalue_fields": list(_TOLD),
     }
     if question.paging.place:
         body["search_after"] = list(question.paging.place)
     if question.with_highlights:
+        # A hit told by its texts has them at hand when they are marked. Else marking fetches them,
+        # and unpacks for each a whole block of texts: four times what it needs.
+        del body["stored_fields"], body["docvalue_fields"]
+        body |= {"_source": False, "fields": list(_TOLD)}
         body["highlight"] = {
             "pre_tags": [MARK],
             "post_tags": [UNMARK],
             "fields": {
-                "title": {"number_of_fragments": 0, "no_match_size": 256},
-                "name": {"number_of_fragments": 0, "no_match_size": 256},
-                "body": {"number_of_fragments": 1, "fragment_size": 160, "no_match_size": 160},
+                field: {**shown, "highlight_query": _marked(question, alternatives, field)}
+                for field, shown in _SHOWN.items()
             },
         }
     if question.with_facets:
@@ -203,8 +213,22 @@ def _filters(filters: Filters) -> list[Body]:
     return found
 
 
+def _marked(question: Question, alternatives: Alternatives, field: str) -> Body:
+    """What is marked in a field: what may match there.
+
+    Said apart, as what only makes a match better is costly to look for in each hit.
+    """
+    return {"bool": {"should": _must(question, alternatives, (field,))}}
+
+
 def _words(question: Question, alternatives: Alternatives) -> tuple[list[Body], list[Body]]:
     """What must match, and what makes a match better."""
+    together = [term.text for term in question.terms if not term.quoted]
+    better = [_match(" ".join(together), _PHRASE_FIELDS, phrase=True, slop=2)]
+    return _must(question, alternatives, _FIELDS), better if len(together) > 1 else []
+
+
+def _must(question: Question, alternatives: Alternatives, fields: Sequence[str]) -> list[Body]:
     positions = telling(question.terms)
     forgiving = question.forgiving and len(positions) <= _FORGIVING_TERMS
     must: list[Body] = []
@@ -212,7 +236,7 @@ def _words(question: Question, alternatives: Alternatives) -> tuple[list[Body], 
     for position in positions:
         term = question.terms[position]
         (must if term.quoted else some).append(
-            _term(term, _guarded(position, alternatives), forgiving=forgiving)
+            _term(term, _guarded(position, alternatives, fields), fields, forgiving=forgiving)
         )
     if some:
         must.append(
@@ -220,9 +244,7 @@ def _words(question: Question, alternatives: Alternatives) -> tuple[list[Body], 
             if len(some) > 1
             else some[0]
         )
-    together = [term.text for term in question.terms if not term.quoted]
-    better = [_match(" ".join(together), _PHRASE_FIELDS, phrase=True, slop=2)]
-    return must, better if len(together) > 1 else []
+    return must
 
 
 def _needed(terms: int) -> int:
@@ -230,13 +252,15 @@ def _needed(terms: int) -> int:
     return terms if terms <= 2 else terms - max(1, terms // 4)
 
 
-def _term(term: Term, others: Sequence[Body], *, forgiving: bool) -> Body:
+def _term(
+    term: Term, others: Sequence[Body], fields: Sequence[str] = _FIELDS, *, forgiving: bool
+) -> Body:
     """One word or phrase, or what stands for it; the best of them counts."""
-    ways: list[Body] = [_match(term.text, _FIELDS, phrase=term.phrase)]
+    ways: list[Body] = [_match(term.text, fields, phrase=term.phrase)]
     if forgiving and term.forgiving:
         # A constant score: all terms near the word count, not the most frequent of an index that
         # others share.
-        slip = _match(term.text, _FIELDS, boost=0.2)
+        slip = _match(term.text, fields, boost=0.2)
         slip["multi_match"] |= {
             "fuzziness": "AUTO:4,8",
             "prefix_length": 1,
@@ -247,13 +271,13 @@ def _term(term: Term, others: Sequence[Body], *, forgiving: bool) -> Body:
     return {"dis_max": {"queries": ways}} if len(ways) > 1 else ways[0]
 
 
-def _guarded(position: int, alternatives: Alternatives) -> list[Body]:
+def _guarded(position: int, alternatives: Alternatives, fields: Sequence[str]) -> list[Body]:
     """A community's synonyms find its own entries only."""
     return [
         {
             "bool": {
                 "filter": [{"term": {"community_id": community}}],
-                "must": [_match(phrase, _FIELDS, phrase=True, boost=0.8)],
+                "must": [_match(phrase, fields, phrase=True, boost=0.8)],
             }
         }
         for community, found in alternatives.items()

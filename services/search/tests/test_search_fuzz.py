@@ -116,7 +116,7 @@ def test_a_query_holds_what_was_typed_only_as_values(
 
 KEYS = {
     *("size", "query", "sort", "track_scores", "track_total_hits", "timeout", "_source", "bool"),
-    "stored_fields",
+    *("stored_fields", "highlight_query"),
     *("docvalue_fields", "highlight", "pre_tags", "post_tags", "fields", "title", "name", "body"),
     *("number_of_fragments", "no_match_size", "fragment_size", "filter", "must", "should", "term"),
     *("must_not", "minimum_should_match", "terms", "community_id", "read_keys", "deleted", "key"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -203,6 +204,26 @@ async def test_highlight_shows_the_beginning_where_nothing_matches(index: Search
     assert found.body_highlight == "a <mark>needle</mark>"
     (plain,) = (await search(index, ask("needle"))).hits
     assert (plain.title_highlight, plain.body_highlight) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        ("password reset", "<mark>Resetting</mark> <mark>passwords</mark> of the single sign-on"),
+        ('"single sign"', "Resetting passwords of the <mark>single</mark> <mark>sign</mark>-on"),
+        ("paswords", "Resetting <mark>passwords</mark> of the single sign-on"),
+        ("sso", "Resetting passwords of the <mark>single</mark> <mark>sign</mark>-<mark>on</mark>"),
+    ],
+)
+async def test_what_matches_is_marked(index: SearchIndex, text: str, marked: str) -> None:
+    await put(index, entry("a", title="Resetting passwords of the single sign-on"))
+    alternatives = {"c1": {0: ["single sign on"]}} if text == "sso" else {}
+    question = ask(text, with_highlights=True, forgiving=True)
+    (found,) = (await index.search(question, MINE, alternatives, "p1")).hits
+    phrase = re.sub("</mark>([ -])<mark>", r"\1", marked)  # engines mark a phrase at once or not
+    assert re.sub("</mark>([ -])<mark>", r"\1", found.title_highlight) == phrase
+    (plain,) = (await index.search(ask(text, forgiving=True), MINE, alternatives, "p1")).hits
+    assert (plain.place, plain.score, plain.order) == (found.place, found.score, found.order)
 
 
 async def test_words_are_found_in_other_forms_and_with_slips(index: SearchIndex) -> None:
