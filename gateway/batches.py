@@ -167,6 +167,23 @@ async def replies(
     return {reply.id: reply for reply in response.replies}
 
 
+async def posts(
+    context: Context, community_id: str, topic_ids: list[str], reply_ids: list[str]
+) -> tuple[Mapping[str, forum_pb2.Topic], Mapping[str, forum_pb2.Reply]]:
+    """`topics` and `replies` in one RPC."""
+    request = forum_pb2.BatchGetPostsRequest(
+        community_id=community_id,
+        topic_ids=topic_ids,
+        reply_ids=reply_ids,
+        without_texts=context.without_texts,
+    )
+    response = await context.call(context.services.forum.BatchGetPosts, request)
+    return (
+        {topic.id: topic for topic in response.topics},
+        {reply.id: reply for reply in response.replies},
+    )
+
+
 async def channels(
     context: Context, community_id: str, ids: list[str]
 ) -> Mapping[str, announcements_pb2.Channel]:

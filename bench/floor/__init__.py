@@ -142,30 +142,19 @@ class Floor:
         scope = f"{caller.actor.person_id} {name_of(request)}"
         request.page_size, request.with_total, request.with_highlights = 10, True, True
         page = await self._services.search.Search(request)
-        topics: Found = {}
-        replies: Found = {}
+        posts: Found = {}
         await together(
             load
             for community_id, hits in by_community(page.hits).items()
-            for load in (
-                *self._batches.topics(community_id, ids_of(hits, search_pb2.KIND_TOPIC), topics),
-                *self._batches.replies(
-                    community_id,
-                    ids_of(hits, search_pb2.KIND_REPLY),
-                    replies,
-                    without_texts=True,
-                ),
+            for load in self._batches.posts(
+                community_id,
+                [hit.topic_id for hit in hits],
+                ids_of(hits, search_pb2.KIND_REPLY),
+                posts,
             )
         )
-        await together(
-            load
-            for community_id, rows in by_community(filter(None, replies.values())).items()
-            for load in self._batches.topics(community_id, [row.topic_id for row in rows], topics)
-        )
         shown = [
-            (hit, node)
-            for hit in page.hits
-            if (node := showing.found(hit, topics, replies)) is not None
+            (hit, node) for hit in page.hits if (node := showing.found(hit, posts)) is not None
         ]
         last = shown[-1][0].page_token if shown else ""
         return {

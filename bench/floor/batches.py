@@ -89,15 +89,30 @@ class Batches:
 
         return _loads(ids, found, load)
 
-    def replies(
-        self, community_id: str, ids: Iterable[str], found: Found, *, without_texts: bool = False
+    def posts(
+        self, community_id: str, topic_ids: Iterable[str], reply_ids: Iterable[str], found: Found
     ) -> Loads:
+        """Topics and replies at once: the messages, without texts; of the former None, too."""
+
+        async def load(wanted: list[str]) -> None:
+            request = forum_pb2.BatchGetPostsRequest(
+                community_id=community_id,
+                topic_ids=[one for one in wanted if one not in replies],
+                reply_ids=list(replies),
+                without_texts=True,
+            )
+            answer = await self._forum.BatchGetPosts(request)
+            found.update({row.id: row for row in answer.topics})
+            found.update({row.id: row for row in answer.replies})
+
+        replies = dict.fromkeys(reply_ids)
+        return _loads([*topic_ids, *replies], found, load)
+
+    def replies(self, community_id: str, ids: Iterable[str], found: Found) -> Loads:
         """The messages."""
 
         async def load(wanted: list[str]) -> None:
-            request = forum_pb2.BatchGetRepliesRequest(
-                community_id=community_id, reply_ids=wanted, without_texts=without_texts
-            )
+            request = forum_pb2.BatchGetRepliesRequest(community_id=community_id, reply_ids=wanted)
             rows = (await self._forum.BatchGetReplies(request)).replies
             found.update({row.id: row for row in rows})
 

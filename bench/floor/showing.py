@@ -71,10 +71,10 @@ def reply(row: Any, members: Found, companies: Found) -> dict[str, Any]:
     }
 
 
-def found(hit: Any, topics: Found, replies: Found) -> dict[str, Any] | None:
+def found(hit: Any, posts: Found) -> dict[str, Any] | None:
     """What a hit stands for; None where its owner does not show it."""
+    row = posts[hit.id]
     if hit.kind == search_pb2.KIND_TOPIC:
-        row = topics[hit.id]
         return row and {
             "__typename": "Topic",
             "id": encode_id("Topic", row.community_id, row.id),
@@ -82,10 +82,9 @@ def found(hit: Any, topics: Found, replies: Found) -> dict[str, Any] | None:
             "createTime": write_time(row.create_time),
             "author": {"persona": _persona(row.author)},
         }
-    row = replies[hit.id]
     if row is None:
         return None
-    topic = topics[row.topic_id]
+    topic = posts[row.topic_id]
     return {
         "__typename": "Reply",
         "id": _reply_id(row),

@@ -20,6 +20,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_argument_values
 
+from gateway import batches
 from gateway.execution.selections import Selections
 from gateway.loaders.fetches import (
     FAILURES,
@@ -42,23 +43,57 @@ MAX_BATCH = 100
 
 
 def loads(context: Context, keys: Keys) -> list[Awaitable[None]]:
-    """One RPC per batch and community, in parts that services take."""
+    """One RPC per batch and community, in parts that services take; topics and replies in one."""
     return [
-        _load(context, batch, community_id, list(ids)[start : start + MAX_BATCH])
-        for batch, communities in keys.items()
-        for community_id, ids in communities.items()
-        for start in range(0, len(ids), MAX_BATCH)
+        *(_load_posts(context, *of_community) for of_community in _posts(keys)),
+        *(
+            _load(context, batch, community_id, list(ids)[start : start + MAX_BATCH])
+            for batch, communities in keys.items()
+            for community_id, ids in communities.items()
+            for start in range(0, len(ids), MAX_BATCH)
+        ),
+    ]
+
+
+def _posts(keys: Keys) -> list[tuple[str, list[str], list[str]]]:
+    """Takes out the communities of which both are wanted."""
+    if batches.topics not in keys or batches.replies not in keys:
+        return []
+    topics, replies = keys[batches.topics], keys[batches.replies]
+    return [
+        (community_id, list(topics.pop(community_id)), list(replies.pop(community_id)))
+        for community_id in topics.keys() & replies.keys()
+        if max(len(topics[community_id]), len(replies[community_id])) <= MAX_BATCH
     ]
 
 
 async def _load(context: Context, batch: Batch, community_id: str, ids: list[str]) -> None:
-    rows = context.tables.rows[batch]
+    found: Mapping[str, Any]
     try:
         found = await batch(context, community_id, ids)
     except FAILURES as error:
-        rows.update({(community_id, row_id): error for row_id in ids})
-    else:
-        rows.update({(community_id, row_id): found.get(row_id) for row_id in ids})
+        found = dict.fromkeys(ids, error)
+    _keep(context, batch, community_id, ids, found)
+
+
+async def _load_posts(
+    context: Context, community_id: str, topic_ids: list[str], reply_ids: list[str]
+) -> None:
+    topics: Mapping[str, Any]
+    replies: Mapping[str, Any]
+    try:
+        topics, replies = await batches.posts(context, community_id, topic_ids, reply_ids)
+    except FAILURES as error:
+        topics, replies = dict.fromkeys(topic_ids, error), dict.fromkeys(reply_ids, error)
+    _keep(context, batches.topics, community_id, topic_ids, topics)
+    _keep(context, batches.replies, community_id, reply_ids, replies)
+
+
+def _keep(
+    context: Context, batch: Batch, community_id: str, ids: list[str], found: Mapping[str, Any]
+) -> None:
+    rows = context.tables.rows[batch]
+    rows.update({(community_id, row_id): found.get(row_id) for row_id in ids})
 
 
 @dataclass(slots=True)

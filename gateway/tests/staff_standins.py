@@ -74,6 +74,12 @@ class WalledForum(ForumStandIn):
         answer = await super().BatchGetReplies(request, _context)
         return forum_pb2.BatchGetRepliesResponse(replies=self._shown(answer.replies))
 
+    async def BatchGetPosts(self, request: Any, _context: Any) -> Any:
+        answer = await super().BatchGetPosts(request, _context)
+        return forum_pb2.BatchGetPostsResponse(
+            topics=self._shown(answer.topics), replies=self._shown(answer.replies)
+        )
+
     async def BatchGetSpaces(self, request: Any, _context: Any) -> Any:
         self.called("BatchGetSpaces", request)
         found = self._shown([space(one) for one in request.space_ids])

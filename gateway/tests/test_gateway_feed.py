@@ -185,8 +185,7 @@ async def test_mentions_are_fetched_with_their_posts(feed: FeedStandIn, house: H
     ]
     assert feed.requests == [pb.ListMentionsRequest(community_ids=["c1"], page_size=5)]
     assert house.rpcs() == {
-        "BatchGetTopics": 1,
-        "BatchGetReplies": 1,
+        "BatchGetPosts": 1,
         "BatchGetCommunities": 1,
         "BatchGetMembers": 1,
         "BatchGetCompanies": 1,

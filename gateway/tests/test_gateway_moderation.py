@@ -86,8 +86,7 @@ async def test_queue_shows_posts_people_and_rules_by_one_rpc_each(
     assert second["author"] is None
     assert moderation.calls == {"ListCases": 1, "ListRules": 2}  # five rules, three a page
     assert house.rpcs() == {
-        "BatchGetTopics": 1,
-        "BatchGetReplies": 1,
+        "BatchGetPosts": 1,
         "BatchGetMembers": 1,
         "BatchGetCompanies": 1,
         "BatchGetCommunities": 1,

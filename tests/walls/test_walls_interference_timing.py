@@ -51,6 +51,10 @@ def _reply(community: str, id_: str) -> Any:
     return forum.BatchGetRepliesRequest(community_id=community, reply_ids=[id_])
 
 
+def _posts(community: str, id_: str) -> Any:
+    return forum.BatchGetPostsRequest(community_id=community, topic_ids=[id_], reply_ids=[id_])
+
+
 def _write(community: str, id_: str) -> Any:
     return forum.CreateReplyRequest(
         request_id="walls-how-long", community_id=community, topic_id=id_, body="How long?"
@@ -77,6 +81,8 @@ ASKED: dict[str, tuple[Callable[[str, str], Any], str, str]] = {
     "BatchGetTopics": (_topics, "Topic.HIDDEN", ENGINEER),
     "ListReplies": (_replies, "Topic.HIDDEN", ENGINEER),
     "BatchGetReplies": (_reply, "Reply.HIDDEN", ENGINEER),
+    "BatchGetPosts": (_posts, "Topic.HIDDEN", ENGINEER),
+    "BatchGetPosts of a reply": (_posts, "Reply.HIDDEN", ENGINEER),
     "CreateReply": (_write, "Topic.HIDDEN", ENGINEER),
     "GetCommunity": (_community, "Community", SELLER),
     "GetCompany": (_company, "Company.VENDOR", SELLER),

@@ -43,8 +43,8 @@ READ_BY_SERVICES = {
     "BatchGetCompanies", "ListCompanies", "GetCommunity", "BatchGetCommunities",
     "ListCommunities", "GetMember", "BatchGetMembers", "BatchGetMemberships", "ListMembers",
     "BatchGetSpaces", "ListAudience", "ListCapableMembers", "ListReceipts",
-    "BatchGetTopics", "BatchGetReplies", "ListReplies", "GetGroup", "BatchGetGroups", "ListGroups",
-    "ListGroupMembers", "BatchGetGroupMembers",
+    "BatchGetTopics", "BatchGetReplies", "BatchGetPosts", "ListReplies", "GetGroup",
+    "BatchGetGroups", "ListGroups", "ListGroupMembers", "BatchGetGroupMembers",
 }  # fmt: skip
 
 

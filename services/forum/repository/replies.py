@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable, Sequence
 
 from pymongo import UpdateOne
@@ -101,6 +102,35 @@ class ReplyCollection(TopicCollection):
         wall = await self._wall(community_id, keyring)
         found = await self._find_replies({**query, **wall}, wall, "_id_", fields)
         return [load_reply(document) for document in found]
+
+    async def find_posts(
+        self,
+        community_id: str,
+        topic_ids: Collection[str],
+        reply_ids: Collection[str],
+        keyring: Collection[str] | None,
+        *,
+        without_texts: bool = False,
+    ) -> tuple[list[Topic], list[Reply]]:
+        """As find_topics and find_replies at once, without asking again for topics at hand."""
+        topics = self.find_topics(community_id, topic_ids, keyring, without_texts=without_texts)
+        if keyring is None:
+            replies = self.find_replies(community_id, reply_ids, None, without_texts=without_texts)
+            return await asyncio.gather(topics, replies)
+        wall = await self._wall(community_id, keyring)
+        query: Document = {"community_id": community_id, "_id": {"$in": list(reply_ids)}, **wall}
+        fields = TEXTLESS if without_texts else None
+        rows = self._database.replies.find(query, fields).hint("_id_")
+        found, documents = await asyncio.gather(topics, rows.to_list())
+        shown = {topic.id for topic in found}
+        below = [one for one in documents if one["topic_id"] in shown]
+        # Replies to a topic that was looked for and not found are hidden.
+        apart = [one["_id"] for one in documents if one["topic_id"] not in topic_ids]
+        if apart:
+            below += await self._find_replies(
+                {**query, "_id": {"$in": apart}}, wall, "_id_", fields
+            )
+        return found, [load_reply(document) for document in below]
 
     async def _find_replies(
         self, query: Document, wall: Document, index: str, fields: Document | None = None

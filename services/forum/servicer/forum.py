@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from chassis.actors import require_actor, require_person
@@ -197,19 +198,13 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
     async def BatchGetTopics(
         self, request: pb.BatchGetTopicsRequest, context: Context
     ) -> pb.BatchGetTopicsResponse:
-        actor = require_actor()
-        keyring = keyring_of(actor, request.community_id)
+        keyring = keyring_of(require_actor(), request.community_id)
         ids = check_batch(list(request.topic_ids), "topic_ids")
         found = await self._repository.find_topics(
             request.community_id, ids, keyring, without_texts=request.without_texts
         )
         found = await shown(self._repository, request.community_id, found, keyring)
-        service = bool(actor.service)
-        topics = {
-            one.id: topic_to_proto(one, one.version, for_service=service, keyring=keyring or ())
-            for one in found
-        }
-        return pb.BatchGetTopicsResponse(topics=[topics[id_] for id_ in ids if id_ in topics])
+        return pb.BatchGetTopicsResponse(topics=_topics(ids, found, keyring))
 
     async def ListTopics(
         self, request: pb.ListTopicsRequest, context: Context
@@ -244,18 +239,31 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
     async def BatchGetReplies(
         self, request: pb.BatchGetRepliesRequest, context: Context
     ) -> pb.BatchGetRepliesResponse:
-        actor = require_actor()
-        keyring = keyring_of(actor, request.community_id)
+        keyring = keyring_of(require_actor(), request.community_id)
         ids = check_batch(list(request.reply_ids), "reply_ids")
         found = await self._repository.find_replies(
             request.community_id, ids, keyring, without_texts=request.without_texts
         )
-        service = bool(actor.service)
-        replies = {
-            one.id: reply_to_proto(one, one.version, for_service=service, keyring=keyring or ())
-            for one in found
-        }
-        return pb.BatchGetRepliesResponse(replies=[replies[id_] for id_ in ids if id_ in replies])
+        return pb.BatchGetRepliesResponse(replies=_replies(ids, found, keyring))
+
+    async def BatchGetPosts(
+        self, request: pb.BatchGetPostsRequest, context: Context
+    ) -> pb.BatchGetPostsResponse:
+        keyring = keyring_of(require_actor(), request.community_id)
+        topic_ids = check_batch(list(request.topic_ids), "topic_ids")
+        reply_ids = check_batch(list(request.reply_ids), "reply_ids")
+        topics, replies = await self._repository.find_posts(
+            request.community_id,
+            topic_ids,
+            reply_ids,
+            keyring,
+            without_texts=request.without_texts,
+        )
+        topics = await shown(self._repository, request.community_id, topics, keyring)
+        return pb.BatchGetPostsResponse(
+            topics=_topics(topic_ids, topics, keyring),
+            replies=_replies(reply_ids, replies, keyring),
+        )
 
     async def ListReplies(
         self, request: pb.ListRepliesRequest, context: Context
@@ -338,3 +346,25 @@ def _thread(request: pb.ListRepliesRequest) -> str | None:
     if request.threads and request.parent_reply_id:
         raise FieldInvalidError("threads have no parent", field="parent_reply_id")
     return request.parent_reply_id or ("" if request.threads else None)
+
+
+def _topics(
+    ids: Iterable[str], found: Iterable[Topic], keyring: Collection[str] | None
+) -> list[pb.Topic]:
+    """In the order asked for."""
+    topics = {
+        one.id: topic_to_proto(one, one.version, for_service=keyring is None, keyring=keyring or ())
+        for one in found
+    }
+    return [topics[id_] for id_ in ids if id_ in topics]
+
+
+def _replies(
+    ids: Iterable[str], found: Iterable[Reply], keyring: Collection[str] | None
+) -> list[pb.Reply]:
+    """In the order asked for."""
+    replies = {
+        one.id: reply_to_proto(one, one.version, for_service=keyring is None, keyring=keyring or ())
+        for one in found
+    }
+    return [replies[id_] for id_ in ids if id_ in replies]

@@ -550,6 +550,47 @@ async def test_batch_get_topics(world: World) -> None:
     assert list((await world.of(SEARCH).BatchGetTopics(other)).topics) == []
 
 
+async def test_batch_get_posts_is_both_batches_at_once(world: World) -> None:
+    space, gold = await world.space(), await world.space("gold", **TIERED)
+    one, two, hidden = [await world.topic(space) for _ in range(3)]
+    secret = await world.topic(gold, MANAGING)
+    replies = [await world.reply(topic) for topic in (one, two, hidden)]
+    replies.append(await world.reply(secret, MANAGING))
+    await world.act("RemoveTopic", MODERATING, hidden, reason="spam")
+    removed = await world.reply(one)
+    await world.act("RemoveReply", MODERATING, removed, reason="spam")
+    every = [one.id, secret.id, "none", hidden.id, two.id]
+    reply_ids = ["none", *(reply.id for reply in reversed(replies)), removed.id]
+    # With the topics of all replies, of some, and of none.
+    for actor in (ASKER, MANAGING, MODERATING, SEARCH):
+        for topic_ids in (every, every[:1], []):
+            for without_texts in (False, True):
+                asked = {**C1, "without_texts": without_texts}
+                forum = world.of(actor)
+                both = await forum.BatchGetPosts(
+                    pb.BatchGetPostsRequest(**asked, topic_ids=topic_ids, reply_ids=reply_ids)
+                )
+                topics = pb.BatchGetTopicsRequest(**asked, topic_ids=topic_ids)
+                alone = pb.BatchGetRepliesRequest(**asked, reply_ids=reply_ids)
+                assert both.topics == (await forum.BatchGetTopics(topics)).topics
+                assert both.replies == (await forum.BatchGetReplies(alone)).replies
+    seen = await world.of(ASKER).BatchGetPosts(
+        pb.BatchGetPostsRequest(**C1, topic_ids=every, reply_ids=reply_ids)
+    )
+    assert [topic.id for topic in seen.topics] == [one.id, two.id]
+    assert [reply.id for reply in seen.replies] == [replies[1].id, replies[0].id]
+    outside = world.of(STRANGER).BatchGetPosts(
+        pb.BatchGetPostsRequest(**C1, topic_ids=every, reply_ids=reply_ids)
+    )
+    await refused(world, outside, CommunityNotFoundError, "community_id")
+    many = [str(n) for n in range(101)]
+    for field, request in (
+        ("topic_ids", pb.BatchGetPostsRequest(**C1, topic_ids=many)),
+        ("reply_ids", pb.BatchGetPostsRequest(**C1, reply_ids=many)),
+    ):
+        await refused(world, world.of(ASKER).BatchGetPosts(request), FieldInvalidError, field)
+
+
 async def test_list_topics(world: World) -> None:
     space = await world.space()
     one, two, three = [await world.topic(space, tags=["a"]) for _ in range(3)]

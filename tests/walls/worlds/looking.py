@@ -93,6 +93,7 @@ class Look:
             ("groups", "BatchGetGroups", {"group_ids": list(community.groups)}),
             ("groups", "GetGroup", {"group_id": self._random.choice([*community.groups, "none"])}),
             ("forum", "BatchGetTopics", {"topic_ids": topics}),
+            ("forum", "BatchGetPosts", {"topic_ids": topics, "reply_ids": topics}),
             ("forum", "BatchGetSpaces", {"space_ids": spaces}),
             ("forum", "GetTopic", {"topic_id": self._random.choice([*topics, "none"])}),
             ("forum", "ListReplies", {"topic_id": self._random.choice([*topics, "none"])}),
@@ -258,6 +259,11 @@ class Look:
         if every:
             found = await self._batch("forum", "BatchGetReplies", community, reply_ids=every)
             self._same("replies by id", {one.id for one in found.replies}, visible)
+            some = [topic.id for topic in self._model.topics if self._sometimes()]
+            found = await self._batch(
+                "forum", "BatchGetPosts", community, reply_ids=every, topic_ids=some
+            )
+            self._same("replies beside topics", {one.id for one in found.replies}, visible)
         topics = [
             topic
             for topic in self._model.topics_of(community)
