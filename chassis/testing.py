@@ -10,6 +10,7 @@ import asyncio
 import atexit
 import os
 import socket
+import time
 import uuid
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -328,3 +329,26 @@ async def mirrored(
 def _same(found: object, expected: object) -> None:
     if found != expected:
         raise AssertionError(f"{found} is not {expected}")
+
+
+_STEPS, _USUAL = 200_000, 0.005  # of a plain loop, and its seconds of CPU where bounds were set
+
+
+def slowness() -> float:
+    """How many times slower this machine is just now than where bounds and figures come from.
+
+    Machines that others share are so by the minute.
+    """
+    return min(_loop() for _ in range(3)) / _USUAL
+
+
+def bound(seconds: float) -> float:
+    """So much CPU there, as much as it may be here and now; never less."""
+    return seconds * max(1.0, slowness())
+
+
+def _loop() -> float:
+    began, total = time.thread_time(), 0
+    for number in range(_STEPS):
+        total += number
+    return time.thread_time() - began

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chassis.testing import bound
 from gateway.execution.operations import Operation, Operations, Refused
 from gateway.limits import Limits, check_json
 from gateway.schema import schema
@@ -156,13 +157,14 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_document_is_answered_within_50_ms_of_cpu(name: str) -> None:
     spent: list[float] = []
-    while len(spent) < 5 and min(spent, default=1) > MAX_CPU:  # other tests share the machine
+    most = bound(MAX_CPU)
+    while len(spent) < 5 and min(spent, default=1) > most:  # other tests share the machine
         operations = Operations(schema)
         operations.look_up("{ viewer { isOperator } }")
         begun = time.process_time()
         found = operations.look_up(HOSTILE[name])
         spent.append(time.process_time() - begun)
-    assert min(spent) < MAX_CPU, f"{min(spent) * 1000:.1f} ms"
+    assert min(spent) < most, f"{min(spent) * 1000:.1f} ms"
     if isinstance(found, Refused):
         assert found.errors[0]["extensions"]["code"]
         assert len(str(found.errors)) < 20_000
@@ -289,7 +291,7 @@ def test_variables_with_long_lists_or_deep_nesting_are_refused_before_coercion()
     assert check_json({"a": [1] * 100, "b": {"c": [{}] * 100}}, limits) is None
     begun = time.process_time()
     too_long = check_json({"a": {"b": [1] * 200_000}}, limits)
-    assert time.process_time() - begun < 0.05
+    assert time.process_time() - begun < bound(0.05)
     assert too_long is not None
     assert too_long.message == "list length 200000 exceeds the limit of 100"
     deep: Any = 1
