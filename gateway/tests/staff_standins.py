@@ -66,19 +66,11 @@ class WalledForum(ForumStandIn):
         super().__init__()
         self.hidden: set[str] = set()
 
-    async def BatchGetTopics(self, request: Any, _context: Any) -> Any:
-        answer = await super().BatchGetTopics(request, _context)
-        return forum_pb2.BatchGetTopicsResponse(topics=self._shown(answer.topics))
+    def _topics(self, request: Any) -> list[Any]:
+        return self._shown(super()._topics(request))
 
-    async def BatchGetReplies(self, request: Any, _context: Any) -> Any:
-        answer = await super().BatchGetReplies(request, _context)
-        return forum_pb2.BatchGetRepliesResponse(replies=self._shown(answer.replies))
-
-    async def BatchGetPosts(self, request: Any, _context: Any) -> Any:
-        answer = await super().BatchGetPosts(request, _context)
-        return forum_pb2.BatchGetPostsResponse(
-            topics=self._shown(answer.topics), replies=self._shown(answer.replies)
-        )
+    def _replies(self, request: Any) -> list[Any]:
+        return self._shown(super()._replies(request))
 
     async def BatchGetSpaces(self, request: Any, _context: Any) -> Any:
         self.called("BatchGetSpaces", request)

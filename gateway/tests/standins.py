@@ -246,11 +246,14 @@ class ForumStandIn(_StandIn, ForumServiceServicer):
     async def BatchGetPosts(self, request: Any, _context: Any) -> Any:
         self.called("BatchGetPosts", request)
         return forum_pb2.BatchGetPostsResponse(
-            topics=self._topics(request), replies=_replies(request)
+            topics=self._topics(request), replies=self._replies(request)
         )
 
     def _topics(self, request: Any) -> Sequence[forum_pb2.Topic]:
         return shown(request, [row for row in self.topics if row.id in request.topic_ids])
+
+    def _replies(self, request: Any) -> Sequence[forum_pb2.Reply]:
+        return shown(request, [reply(key, f"t{key[1:]}") for key in request.reply_ids])
 
     async def ListTopics(self, request: Any, _context: Any) -> Any:
         self.called("ListTopics", request)
@@ -271,7 +274,7 @@ class ForumStandIn(_StandIn, ForumServiceServicer):
 
     async def BatchGetReplies(self, request: Any, _context: Any) -> Any:
         self.called("BatchGetReplies", request)
-        return forum_pb2.BatchGetRepliesResponse(replies=_replies(request))
+        return forum_pb2.BatchGetRepliesResponse(replies=self._replies(request))
 
     async def ListReplies(self, request: Any, _context: Any) -> Any:
         self.called("ListReplies", request)
@@ -296,10 +299,6 @@ class ForumStandIn(_StandIn, ForumServiceServicer):
     async def ImportPosts(self, request: Any, _context: Any) -> Any:
         self.called("ImportPosts", request)
         return forum_pb2.ImportPostsResponse(created=len(request.posts), already_there=0)
-
-
-def _replies(request: Any) -> Sequence[forum_pb2.Reply]:
-    return shown(request, [reply(key, f"t{key[1:]}") for key in request.reply_ids])
 
 
 def space(id: str) -> forum_pb2.Space:

@@ -18,7 +18,7 @@ from guildhall.moderation.v1 import moderation_pb2 as mpb
 from tests.walls.worlds.building import Builder
 from tests.walls.worlds.model import Community, Person, Space, Topic
 from tests.walls.worlds.plans import TAGS
-from tests.walls.worlds.telling import LeakError, named, told_of
+from tests.walls.worlds.telling import LeakError, named, shown_of, told_of
 
 _PB = {"directory": dpb, "groups": gpb, "forum": fpb, "moderation": mpb}
 _ALL_STATES = [state for state in fpb.TopicState.values() if state]
@@ -200,7 +200,7 @@ class Look:
         found = await self._batch("forum", "BatchGetTopics", community, topic_ids=every)
         self._same("topics by id", {one.id for one in found.topics}, set(visible))
         for one in found.topics:
-            self._same(f"what is shown of {one.title}", _shown(one), visible[one.id].told)
+            self._same(f"what is shown of {one.title}", shown_of(one), visible[one.id].told)
         usual = {
             topic.id
             for topic in visible.values()
@@ -390,12 +390,6 @@ class Look:
                 f"{self._person.name} gets, as {what},\n  {told_of(found, names)}\n"
                 f"but the model says\n  {told_of(expected, names)}",
             )
-
-
-def _shown(topic: fpb.Topic) -> tuple[str, str, int, str, str]:
-    kind = fpb.TopicKind.Name(topic.kind).removeprefix("TOPIC_KIND_")
-    state = fpb.TopicState.Name(topic.state).removeprefix("TOPIC_STATE_")
-    return kind, state, topic.reply_count, topic.accepted_reply_id, topic.owner_id
 
 
 async def look_around(builder: Builder, random: Random) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from guildhall.forum.v1 import forum_pb2 as fpb
 from tests.walls.worlds.building import Builder
 
 
@@ -35,3 +36,10 @@ def told_of(value: object, names: dict[str, str]) -> str:
         words: Iterable[object] = sorted(value, key=str) if isinstance(value, set) else value
         return f"[{', '.join(told_of(one, names) for one in words)}]"
     return names.get(value, str(value)) if isinstance(value, str) else str(value)
+
+
+def shown_of(topic: fpb.Topic) -> tuple[str, str, int, str, str]:
+    """As the model's `told`."""
+    kind = fpb.TopicKind.Name(topic.kind).removeprefix("TOPIC_KIND_")
+    state = fpb.TopicState.Name(topic.state).removeprefix("TOPIC_STATE_")
+    return kind, state, topic.reply_count, topic.accepted_reply_id, topic.owner_id
