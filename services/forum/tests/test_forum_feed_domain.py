@@ -256,6 +256,24 @@ def test_whoever_replies_has_read_up_to_there() -> None:
     assert not feed.unread_at(glimpse(replies=2), None, T0 + 4 * HOUR)
 
 
+@pytest.mark.parametrize("author", [ME, OTHER])
+@pytest.mark.parametrize("hours", range(5))
+def test_what_is_read_as_a_whole_is_not_unread(hours: int, author: Author) -> None:
+    until, now = T0 + hours * HOUR, T0 + 9 * HOUR
+    own = reader().read_all("", T0, T0).read_all("", until, T0 + HOUR)
+    feed = wanted(own)
+    assert feed.read_until(now) == until
+    assert feed.read_until(T0 + HOUR / 2) == T0  # a feed that began before knows it as it was
+    for replies in range(5):
+        topic = glimpse(author, replies)
+        assert feed.unread_at(topic, None, now) == (topic.activity_time > until)
+    assert wanted(reader(reads=(ReadUntil("s1", until, T0),))).read_until(now) is None
+    both = {"c1": ["s1"], "c2": ["s2"]}
+    assert Wanted("me", both, {"c1": own}, {}).read_until(now) is None
+    other = Reader("id", "c2", "me", (), (ReadUntil("", T0 - HOUR, T0),))
+    assert Wanted("me", both, {"c1": own, "c2": other}, {}).read_until(now) == T0 - HOUR
+
+
 def test_what_was_unread_when_the_feed_began_stays_so() -> None:
     topic, feed = glimpse(replies=3), wanted(reader())
     begun = T0 + 4 * HOUR

@@ -186,12 +186,20 @@ async def test_pages_are_the_same_in_every_size_both_ways(world: World) -> None:
             await read(world, ASKER, topic)
     for number in range(4):
         await aged(world, await world.topic(second, ASKER, title=f"own{number}"), 20 * number)
-    for more in (LATEST, {}):
-        whole = await feed(world, ASKER, page_size=100, **more)
-        assert (len(whole), len(set(whole))) == (24, 24)
-        for size in (1, 2, 5, 7):
-            assert await walk(world, ASKER, size, **more) == whole
-            assert await walk(world, ASKER, size, backward=True, **more) == whole
+
+    async def check(count: int) -> None:
+        for more in (LATEST, {}):
+            whole = await feed(world, ASKER, page_size=100, **more)
+            assert (len(whole), len(set(whole))) == (count, count)
+            for size in (1, 2, 5, 7):
+                assert await walk(world, ASKER, size, **more) == whole
+                assert await walk(world, ASKER, size, backward=True, **more) == whole
+
+    await check(24)
+    await world.feed_of(ASKER).MarkAllRead(pb.MarkAllReadRequest(**world.ids()))
+    await check(24)
+    await world.topic(first, MANAGING, title="unread")
+    await check(25)
 
 
 async def test_no_gap_and_no_repeat_while_all_goes_on(world: World) -> None:

@@ -26,7 +26,13 @@ from services.forum.domain.feed.follows import (
     level_of,
     with_groups,
 )
-from services.forum.domain.feed.reads import ReadMark, Replied, place_of, read_place
+from services.forum.domain.feed.reads import (
+    ReadMark,
+    Replied,
+    latest_until,
+    place_of,
+    read_place,
+)
 from services.forum.domain.members import Author
 from services.forum.domain.spaces import space_key
 from services.forum.domain.topics import LatestReply
@@ -257,6 +263,12 @@ class Wanted:
         ):
             return Reason.GROUP
         return nearest
+
+    def read_until(self, moment: datetime) -> datetime | None:
+        """Up to when everything was read then, in all the communities; None: not in all."""
+        found = [latest_until(self._reads.get(one, ()), "", at=moment) for one in self._spaces]
+        read = [until for until in found if until is not None]
+        return min(read) if read and len(read) == len(found) else None
 
     def unread_at(self, topic: Glimpse, mark: ReadMark | None, moment: datetime) -> bool:
         """Whether something of it was unread then: as the ranking takes it, and keeps it."""

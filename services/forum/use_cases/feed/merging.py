@@ -75,6 +75,7 @@ class Merging:
         self._paging = paging
         self._as_of = as_of
         self._boost = 1 if order is FeedOrder.RANKED else 0  # what unread topics gain
+        self._read_until = wanted.read_until(as_of)
         self._place: tuple[int, str] | None = paging.place[:2] or None
         self._found: dict[str, Ranked] = {}
         self._looked_at: set[str] = set()
@@ -89,10 +90,15 @@ class Merging:
         ]
         # What is near often fills a page by itself: nothing else can rank before it then.
         near = [one for one in streams if one.source.doublings and not self._back] or streams
+        far = [one for one in streams if one not in near]
         reads = [self._find_changed()] if self._place else []
-        await self._read_all(near, reads)
-        if near is not streams and self._sure(streams) is None:
-            await self._read_all([one for one in streams if one not in near])
+        rows = await self._read_all(near, reads)
+        if far and not self._may_fill(rows, far):
+            rows |= await self._read_all(far)
+            far = []
+        await self._take(rows)
+        if far and self._sure(streams) is None:
+            await self._take(await self._read_all(far))
         while (sure := self._sure(streams)) is None:
             going = [stream for stream in streams if not stream.ended]
             best = self._best(going)
@@ -102,23 +108,37 @@ class Merging:
 
     async def _read_all(
         self, streams: Sequence[_Stream], reads: Sequence[Awaitable[dict[str, _Seen]]] = ()
-    ) -> None:
+    ) -> dict[str, _Seen]:
         found = await asyncio.gather(*reads, *map(self._read, streams))
-        await self._take({id_: row for rows in found for id_, row in rows.items()})
+        return {id_: row for rows in found for id_, row in rows.items()}
+
+    def _may_fill(self, rows: Mapping[str, _Seen], far: Sequence[_Stream]) -> bool:
+        """Whether as much as a page of these can rank before all that is far: at their best, as it
+        is not known yet why they are in the feed.
+        """
+        most = max(DOUBLINGS.values()) + self._boost
+        bound, _ = self._bound(self._best(far))
+        before = sum(1 for _, activity in rows.values() if rank(activity, most) >= bound)
+        return before >= self._paging.size
 
     def _best(self, going: Sequence[_Stream]) -> _Stream:
         """Where the best of what is not read yet may be."""
         return (min if self._back else max)(going, key=self._bound)
 
     def _sure(self, streams: Sequence[_Stream]) -> list[Ranked] | None:
-        """The page, if nothing that is not read yet can belong into it."""
+        """The page, if nothing that is not read yet can belong into it.
+
+        And one more, whichever: it only tells that there are more.
+        """
         ready = sorted(self._found.values(), key=lambda one: one.place, reverse=not self._back)
+        ready = ready[: self._paging.limit]
         going = [stream for stream in streams if not stream.ended]
         if not going:
-            return ready[: self._paging.limit]
-        bound = self._bound(self._best(going))
-        sure = [one for one in ready if (one.place <= bound if self._back else one.place >= bound)]
-        return sure[: self._paging.limit] if len(sure) >= self._paging.limit else None
+            return ready
+        if len(ready) < self._paging.limit:
+            return None
+        bound, last = self._bound(self._best(going)), ready[self._paging.size - 1].place
+        return ready if (last <= bound if self._back else last >= bound) else None
 
     @property
     def _back(self) -> bool:
@@ -144,7 +164,8 @@ class Merging:
     def _bound(self, stream: _Stream) -> tuple[int, str]:
         """The best place that something unread of the stream can have."""
         time, id_ = stream.at
-        boost = 0 if self._back else self._boost
+        read = self._read_until is not None and time <= self._read_until
+        boost = 0 if self._back or read else self._boost
         return rank(time, stream.source.doublings + boost), id_ or LAST_ID  # nothing is read yet
 
     async def _read(self, stream: _Stream) -> dict[str, _Seen]:
