@@ -112,8 +112,10 @@ class ReplyCollection(TopicCollection):
         *,
         without_texts: bool = False,
     ) -> tuple[list[Topic], list[Reply]]:
-        """As find_topics and find_replies at once, without asking again for topics at hand."""
-        topics = self.find_topics(community_id, topic_ids, keyring, without_texts=without_texts)
+        """As find_topics, listed, and find_replies; topics at hand are not asked for once more."""
+        topics = self.find_topics(
+            community_id, topic_ids, keyring, without_texts=without_texts, listed=True
+        )
         if keyring is None:
             replies = self.find_replies(community_id, reply_ids, None, without_texts=without_texts)
             return await asyncio.gather(topics, replies)

@@ -201,7 +201,7 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         keyring = keyring_of(require_actor(), request.community_id)
         ids = check_batch(list(request.topic_ids), "topic_ids")
         found = await self._repository.find_topics(
-            request.community_id, ids, keyring, without_texts=request.without_texts
+            request.community_id, ids, keyring, without_texts=request.without_texts, listed=True
         )
         found = await shown(self._repository, request.community_id, found, keyring)
         return pb.BatchGetTopicsResponse(topics=_topics(ids, found, keyring))

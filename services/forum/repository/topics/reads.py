@@ -161,12 +161,18 @@ class TopicCollection(SpaceCollection):
         keyring: Collection[str] | None,
         *,
         without_texts: bool = False,
+        listed: bool = False,
     ) -> list[Topic]:
-        """Those of the ids that there are and that the keyring shows, in no order."""
+        """Those of the ids that there are and that the keyring shows, in no order.
+
+        `listed`: with the last of their latest replies only, as in lists.
+        """
         query: Document = {"community_id": community_id, "_id": {"$in": list(ids)}}
         if keyring is not None:
             query |= await self._wall(community_id, keyring)
-        fields = {**READ, **TEXTLESS} if without_texts else READ
+        fields = LISTED if listed else READ
+        if without_texts:
+            fields = {**fields, **TEXTLESS}
         found = self._database.topics.find(query, fields).hint("_id_")
         return [load_topic(document) for document in await found.to_list()]
 

@@ -93,7 +93,9 @@ class ReadUseCases(OwnUseCases):
         """In the order asked for."""
         member = Member.of(actor, request.community_id)
         ids = check_batch(list(request.topic_ids), "topic_ids")
-        found = await self._repository.find_topics(request.community_id, ids, member.keyring)
+        found = await self._repository.find_topics(
+            request.community_id, ids, member.keyring, without_texts=True
+        )
         _, of_groups = await self.spaces_opened({request.community_id: member.keyring})
         states = await self.viewer_states(member.person_id, found, of_groups=of_groups)
         return pb.BatchGetViewerStatesResponse(
