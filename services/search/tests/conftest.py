@@ -93,10 +93,14 @@ class Forum(forum_pb2_grpc.ForumServiceServicer):
     async def BatchGetTopics(
         self, request: forum_pb2.BatchGetTopicsRequest, context: Context
     ) -> forum_pb2.BatchGetTopicsResponse:
-        self._heard("BatchGetTopics")
-        return forum_pb2.BatchGetTopicsResponse(
+        self._heard("BatchGetTopics" + " without texts" * request.without_texts)
+        answer = forum_pb2.BatchGetTopicsResponse(
             topics=[self.topics[i] for i in request.topic_ids if i in self.topics]
         )
+        for topic in answer.topics if request.without_texts else ():
+            topic.ClearField("body")
+            topic.ClearField("body_html")
+        return answer
 
     async def BatchGetReplies(
         self, request: forum_pb2.BatchGetRepliesRequest, context: Context

@@ -78,6 +78,20 @@ async def test_many_changes_are_fetched_in_batches_and_each_once(world: World) -
     assert len(await found(world)) == 100  # a page of the 120
 
 
+async def test_replies_take_no_text_of_their_topics(world: World) -> None:
+    for n in range(2):
+        world.forum.topics[f"t{n}"] = factories.topic(f"t{n}", body_html="<p>needle</p>")
+        world.forum.replies[f"r{n}"] = factories.reply(f"r{n}", f"t{n}")
+    await project(world, (Change.TOPIC, "t0"), (Change.REPLY, "r0"), (Change.REPLY, "r1"))
+    assert sorted(world.forum.calls) == [
+        "BatchGetReplies",
+        "BatchGetTopics",
+        "BatchGetTopics without texts",
+    ]
+    assert await found(world) == ["r0", "r1", "t0"]
+    assert await found(world, "needle") == ["t0"]
+
+
 async def test_reply_carries_its_topics_tags(world: World) -> None:
     world.forum.topics["t1"] = factories.topic(tags=["sso"], reply_count=1)
     world.forum.replies["r1"] = factories.reply()

@@ -185,8 +185,12 @@ class Projector:
     async def _posts(self, community_id: str, of: _Wanted) -> list[Entry | Tombstone]:
         replies = {reply.id: reply for reply in await self._replies(community_id, of.replies)}
         wanted = of.topics | of.threads
-        asked = wanted | {reply.topic_id for reply in replies.values()}  # what replies take of it
-        topics = {topic.id: topic for topic in await self._topics(community_id, asked)}
+        of_replies = {reply.topic_id for reply in replies.values()} - wanted
+        found = await asyncio.gather(
+            self._topics(community_id, wanted),
+            self._topics(community_id, of_replies, without_texts=True),
+        )
+        topics = {topic.id: topic for some in found for topic in some}
         for id_ in of.threads:
             if id_ in topics and topics[id_].reply_count:
                 async for reply in self._thread(community_id, id_):
@@ -198,9 +202,13 @@ class Projector:
             *_tombstones(Kind.REPLY, community_id, of.replies - replies.keys()),
         ]
 
-    async def _topics(self, community_id: str, ids: Collection[str]) -> list[forum_pb2.Topic]:
+    async def _topics(
+        self, community_id: str, ids: Collection[str], *, without_texts: bool = False
+    ) -> list[forum_pb2.Topic]:
         async def fetch(some: list[str]) -> Sequence[forum_pb2.Topic]:
-            request = forum_pb2.BatchGetTopicsRequest(community_id=community_id, topic_ids=some)
+            request = forum_pb2.BatchGetTopicsRequest(
+                community_id=community_id, topic_ids=some, without_texts=without_texts
+            )
             return (await self._forum.BatchGetTopics(request)).topics
 
         return await _in_batches(ids, _BATCH, fetch)
