@@ -43,10 +43,9 @@ class MoveCollection(RecordCollection):
         self, community_id: str, ids: Iterable[str], keyring: Collection[str]
     ) -> frozenset[str]:
         """Those of the ids that the keyring shows; no query where none is asked for."""
-        wanted = set(ids)
-        if not wanted:
-            return frozenset()
-        found = await self.find_topics(community_id, wanted, keyring)
+        found = await self.find_topics(
+            community_id, set(ids), keyring, without_texts=True, listed=True
+        )
         return frozenset(topic.id for topic in found)
 
     async def list_linked_topics(

@@ -74,9 +74,12 @@ class ReferenceCollection(ParticipationCollection):
             keyring = keyrings[community_id]
             topics = [post.id for post in some if not post.reply_id]
             replies = [post.id for post in some if post.reply_id]
-            for topic in await self.find_topics(community_id, topics, keyring) if topics else ():
+            found = await self.find_posts(
+                community_id, topics, replies, keyring, without_texts=True
+            )
+            for topic in found[0]:
                 shown[topic.id] = PostRef(topic.id), topic.author
-            for reply in await self.find_replies(community_id, replies, keyring) if replies else ():
+            for reply in found[1]:
                 shown[reply.id] = PostRef(reply.topic_id, reply.id), reply.author
         return [ShownMention(one, *shown[one.post.id]) for one in mentions if one.post.id in shown]
 
@@ -89,13 +92,8 @@ class ReferenceCollection(ParticipationCollection):
         sources = {one.source for some in quotes.values() for one in some}
         topics = {source.topic_id for source in sources if not source.reply_id}
         replies = {source.reply_id for source in sources if source.reply_id}
-        found = {
-            one.id: one
-            for one in (
-                *(await self.find_topics(community_id, topics, keyring) if topics else ()),
-                *(await self.find_replies(community_id, replies, keyring) if replies else ()),
-            )
-        }
+        some = await self.find_posts(community_id, topics, replies, keyring)
+        found = {one.id: one for part in some for one in part}
         return [
             QuotesOfPost(
                 post,

@@ -88,12 +88,14 @@ class ReplyCollection(TopicCollection):
     async def find_replies(
         self,
         community_id: str,
-        ids: Iterable[str],
+        ids: Collection[str],
         keyring: Collection[str] | None,
         *,
         without_texts: bool = False,
     ) -> list[Reply]:
         """Those of the ids that there are and that the keyring shows, as it does their topics."""
+        if not ids:
+            return []
         query: Document = {"community_id": community_id, "_id": {"$in": list(ids)}}
         fields = TEXTLESS if without_texts else None
         if keyring is None:
@@ -116,8 +118,10 @@ class ReplyCollection(TopicCollection):
         topics = self.find_topics(
             community_id, topic_ids, keyring, without_texts=without_texts, listed=True
         )
-        if keyring is None:
-            replies = self.find_replies(community_id, reply_ids, None, without_texts=without_texts)
+        if keyring is None or not topic_ids or not reply_ids:
+            replies = self.find_replies(
+                community_id, reply_ids, keyring, without_texts=without_texts
+            )
             return await asyncio.gather(topics, replies)
         wall = await self._wall(community_id, keyring)
         query: Document = {"community_id": community_id, "_id": {"$in": list(reply_ids)}, **wall}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from guildhall.forum.v1 import forum_pb2
@@ -86,18 +86,17 @@ class ReferenceUseCases(UseCases):
         return quotes
 
     async def _sources(
-        self, community_id: str, topic_ids: Iterable[str], reply_ids: set[str], member: Member
+        self, community_id: str, topic_ids: set[str], reply_ids: set[str], member: Member
     ) -> dict[str, tuple[Topic, Topic | Reply]]:
         """What can be quoted of these, by id, each with its topic: what is out."""
-        found = await self._repository.find_topics(community_id, topic_ids, member.keyring)
+        found, replies = await self._repository.find_posts(
+            community_id, topic_ids, reply_ids, member.keyring
+        )
         topics = {one.id: one for one in found if one.state in OPEN_TO_READERS}
         sources: dict[str, tuple[Topic, Topic | Reply]] = {
             id_: (topic, topic) for id_, topic in topics.items()
         }
-        if reply_ids:
-            for reply in await self._repository.find_replies(
-                community_id, reply_ids, member.keyring
-            ):
-                if reply.published and reply.topic_id in topics:
-                    sources[reply.id] = (topics[reply.topic_id], reply)
+        for reply in replies:
+            if reply.published and reply.topic_id in topics:
+                sources[reply.id] = (topics[reply.topic_id], reply)
         return sources

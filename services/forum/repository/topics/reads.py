@@ -157,7 +157,7 @@ class TopicCollection(SpaceCollection):
     async def find_topics(
         self,
         community_id: str,
-        ids: Iterable[str],
+        ids: Collection[str],
         keyring: Collection[str] | None,
         *,
         without_texts: bool = False,
@@ -167,6 +167,8 @@ class TopicCollection(SpaceCollection):
 
         `listed`: with the last of their latest replies only, as in lists.
         """
+        if not ids:
+            return []
         query: Document = {"community_id": community_id, "_id": {"$in": list(ids)}}
         if keyring is not None:
             query |= await self._wall(community_id, keyring)
