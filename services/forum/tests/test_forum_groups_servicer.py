@@ -144,11 +144,30 @@ async def test_without_the_directory_a_space_gets_no_groups_and_keeps_those_it_h
     assert (await world.of(MANAGING).UpdateSpace(update)).space == changed
     for request in (create, update):
         request.request_id = world.request_id()
+    again = (await world.of(MANAGING).UpdateSpace(update)).space  # nothing is to be asked
+    assert again.audience_names == ["g1"]
+    update.request_id = world.request_id()
+    update.audience_names.append("g2")
     create.slug = "lion"
     await refused(world, world.of(MANAGING).CreateSpace(create), UnavailableError)
     await refused(world, world.of(MANAGING).UpdateSpace(update), UnavailableError)
     assert (await change(world, changed, name="Lion")).audience == pb.AUDIENCE_GROUPS
     assert [one.name for one in await opened(world, FIRST)] == ["Lion"]
+
+
+async def test_a_group_that_is_archived_by_now_may_stay_named(town: Town) -> None:
+    world = town.world
+    space, channel = await world.space("tiger", **BOTH_GROUPS), await town.channel(**BOTH_GROUPS)
+    world.groups.archived.add("g1")
+    same = await change(world, space, name="Lion", **BOTH_GROUPS)
+    assert (same.name, list(same.audience_names)) == ("Lion", ["g1", "g2"])
+    fields = {"channel_id": channel.id, "name": "Lions", **BOTH_GROUPS}
+    told = (await town.call(CHIEF, "UpdateChannel", **fields)).channel
+    assert (told.name, list(told.audience_names)) == ("Lions", ["g1", "g2"])
+    only = await change(world, space, audience=pb.AUDIENCE_GROUPS, audience_names=["g2"])
+    assert list(only.audience_names) == ["g2"]
+    back = pb.UpdateSpaceRequest(**world.ids(), space_id=space.id, **BOTH_GROUPS)
+    await refused(world, world.of(MANAGING).UpdateSpace(back), FieldInvalidError, "audience_names")
 
 
 async def test_a_channel_for_groups_is_read_by_their_members(town: Town) -> None:

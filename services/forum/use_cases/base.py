@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from google.protobuf.message import Message
 
@@ -18,6 +18,7 @@ from guildhall.directory.v1 import directory_pb2, groups_pb2
 from guildhall.moderation.v1 import moderation_pb2
 from services.forum.converters import enums
 from services.forum.converters.screening import screening
+from services.forum.domain.announcements.channels import Channel
 from services.forum.domain.members import Member, opens
 from services.forum.domain.posting import Limits, Poster, limits_of
 from services.forum.domain.replies import Reply, ReplyNotFoundError
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 A = TypeVar("A", bound=Message)
 
+Find: TypeAlias = Callable[[], Awaitable[Sequence[Space | Channel]]]
 SCREEN_TIMEOUT = 0.3  # seconds; later is never: the post is held or published without
 
 
@@ -96,21 +98,26 @@ class UseCases:
         return (await self._people.BatchGetMemberships(request)).memberships
 
     async def _audience_of(
-        self, community_id: str, label: int, names: Sequence[str]
+        self, community_id: str, label: int, names: Sequence[str], find: Find | None = None
     ) -> tuple[Audience, tuple[str, ...]]:
         """Whom a request names, checked. Refuses with FIELD_INVALID, UNAVAILABLE."""
         audience = enums.audience(label)
         checked = check_audience(audience, names)
         if audience is Audience.GROUPS:
-            await self._check_groups(community_id, checked)
+            former = await find() if find is not None else ()
+            named = {name for one in former for name in one.audience_names}
+            if new := [name for name in checked if name not in named]:
+                await self._check_groups(community_id, new)
         return audience, checked
 
     async def _new_audience(
-        self, community_id: str, label: int, names: Sequence[str]
+        self, community_id: str, label: int, names: Sequence[str], find: Find
     ) -> tuple[Audience, tuple[str, ...]] | None:
-        """As _audience_of; None: it stays as it is."""
+        """As _audience_of; None: it stays as it is. A group that what is found names may stay,
+        though it is archived by now.
+        """
         if label:
-            return await self._audience_of(community_id, label, names)
+            return await self._audience_of(community_id, label, names, find)
         if names:
             raise FieldInvalidError("audience_names go with audience", field="audience_names")
         return None

@@ -84,7 +84,12 @@ class SpaceUseCases(UseCases):
         if (done := await self._done(actor, request, UpdateSpaceResponse)) is not None:
             return done
         audience = await self._new_audience(
-            request.community_id, request.audience, request.audience_names
+            request.community_id,
+            request.audience,
+            request.audience_names,
+            lambda: self._repository.find_spaces(
+                request.community_id, [request.space_id], member.keyring
+            ),
         )
 
         def decide(seen: Seen[Space]) -> Decision[Space, UpdateSpaceResponse]:

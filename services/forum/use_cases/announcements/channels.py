@@ -78,7 +78,12 @@ class ChannelUseCases(AnnouncementsBase):
         if (done := await self._done(actor, request, pb.UpdateChannelResponse)) is not None:
             return done
         audience = await self._new_audience(
-            request.community_id, request.audience, request.audience_names
+            request.community_id,
+            request.audience,
+            request.audience_names,
+            lambda: self._repository.find_channels(
+                request.community_id, [request.channel_id], member.keyring
+            ),
         )
         followed = await self._follows(member, request.community_id, request.channel_id)
 
