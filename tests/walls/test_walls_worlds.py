@@ -1,6 +1,7 @@
 """Random worlds: whatever happens in them, everybody sees what a plain model says, and no more.
 
-WORLDS says how many, WORLDS_SEED which; a world that fails is shrunk and told as a story.
+WORLDS says how many, WORLDS_SEED which, WORLDS_SECONDS after how long no more begin, as on a slow
+machine: it is told how many lived. A world that fails is shrunk and told as a story.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from tests.walls.worlds.wiring import Gate, open_gate, wire
 __all__ = ["mongo_uri", "nats_url"]
 
 WORLDS = int(os.environ.get("WORLDS", "1000"))
+SECONDS = float(os.environ.get("WORLDS_SECONDS") or 0.6 * WORLDS)
 SEED = int(os.environ.get("WORLDS_SEED") or time.time_ns() % 1_000_000_007)
 EVERY_MOVE = 10  # of so many worlds one is looked at after every move, the others at their end
 BESIDE = 4  # worlds live beside each other: what they write shares transactions
@@ -100,11 +102,13 @@ def test_everybody_sees_what_the_model_says(house: House, loop: Loop) -> None:
     begun = count()
 
     async def live(plan: Plan) -> None:
-        await run(house, plan, told, every_move=next(begun) % EVERY_MOVE == 0)
+        if time.perf_counter() - began < SECONDS:
+            await run(house, plan, told, every_move=next(begun) % EVERY_MOVE == 0)
 
     worlds(WORLDS, loop, live, beside=BESIDE, phases=(Phase.generate, Phase.shrink))
     print(told, f"in {time.perf_counter() - began:.0f} s with {house.calls} calls")
-    assert told.worlds >= WORLDS // 2  # hypothesis gives no world twice
+    if time.perf_counter() - began < SECONDS:
+        assert told.worlds >= WORLDS // 2  # hypothesis gives no world twice
     assert told.revocations or WORLDS < 100
 
 
