@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from chassis.errors import NotFoundError
@@ -24,12 +24,15 @@ class _Keyless(ForumRepository):
     async def find_topics(
         self,
         community_id: str,
-        ids: Iterable[str],
+        ids: Collection[str],
         keyring: Collection[str] | None,
         *,
         without_texts: bool = False,
+        listed: bool = False,
     ) -> list[Topic]:
-        topics = await super().find_topics(community_id, ids, None, without_texts=without_texts)
+        topics = await super().find_topics(
+            community_id, ids, None, without_texts=without_texts, listed=listed
+        )
         if keyring is None:
             return topics
         spaces = await self.find_spaces(community_id, {one.space_id for one in topics}, keyring)
@@ -42,12 +45,15 @@ class _CountsAll(ForumRepository):
     async def find_topics(
         self,
         community_id: str,
-        ids: Iterable[str],
+        ids: Collection[str],
         keyring: Collection[str] | None,
         *,
         without_texts: bool = False,
+        listed: bool = False,
     ) -> list[Topic]:
-        topics = await super().find_topics(community_id, ids, keyring, without_texts=without_texts)
+        topics = await super().find_topics(
+            community_id, ids, keyring, without_texts=without_texts, listed=listed
+        )
         replies = self._database.replies
         return [
             replace(one, reply_count=await replies.count_documents({"topic_id": one.id}))
