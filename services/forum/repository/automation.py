@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import gt, lt
 from typing import Any
+
+from pymongo.errors import DuplicateKeyError
 
 from chassis.decisions import Aggregates, Document, PartRef, Parts, Ref
 from chassis.errors import DomainError
@@ -196,16 +199,17 @@ class AutomationCollection:
 
     async def put_walk(self, automation: Automation, walk: Walk) -> None:
         """Only saves reading: lost, the automation begins anew, and does nothing twice."""
-        await self._database.automation_walks.replace_one(
-            {"_id": automation.id, "community_id": automation.community_id},
-            {
-                "version": walk.version,
-                "place": list(walk.place),
-                "begin_time": walk.begin_time,
-                "community_id": automation.community_id,
-            },
-            upsert=True,
-        )
+        with contextlib.suppress(DuplicateKeyError):  # two rounds at once: the other's will do
+            await self._database.automation_walks.replace_one(
+                {"_id": automation.id, "community_id": automation.community_id},
+                {
+                    "version": walk.version,
+                    "place": list(walk.place),
+                    "begin_time": walk.begin_time,
+                    "community_id": automation.community_id,
+                },
+                upsert=True,
+            )
 
 
 def _age(automation: Automation) -> tuple[datetime, str]:

@@ -25,6 +25,7 @@ from services.forum.domain.automation import Automation, Round
 from services.forum.domain.moves import AuthorCannotReadError
 from services.forum.domain.topics import TopicStateInvalidError
 from services.forum.repository import ForumRepository
+from services.forum.repository.automation import Walk
 from services.forum.tests.conftest import (
     ASKER,
     HELPER,
@@ -495,3 +496,15 @@ async def test_others_communities_are_left_alone(world: World) -> None:
     await world.use_cases.run_automation(now() + MONTH)
     assert await world.said() == before
     assert said.TopicBumped.DESCRIPTOR.name not in before
+
+
+async def test_how_far_rounds_came_is_stored_at_once_by_several(world: World) -> None:
+    made = await create(world, **STALE, action=pb.AUTOMATION_ACTION_TAG, tag="old")
+    one = await stored_automation(world, made.id)
+    for number in range(10):
+        await world.database.automation_walks.delete_many({})
+        walks = [Walk(number, (now(), f"t{step}"), now()) for step in range(16)]
+        await asyncio.gather(*(world.repository.put_walk(one, walk) for walk in walks))
+        found = await world.repository.get_walk(one)
+        assert found is not None
+        assert found.version == number
