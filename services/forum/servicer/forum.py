@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
+from typing import Any, TypeVar
 
 from chassis.actors import require_actor, require_person
 from chassis.errors import FieldInvalidError
@@ -28,6 +29,8 @@ from services.forum.domain.topics import Topic
 from services.forum.repository import ForumRepository, TopicFilter
 from services.forum.servicer.reading import fitting, keyring_of, shown
 from services.forum.use_cases import ForumUseCases
+
+M = TypeVar("M")
 
 
 class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
@@ -163,13 +166,7 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         keyring = keyring_of(require_actor(), request.community_id)
         ids = check_batch(list(request.space_ids), "space_ids")
         found = await self._repository.find_spaces(request.community_id, ids, keyring)
-        spaces = {
-            space.id: space_to_proto(
-                space, space.version, for_service=keyring is None, keyring=keyring or ()
-            )
-            for space in found
-        }
-        return pb.BatchGetSpacesResponse(spaces=[spaces[id_] for id_ in ids if id_ in spaces])
+        return pb.BatchGetSpacesResponse(spaces=_told(space_to_proto, ids, found, keyring))
 
     async def ListSpaces(
         self, request: pb.ListSpacesRequest, context: Context
@@ -204,7 +201,7 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
             request.community_id, ids, keyring, without_texts=request.without_texts, listed=True
         )
         found = await shown(self._repository, request.community_id, found, keyring)
-        return pb.BatchGetTopicsResponse(topics=_topics(ids, found, keyring))
+        return pb.BatchGetTopicsResponse(topics=_told(topic_to_proto, ids, found, keyring))
 
     async def ListTopics(
         self, request: pb.ListTopicsRequest, context: Context
@@ -244,7 +241,7 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         found = await self._repository.find_replies(
             request.community_id, ids, keyring, without_texts=request.without_texts
         )
-        return pb.BatchGetRepliesResponse(replies=_replies(ids, found, keyring))
+        return pb.BatchGetRepliesResponse(replies=_told(reply_to_proto, ids, found, keyring))
 
     async def BatchGetPosts(
         self, request: pb.BatchGetPostsRequest, context: Context
@@ -261,8 +258,8 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         )
         topics = await shown(self._repository, request.community_id, topics, keyring)
         return pb.BatchGetPostsResponse(
-            topics=_topics(topic_ids, topics, keyring),
-            replies=_replies(reply_ids, replies, keyring),
+            topics=_told(topic_to_proto, topic_ids, topics, keyring),
+            replies=_told(reply_to_proto, reply_ids, replies, keyring),
         )
 
     async def ListReplies(
@@ -348,23 +345,15 @@ def _thread(request: pb.ListRepliesRequest) -> str | None:
     return request.parent_reply_id or ("" if request.threads else None)
 
 
-def _topics(
-    ids: Iterable[str], found: Iterable[Topic], keyring: Collection[str] | None
-) -> list[pb.Topic]:
-    """In the order asked for."""
-    topics = {
-        one.id: topic_to_proto(one, one.version, for_service=keyring is None, keyring=keyring or ())
+def _told(
+    to_proto: Callable[..., M],
+    ids: Iterable[str],
+    found: Iterable[Any],
+    keyring: Collection[str] | None,
+) -> list[M]:
+    """As the reader may see them, in the order asked for."""
+    told = {
+        one.id: to_proto(one, one.version, for_service=keyring is None, keyring=keyring or ())
         for one in found
     }
-    return [topics[id_] for id_ in ids if id_ in topics]
-
-
-def _replies(
-    ids: Iterable[str], found: Iterable[Reply], keyring: Collection[str] | None
-) -> list[pb.Reply]:
-    """In the order asked for."""
-    replies = {
-        one.id: reply_to_proto(one, one.version, for_service=keyring is None, keyring=keyring or ())
-        for one in found
-    }
-    return [replies[id_] for id_ in ids if id_ in replies]
+    return [told[id_] for id_ in ids if id_ in told]
