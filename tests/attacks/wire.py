@@ -203,12 +203,12 @@ def gateway_of(place: Place) -> Gateway:
 async def least_cpu(
     place: Place, gateway: Gateway, make: Callable[[], Attack], rounds: int = ROUNDS
 ) -> tuple[Sequence[Exchange], float]:
-    """The exchanges, and the least that one of them cost the gateway."""
+    """The exchanges, and the least that one of them cost the gateway, at the usual pace."""
     exchanges, costs = [], []
     for _ in range(rounds):
         before = gateway.cpu()
         exchanges.append(await send(place, make()))
-        costs.append(gateway.cpu() - before)
-        if costs[-1] < bound(MAX_CPU):
+        costs.append((gateway.cpu() - before) / bound(1))
+        if costs[-1] < MAX_CPU:
             break
     return exchanges, min(costs)
