@@ -92,7 +92,7 @@ class Batches:
     def posts(
         self, community_id: str, topic_ids: Iterable[str], reply_ids: Iterable[str], found: Found
     ) -> Loads:
-        """Topics and replies at once: the messages, without texts; of the former None, too."""
+        """Topics and replies at once: the messages, without texts."""
 
         async def load(wanted: list[str]) -> None:
             request = forum_pb2.BatchGetPostsRequest(

@@ -26,7 +26,11 @@ MARK, UNMARK = "\ue000", "\ue001"  # private use: no indexed text holds them
 _FIELDS = ("title^3", "name^3", "tag_words^2", "body")
 _PHRASE_FIELDS = ("title^2", "body")
 _FORGIVING_TERMS = 8  # looking for slips costs ten times as much: in short queries only
-_TOLD = ("kind", "community_id", "id", "topic_id")  # of each hit
+_TOLD = ["kind", "community_id", "id", "topic_id"]  # of each hit
+# By columns nothing is unpacked. A hit told by its texts has them at hand when they are marked:
+# else marking fetches them, and unpacks for each a whole block of texts, four times what it needs.
+_BY_COLUMNS: Body = {"stored_fields": "_none_", "docvalue_fields": _TOLD}
+_BY_TEXTS: Body = {"_source": False, "fields": _TOLD}
 _WHOLE = {"number_of_fragments": 0, "no_match_size": 256}
 _SHOWN = {
     "title": _WHOLE,
@@ -52,17 +56,11 @@ def search_body(question: Question, walls: Walls, alternatives: Alternatives) ->
         "track_scores": question.newest,  # else it is what the hits are sorted by
         "track_total_hits": MOST_COUNTED if question.with_total else False,
         "timeout": TIMEOUT,
-        # What is found is told by columns: nothing is unpacked but texts to be marked.
-        "stored_fields": "_none_",
-        "docvalue_fields": list(_TOLD),
+        **(_BY_TEXTS if question.with_highlights else _BY_COLUMNS),
     }
     if question.paging.place:
         body["search_after"] = list(question.paging.place)
     if question.with_highlights:
-        # A hit told by its texts has them at hand when they are marked. Else marking fetches them,
-        # and unpacks for each a whole block of texts: four times what it needs.
-        del body["stored_fields"], body["docvalue_fields"]
-        body |= {"_source": False, "fields": list(_TOLD)}
         body["highlight"] = {
             "pre_tags": [MARK],
             "post_tags": [UNMARK],
