@@ -29,11 +29,11 @@ from gateway.tests.staff_standins import SearchStandIn, add_search
 from guildhall.search.v1 import search_pb2
 
 CONTENTS = Contents("c1", "sp1", ["t1", "t3"])  # the second has an accepted reply
-HITS = {
-    "search": [(search_pb2.KIND_TOPIC, "t3"), (search_pb2.KIND_REPLY, "r4")],
-    "home": [(search_pb2.KIND_TOPIC, "t3"), (search_pb2.KIND_TOPIC, "t4")],
+HITS = {  # kind, id, and the topic it is or is in
+    "search": [(search_pb2.KIND_TOPIC, "t3", "t3"), (search_pb2.KIND_REPLY, "r4", "t4")],
+    "home": [(search_pb2.KIND_TOPIC, "t3", "t3"), (search_pb2.KIND_TOPIC, "t4", "t4")],
 }
-GONE = (search_pb2.KIND_TOPIC, "t99")  # found, and not shown by its owner
+GONE = (search_pb2.KIND_TOPIC, "t99", "t99")  # found, and not shown by its owner
 
 
 @pytest_asyncio.fixture
@@ -57,8 +57,15 @@ async def test_floor_answers_as_the_gateway_does(
 ) -> None:
     search.found = search_pb2.SearchResponse(
         hits=[
-            search_pb2.Hit(kind=kind, community_id="c1", id=one, score=2.5, page_token=f"to-{one}")
-            for kind, one in [*HITS.get(name, ()), GONE]
+            search_pb2.Hit(
+                kind=kind,
+                community_id="c1",
+                id=one,
+                topic_id=topic_id,
+                score=2.5,
+                page_token=f"to-{one}",
+            )
+            for kind, one, topic_id in [*HITS.get(name, ()), GONE]
         ],
         total=7,
     )

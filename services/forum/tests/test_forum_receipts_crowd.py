@@ -29,7 +29,7 @@ from services.forum.use_cases.announcements import AnnouncementUseCases
 
 READERS, LATE, AWAY = 1_900, 100, 300  # on the list, come later, on the list and never come
 COMPANIES, CLIENTS = 37, 16
-_UNDER_WAY = 16  # calls of one client: an actor token is believed for three seconds only
+_UNDER_WAY = 6  # calls of one client: an actor token is believed for three seconds only
 _PATIENCE = 30.0  # seconds a call may take
 
 
