@@ -8,11 +8,9 @@ executor then does the same part again and says what is wrong.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from types import GeneratorType
 from typing import Any, TypeAlias, cast
 
 from google.protobuf.descriptor import FieldDescriptor
-from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from graphql import (
     FieldNode,
@@ -24,7 +22,6 @@ from graphql import (
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLResolveInfo,
-    Undefined,
     get_nullable_type,
     is_abstract_type,
     is_leaf_type,
@@ -33,6 +30,7 @@ from graphql import (
 )
 from strawberry.types.field import StrawberryField
 
+from gateway.execution.kinds import KINDS, LISTS, OURS, is_list, kind_of
 from gateway.execution.selections import Selected, Selections
 from gateway.loaders import Embedded, Fetch, Listing, Reference, fetch_of
 from gateway.schema.scalars import attribute, write_timestamp
@@ -56,7 +54,10 @@ _VOUCHED = {
     "Boolean": (FieldDescriptor.TYPE_BOOL,),
     "Int": (_SMALL,),
 }
+_CHECK = "if not (KINDS.get(type({v})) or kind_of({v})): raise Wrong"
 _MOST_LINES = 2_000
+# Of one function; what is below has functions of its own. Python nests no more than 20 loops.
+_MOST_INLINE, _MOST_LOOPS = 200, 12
 
 
 class NotCompiledError(Exception):
@@ -65,6 +66,10 @@ class NotCompiledError(Exception):
 
 class _CannotCompileError(Exception):
     """Somewhere below is a field that may wait."""
+
+
+def _wrong() -> None:
+    raise NotCompiledError
 
 
 def compiled(
@@ -79,25 +84,53 @@ def compiled(
     return cast("Complete", compiler.load()[name])
 
 
+class _Body:
+    """The lines of one function, and what is looked up once before them."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.depth = 1
+        self.loops = 0
+        self._before: dict[str, str] = {}
+
+    def put(self, *lines: str) -> None:
+        """As deep as it is now."""
+        self.lines += ["    " * self.depth + line for line in lines]
+
+    def once(self, name: str, value: str) -> str:
+        """The name of what is the same for all rows."""
+        self._before.setdefault(name, f"    {name} = {value}")
+        return name
+
+    def source(self, name: str, result: str) -> list[str]:
+        """The whole function."""
+        before = self._before.values()
+        return [f"def {name}(v, i):", *before, *self.lines, f"    return {result}"]
+
+
 class _Compiler:
-    """Writes functions `name(v, i)` of a value and the field's info, the innermost first."""
+    """Writes functions `name(v, i)` of a value and the field's info, the innermost first.
+
+    What is below a value stands in the same function, mostly: a call costs as much as a field.
+    """
 
     def __init__(self, selections: Selections) -> None:
         self._selections = selections
         self._names: dict[str, Any] = {
             "Wrong": NotCompiledError,
-            "PLAIN": _PLAIN,
-            "plain": _plain,
-            "LISTS": _LISTS,
-            "a_list": _a_list,
-            "OURS": _OURS,
-            "ours": _ours,
+            "wrong": _wrong,
+            "attribute": attribute,
+            "KINDS": KINDS,
+            "kind_of": kind_of,
+            "LISTS": LISTS,
+            "a_list": is_list,
             "Timestamp": Timestamp,
             "time": write_timestamp,
         }
         self._source: list[str] = []
         self._made: dict[tuple[str, tuple[int, ...]], str] = {}
         self._choices: list[tuple[dict[str, Any], dict[str, str]]] = []
+        self._functions: dict[Callable[..., Any], str] = {}
 
     def load(self) -> dict[str, Any]:
         """The functions by name."""
@@ -111,41 +144,57 @@ class _Compiler:
         """The function for values of this type."""
         key = (str(kind), tuple(map(id, nodes)))
         if key not in self._made:
-            self._made[key] = self._value(kind, nodes)
+            body = _Body()
+            if is_leaf_type(inner := get_nullable_type(kind)):
+                body.put(f"if v is None: {'return None' if inner is kind else 'raise Wrong'}")
+                result = self._coerced(body, inner)
+            else:
+                result = self._completed(body, kind, nodes, "v")
+            name = self._name("f", None)
+            self._source += body.source(name, result)
+            if len(self._source) > _MOST_LINES:
+                raise _CannotCompileError
+            self._made[key] = name
         return self._made[key]
-
-    def _value(self, kind: GraphQLOutputType, nodes: Sequence[FieldNode]) -> str:
-        inner = get_nullable_type(kind)
-        nulled = "return None" if inner is kind else "raise Wrong"
-        if is_list_type(inner):
-            body = self._list(inner, nodes)
-        elif is_leaf_type(inner):
-            body = self._leaf(inner)
-        elif is_object_type(inner):
-            body = self._object(inner, nodes)
-        elif is_abstract_type(inner):
-            body = self._abstract(inner, nodes)
-        else:
-            raise _CannotCompileError
-        if len(self._source) > _MOST_LINES:
-            raise _CannotCompileError
-        name = self._name("f", None)
-        lines = [f"if v is None: {nulled}", *body]
-        self._source += [f"def {name}(v, i):", *(f"    {line}" for line in lines)]
-        return name
 
     def _name(self, letter: str, value: Any) -> str:
         name = f"{letter}{len(self._names)}"
         self._names[name] = value
         return name
 
-    def _leaf(self, kind: GraphQLLeafType) -> list[str]:
+    def _completed(
+        self, body: _Body, kind: GraphQLOutputType, nodes: Sequence[FieldNode], value: str
+    ) -> str:
+        """Lines that look at the value of this name, and an expression of what is shown for it."""
+        if value != "v" and (len(body.lines) > _MOST_INLINE or body.loops >= _MOST_LOOPS):
+            return f"{self.value(kind, nodes)}({value}, i)"
+        inner = get_nullable_type(kind)
+        if inner is not kind:
+            if not is_object_type(inner):  # whose rows are no None
+                body.put(f"if {value} is None: raise Wrong")
+            return self._present(body, inner, nodes, value)
+        shown = self._name("s", None)
+        body.put(f"if {value} is None: {shown} = None", "else:")
+        body.depth += 1
+        body.put(f"{shown} = {self._present(body, inner, nodes, value)}")
+        body.depth -= 1
+        return shown
+
+    def _present(self, body: _Body, kind: Any, nodes: Sequence[FieldNode], value: str) -> str:
+        if is_list_type(kind):
+            return self._list(body, kind, nodes, value)
+        if is_object_type(kind):
+            return self._object(body, kind, nodes, value)
+        if is_abstract_type(kind):
+            return self._abstract(body, kind, nodes, value)
+        raise _CannotCompileError
+
+    def _coerced(self, body: _Body, kind: GraphQLLeafType) -> str:
         coerce = self._name("c", kind.coerce_output_value)
-        lines = [_CHECK, f"w = {coerce}(v)", "if not (PLAIN.get(type(w)) or plain(w)): raise Wrong"]
-        lines.append("if w is None: raise Wrong")
+        body.put(_CHECK.format(v="v"), f"w = {coerce}(v)", _CHECK.format(v="w"))
         if isinstance(kind, GraphQLEnumType):
-            lines.append(f"if type(v) is int: {self._known(kind)}[v] = w")
-        return [*lines, "return w"]
+            body.put(f"if type(v) is int: {self._known(kind)}[v] = w")
+        return "w"
 
     def _known(self, kind: GraphQLEnumType) -> str:
         """The dict of an enum's numbers and names, as they were found; its own and no other's."""
@@ -153,60 +202,93 @@ class _Compiler:
         self._names.setdefault(name, {})
         return name
 
-    def _list(self, kind: GraphQLList[Any], nodes: Sequence[FieldNode]) -> list[str]:
-        item = self._shown("x", "x", kind.of_type, nodes)
-        return [
-            "if not (LISTS.get(type(v)) or a_list(v)): raise Wrong",
-            f"return [{item} for x in v]",
-        ]
+    def _list(
+        self, body: _Body, kind: GraphQLList[Any], nodes: Sequence[FieldNode], value: str
+    ) -> str:
+        body.put(f"if not (LISTS.get(type({value})) or a_list({value})): raise Wrong")
+        if is_leaf_type(get_nullable_type(kind.of_type)):
+            return f"[{self._leaf('x', 'x', kind.of_type, nodes)} for x in {value}]"
+        shown, row = self._name("l", None), self._name("x", None)
+        body.put(f"{shown} = []", f"for {row} in {value}:")
+        body.depth += 1
+        body.loops += 1
+        body.put(f"{shown}.append({self._completed(body, kind.of_type, nodes, row)})")
+        body.loops -= 1
+        body.depth -= 1
+        return shown
 
-    def _shown(
+    def _leaf(
         self, value: str, again: str, kind: GraphQLOutputType, nodes: Sequence[FieldNode]
     ) -> str:
-        """An expression of what is shown for a value: leaves that need no change cost no call.
+        """An expression of what is shown for a value: what needs no change costs no call.
 
-        `again` is the value where they do.
+        `again` is the value where it does.
         """
         call = f"{self.value(kind, nodes)}({again}, i)"
-        inner = get_nullable_type(kind)
+        inner: Any = get_nullable_type(kind)
         if isinstance(inner, GraphQLEnumType):
             known = self._known(inner)
             return f"({known}[{value}] if type({value}) is int and {value} in {known} else {call})"
-        if is_leaf_type(inner) and inner.name == "DateTime":
+        if inner.name == "DateTime":
             return f"(time({value}) if type({value}) is Timestamp else {call})"
-        test = _UNCHANGED.get(inner.name) if is_leaf_type(inner) else None
+        test = _UNCHANGED.get(inner.name)
         return call if test is None else f"({value} if {test.format(v=value)} else {call})"
 
-    def _object(self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> list[str]:
+    def _object(
+        self, body: _Body, kind: GraphQLObjectType, nodes: Sequence[FieldNode], value: str
+    ) -> str:
         message = message_of(kind)
         if message is not None:
-            lines = [f"if type(v) is not {self._name('t', message)}: raise Wrong"]
-        elif kind.is_type_of is not None:
-            is_of = f"{self._name('t', kind.is_type_of)}(v, i)"
-            lines = [_CHECK, f"if {is_of} is not True: raise Wrong"]
+            body.put(f"if type({value}) is not {self._name('t', message)}: raise Wrong")
         else:
-            lines = [_CHECK]
+            self._look(body, value)
+        if message is None and kind.is_type_of is not None:
+            is_of = f"{self._name('t', kind.is_type_of)}({value}, i)"
+            body.put(f"if {is_of} is not True: raise Wrong")
         entries = []
-        for place, selected in enumerate(self._selections.below(kind, nodes)):
-            if selected.definition is None:
-                if selected.nodes[0].name.value != "__typename":
-                    raise _CannotCompileError
-                entries.append(f"{selected.name!r}: {kind.name!r}")
-                continue
-            value = f"v{place}"
-            if (sure := self._sure(selected.definition, message)) is not None:
-                entries.append(f"{selected.name!r}: {sure}")
-                continue
-            found, again = self._found(selected, selected.definition, value, message)
-            lines.append(found)
-            shown = self._shown(value, again or value, selected.definition.type, selected.nodes)
+        for selected in self._selections.below(kind, nodes):
+            definition = selected.definition
+            if definition is not None:
+                shown = self._sure(selected, definition, message, value) or self._field(
+                    body, selected, definition, message, value
+                )
+            elif selected.nodes[0].name.value == "__typename":
+                shown = repr(kind.name)
+            else:
+                raise _CannotCompileError
             entries.append(f"{selected.name!r}: {shown}")
-        for table in ("rows", "made"):
-            if any(f"{table}[" in line for line in lines):
-                lines.insert(1, f"{table} = i.context.tables.{table}")
-        return [*lines, f"return {{{', '.join(entries)}}}"]
+        return f"{{{', '.join(entries)}}}"
 
-    def _sure(self, definition: GraphQLField, message: type | None) -> str | None:
+    def _look(self, body: _Body, row: str) -> None:
+        """Lines that look at a row's type; rows of a list are mostly as the one before."""
+        look = (_CHECK.format(v=row), f"o_{row} = KINDS[type({row})] == {OURS}")
+        if not body.loops:
+            body.put(*look)
+            return
+        kind = body.once(f"t_{row}", "None")
+        body.put(f"if type({row}) is not {kind}:")
+        body.depth += 1
+        body.put(*look, f"{kind} = type({row})")
+        body.depth -= 1
+
+    def _field(
+        self,
+        body: _Body,
+        selected: Selected,
+        definition: GraphQLField,
+        message: type | None,
+        row: str,
+    ) -> str:
+        found, again = self._found(body, selected, definition, message, row)
+        value = self._name("v", None)
+        body.put(f"{value} = {found}")
+        if is_leaf_type(get_nullable_type(definition.type)):
+            return self._leaf(value, again or value, definition.type, selected.nodes)
+        return self._completed(body, definition.type, selected.nodes, value)
+
+    def _sure(
+        self, selected: Selected, definition: GraphQLField, message: type | None, row: str
+    ) -> str | None:
         """An expression of a leaf that protobuf vouches for: it needs no look at its type."""
         ours: StrawberryField | None = definition.extensions.get("strawberry-definition")
         if message is None or ours is None or ours.base_resolver is not None:
@@ -218,79 +300,93 @@ class _Compiler:
         field = message.DESCRIPTOR.fields_by_name.get(ours.python_name)  # type: ignore[attr-defined]
         if field is None or field.is_repeated is not is_list_type(kind) or not is_leaf_type(of):
             return None
-        if field.type not in _VOUCHED.get(of.name, ()):
+        plain = f"{row}.{ours.python_name}"
+        if field.type in _VOUCHED.get(of.name, ()):
+            return f"list({plain})" if field.is_repeated else plain
+        if field.is_repeated:
             return None
-        return f"list(v.{ours.python_name})" if field.is_repeated else f"v.{ours.python_name}"
+        if isinstance(kind, GraphQLEnumType) and field.type == FieldDescriptor.TYPE_ENUM:
+            again = f"attribute({row}, {field.name!r})"
+            call = f"{self.value(definition.type, selected.nodes)}({again}, i)"
+            return f"(w if (w := {self._known(kind)}.get({plain})) is not None else {call})"
+        if of.name == "DateTime" and field.message_type is Timestamp.DESCRIPTOR:
+            nothing = "None" if kind is definition.type else "wrong()"
+            return f"(time({plain}) if {row}.HasField({field.name!r}) else {nothing})"
+        return None
 
-    def _abstract(self, kind: GraphQLAbstractType, nodes: Sequence[FieldNode]) -> list[str]:
+    def _abstract(
+        self, body: _Body, kind: GraphQLAbstractType, nodes: Sequence[FieldNode], value: str
+    ) -> str:
         if kind.resolve_type is None:
             raise _CannotCompileError
         functions: dict[str, Any] = {}
         types = self._selections.schema.get_possible_types(kind)
         self._choices.append((functions, {one.name: self.value(one, nodes) for one in types}))
         resolve, of = self._name("r", kind.resolve_type), self._name("a", kind)
-        return [_CHECK, f"return {self._name('n', functions)}[{resolve}(v, i, {of})](v, i)"]
+        body.put(_CHECK.format(v=value))
+        return f"{self._name('n', functions)}[{resolve}({value}, i, {of})]({value}, i)"
 
     def _found(
-        self, selected: Selected, definition: GraphQLField, to: str, message: type | None
+        self,
+        body: _Body,
+        selected: Selected,
+        definition: GraphQLField,
+        message: type | None,
+        row: str,
     ) -> tuple[str, str]:
-        """Lines that assign what the field's resolver would give for the row v.
+        """An expression of what the field's resolver would give for the row.
 
-        They may be short of it where the value is a leaf that needs change; then there is an
-        expression, too, which is not.
+        It may be short of it where the value is a leaf that needs change; then there is another
+        one, too, which is not.
         """
         ours: StrawberryField | None = definition.extensions.get("strawberry-definition")
         if ours is None or ours.extensions or ours.permission_classes:
             raise _CannotCompileError
         if (fetch := fetch_of(definition)) is not None:
-            return f"{to} = {self._fetched(fetch, selected)}", ""
+            return self._fetched(body, fetch, selected, row), ""
         if definition.args:
             raise _CannotCompileError
         if ours.base_resolver is None:
-            return self._attribute(ours, definition, to, message)
+            return self._attribute(ours, definition, message, row)
         if ours.is_async or ours.base_resolver.info_parameter is not None:
             raise _CannotCompileError
-        return f"{to} = {self._name('m', ours.base_resolver.wrapped_func)}(v)", ""
+        return f"{self._name('m', ours.base_resolver.wrapped_func)}({row})", ""
 
-    def _fetched(self, fetch: Fetch, selected: Selected) -> str:
+    def _fetched(self, body: _Body, fetch: Fetch, selected: Selected, row: str) -> str:
         """What `read` gives, in fewer calls where a page has many of them."""
+        tables = "i.context.tables"
         if isinstance(fetch, Embedded):
-            make = self._name("e", fetch.make)
-            return f"m[1] if (m := made[{make}].get(id(v))) is not None else {make}(v)"
+            make = self._name_of(fetch.make)
+            made = body.once(f"made_{make}", f"{tables}.made[{make}].get")
+            return f"m[1] if (m := {made}(id({row}))) is not None else {make}({row})"
         if isinstance(fetch, Reference) and fetch.show is None:
-            key, batch = self._name("e", fetch.key), self._name("b", fetch.batch)
-            return f"None if (k := {key}(v)) is None else rows[{batch}][k]"
+            key, batch = self._name_of(fetch.key), self._name_of(fetch.batch)
+            rows = body.once(f"rows_{batch}", f"{tables}.rows[{batch}]")
+            return f"None if (k := {key}({row})) is None else {rows}[k]"
         node = f", {id(selected.nodes[0])}" if isinstance(fetch, Listing) else ""
-        return f"{self._name('e', fetch.find)}(i.context.tables, v{node})"
+        return f"{self._name('e', fetch.find)}({tables}, {row}{node})"
+
+    def _name_of(self, function: Callable[..., Any]) -> str:
+        """The same wherever it is called."""
+        if function not in self._functions:
+            self._functions[function] = self._name("e", function)
+        return self._functions[function]
 
     def _attribute(
-        self, ours: StrawberryField, definition: GraphQLField, to: str, message: type | None
+        self, ours: StrawberryField, definition: GraphQLField, message: type | None, row: str
     ) -> tuple[str, str]:
-        full = f"{self._name('g', ours.default_resolver)}(v, {ours.python_name!r})"
+        full = f"{self._name('g', ours.default_resolver)}({row}, {ours.python_name!r})"
         inner = get_nullable_type(definition.type)
-        plain = f"v.{ours.python_name}"
+        plain = f"{row}.{ours.python_name}"
         if ours.default_resolver is not attribute:
-            return f"{to} = {full}", ""
+            return full, ""
         if is_list_type(inner):  # no list is a message
-            return f"{to} = {plain}", ""
+            return plain, ""
         if message is not None and _has_presence(message, ours.python_name):
-            return f"{to} = {plain} if v.HasField({ours.python_name!r}) else None", ""
+            return f"{plain} if {row}.HasField({ours.python_name!r}) else None", ""
         if isinstance(inner, GraphQLEnumType) or (is_leaf_type(inner) and inner.name in _UNCHANGED):
-            return f"{to} = {plain}", full
-        return f"{to} = {plain} if OURS.get(type(v)) or ours(v) else {full}", ""
-
-
-_CHECK = "if not (PLAIN.get(type(v)) or plain(v)): raise Wrong"
-
-_PLAIN: dict[type, bool] = {}
-"""Whether values of a type are neither waited for nor raised."""
-
-_LISTS: dict[type, bool] = {}
-"""Whether values of a type are gone through as lists are."""
-
-
-_OURS: dict[type, bool] = {}
-"""Whether rows of a type are no messages, so that their attributes are what they seem."""
+            return plain, full
+        return (f"{plain} if o_{row} else {full}" if message is None else full), ""
 
 
 def message_of(kind: GraphQLObjectType) -> type | None:
@@ -304,25 +400,3 @@ def _has_presence(message: Any, name: str) -> bool:
     """Whether the message has a message of this name, which may not be there."""
     field = message.DESCRIPTOR.fields_by_name.get(name)
     return field is not None and field.message_type is not None and not field.is_repeated
-
-
-def _plain(value: Any) -> bool:
-    kind = type(value)
-    _PLAIN[kind] = not (
-        value is Undefined
-        or issubclass(kind, BaseException | GeneratorType)
-        or hasattr(kind, "__await__")
-    )
-    return _PLAIN[kind]
-
-
-def _ours(row: Any) -> bool:
-    kind = type(row)
-    _OURS[kind] = not issubclass(kind, Message)
-    return _OURS[kind]
-
-
-def _a_list(value: Any) -> bool:
-    kind = type(value)
-    _LISTS[kind] = issubclass(kind, Sequence) and not issubclass(kind, str | bytes | bytearray)
-    return _LISTS[kind]

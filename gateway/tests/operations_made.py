@@ -6,6 +6,7 @@ All follows from a Random and a seed, so that two executions see the same.
 from __future__ import annotations
 
 import zlib
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
@@ -269,6 +270,7 @@ class TablesMade:
         self._types = _types(rows.schema, document)
         self.pages = self
         self.rows = {batch: _Rows(self, batch) for batch in batches}
+        self.made: Mapping[Any, Mapping[int, Any]] = defaultdict(dict)
 
     def row(self, batch: Any, key: tuple[str, str] | None) -> Any:
         """As Tables'."""
