@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import count, repeat
+from typing import Any, NamedTuple
 
 from chassis.pagination import MAX_PAGE_SIZE
 from gateway.context import Context
@@ -18,7 +19,7 @@ Arguments = Mapping[str, Any]  # as the schema spells them
 _FORWARD, _BACKWARD = ("first", "after", "before"), ("last", "before", "after")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Window:
     """What first, after, last and before come to."""
 
@@ -51,20 +52,17 @@ class Window:
         return "before" if self.backward else "after"
 
 
-class PageEdge:
+class PageEdge(NamedTuple):
     """One row of a page; its cursor is made when somebody asks for it."""
 
-    __slots__ = ("_index", "_page", "node")
-
-    def __init__(self, page: Page, index: int, node: Any) -> None:
-        self._page = page
-        self._index = index
-        self.node = node
+    page: Page
+    place: int
+    node: Any
 
     @property
     def cursor(self) -> str:
         """Signed for this list."""
-        return self._page.cursor(self._index)
+        return self.page.cursor(self.place)
 
 
 @dataclass(slots=True)
@@ -90,7 +88,8 @@ class Page:
     def edges(self) -> list[PageEdge]:
         """The rows as edges; asked for to fetch what is below them, and to be shown."""
         if self._edges is None:
-            self._edges = [PageEdge(self, index, row) for index, row in enumerate(self.rows)]
+            parts = zip(repeat(self), count(), self.rows)
+            self._edges = list(map(tuple.__new__, repeat(PageEdge), parts))  # without a call each
         return self._edges
 
     @property

@@ -123,7 +123,7 @@ async def fetch_choice(
     """
     keys: Keys = defaultdict(lambda: defaultdict(dict))
     places = [choice.of(row) for row in rows]
-    places += [(one.batch, key) for one, row in more if (key := one.key(row)) is not None]
+    places += [(one.batch, key) for one, row in more if (key := one.key(row)) and key[1]]
     for batch, (community_id, row_id) in filter(None, places):
         keys[batch][community_id][row_id] = None
     await asyncio.gather(*loads(context, keys))

@@ -49,6 +49,7 @@ class Tables:
 class Reference:
     """A field whose object another row names: where it is, found by batch.
 
+    `key` gives None, or an empty id, where the row names none.
     `show` makes the field's value of the object, where it is not the object itself.
     """
 

@@ -7,6 +7,7 @@ import contextlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 
@@ -196,15 +197,15 @@ class Level:
                 self._next.append(lambda: self._paged(below, fetch, rows, step))
         elif below is not None:
             if isinstance(fetch, Embedded):
-                made = self._context.tables.made[step.make]
-                for row in part.rows:
-                    made[id(row)] = row, step.make(row)
-                values = [made[id(row)][1] for row in part.rows]
+                values = list(map(step.make, part.rows))
+                pairs = zip(part.rows, values, strict=True)
+                made = zip(map(id, part.rows), pairs, strict=True)
+                self._context.tables.made[step.make].update(made)
             else:
-                values = [step.make(row) for row in part.rows]
-            values = [value for value in values if value is not None]
+                values = list(map(step.make, part.rows))
+            values = list(filter(None, values))  # objects and lists of them
             if step.many:
-                values = [value for row in values for value in row]
+                values = list(chain.from_iterable(values))
             self._parts.append(Part(below, values, step.nodes, step.steps))
 
     def _refer(
@@ -220,8 +221,12 @@ class Level:
         found.pop(None, None)
         keys = cast("dict[Key, None]", found)
         for key in keys:
-            if key not in known:
+            if key in known:
+                continue
+            if key[1]:
                 wanted[key[0]][key[1]] = None
+            else:
+                known[key] = None
         if below is not None:
             self._next.append(lambda: self._fetched(below, batch, keys, nodes))
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import strawberry
 
 from gateway import batches
-from gateway.loaders import Key, Reference
+from gateway.loaders import Reference
 from gateway.schema.directory import Company, Member
 from gateway.schema.fields import fetched
 from guildhall.forum.v1 import forum_pb2
@@ -23,38 +24,36 @@ class Persona:
     display_name: str = strawberry.field(description="The author's name there.")
 
 
-class AuthorRow:
+class AuthorRow(NamedTuple):
     """An author in a community: the source of Author. A page has many."""
 
-    __slots__ = ("_author", "_community_id", "member_key")
-
-    def __init__(self, community_id: str, author: forum_pb2.Author) -> None:
-        self._community_id = community_id
-        self._author = author
-        person_id = author.person_id
-        # Where the member is found; None where it was imported. Asked for twice, so made once.
-        self.member_key: Key | None = (community_id, person_id) if person_id else None
-
-    @property
-    def company_key(self) -> Key | None:
-        """Where the company is found; None likewise."""
-        company_id = self._author.company_id
-        return (self._community_id, company_id) if company_id else None
+    community_id: str
+    author: forum_pb2.Author
 
     @property
     def as_company(self) -> bool:
         """Whether the company speaks."""
-        return self._author.as_company
+        return self.author.as_company
 
     @property
     def persona(self) -> forum_pb2.Persona | None:
         """Where it was imported."""
-        return self._author.persona if self._author.HasField("persona") else None
+        return self.author.persona if self.author.HasField("persona") else None
 
 
-def author_of(row: Any) -> AuthorRow | None:
-    """Of a topic or reply."""
-    return AuthorRow(row.community_id, row.author) if row.HasField("author") else None
+def author_at(name: str) -> Callable[[Any], AuthorRow | None]:
+    """Of a row in a community: the author in its field of this name; None where it is not set."""
+
+    def author(row: Any) -> AuthorRow | None:
+        if not row.HasField(name):
+            return None
+        # A named tuple's own way to be made is one call more.
+        return tuple.__new__(AuthorRow, (row.community_id, getattr(row, name)))
+
+    return author
+
+
+author_of = author_at("author")  # of a topic or reply
 
 
 @strawberry.type(description="Who wrote something: a member for a company, or a persona.")
@@ -70,12 +69,12 @@ class Author:
     )
 
     member: Member | None = fetched(
-        Reference(batches.members, attrgetter("member_key")),
+        Reference(batches.members, attrgetter("community_id", "author.person_id")),
         "The member, who may have left since; null where it was imported, or where one may not "
         "know who wrote it for the company.",
     )
 
     company: Company | None = fetched(
-        Reference(batches.companies, attrgetter("company_key")),
+        Reference(batches.companies, attrgetter("community_id", "author.company_id")),
         "The company it was written for, whoever the member acts for now.",
     )

@@ -15,7 +15,7 @@ from gateway.schema.attachments import Attachment
 from gateway.schema.directory import Community, Member
 from gateway.schema.feed import ViewerState
 from gateway.schema.fields import COMMUNITY, fetched, paged
-from gateway.schema.forum.authors import Author, AuthorRow, author_of
+from gateway.schema.forum.authors import Author, author_at, author_of
 from gateway.schema.forum.ideas import IdeaStatus
 from gateway.schema.forum.records import ModerationEntry, Revision, Verification
 from gateway.schema.forum.spaces import Space
@@ -36,12 +36,6 @@ from guildhall.forum.v1 import forum_pb2
 
 if TYPE_CHECKING:
     from gateway.schema.forum.replies import Reply
-
-
-def _last_reply_author(row: Any) -> AuthorRow | None:
-    if not row.HasField("last_reply_author"):
-        return None
-    return AuthorRow(row.community_id, row.last_reply_author)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +154,7 @@ class Topic(Post, CommunityNode):
     author: Author | None = fetched(Embedded(author_of), "Who wrote it.")
 
     last_reply_author: Author | None = fetched(
-        Embedded(_last_reply_author),
+        Embedded(author_at("last_reply_author")),
         "Who wrote the last published reply; null where there is none.",
     )
 
