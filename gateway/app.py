@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from html import escape
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ class Gateway:
         async def sending(message: Any) -> None:
             if message["type"] == "http.response.start":
                 said = list(message.get("headers", ()))
-                own = {name for name, _ in said}
+                own = dict(said)
                 message["headers"] = said + [one for one in self._headers if one[0] not in own]
             await send(message)
 
@@ -180,7 +181,7 @@ def _accepted(scope: Scope) -> str:
 def _too_long(scope: Scope) -> int | None:
     if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > MAX_URL:
         return 414
-    if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
+    if sum(map(len, chain.from_iterable(scope["headers"]))) > MAX_HEADERS:
         return 431
     return None
 

@@ -19,7 +19,7 @@ _MAX_CURSOR = 5632  # the longest page token, signed
 _MIN_KEY_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class GlobalId:
     """Which object of which kind; the community is "platform" for what belongs to none."""
 

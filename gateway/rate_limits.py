@@ -76,7 +76,7 @@ class Rate:
         return self.points / 60
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Spender:
     """Whose points: `kind` is the policy's name in the headers."""
 
@@ -90,7 +90,7 @@ class Spender:
         return f"{self.kind}:{self.id}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Standing:
     """What is left to a spender."""
 

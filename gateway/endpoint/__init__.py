@@ -54,7 +54,7 @@ _STATUS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Work:
     """What is to be executed, for whom or not at all."""
 

@@ -31,6 +31,8 @@ class _ByName(Headers):
 class Head(HTTPConnection):
     """Of one request."""
 
+    headers: Headers = Headers()  # not the library's property: it is asked for again and again
+
     def __init__(self, scope: Scope) -> None:
         super().__init__(scope)
-        self._headers = _ByName(scope)
+        self.headers = _ByName(scope)

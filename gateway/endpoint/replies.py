@@ -33,7 +33,7 @@ _MAX_ACCEPT = 1_000  # characters: no program sends more
 _WEIGHT = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
     """An answer, and by what status."""
 

@@ -41,7 +41,7 @@ def bad(message: str) -> HttpError:
     return HttpError(400, "BAD_REQUEST", message)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
     """What somebody wants executed: either a document's text, or the id of a registered one."""
 

@@ -48,7 +48,7 @@ class Parts:
     introspection: Introspection = "signed-in"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Visitor:
     """Who a token or a session says is there, or nobody; through a portal or directly."""
 

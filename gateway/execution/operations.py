@@ -110,7 +110,7 @@ class Refused:
     price: Price | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """What goes back: `executed` says whether any resolver may have run."""
 

@@ -62,10 +62,11 @@ def _call_directly(
         )
         for argument in ours.arguments
     ]
+    changed = [one for one in arguments if one[0] != one[1] or one[2] is not None]
 
     def call(source: Any, raw: GraphQLResolveInfo[Any], **given: Any) -> Any:
         info: Info[Any, Any] = info_class(_raw_info=raw, _field=ours)
-        for name, python_name, kind in arguments:
+        for name, python_name, kind in changed:
             if name in given:
                 value = given.pop(name)
                 if value is not None and kind is not None:
