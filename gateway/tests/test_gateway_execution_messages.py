@@ -106,6 +106,7 @@ def test_functions_show_of_messages_what_the_library_does(
     for _ in range(TIMES):
         row = filled(message(), random)
         assert answer(variant) == answer(None), row
+    row = message()
     for field in message.DESCRIPTOR.fields:  # type: ignore[attr-defined]
         if field.message_type is not None and not field.is_repeated:
             getattr(row, field.name).SetInParent()
