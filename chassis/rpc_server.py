@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
 import grpc
@@ -173,6 +173,10 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _not_one_by_one(service: str, handlers: Mapping[str, _Handler]) -> None:
+    del service, handlers
+
+
 class Server:
     """A gRPC server with health, reflection and the interceptor; servicers are added to `grpc`."""
 
@@ -182,6 +186,9 @@ class Server:
             options=OPTIONS,
             maximum_concurrent_rpcs=concurrent_rpcs,
         )
+        # Generated code adds its handlers twice. Registered ones are waited for one by one, so that
+        # each RPC would pay for all methods that there are; for generic ones there is one wait.
+        self.grpc.add_registered_method_handlers = _not_one_by_one  # type: ignore[assignment,method-assign]
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
 

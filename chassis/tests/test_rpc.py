@@ -228,6 +228,28 @@ async def test_server_with_as_much_as_it_takes_is_busy_and_not_broken(loopback: 
     await server.stop(0)
 
 
+async def test_an_rpc_does_not_pay_for_all_methods_that_there_are(
+    loopback: Loopback, servicer: Servicer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """gRPC's loop waits for each registered method apart; ours has a single wait."""
+    waits: list[int] = []
+    wait = asyncio.wait
+
+    def counted(futures: Any, **more: Any) -> Any:
+        futures = list(futures)
+        waits.append(len(futures))
+        return wait(futures, **more)
+
+    client = loopback.client(pb_grpc.ForumServiceStub, "forum", person_actor())
+    await client.GetTopic(get("who"))
+    monkeypatch.setattr(asyncio, "wait", counted)
+    await client.GetTopic(get("who"))
+    await client.GetTopic(get("who"))
+    assert servicer.calls == 3
+    assert waits
+    assert max(waits) == 1
+
+
 async def test_health_tells_ready_and_draining(loopback: Loopback) -> None:
     server = Server(TokenVerifier("forum", {"forum": loopback.key("forum")}))
     port = await server.listen("127.0.0.1:0")
