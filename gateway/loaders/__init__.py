@@ -5,7 +5,6 @@ A root resolver fetches its rows and calls `fill`; resolvers below only read the
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -28,7 +27,7 @@ from gateway.loaders.fetches import (
     fetch_of,
     fetched_by,
 )
-from gateway.loaders.levels import MAX_BATCH, Level, Part, loads
+from gateway.loaders.levels import MAX_BATCH, Level, Part, all_of, loads
 
 if TYPE_CHECKING:
     from gateway.context import Context, Info
@@ -126,7 +125,7 @@ async def fetch_choice(
     places += [(one.batch, key) for one, row in more if (key := one.key(row)) and key[1]]
     for batch, (community_id, row_id) in filter(None, places):
         keys[batch][community_id][row_id] = None
-    await asyncio.gather(*loads(context, keys))
+    await all_of(loads(context, keys))
 
 
 def selects(info: Info, *path: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -75,6 +75,21 @@ class Choice:
             if (key := reference.key(row)) is not None:
                 return reference.batch, key
         return None
+
+    def by_type(self, rows: Iterable[Any]) -> dict[str, list[Any]]:
+        """The rows whose objects are of each type; those without an object are left out."""
+        found: dict[str, list[Any]] = {}
+        left = list(rows)
+        for name, reference in self.references.items():
+            of_type: list[Any] = []
+            others: list[Any] = []
+            for row in left:
+                (of_type if reference.key(row) is not None else others).append(row)
+            if of_type:
+                found[name] = of_type
+            if not (left := others):
+                break
+        return found
 
     def find(self, tables: Tables, row: Any) -> Any:
         """What `fill` fetched for this row."""

@@ -56,6 +56,14 @@ def loads(context: Context, keys: Keys) -> list[Awaitable[None]]:
     ]
 
 
+async def all_of(calls: list[Awaitable[None]]) -> None:
+    """In parallel; a single one makes no task of its own, which costs more than it is worth."""
+    if len(calls) > 1:
+        await asyncio.gather(*calls)
+    elif calls:
+        await calls[0]
+
+
 def _posts(keys: Keys) -> list[tuple[str, list[str], list[str]]]:
     """Takes out the communities of which both are wanted."""
     if batches.topics not in keys or batches.replies not in keys:
@@ -173,21 +181,17 @@ class Level:
                 steps = part.steps or _steps(self._context.selections, part.type, part.nodes)
                 for step in steps:
                     self._plan(part, step)
-        calls = [*loads(self._context, self._keys), *self._listings]
-        if len(calls) == 1:  # a task of its own costs more than it is worth
-            await calls[0]
-        else:
-            await asyncio.gather(*calls)
+        await all_of([*loads(self._context, self._keys), *self._listings])
         return [following for make in self._next if (following := make()) is not None]
 
     def _plan(self, part: Part, step: _Step) -> None:
         fetch, below = step.fetch, step.below
         if isinstance(fetch, Reference):
-            self._refer(part, fetch, below, step.nodes)
+            self._refer(part.rows, fetch, below, step.nodes)
         elif isinstance(fetch, Choice):
-            for name, reference in fetch.references.items():
-                of = self._context.selections.schema.get_type(name)
-                self._refer(part, reference, cast("GraphQLObjectType", of), step.nodes)
+            for name, rows in fetch.by_type(part.rows).items():
+                of = cast("GraphQLObjectType", self._context.selections.schema.get_type(name))
+                self._refer(rows, fetch.references[name], of, step.nodes)
         elif isinstance(fetch, Listing):
             arguments = get_argument_values(step.definition, step.nodes[0], self._variables)
             rows = list({fetch.key(row): row for row in part.rows}.values())
@@ -210,14 +214,14 @@ class Level:
 
     def _refer(
         self,
-        part: Part,
+        rows: Iterable[Any],
         reference: Reference,
         below: GraphQLObjectType | None,
         nodes: tuple[FieldNode, ...],
     ) -> None:
         batch = reference.batch
         known, wanted = self._context.tables.rows[batch], self._keys[batch]
-        found = dict.fromkeys(map(reference.key, part.rows))
+        found = dict.fromkeys(map(reference.key, rows))
         found.pop(None, None)
         keys = cast("dict[Key, None]", found)
         for key in keys:
