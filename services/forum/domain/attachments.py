@@ -15,6 +15,7 @@ from chassis.errors import (
     NotFoundError,
     ResourceExhaustedError,
 )
+from chassis.values import value
 from services.forum.domain.file_types import FileType, file_type
 from services.forum.domain.members import Member
 
@@ -104,7 +105,7 @@ _AFTER_SCAN: Mapping[Scan, AttachmentState] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Attached:
     """An attachment as its post keeps it."""
 

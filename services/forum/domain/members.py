@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from chassis.actors import MANAGER, MODERATOR, NEW, REGULAR, TRUSTED_MEMBER, Actor
 from chassis.errors import NotFoundError, PermissionDeniedError, RoleRequiredError
+from chassis.values import value
 
 
 class MemberNotFoundError(NotFoundError):
@@ -17,7 +18,7 @@ class AsCompanyNotAllowedError(PermissionDeniedError):
     """Newcomers speak for themselves only, as does who acts for no company."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Persona:
     """An author of another system, known only from an import."""
 
@@ -26,7 +27,7 @@ class Persona:
     display_name: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Author:
     """A person on behalf of a company, or a persona."""
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from chassis.errors import FailedPreconditionError, InvalidArgumentError
 from chassis.texts import check_body
+from chassis.values import value
 from services.forum.domain.members import Author, Member
 
 MAX_MENTIONS = 10
@@ -28,7 +29,7 @@ class QuoteTooNarrowError(FailedPreconditionError):
     """Not everybody who would read the quote can read what it is from."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PostRef:
     """A topic, or one of its replies."""
 
@@ -41,7 +42,7 @@ class PostRef:
         return self.reply_id or self.topic_id
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Quote:
     """Words of another post. They are shown to whoever can read them there, as long as they stand.
 
@@ -56,7 +57,7 @@ class Quote:
         return _plain(self.text) in _plain(text)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class References:
     """All that one post refers to."""
 

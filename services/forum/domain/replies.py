@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chassis.errors import FailedPreconditionError, NotFoundError
+from chassis.values import value
 from services.forum.domain.attachments import Attached
 from services.forum.domain.members import Author, Member, keys_of_withheld
 from services.forum.domain.references import NO_REFERENCES, References
@@ -63,7 +64,7 @@ REPLY_TRANSITIONS: Mapping[tuple[ReplyState, ReplyStep], ReplyState] = {
 _EDITABLE = (ReplyState.PENDING_REVIEW, ReplyState.PUBLISHED)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reply:
     """One answer to a topic; `version` counts its own changes."""
 

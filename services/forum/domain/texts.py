@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from chassis.tags import tag_of
 from chassis.texts import check_body, check_line
+from chassis.values import value
 
 MAX_TITLE = 150
 MAX_IMPORTED_TITLE = 255
@@ -19,7 +20,7 @@ _SLUG_WORDS = re.compile(r"[a-z0-9]+")
 _MAX_SLUG = 80
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Text:
     """Markdown as it was written, and the HTML one version of the renderer made of it."""
 
@@ -31,7 +32,7 @@ class Text:
 NO_TEXT = Text("", "", 0)  # of a post whose text was not read
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Submission:
     """How a text came through the screen."""
 

@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 
 from chassis.errors import FieldInvalidError
 from chassis.texts import check_line
+from chassis.values import value
 
 MAX_VERIFIED_FOR = 60
 LONGEST_VERIFIED = timedelta(days=3 * 366)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Verification:
     """What somebody who may said of a text; another text is not verified."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chassis.errors import FieldInvalidError
+from chassis.values import value
 from services.forum.domain.attachments import Attached
 from services.forum.domain.kinds import (
     IdeaStatus,
@@ -41,7 +42,7 @@ _KEEPING_LINKS = frozenset({TopicStep.HIDE, TopicStep.REMOVE})
 _ANSWERABLE = frozenset({TopicState.PUBLISHED, TopicState.CLOSED})
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LatestReply:
     """What a topic remembers of a published reply."""
 
@@ -50,7 +51,7 @@ class LatestReply:
     time: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Topic:
     """Of any kind, with the count and the latest of its published replies."""
 
