@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import (
@@ -13,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import (
 
 MAX_HEAD = 32_768  # bytes while a head is not complete; the application's own limits are narrower
 MAX_LEFT_OVER = 1 << 20  # bytes of a request that was answered before its end
+WHOLE = "guildhall.whole"  # in a request's scope: all of it has come
 _BLANK_LINES = b"\r\n"
 _VERSIONS = ("1.0", "1.1")
 
@@ -94,6 +96,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The parser's last byte of it."""
         self._begun = False
+        cast("dict[str, Any]", self.scope)[WHOLE] = True
         self._stop_timer()
         super().on_message_complete()
 

@@ -14,7 +14,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from chassis.testing import free_port
-from gateway.protocol import MAX_HEAD, MAX_LEFT_OVER, BoundedProtocol
+from gateway.protocol import MAX_HEAD, MAX_LEFT_OVER, WHOLE, BoundedProtocol
 
 HOST = b"Host: a.example\r\n"
 GET = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"
@@ -39,10 +39,12 @@ class Server:
     port: int = field(default_factory=free_port)
     state: ServerState = field(default_factory=ServerState)
     heads: list[dict[bytes, bytes]] = field(default_factory=list)
+    whole: list[bool] = field(default_factory=list)  # the request, when it was begun on
     gone: asyncio.Event = field(default_factory=asyncio.Event)  # a connection
 
     async def app(self, scope: Any, receive: Any, send: Any) -> None:
         self.heads.append(dict(scope["headers"]))
+        self.whole.append(scope.get(WHOLE, False))
         size = 0
         while scope["path"] == "/read":
             message = await receive()
@@ -104,6 +106,21 @@ async def test_requests_are_answered_however_they_are_cut(server: Server) -> Non
         answers = await server.ask(*pieces)
         assert answers.count(b"HTTP/1.1 200 OK") == 4, size
         assert [answers.count(body) for body in (b"\n0", b"\n60000", b"\n1HTTP")] == [2, 1, 1]
+
+
+async def test_the_application_is_told_what_has_come_whole(server: Server) -> None:
+    whole = post(b"x" * 100)
+    assert (await server.ask(whole)).endswith(b"\n100")
+    assert server.whole == [True]
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(whole + whole[:-1])
+    async with asyncio.timeout(5):
+        while len(server.whole) < 3:
+            assert await reader.read(1_000)
+        assert server.whole == [True, True, False]
+        writer.write(whole[-1:])
+        assert await reader.readuntil(b"\n100")
+    writer.close()
 
 
 @pytest.mark.parametrize(
