@@ -7,16 +7,17 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, TypeVar, cast
 
 from grpc import StatusCode, aio
-from grpc.aio import ClientCallDetails, Metadata
 
 from chassis import rpc_status, telemetry
 from chassis.actors import current_actor
 from chassis.errors import (
+    DomainError,
     PeerFailedError,
     TooBusyError,
     UnauthenticatedError,
@@ -71,55 +72,62 @@ _RETRIES = json.dumps(
 )
 
 
-class _Interceptor(aio.UnaryUnaryClientInterceptor):
-    """Adds metadata and deadline; turns failures into refusals."""
+class _Calls:
+    """What stubs take for a channel: adds metadata and deadline, turns failures into refusals.
+
+    gRPC's own interceptors would make a task more of every call.
+    """
 
     def __init__(
-        self, part: str, signer: TokenSigner, *, for_people: bool, call_timeout: float
+        self,
+        channel: aio.Channel,
+        part: str,
+        signer: TokenSigner,
+        *,
+        for_people: bool,
+        call_timeout: float,
     ) -> None:
+        self._channel = channel
         self._part = part
         self._call_timeout = call_timeout
         self._signer = signer
         self._for_people = for_people
 
-    async def intercept_unary_unary(
-        self,
-        continuation: Callable[[ClientCallDetails, Any], Any],
-        client_call_details: ClientCallDetails,
-        request: Any,
+    def unary_unary(self, method: str, **more: Any) -> Callable[..., Awaitable[Any]]:
+        """As the channel's; the call begins when it is awaited."""
+        return partial(self._call, self._channel.unary_unary(method, **more))
+
+    async def _call(
+        self, send: Callable[..., Awaitable[Any]], request: Any, *, timeout: float | None = None
     ) -> Any:
         actor = current_actor.get() if self._for_people else None
-        metadata = client_call_details.metadata or Metadata()
-        metadata.add(ACTOR_TOKEN, self._signer.token(self._part, actor))
+        metadata = [(ACTOR_TOKEN, self._signer.token(self._part, actor))]
         if trace_parent := telemetry.current_trace_parent():
-            metadata.add(telemetry.TRACE_PARENT, trace_parent)
-        call = await continuation(
-            ClientCallDetails(
-                method=client_call_details.method,
-                timeout=_timeout(client_call_details.timeout, self._call_timeout),
-                metadata=metadata,
-                credentials=client_call_details.credentials,
-                wait_for_ready=client_call_details.wait_for_ready,
-            ),
-            request,
-        )
+            metadata.append((telemetry.TRACE_PARENT, trace_parent))
         try:
-            return await call
+            return await send(
+                request,
+                timeout=_timeout(timeout, self._call_timeout),
+                metadata=tuple(metadata),
+            )
         except aio.AioRpcError as error:
-            details = dict(error.trailing_metadata() or ()).get(rpc_status.DETAILS)
-            refusal = rpc_status.unpack(error.code(), details)
-            if isinstance(refusal, UnauthenticatedError):
-                # What this part has signed is not believed: a clock or a key is wrong. Neither our
-                # caller nor the event that is being heard can do anything about it.
-                _log.warning("%s does not believe us", self._part)
-                raise UnavailableError(f"{self._part} does not believe who calls") from None
-            if refusal is not None:
-                raise refusal from None
-            if error.code() in (StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED):
-                raise UnavailableError(f"{self._part} does not answer") from None
-            if error.code() is StatusCode.RESOURCE_EXHAUSTED and _BUSY in (error.details() or ""):
-                raise TooBusyError(f"{self._part} is too busy", retry_after=1.0) from None
-            raise PeerFailedError(f"{self._part} failed: {error.code().name}") from None
+            raise self._refusal(error) from None
+
+    def _refusal(self, error: aio.AioRpcError) -> DomainError:
+        details = dict(error.trailing_metadata() or ()).get(rpc_status.DETAILS)
+        refusal = rpc_status.unpack(error.code(), details)
+        if isinstance(refusal, UnauthenticatedError):
+            # What this part has signed is not believed: a clock or a key is wrong. Neither our
+            # caller nor the event that is being heard can do anything about it.
+            _log.warning("%s does not believe us", self._part)
+            return UnavailableError(f"{self._part} does not believe who calls")
+        if refusal is not None:
+            return refusal
+        if error.code() in (StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED):
+            return UnavailableError(f"{self._part} does not answer")
+        if error.code() is StatusCode.RESOURCE_EXHAUSTED and _BUSY in (error.details() or ""):
+            return TooBusyError(f"{self._part} is too busy", retry_after=1.0)
+        return PeerFailedError(f"{self._part} failed: {error.code().name}")
 
 
 def _timeout(asked: float | None, usual: float) -> float:
@@ -150,7 +158,7 @@ class Channels:
         self._channels: dict[str, aio.Channel] = {}
 
     def channel(self, part: str) -> aio.Channel:
-        """The channel to a part, made at first use."""
+        """The bare channel to a part, made at first use."""
         if part not in self._channels:
             options = _OPTIONS
             if self._retries:
@@ -158,20 +166,19 @@ class Channels:
             self._channels[part] = aio.insecure_channel(
                 f"dns:///{self._address(part)}",
                 options=options,
-                interceptors=[
-                    _Interceptor(
-                        part,
-                        self._signer,
-                        for_people=self._for_people,
-                        call_timeout=self._call_timeout,
-                    )
-                ],
             )
         return self._channels[part]
 
     def client(self, stub: Callable[[aio.Channel], T], part: str) -> T:
         """A stub for one service of a part; cheap, to be kept."""
-        return stub(self.channel(part))
+        calls = _Calls(
+            self.channel(part),
+            part,
+            self._signer,
+            for_people=self._for_people,
+            call_timeout=self._call_timeout,
+        )
+        return stub(cast("aio.Channel", calls))  # all that a stub needs of one
 
     async def close(self) -> None:
         """Close all channels; calls under way get a second."""
