@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -12,6 +12,7 @@ from typing import Protocol
 from chassis.actors import MANAGER
 from chassis.errors import AlreadyExistsError, FieldInvalidError, NotFoundError
 from chassis.texts import check_body, check_name, check_slug
+from chassis.values import value
 from services.forum.domain.members import opens
 from services.forum.domain.space_settings import DEFAULT_SETTINGS, SpaceSettings
 
@@ -69,7 +70,7 @@ class Walled(Protocol):
     def audience_names(self) -> tuple[str, ...]: ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Space:
     """A place for topics; its audience is the wall around them."""
 

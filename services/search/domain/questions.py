@@ -10,6 +10,7 @@ from datetime import datetime
 
 from chassis.errors import FailedPreconditionError, UnavailableError
 from chassis.pagination import Paging
+from chassis.values import value
 from services.search.domain.entries import Kind, Place
 
 MAX_QUERY_LENGTH = 256
@@ -167,7 +168,7 @@ Walls = Mapping[str, Sequence[str]]
 Alternatives = Mapping[str, Mapping[int, Sequence[str]]]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Found:
     """One hit; highlights are safe HTML."""
 

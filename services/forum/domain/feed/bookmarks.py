@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chassis.errors import FieldInvalidError, ResourceExhaustedError
 from chassis.texts import check_body
+from chassis.values import value
 
 MOST_BOOKMARKS = 1000  # of a person in a community
 _MOST_NOTE = 500
@@ -17,7 +18,7 @@ class TooManyBookmarksError(ResourceExhaustedError):
     """A person keeps at most 1000 posts of a community."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Bookmark:
     """A topic, or a reply of it, that somebody keeps; removed ones are kept without note."""
 

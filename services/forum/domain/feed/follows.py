@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from chassis.errors import InvalidArgumentError, ResourceExhaustedError
+from chassis.values import value
 from services.forum.domain.feed.reads import ReadUntil, latest_until
 from services.forum.domain.members import Author
 
@@ -78,7 +79,7 @@ class Target(NamedTuple):
             raise FollowLevelInvalidError("a topic has no first one", field="level")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Follow:
     """A level that somebody chose."""
 
@@ -87,7 +88,7 @@ class Follow:
     set_time: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reader:
     """A person in a community: what they follow, and up to when they have read all of it."""
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol
 
+from chassis.values import value
 from services.forum.domain.feed.follows import (
     Followed,
     FollowKind,
@@ -82,7 +82,7 @@ DOUBLINGS: Mapping[Reason, int] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Glimpse:
     """What the feed looks at of a topic before it is known to be shown."""
 
@@ -145,7 +145,7 @@ def topic_key(topic_id: str) -> str:
     return f"topic:{topic_id}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Source:
     """Topics of one weight: with one of the keys, or one of the ids, in one of the spaces."""
 

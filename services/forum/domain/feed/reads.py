@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from chassis.values import value
 from services.forum.domain.topics import LatestReply, Topic
 
 MOST_UNREAD = 100  # counted; it stands for 99+
@@ -30,7 +31,7 @@ class Readable(Protocol):
     def create_time(self) -> datetime: ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReadMark:
     """Up to where a person has read a topic."""
 
@@ -53,7 +54,7 @@ class ReadMark:
         return self.place if moment is None or self.set_time <= moment else self.former
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReadUntil:
     """All of a space (or of the community: no id) is read up to a moment."""
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
+from chassis.values import value
 from services.forum.domain.feed.follows import FollowLevel, Target, level_of
 from services.forum.domain.feed.reads import LAST_ID, Place
 from services.forum.domain.topics import Topic
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ViewerState:
     """What a list shows beside a topic."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from chassis.decisions import Document
 from chassis.mongo import Database, Index, Migration
+from chassis.values import value
 from services.forum.domain.feed.ranking import (
     RECENT,
     Glimpse,
@@ -54,7 +54,7 @@ INDEXES: Sequence[Index] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Stretch:
     """Which part of all activity to read: from a place on, back in time or on to a last moment."""
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 from chassis.pagination import Paging
+from chassis.values import value
 from services.forum.domain.feed.ranking import (
     DOUBLINGS,
     FeedOrder,
@@ -30,7 +31,7 @@ _MOST_READ = 400  # of a source at once
 _Seen: TypeAlias = tuple[Glimpse, datetime]  # and its activity, as the feed takes it
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ranked:
     """A topic of the feed and its place in it."""
 
