@@ -30,7 +30,7 @@ from graphql import (
 )
 from strawberry.types.field import StrawberryField
 
-from gateway.execution.kinds import KINDS, LISTS, OURS, is_list, kind_of
+from gateway.execution.kinds import KINDS, LISTS, OURS, has_presence, is_list, kind_of
 from gateway.execution.selections import Selected, Selections
 from gateway.loaders import Embedded, Fetch, Listing, Reference, fetch_of
 from gateway.schema.scalars import attribute, write_timestamp
@@ -382,7 +382,7 @@ class _Compiler:
             return full, ""
         if is_list_type(inner):  # no list is a message
             return plain, ""
-        if message is not None and _has_presence(message, ours.python_name):
+        if message is not None and has_presence(message, ours.python_name):
             return f"{plain} if {row}.HasField({ours.python_name!r}) else None", ""
         if isinstance(inner, GraphQLEnumType) or (is_leaf_type(inner) and inner.name in _UNCHANGED):
             return plain, full
@@ -394,9 +394,3 @@ def message_of(kind: GraphQLObjectType) -> type | None:
     definition = kind.extensions.get("strawberry-definition")
     message = getattr(getattr(definition, "origin", None), "message", None)
     return message if isinstance(message, type) else None  # a field may have that name too
-
-
-def _has_presence(message: Any, name: str) -> bool:
-    """Whether the message has a message of this name, which may not be there."""
-    field = message.DESCRIPTOR.fields_by_name.get(name)
-    return field is not None and field.message_type is not None and not field.is_repeated

@@ -1,4 +1,4 @@
-"""What types of values the compiled functions meet, each looked at once."""
+"""What types of values the compiled functions meet, each looked at once; what messages vouch for."""
 
 from __future__ import annotations
 
@@ -39,3 +39,9 @@ def is_list(value: Any) -> bool:
     kind = type(value)
     LISTS[kind] = issubclass(kind, Sequence) and not issubclass(kind, str | bytes | bytearray)
     return LISTS[kind]
+
+
+def has_presence(message: Any, name: str) -> bool:
+    """Whether the message has a message of this name, which may not be there."""
+    field = message.DESCRIPTOR.fields_by_name.get(name)
+    return field is not None and field.message_type is not None and not field.is_repeated
