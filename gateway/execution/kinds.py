@@ -1,4 +1,4 @@
-"""What types of values the compiled functions meet, each looked at once; what messages vouch for."""
+"""Which values the compiled functions meet, found out once for each type."""
 
 from __future__ import annotations
 
