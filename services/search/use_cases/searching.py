@@ -36,9 +36,9 @@ class Searching:
         question = converters.question(request)
         # Both are mostly at hand: to ask at once would cost every search two tasks.
         walls = await self._walls(actor, request.community_ids)
-        alternatives = await self._alternatives(actor, request.community_ids, question)
         if not walls:
             return search_pb2.SearchResponse()
+        alternatives = await self._alternatives(actor, request.community_ids, question)
         page = await self._index.search(question, walls, alternatives, actor.name)
         if not page.hits and question.may_forgive:
             question = replace(question, forgiving=True)
