@@ -78,17 +78,12 @@ class Choice:
 
     def by_type(self, rows: Iterable[Any]) -> dict[str, list[Any]]:
         """The rows whose objects are of each type; those without an object are left out."""
-        found: dict[str, list[Any]] = {}
-        left = list(rows)
-        for name, reference in self.references.items():
-            of_type: list[Any] = []
-            others: list[Any] = []
-            for row in left:
-                (of_type if reference.key(row) is not None else others).append(row)
-            if of_type:
-                found[name] = of_type
-            if not (left := others):
-                break
+        found: dict[str, list[Any]] = defaultdict(list)
+        for row in rows:
+            for name, reference in self.references.items():
+                if reference.key(row) is not None:
+                    found[name].append(row)
+                    break
         return found
 
     def find(self, tables: Tables, row: Any) -> Any:

@@ -200,13 +200,11 @@ class Level:
             if below is not None:
                 self._next.append(lambda: self._paged(below, fetch, rows, step))
         elif below is not None:
+            values = list(map(step.make, part.rows))
             if isinstance(fetch, Embedded):
-                values = list(map(step.make, part.rows))
                 pairs = zip(part.rows, values, strict=True)
                 made = zip(map(id, part.rows), pairs, strict=True)
                 self._context.tables.made[step.make].update(made)
-            else:
-                values = list(map(step.make, part.rows))
             values = list(filter(None, values))  # objects and lists of them
             if step.many:
                 values = list(chain.from_iterable(values))
