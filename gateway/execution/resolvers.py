@@ -62,7 +62,11 @@ def _call_directly(
         )
         for argument in ours.arguments
     ]
-    changed = [one for one in arguments if one[0] != one[1] or one[2] is not None]
+    changed = [
+        (name, python_name, kind)
+        for name, python_name, kind in arguments
+        if name != python_name or kind is not None
+    ]
 
     def call(source: Any, raw: GraphQLResolveInfo[Any], **given: Any) -> Any:
         info: Info[Any, Any] = info_class(_raw_info=raw, _field=ours)
