@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from chassis.values import value
 from gateway.errors import BadUserInputError
 
 _PART = re.compile(r"[A-Za-z0-9_.-]{1,80}")
@@ -19,7 +20,7 @@ _MAX_CURSOR = 5632  # the longest page token, signed
 _MIN_KEY_BYTES = 32
 
 
-@dataclass(slots=True)
+@value
 class GlobalId:
     """Which object of which kind; the community is "platform" for what belongs to none."""
 

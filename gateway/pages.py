@@ -9,6 +9,7 @@ from itertools import count, repeat
 from typing import Any, NamedTuple
 
 from chassis.pagination import MAX_PAGE_SIZE
+from chassis.values import value
 from gateway.context import Context
 from gateway.errors import BadUserInputError
 
@@ -19,7 +20,7 @@ Arguments = Mapping[str, Any]  # as the schema spells them
 _FORWARD, _BACKWARD = ("first", "after", "before"), ("last", "before", "after")
 
 
-@dataclass(slots=True)
+@value
 class Window:
     """What first, after, last and before come to."""
 

@@ -22,6 +22,7 @@ from uuid import uuid4
 
 from chassis import telemetry
 from chassis.errors import ResourceExhaustedError
+from chassis.values import value
 
 SUBJECT = "gateway.points"
 EVERY = 0.2  # seconds between two words to the others
@@ -76,7 +77,7 @@ class Rate:
         return self.points / 60
 
 
-@dataclass(slots=True)
+@value
 class Spender:
     """Whose points: `kind` is the policy's name in the headers."""
 
@@ -90,7 +91,7 @@ class Spender:
         return f"{self.kind}:{self.id}"
 
 
-@dataclass(slots=True)
+@value
 class Standing:
     """What is left to a spender."""
 

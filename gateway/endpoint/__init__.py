@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass
 from functools import lru_cache
 
 from opentelemetry.trace import Span, SpanKind
@@ -14,6 +13,7 @@ from starlette.requests import HTTPConnection
 from chassis import telemetry
 from chassis.actors import current_actor
 from chassis.errors import DomainError, PeerFailedError
+from chassis.values import value
 from gateway import errors
 from gateway.context import Caller, Context
 from gateway.endpoint.documents import document_of
@@ -54,7 +54,7 @@ _STATUS = {
 }
 
 
-@dataclass(slots=True)
+@value
 class _Work:
     """What is to be executed, for whom or not at all."""
 

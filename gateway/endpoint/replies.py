@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import orjson
 
+from chassis.values import value
 from gateway import errors
 from gateway.errors import Json
 from gateway.limits import exceeded
@@ -33,7 +33,7 @@ _MAX_ACCEPT = 1_000  # characters: no program sends more
 _WEIGHT = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
 
 
-@dataclass(slots=True)
+@value
 class Reply:
     """An answer, and by what status."""
 

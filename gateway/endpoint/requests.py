@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
 from starlette.requests import HTTPConnection
 
+from chassis.values import value
 from gateway import errors
 from gateway.protocol import WHOLE
 
@@ -42,7 +42,7 @@ def bad(message: str) -> HttpError:
     return HttpError(400, "BAD_REQUEST", message)
 
 
-@dataclass(slots=True)
+@value
 class Asked:
     """What somebody wants executed: either a document's text, or the id of a registered one."""
 
@@ -56,13 +56,7 @@ class Asked:
 async def asked_by_body(connection: HTTPConnection, receive: Receive) -> Asked:
     """By POST."""
     _check_headers(connection)
-    if connection.scope.get(WHOLE):  # a timer costs as much as reading it
-        return parsed(await _body(receive))
-    try:
-        async with asyncio.timeout(READ_TIMEOUT):
-            return parsed(await _body(receive))
-    except TimeoutError:
-        raise HttpError(408, "BAD_REQUEST", "the body came too slowly") from None
+    return parsed(await _body(connection, receive))
 
 
 def parsed(body: bytes) -> Asked:
@@ -122,7 +116,17 @@ def _too_large() -> HttpError:
     )
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(connection: HTTPConnection, receive: Receive) -> bytes:
+    if connection.scope.get(WHOLE):  # a timer costs as much as reading it
+        return await _read(receive)
+    try:
+        async with asyncio.timeout(READ_TIMEOUT):
+            return await _read(receive)
+    except TimeoutError:
+        raise HttpError(408, "BAD_REQUEST", "the body came too slowly") from None
+
+
+async def _read(receive: Receive) -> bytes:
     chunks: list[bytes] = []
     size = 0
     while True:

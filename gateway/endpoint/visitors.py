@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection
 
 from chassis.errors import UnauthenticatedError, UnavailableError
+from chassis.values import value
 from gateway.actors import Actors
 from gateway.admission import Admission
 from gateway.auth import Identity, TokenVerifier
@@ -48,7 +49,7 @@ class Parts:
     introspection: Introspection = "signed-in"
 
 
-@dataclass(slots=True)
+@value
 class Visitor:
     """Who a token or a session says is there, or nobody; through a portal or directly."""
 

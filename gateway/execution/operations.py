@@ -23,6 +23,7 @@ from graphql.execution.values import VariableValues
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 
 from chassis import rpc_client, telemetry
+from chassis.values import value
 from gateway import errors
 from gateway.context import Context
 from gateway.errors import Json, OperationTimeoutError
@@ -110,7 +111,7 @@ class Refused:
     price: Price | None = None
 
 
-@dataclass(slots=True)
+@value
 class Answer:
     """What goes back: `executed` says whether any resolver may have run."""
 
