@@ -200,7 +200,10 @@ def mention(number: int) -> pb.Mention:
         topic_id="t0" if number == 5 else f"t{number}",
         reply_id=f"r{number}" if odd else "",
         author=forum_pb2.Author(
-            person_id="" if odd else "p2", company_id="co2", as_company=bool(odd)
+            person_id="" if odd else "p2",
+            company_id="co2",
+            community_id="c1",
+            as_company=bool(odd),
         ),
         create_time=time(number),
         page_token=f"token-{number}",

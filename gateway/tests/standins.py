@@ -337,7 +337,9 @@ def topic(number: int) -> forum_pb2.Topic:
         body="text",
         body_html="<p>text</p>",
         tags=["a", "b"],
-        author=forum_pb2.Author(person_id=f"p{number % 7 + 1}", company_id=f"co{number % 2 + 1}"),
+        author=forum_pb2.Author(
+            person_id=f"p{number % 7 + 1}", company_id=f"co{number % 2 + 1}", community_id="c1"
+        ),
         reply_count=number,
         create_time=time(number),
         activity_time=time(number),
@@ -358,7 +360,8 @@ def reply(id: str, topic_id: str) -> forum_pb2.Reply:
         body="answer",
         body_html="<p>answer</p>",
         author=forum_pb2.Author(
-            persona=forum_pb2.Persona(source="se", external_id="7", display_name="Ann Other")
+            persona=forum_pb2.Persona(source="se", external_id="7", display_name="Ann Other"),
+            community_id="c1",
         ),
         accepted=True,
         create_time=time(0),

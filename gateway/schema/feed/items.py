@@ -9,7 +9,7 @@ from gateway.loaders import Embedded, Reference
 from gateway.schema.directory import Community, Company, Member
 from gateway.schema.feed import FeedReason, FollowKind, FollowLevel
 from gateway.schema.fields import COMMUNITY, fetched
-from gateway.schema.forum import Author, Reply, Space, Topic, author_of
+from gateway.schema.forum import Author, Reply, Space, Topic
 from gateway.schema.scalars import DateTime, unset_is_null
 
 
@@ -92,9 +92,9 @@ class ViewerMention:
         ),
         "The reply; null where it is the topic itself.",
     )
-    author: Author | None = fetched(
-        Embedded(author_of),
-        "Who wrote the post; only the company, whoever asks, where it was written as a company.",
+    author: Author | None = strawberry.field(
+        description="Who wrote the post; only the company, whoever asks, where it was written as a "
+        "company."
     )
     community: Community | None = fetched(COMMUNITY, "The community it is in.")
 

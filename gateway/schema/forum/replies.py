@@ -8,10 +8,10 @@ import strawberry
 
 from gateway import batches, lists
 from gateway.cursors import encode_reply_id
-from gateway.loaders import Embedded, Reference
+from gateway.loaders import Reference
 from gateway.schema.attachments import Attachment
 from gateway.schema.fields import fetched, paged
-from gateway.schema.forum.authors import Author, author_of
+from gateway.schema.forum.authors import Author
 from gateway.schema.forum.records import Revision, Verification
 from gateway.schema.forum.topics import Topic
 from gateway.schema.participation import Post
@@ -60,7 +60,7 @@ class Reply(Post, CommunityNode):
     def state_reason(self) -> str | None:
         return unset_is_null(self, "state_reason")
 
-    author: Author | None = fetched(Embedded(author_of), "Who wrote it.")
+    author: Author | None = strawberry.field(description="Who wrote it.")
 
     topic: Topic | None = fetched(
         Reference(batches.topics, lambda row: batches.key_of(row, row.topic_id)),

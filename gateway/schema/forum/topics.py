@@ -15,7 +15,7 @@ from gateway.schema.attachments import Attachment
 from gateway.schema.directory import Community, Member
 from gateway.schema.feed import ViewerState
 from gateway.schema.fields import COMMUNITY, fetched, paged
-from gateway.schema.forum.authors import Author, author_at, author_of
+from gateway.schema.forum.authors import Author
 from gateway.schema.forum.ideas import IdeaStatus
 from gateway.schema.forum.records import ModerationEntry, Revision, Verification
 from gateway.schema.forum.spaces import Space
@@ -151,11 +151,10 @@ class Topic(Post, CommunityNode):
         "How it stands to the one who asks: followed, kept, unread.",
     )
 
-    author: Author | None = fetched(Embedded(author_of), "Who wrote it.")
+    author: Author | None = strawberry.field(description="Who wrote it.")
 
-    last_reply_author: Author | None = fetched(
-        Embedded(author_at("last_reply_author")),
-        "Who wrote the last published reply; null where there is none.",
+    last_reply_author: Author | None = strawberry.field(
+        description="Who wrote the last published reply; null where there is none."
     )
 
     space: Space | None = fetched(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
@@ -13,8 +12,8 @@ from gateway import batches
 from gateway.loaders import Embedded, Key, Reference
 from gateway.schema.directory import Member
 from gateway.schema.fields import fetched
-from gateway.schema.forum.authors import Author, AuthorRow
-from guildhall.forum.v1 import participation_pb2
+from gateway.schema.forum.authors import Author
+from guildhall.forum.v1 import forum_pb2, participation_pb2
 
 if TYPE_CHECKING:
     from gateway.schema.forum import Reply, Topic
@@ -108,9 +107,9 @@ class QuoteRow:
         return self._quote.source
 
     @property
-    def author(self) -> AuthorRow:
+    def author(self) -> forum_pb2.Author:
         """Of the source."""
-        return AuthorRow(self.community_id, self._quote.author)
+        return self._quote.author
 
 
 def _quotes(row: batches.QuotedRow) -> list[QuoteRow]:
@@ -123,7 +122,7 @@ class Quote:
 
     text: str = strawberry.field(description="The words, as they stand there now.")
 
-    author: Author | None = fetched(Embedded(attrgetter("author")), "Who wrote them.")
+    author: Author | None = strawberry.field(description="Who wrote them.")
 
     topic: Annotated[Topic, strawberry.lazy("gateway.schema.forum")] | None = fetched(
         Reference(batches.topics, lambda row: (row.community_id, row.source.topic_id)),

@@ -139,7 +139,7 @@ def mention_to_proto(shown: ShownMention, page_token: str) -> feed_pb2.Mention:
         community_id=shown.mention.community_id,
         topic_id=shown.post.topic_id,
         reply_id=shown.post.reply_id,
-        author=author_to_proto(author, known=not author.as_company),
+        author=author_to_proto(author, shown.mention.community_id, known=not author.as_company),
         create_time=timestamp_of(shown.mention.time),
         page_token=page_token,
     )

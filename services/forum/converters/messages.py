@@ -61,7 +61,7 @@ def topic_to_proto(
 
     def author(one: Author) -> forum_pb2.Author:
         known = for_service or one.known_to(topic.community_id, keyring)
-        return author_to_proto(one, known=known)
+        return author_to_proto(one, topic.community_id, known=known)
 
     # Who is told only some owners of what a company wrote can tell from the rest who wrote it.
     known = for_service or topic.author.known_to(topic.community_id, keyring)
@@ -138,6 +138,7 @@ def reply_to_proto(
         body_html="" if gone else safe_html(reply.body),
         author=author_to_proto(
             reply.author,
+            reply.community_id,
             known=for_service or reply.author.known_to(reply.community_id, keyring),
         ),
         score=reply.score,
@@ -170,7 +171,11 @@ def latest_reply_to_proto(topic: Topic) -> forum_pb2.Reply | None:
         topic_id=topic.id,
         space_id=topic.space_id,
         state=enums.REPLY_STATES[ReplyState.PUBLISHED],
-        author=author_to_proto(latest.author, known=latest.author.known_to(topic.community_id, ())),
+        author=author_to_proto(
+            latest.author,
+            topic.community_id,
+            known=latest.author.known_to(topic.community_id, ()),
+        ),
         create_time=timestamp_of(latest.time),
     )
 
@@ -274,19 +279,21 @@ def ownerless_article_to_proto(
     )
 
 
-def author_to_proto(author: Author, *, known: bool) -> forum_pb2.Author:
+def author_to_proto(author: Author, community_id: str, *, known: bool) -> forum_pb2.Author:
     """A person for a company, or a persona; the person is left out of who speaks as a company."""
     persona = author.persona
     if persona is None:
         return forum_pb2.Author(
             person_id=author.person_id if known else "",
             company_id=author.company_id,
+            community_id=community_id,
             as_company=author.as_company,
         )
     return forum_pb2.Author(
+        community_id=community_id,
         persona=forum_pb2.Persona(
             source=persona.source,
             external_id=persona.external_id,
             display_name=persona.display_name,
-        )
+        ),
     )

@@ -27,7 +27,7 @@ def quotes_to_proto(
                 source=post_ref_to_proto(one.quote.source),
                 text=one.quote.text,
                 author=author_to_proto(
-                    one.author, known=one.author.known_to(community_id, keyring)
+                    one.author, community_id, known=one.author.known_to(community_id, keyring)
                 ),
             )
             for one in found.quotes
