@@ -5,36 +5,45 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from chassis.errors import UnavailableError
 from gateway import batches
 from gateway.context import Context
-from gateway.loaders import FAILURES, Choice, Key, Reference, Tables, fetch_choice
+from gateway.loaders import FAILURES, Choice, Reference, Tables, fetch_ahead
 from gateway.pages import Arguments, Page, name_of, page_of
 from guildhall.search.v1 import search_pb2
 
 T = TypeVar("T")
 
 
-def _of(kind: int, batch: Any) -> Reference:
-    def key(row: Any) -> Key | None:
-        return (row.community_id, row.id) if row.kind == kind else None
+_TYPES = {
+    search_pb2.KIND_TOPIC: "Topic",
+    search_pb2.KIND_REPLY: "Reply",
+    search_pb2.KIND_MEMBER: "Member",
+    search_pb2.KIND_COMPANY: "Company",
+    search_pb2.KIND_SPACE: "Space",
+}
 
-    return Reference(batch, key)
+
+def _type(row: Any) -> str:
+    return _TYPES.get(row.kind, "")
 
 
+_KEY = attrgetter("community_id", "id")
 OBJECT = Choice(
     {
-        "Topic": _of(search_pb2.KIND_TOPIC, batches.topics),
-        "Reply": _of(search_pb2.KIND_REPLY, batches.replies),
-        "Member": _of(search_pb2.KIND_MEMBER, batches.members),
-        "Company": _of(search_pb2.KIND_COMPANY, batches.companies),
-        "Space": _of(search_pb2.KIND_SPACE, batches.spaces),
-    }
+        "Topic": Reference(batches.topics, _KEY),
+        "Reply": Reference(batches.replies, _KEY),
+        "Member": Reference(batches.members, _KEY),
+        "Company": Reference(batches.companies, _KEY),
+        "Space": Reference(batches.spaces, _KEY),
+    },
+    _type,
 )
 # Where a reply was when it was indexed; it may have moved since.
-_TOPIC_OF = Reference(batches.topics, lambda hit: batches.key_of(hit, hit.topic_id))
+_TOPIC_OF = Reference(batches.topics, attrgetter("community_id", "topic_id"))
 
 
 class FoundEdge:
@@ -112,7 +121,7 @@ class FoundPage(Page):
         One RPC a kind and community, in parallel, and in the same `more`.
         """
         edges = [FoundEdge(self, index, hit) for index, hit in enumerate(self.rows)]
-        await fetch_choice(self.context, OBJECT, edges, more)
+        await fetch_ahead(self.context, [*_objects(self.rows), *more])
         self.edges = [edge for edge in edges if edge.look(self.context.tables)]
         for index, edge in enumerate(self.edges):
             edge.index = index
@@ -193,8 +202,12 @@ async def find(
 async def shown(context: Context, rows: Iterable[T]) -> list[T]:
     """Those of the rows whose owners show them to the person now: a title is not told without."""
     rows = list(rows)
-    await fetch_choice(context, OBJECT, rows)
+    await fetch_ahead(context, _objects(rows))
     return [row for row in rows if _shows(context, row)]
+
+
+def _objects(rows: Iterable[Any]) -> list[tuple[Reference, Any]]:
+    return [(reference, row) for row in rows if (reference := OBJECT.of(row)) is not None]
 
 
 def _shows(context: Context, row: Any) -> bool:

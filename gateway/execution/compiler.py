@@ -30,7 +30,7 @@ from graphql import (
 )
 from strawberry.types.field import StrawberryField
 
-from gateway.execution.kinds import KINDS, LISTS, OURS, has_presence, is_list, kind_of
+from gateway.execution.kinds import KINDS, LISTS, OURS, has_presence, is_list, kind_of, message_of
 from gateway.execution.selections import Selected, Selections
 from gateway.loaders import Embedded, Fetch, Listing, Reference, fetch_of
 from gateway.schema.scalars import attribute, write_timestamp
@@ -129,7 +129,7 @@ class _Compiler:
         }
         self._source: list[str] = []
         self._made: dict[tuple[str, tuple[int, ...]], str] = {}
-        self._choices: list[tuple[dict[str, Any], dict[str, str]]] = []
+        self._choices: list[tuple[dict[Any, Any], dict[Any, str]]] = []
         self._functions: dict[Callable[..., Any], str] = {}
 
     def load(self) -> dict[str, Any]:
@@ -232,7 +232,10 @@ class _Compiler:
         if inner.name == "DateTime":
             return f"(time({value}) if type({value}) is Timestamp else {call})"
         test = _UNCHANGED.get(inner.name)
-        return call if test is None else f"({value} if {test.format(v=value)} else {call})"
+        if test is None:
+            return call
+        none = f"{value} is None or " if inner is kind else ""
+        return f"({value} if {none}{test.format(v=value)} else {call})"
 
     def _object(
         self, body: _Body, kind: GraphQLObjectType, nodes: Sequence[FieldNode], value: str
@@ -319,12 +322,18 @@ class _Compiler:
     ) -> str:
         if kind.resolve_type is None:
             raise _CannotCompileError
-        functions: dict[str, Any] = {}
+        functions: dict[Any, Any] = {}
         types = self._selections.schema.get_possible_types(kind)
-        self._choices.append((functions, {one.name: self.value(one, nodes) for one in types}))
+        messages = {one.name: message_of(one) for one in types}
+        told = None not in (classes := set(messages.values())) and len(classes) == len(types)
+        made = {messages[one.name] if told else one.name: self.value(one, nodes) for one in types}
+        self._choices.append((functions, made))
+        shown = self._name("n", functions)
+        if told:  # by its rows alone which of them it is
+            return f"{shown}[type({value})]({value}, i)"
         resolve, of = self._name("r", kind.resolve_type), self._name("a", kind)
         body.put(_CHECK.format(v=value))
-        return f"{self._name('n', functions)}[{resolve}({value}, i, {of})]({value}, i)"
+        return f"{shown}[{resolve}({value}, i, {of})]({value}, i)"
 
     def _found(
         self,
@@ -387,10 +396,3 @@ class _Compiler:
         if isinstance(inner, GraphQLEnumType) or (is_leaf_type(inner) and inner.name in _UNCHANGED):
             return plain, full
         return (f"{plain} if o_{row} else {full}" if message is None else full), ""
-
-
-def message_of(kind: GraphQLObjectType) -> type | None:
-    """The message that all rows of a type are, where they are."""
-    definition = kind.extensions.get("strawberry-definition")
-    message = getattr(getattr(definition, "origin", None), "message", None)
-    return message if isinstance(message, type) else None  # a field may have that name too

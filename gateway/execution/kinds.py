@@ -7,7 +7,7 @@ from types import GeneratorType
 from typing import Any
 
 from google.protobuf.message import Message
-from graphql import Undefined
+from graphql import GraphQLObjectType, Undefined
 
 PLAIN, OURS = 1, 2
 
@@ -45,3 +45,10 @@ def has_presence(message: Any, name: str) -> bool:
     """Whether the message has a message of this name, which may not be there."""
     field = message.DESCRIPTOR.fields_by_name.get(name)
     return field is not None and field.message_type is not None and not field.is_repeated
+
+
+def message_of(kind: GraphQLObjectType) -> type | None:
+    """The message that all rows of a type are, where they are."""
+    definition = kind.extensions.get("strawberry-definition")
+    message = getattr(getattr(definition, "origin", None), "message", None)
+    return message if isinstance(message, type) else None  # a field may have that name too

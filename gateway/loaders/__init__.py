@@ -44,7 +44,7 @@ __all__ = [
     "LoadPage",
     "Reference",
     "Tables",
-    "fetch_choice",
+    "fetch_ahead",
     "fetch_of",
     "fetched_by",
     "fill",
@@ -110,21 +110,16 @@ async def _fill(info: Info, level: list[Part]) -> None:
         level = await Level(info.context, variables, level).fetch()
 
 
-async def fetch_choice(
-    context: Context,
-    choice: Choice,
-    rows: Iterable[Any],
-    more: Iterable[tuple[Reference, Any]] = (),
-) -> None:
-    """Fetch the objects of a field before it is known who is shown what; `fill` finds them.
+async def fetch_ahead(context: Context, wanted: Iterable[tuple[Reference, Any]]) -> None:
+    """Fetch what these references of rows name before it is known who is shown what.
 
-    And in the same RPCs what is known to be asked for below.
+    `fill` finds it. What is known to be asked for below goes into the same RPCs.
     """
     keys: Keys = defaultdict(lambda: defaultdict(dict))
-    places = [choice.of(row) for row in rows]
-    places += [(one.batch, key) for one, row in more if (key := one.key(row)) and key[1]]
-    for batch, (community_id, row_id) in filter(None, places):
-        keys[batch][community_id][row_id] = None
+    for reference, row in wanted:
+        key = reference.key(row)
+        if key is not None and key[1]:
+            keys[reference.batch][key[0]][key[1]] = None
     await all_of(loads(context, keys))
 
 

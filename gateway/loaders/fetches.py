@@ -65,31 +65,31 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A field whose object is of one of several types, by their names: the one with a key."""
+    """A field whose object is of one of several types, each found in its own way.
+
+    `type` names that of a row's object; a name that is not known stands for no object.
+    """
 
     references: Mapping[str, Reference]
+    type: Callable[[Any], str]
 
-    def of(self, row: Any) -> tuple[Batch, Key] | None:
-        """Where this row's object is found."""
-        for reference in self.references.values():
-            if (key := reference.key(row)) is not None:
-                return reference.batch, key
-        return None
+    def of(self, row: Any) -> Reference | None:
+        """How this row's object is found."""
+        return self.references.get(self.type(row))
 
     def by_type(self, rows: Iterable[Any]) -> dict[str, list[Any]]:
         """The rows whose objects are of each type; those without an object are left out."""
         found: dict[str, list[Any]] = defaultdict(list)
         for row in rows:
-            for name, reference in self.references.items():
-                if reference.key(row) is not None:
-                    found[name].append(row)
-                    break
+            name = self.type(row)
+            if name in self.references:
+                found[name].append(row)
         return found
 
     def find(self, tables: Tables, row: Any) -> Any:
         """What `fill` fetched for this row."""
-        place = self.of(row)
-        return None if place is None else tables.row(*place)
+        reference = self.references.get(self.type(row))
+        return None if reference is None else reference.find(tables, row)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Annotated, Any
 
 import strawberry
@@ -18,7 +19,7 @@ from gateway.schema.relay import After, Before, CommunityNode, Connection, First
 from gateway.schema.scalars import DateTime, unset_is_null
 from gateway.schema.staff import CaseStateArgument, community_of
 from gateway.schema.staff_scalars import CaseCause, CaseState, PatternKind, RuleKind
-from gateway.schema.viewer import NODES, found_by
+from gateway.schema.viewer import NODES, found_within
 from guildhall.moderation.v1 import moderation_pb2
 
 Post = Annotated[
@@ -55,12 +56,8 @@ def _person(row: Any, id: str) -> Key | None:
     return (row.community_id, id) if id and not id.startswith("service:") else None
 
 
-def _topic(row: Any) -> Key | None:
-    return None if row.reply_id else (row.community_id, row.topic_id)
-
-
-def _reply(row: Any) -> Key | None:
-    return batches.key_of(row, row.reply_id)
+def _post(row: Any) -> str:
+    return "Reply" if row.reply_id else "Topic"
 
 
 def _matched(case: Any, known: Mapping[str, Any]) -> list[Any]:
@@ -90,9 +87,10 @@ class Case(CommunityNode):
     post: Post | None = fetched(
         Choice(
             {
-                "Topic": Reference(batches.topics, _topic),
-                "Reply": Reference(batches.replies, _reply),
-            }
+                "Topic": Reference(batches.topics, attrgetter("community_id", "topic_id")),
+                "Reply": Reference(batches.replies, attrgetter("community_id", "reply_id")),
+            },
+            _post,
         ),
         "The post as it is now; null where one cannot read it any more.",
     )
@@ -126,7 +124,7 @@ async def _case(context: Context, found: GlobalId) -> moderation_pb2.Case | None
     return response.case if response is not None else None
 
 
-NODES["Case"] = found_by("Case", batches.cases)
+NODES["Case"] = found_within(batches.cases)
 
 
 @strawberry.type

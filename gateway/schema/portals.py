@@ -13,7 +13,7 @@ from gateway.schema.directory import Community
 from gateway.schema.fields import COMMUNITY, fetched, paged
 from gateway.schema.relay import CommunityNode, Connection
 from gateway.schema.scalars import DateTime, unset_is_null
-from gateway.schema.viewer import NODES, found_by
+from gateway.schema.viewer import NODES, found_within
 from guildhall.gateway.v1 import gateway_pb2
 
 
@@ -119,4 +119,4 @@ class Portal(CommunityNode):
     )
 
 
-NODES["Portal"] = found_by("Portal", batches.portals)
+NODES["Portal"] = found_within(batches.portals)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
@@ -25,7 +26,7 @@ from gateway.loaders import (
     Key,
     Listing,
     Reference,
-    fetch_choice,
+    fetch_ahead,
     fetched_by,
     fill,
     fill_each,
@@ -190,8 +191,9 @@ class SignOutEverywherePayload:
     revoked: int = strawberry.field(description="How many browser sessions ended.")
 
 
-def _within(found: GlobalId) -> Key:
-    return found.community_id, found.id
+def found_within(batch: Batch) -> Reference:
+    """How objects of a community are found again by their global ids."""
+    return Reference(batch, attrgetter("community_id", "id"))
 
 
 def _anywhere(found: GlobalId) -> Key:
@@ -202,23 +204,18 @@ def _reply(found: GlobalId) -> Key:
     return found.community_id, found.id.partition(".")[2]
 
 
-def found_by(kind: str, batch: Batch, key: Callable[[GlobalId], Key] = _within) -> Reference:
-    """How objects of a kind are found again by their global ids."""
-    return Reference(batch, lambda found: key(found) if found.kind == kind else None)
-
-
 NODES: dict[str, Reference] = {
-    "Attachment": found_by("Attachment", batches.attachments),
-    "Community": found_by("Community", batches.communities, _anywhere),
-    "Company": found_by("Company", batches.own_companies, _anywhere),
-    "Member": found_by("Member", batches.members),
-    "Person": found_by("Person", batches.persons, _anywhere),
-    "Reply": found_by("Reply", batches.replies, _reply),
-    "Space": found_by("Space", batches.spaces),
-    "Topic": found_by("Topic", batches.topics),
+    "Attachment": found_within(batches.attachments),
+    "Community": Reference(batches.communities, _anywhere),
+    "Company": Reference(batches.own_companies, _anywhere),
+    "Member": found_within(batches.members),
+    "Person": Reference(batches.persons, _anywhere),
+    "Reply": Reference(batches.replies, _reply),
+    "Space": found_within(batches.spaces),
+    "Topic": found_within(batches.topics),
 }
 """How an object is found again, by its kind; further schema modules add theirs."""
-_OBJECT = Choice(NODES)
+_OBJECT = Choice(NODES, attrgetter("kind"))
 
 
 def node_id(text: object, field: str, *kinds: str) -> GlobalId | BadUserInputError:
@@ -241,7 +238,7 @@ async def find_nodes(context: Context, asked: Sequence[GlobalId | DomainError]) 
     """
     _ = context.actor  # nobody is told that once, not for each
     ids = [one for one in asked if isinstance(one, GlobalId)]
-    await fetch_choice(context, _OBJECT, ids)
+    await fetch_ahead(context, [(NODES[one.kind], one) for one in ids])
     return [_row(context, one) if isinstance(one, GlobalId) else one for one in asked]
 
 

@@ -31,7 +31,7 @@ from gateway.schema.scalars import (
     Role,
     unset_is_null,
 )
-from gateway.schema.viewer import NODES, found_by
+from gateway.schema.viewer import NODES, found_within
 from guildhall.forum.v1 import announcements_pb2
 
 CHANNEL = Reference(batches.channels, lambda row: (row.community_id, row.channel_id))
@@ -317,5 +317,5 @@ class UnreadAnnouncements:
     )
 
 
-NODES["Channel"] = found_by("Channel", batches.channels)
-NODES["Announcement"] = found_by("Announcement", batches.announcements)
+NODES["Channel"] = found_within(batches.channels)
+NODES["Announcement"] = found_within(batches.announcements)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Annotated, Any
 
 import strawberry
@@ -9,7 +10,7 @@ import strawberry
 from gateway import batches, feed_lists
 from gateway.context import Info
 from gateway.cursors import decode_communities
-from gateway.loaders import Choice, Reference, fetch_choice, fill, filled, selected, selects
+from gateway.loaders import Reference, fetch_ahead, fill, filled, selected, selects
 from gateway.schema.announcements import Announcement
 from gateway.schema.feed import CommunityIds, FeedOrder
 from gateway.schema.feed.items import FeedItem
@@ -19,13 +20,7 @@ from guildhall.forum.v1 import feed_pb2
 
 _NODE = ("edges", "node")
 _BRIEF = {"__typename", "id", "createTime", "author", "topic"}  # what topics know of a reply
-_MUST_READ = Choice(
-    {
-        "Announcement": Reference(
-            batches.announcements, lambda row: (row.community_id, row.announcement_id)
-        )
-    }
-)
+_MUST_READ = Reference(batches.announcements, attrgetter("community_id", "announcement_id"))
 
 
 @strawberry.type
@@ -80,7 +75,7 @@ class FeedQuery:
         context = info.context
         request = feed_pb2.ListMustReadsRequest(community_ids=decode_communities(community_ids))
         answer = await context.call(context.services.feed.ListMustReads, request)
-        await fetch_choice(context, _MUST_READ, answer.must_reads)
+        await fetch_ahead(context, [(_MUST_READ, one) for one in answer.must_reads])
         rows = [_MUST_READ.find(context.tables, one) for one in answer.must_reads]
         found: list[Any] = [row for row in rows if row is not None]
         await fill(info, found)

@@ -23,7 +23,7 @@ from gateway.schema.group_scalars import (
 )
 from gateway.schema.relay import After, Before, CommunityNode, Connection, First, Last
 from gateway.schema.scalars import DateTime
-from gateway.schema.viewer import NODES, found_by
+from gateway.schema.viewer import NODES, found_within
 from guildhall.directory.v1 import groups_pb2
 
 
@@ -124,4 +124,4 @@ class GroupMember:
     company: Company | None = fetched(COMPANY, "For whom the person is in it.")
 
 
-NODES["Group"] = found_by("Group", batches.groups)
+NODES["Group"] = found_within(batches.groups)

@@ -18,7 +18,7 @@ from gateway.schema.quality.spaces import SpaceDay
 from gateway.schema.relay import After, Before, CommunityNode, Connection, First, Last
 from gateway.schema.scalars import DateTime, TopicKind
 from gateway.schema.staff import community_of
-from gateway.schema.viewer import NODES, found_by
+from gateway.schema.viewer import NODES, found_within
 from guildhall.forum.v1 import seeding_pb2
 
 
@@ -149,7 +149,7 @@ class Seeding(CommunityNode):
     )
 
 
-NODES["Seeding"] = found_by("Seeding", batches.seedings)
+NODES["Seeding"] = found_within(batches.seedings)
 
 
 @strawberry.type
