@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +9,6 @@ from typing import Any, Protocol
 
 from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import AsyncMongoClient, IndexModel
-from pymongo.asynchronous import pool, topology
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import (
     AutoReconnect,
@@ -20,32 +18,13 @@ from pymongo.errors import (
 )
 from pymongo.read_concern import ReadConcern
 
+from chassis import mongo_driver  # noqa: F401 - puts its own waits into the driver
 from chassis.decisions import Document
 
 Database = AsyncDatabase[Document]
 
 # The store is away, or takes too long: whoever asks again may be answered.
 OUTAGES = (AutoReconnect, ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError)
-
-
-async def _wait(condition: Any, timeout: float | None) -> bool:
-    """As the driver's own, which on Python 3.11 waits in a task beside the caller's.
-
-    A caller that is cancelled while that task takes the lock back leaves without it: the lock is
-    then released by who does not hold it, or held by nobody for ever, and with it every operation
-    of the client.
-    """
-    try:
-        async with asyncio.timeout(timeout):
-            return bool(await condition.wait())
-    except TimeoutError:
-        return False
-
-
-for _module in (pool, topology):  # both have their own name for it
-    if not hasattr(_module, "_async_cond_wait"):
-        raise ImportError("PyMongo waits in another way now: is a cancelled wait safe there?")
-    _module._async_cond_wait = _wait  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 @dataclass(frozen=True, slots=True)

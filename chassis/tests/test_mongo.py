@@ -1,15 +1,93 @@
-"""MongoDB's driver: what is cancelled while the store is away leaves the client usable."""
+"""MongoDB's driver: what waits for it, and leaves it usable whatever became of the wait."""
 
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 import pytest
+import pytest_asyncio
+from pymongo import AsyncMongoClient
 from pymongo._asyncio_lock import Condition, Lock
 from pymongo.asynchronous import pool, topology
+from pymongo.errors import AutoReconnect, NetworkTimeout
 
-import chassis.mongo  # noqa: F401 - puts its own wait into the driver
+from chassis.decisions import Document
+from chassis.mongo import Database
+
+_LONG = {"$where": "sleep(4000) || true"}  # some seconds until mongod answers
+
+
+@pytest_asyncio.fixture
+async def impatient(mongo_uri: str, database: Database) -> AsyncIterator[Database]:
+    """The same database by a client that asks once and waits a second; it holds a document."""
+    await database.rows.insert_one({"_id": 1})
+    client: AsyncMongoClient[Document] = AsyncMongoClient(
+        mongo_uri, retryReads=False, socketTimeoutMS=1000
+    )
+    yield client[database.name]
+    await client.close()
+
+
+async def test_an_answer_needs_no_task_of_its_own(database: Database) -> None:
+    await database.rows.insert_one({"_id": 1})
+    loop = asyncio.get_running_loop()
+    made: list[str] = []
+
+    def counting(loop: Any, coroutine: Coroutine[Any, Any, Any], **more: Any) -> Any:
+        made.append(coroutine.__qualname__)
+        return asyncio.Task(coroutine, loop=loop, **more)
+
+    loop.set_task_factory(counting)
+    try:
+        assert await database.rows.find_one({}) == {"_id": 1}
+    finally:
+        loop.set_task_factory(None)
+    assert made == []
+
+
+async def test_an_answer_that_takes_too_long_is_a_timeout(impatient: Database) -> None:
+    with pytest.raises(NetworkTimeout):
+        await impatient.rows.find_one(_LONG)
+    assert await impatient.rows.find_one({}) == {"_id": 1}
+
+
+async def test_who_stops_waiting_leaves_the_client_usable(impatient: Database) -> None:
+    waiting = asyncio.create_task(impatient.rows.find_one(_LONG))
+    await _under_way(impatient)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert await impatient.rows.find_one({}) == {"_id": 1}
+
+
+async def test_a_connection_that_the_driver_gives_up_ends_the_wait(
+    mongo_uri: str, database: Database
+) -> None:
+    """As it does where the primary is lost: nobody waits for as long as an answer may take."""
+    await database.rows.insert_one({"_id": 1})
+    client: AsyncMongoClient[Document] = AsyncMongoClient(mongo_uri, retryReads=False)
+    patient = client[database.name]
+    waiting = asyncio.create_task(patient.rows.find_one(_LONG))
+    await _under_way(patient)
+    began = time.monotonic()
+    for server in client._topology._servers.values():
+        for context in server.pool.active_contexts:
+            context.cancel()
+    with pytest.raises(AutoReconnect):
+        await waiting
+    assert time.monotonic() - began < 3
+    assert await patient.rows.find_one({}) == {"_id": 1}
+    await client.close()
+
+
+async def _under_way(database: Database) -> None:
+    """Until mongod is at the long question."""
+    asked = [{"$currentOp": {}}, {"$match": {"ns": f"{database.name}.rows"}}]
+    while not await (await database.client.admin.aggregate(asked)).to_list():  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("module", [pool, topology])
