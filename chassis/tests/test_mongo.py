@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -34,10 +34,10 @@ async def impatient(mongo_uri: str, database: Database) -> AsyncIterator[Databas
 async def test_an_answer_needs_no_task_of_its_own(database: Database) -> None:
     await database.rows.insert_one({"_id": 1})
     loop = asyncio.get_running_loop()
-    made: list[str] = []
+    made: list[object] = []
 
-    def counting(loop: Any, coroutine: Coroutine[Any, Any, Any], **more: Any) -> Any:
-        made.append(coroutine.__qualname__)
+    def counting(loop: Any, coroutine: Any, **more: Any) -> Any:
+        made.append(coroutine)
         return asyncio.Task(coroutine, loop=loop, **more)
 
     loop.set_task_factory(counting)
@@ -85,7 +85,7 @@ async def test_a_connection_that_the_driver_gives_up_ends_the_wait(
 
 async def _under_way(database: Database) -> None:
     """Until mongod is at the long question."""
-    asked = [{"$currentOp": {}}, {"$match": {"ns": f"{database.name}.rows"}}]
+    asked: list[Document] = [{"$currentOp": {}}, {"$match": {"ns": f"{database.name}.rows"}}]
     while not await (await database.client.admin.aggregate(asked)).to_list():  # noqa: ASYNC110
         await asyncio.sleep(0.01)
 

@@ -7,23 +7,21 @@ from typing import Any
 import strawberry
 from graphql import GraphQLField, GraphQLResolveInfo
 from strawberry.schema.config import StrawberryConfig
-from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types import Info
-from strawberry.types.arguments import StrawberryArgument, convert_argument
-from strawberry.types.base import StrawberryOptional
 from strawberry.types.field import StrawberryField
 
-_UNCHANGED = (str, int, float, bool, strawberry.ID)
+from gateway.execution.inputs import Inputs
 
 
 def call_directly(schema: strawberry.Schema) -> strawberry.Schema:
     """The same schema; root fields convert arguments as the library does, with less around."""
     core = schema._schema  # noqa: SLF001 - graphql-core's own
+    inputs = Inputs(schema.schema_converter, schema.config)
     for root in (core.query_type, core.mutation_type):
         for definition in root.fields.values() if root is not None else ():
             ours = definition.extensions.get("strawberry-definition")
             if ours is not None and _is_simple(ours):
-                _call_directly(definition, ours, schema.schema_converter, schema.config)
+                _call_directly(definition, ours, inputs, schema.config)
     return schema
 
 
@@ -49,7 +47,7 @@ def _is_simple(ours: StrawberryField) -> bool:
 def _call_directly(
     definition: GraphQLField,
     ours: StrawberryField,
-    converter: GraphQLCoreConverter,
+    inputs: Inputs,
     config: StrawberryConfig,
 ) -> None:
     assert ours.base_resolver is not None  # noqa: S101 - _is_simple
@@ -58,31 +56,22 @@ def _call_directly(
         (
             config.name_converter.get_graphql_name(argument),
             argument.python_name,
-            None if _unchanged(argument) else argument.type,
+            inputs.converter(argument.type),
         )
         for argument in ours.arguments
     ]
     changed = [
-        (name, python_name, kind)
-        for name, python_name, kind in arguments
-        if name != python_name or kind is not None
+        (name, python_name, convert)
+        for name, python_name, convert in arguments
+        if name != python_name or convert is not None
     ]
 
     def call(source: Any, raw: GraphQLResolveInfo[Any], **given: Any) -> Any:
         info: Info[Any, Any] = info_class(_raw_info=raw, _field=ours)
-        for name, python_name, kind in changed:
+        for name, python_name, convert in changed:
             if name in given:
                 value = given.pop(name)
-                if value is not None and kind is not None:
-                    value = convert_argument(
-                        value, kind, converter.scalar_registry, config, info, path=(name,)
-                    )
-                given[python_name] = value
+                given[python_name] = value if convert is None else convert(value)
         return resolve(source, info, **given)  # type: ignore[operator]
 
     definition.resolve = call
-
-
-def _unchanged(argument: StrawberryArgument) -> bool:
-    kind = argument.type
-    return (kind.of_type if type(kind) is StrawberryOptional else kind) in _UNCHANGED
