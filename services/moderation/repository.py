@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
 from pymongo import InsertOne
 
 from chassis.decisions import Aggregates, Document, Write
-from chassis.lanes import Lane
 from chassis.moment import Moment
 from chassis.mongo import Database, Index, Migration
 from chassis.pagination import Paging
+from chassis.recent import Recent
 from services.moderation.domain import (
     Case,
     CaseCause,
@@ -26,6 +27,7 @@ from services.moderation.domain import (
 
 _POLICIES, _CASES, _AUDIT_ENTRIES = "policies", "cases", "audit_entries"
 _VERSION = "version"
+LIFETIME = 1.0  # seconds that a version is believed from when it was asked for
 
 
 class ModerationRepository:
@@ -50,24 +52,31 @@ class ModerationRepository:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._versions = Lane(self._versions_of)
+        self._versions = Recent(self._versions_of, lifetime=LIFETIME)
         self.policies = Aggregates("policy", _POLICIES, _policy, _policy_document)
         self.cases = Aggregates("case", _CASES, _case, _case_document)
 
     async def find_policy_version(self, community_id: str) -> int:
-        """The policy's seq, as of now; 0 where the community never had a rule."""
-        return await self._versions.ask(community_id)
+        """The policy's seq, 0 where the community never had a rule: as of now, or of a second ago
+        where another replica changed it.
+        """
+        return (await self._versions.find([community_id]))[community_id]
 
-    async def _versions_of(self, communities: Sequence[str]) -> list[int]:
-        """What many screen at once is asked once."""
-        among = list(dict.fromkeys(communities))
+    def changing_policy(self, community_id: str) -> contextlib.AbstractContextManager[None]:
+        """A community's policy is being changed here: its version is read again, however that
+        ends.
+        """
+        return self._versions.changing(community_id)
+
+    async def _versions_of(self, communities: Sequence[str]) -> dict[str, int]:
+        ids = list(map(policy_id, communities))
         rows = self._database[_POLICIES].find(
-            {"community_id": {"$in": among}, "_id": {"$in": list(map(policy_id, among))}},
+            {"community_id": {"$in": list(communities)}, "_id": {"$in": ids}},
             {"_id": 0, "community_id": 1, "seq": 1},
             hint=_VERSION,
         )
         found = {row["community_id"]: row["seq"] for row in await rows.to_list()}
-        return [found.get(one, 0) for one in communities]
+        return {one: found.get(one, 0) for one in communities}
 
     async def find_policy(self, community_id: str) -> tuple[Policy, int]:
         """The policy and its version; an empty one where there is none."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from pymongo import ReadPreference
 
+from chassis.commands import Commands
 from chassis.mongo import Database
 from chassis.pagination import Paging
 from chassis.testing import mirrored
+from guildhall.moderation.v1 import moderation_pb2
 from services.moderation.domain import (
     Case,
     CaseCause,
@@ -20,10 +25,18 @@ from services.moderation.domain import (
     Policy,
     Rule,
     RuleKind,
+    Verdict,
     policy_id,
 )
-from services.moderation.repository import ModerationRepository
-from services.moderation.tests.conftest import TIME
+from services.moderation.repository import LIFETIME, ModerationRepository
+from services.moderation.tests.conftest import (
+    MODERATOR_OF_C1,
+    TIME,
+    request_id,
+    rule_request,
+)
+from services.moderation.use_cases import ModerationUseCases
+from services.moderation.use_cases.screening import Screener
 
 CASE = Case("k1", "c1", CaseCause.RULE, "t1", "", "p1", 1, TIME, ("r1", "r2"), True)
 
@@ -63,6 +76,46 @@ async def test_policies_come_back_as_they_were_stored(
     assert await repository.find_policy_version("c1") == 4
     assert await repository.find_policy("c2") == (Policy(), 0)
     assert await repository.find_policy_version("c2") == 0
+
+
+async def test_a_rule_holds_at_once_here_and_within_a_second_elsewhere(
+    database: Database, commands: Commands
+) -> None:
+    here, elsewhere = ModerationRepository(database), ModerationRepository(database)
+    screeners = [Screener(here), Screener(elsewhere)]
+    verdicts = [await one.screen("c1", ["bad"]) for one in screeners]
+    assert [one.verdict for one in verdicts] == [Verdict.ALLOW, Verdict.ALLOW]
+    use_cases = ModerationUseCases(commands, here)
+    made = await use_cases.create_rule(MODERATOR_OF_C1, rule_request())
+    assert (await screeners[0].screen("c1", ["bad"])).verdict is Verdict.HOLD
+    told = time.monotonic()
+    while (await screeners[1].screen("c1", ["bad"])).verdict is not Verdict.HOLD:
+        assert time.monotonic() < told + LIFETIME + 1
+        await asyncio.sleep(0.05)
+    gone = moderation_pb2.DeleteRuleRequest(
+        request_id=request_id(), community_id="c1", rule_id=made.rule.id
+    )
+    await use_cases.delete_rule(MODERATOR_OF_C1, gone)
+    assert (await screeners[0].screen("c1", ["bad"])).verdict is Verdict.ALLOW
+
+
+async def test_what_is_screened_in_a_second_asks_the_store_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = ModerationRepository(database)
+    screener, asked = Screener(repository), 0
+    find = repository._versions_of
+
+    async def counting(communities: Sequence[str]) -> dict[str, int]:
+        nonlocal asked
+        asked += 1
+        return await find(communities)
+
+    monkeypatch.setattr(repository._versions, "_read", counting)
+    monkeypatch.setattr(repository._versions, "_lifetime", 60)
+    for _ in range(3):
+        await screener.screen("c1", ["good"])
+    assert asked == 1
 
 
 async def test_the_version_is_read_from_the_index_alone(

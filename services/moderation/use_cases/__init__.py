@@ -54,7 +54,8 @@ class ModerationUseCases:
                 writes=[self._audit(seen, actor, community_id, "CreateRule", rule)],
             )
 
-        return await self._commands.run(actor, request, self._policy(community_id), decide)
+        with self._repository.changing_policy(community_id):
+            return await self._commands.run(actor, request, self._policy(community_id), decide)
 
     async def update_rule(self, actor: Actor, request: UpdateRuleRequest) -> UpdateRuleResponse:
         """Change what the request names; what stays the same says nothing."""
@@ -76,7 +77,8 @@ class ModerationUseCases:
                 writes=[self._audit(seen, actor, community_id, "UpdateRule", rule)],
             )
 
-        return await self._commands.run(actor, request, self._policy(community_id), decide)
+        with self._repository.changing_policy(community_id):
+            return await self._commands.run(actor, request, self._policy(community_id), decide)
 
     async def delete_rule(self, actor: Actor, request: DeleteRuleRequest) -> DeleteRuleResponse:
         """Take a rule away; posts it held keep their cases."""
@@ -94,7 +96,8 @@ class ModerationUseCases:
                 writes=[self._audit(seen, actor, community_id, "DeleteRule", rule)],
             )
 
-        return await self._commands.run(actor, request, self._policy(community_id), decide)
+        with self._repository.changing_policy(community_id):
+            return await self._commands.run(actor, request, self._policy(community_id), decide)
 
     async def decide_case(self, actor: Actor, request: DecideCaseRequest) -> DecideCaseResponse:
         """Approve or reject; the forum hears of it and acts."""

@@ -24,7 +24,9 @@ _Ready = tuple[int, Sequence[ActiveRule]]  # the policy's version and its rules
 
 
 class Screener:
-    """Screens texts by the policy as it is at that moment: a change holds at once everywhere."""
+    """Screens texts by the policy as it is at that moment: a change holds at once, in other
+    replicas within a second.
+    """
 
     def __init__(self, repository: ModerationRepository, *, most_rules: int = MOST_RULES) -> None:
         self._repository = repository
