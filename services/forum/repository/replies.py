@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from pymongo import UpdateOne
 
@@ -22,15 +23,26 @@ from services.forum.repository.documents import (
     read_page,
     references,
     references_document,
+    same,
     submission,
     submission_document,
     text_document,
     verification,
     verification_document,
+    with_seldom,
 )
 from services.forum.repository.topics import TEXTLESS, TopicCollection
 
 _OLDEST = [("create_time", 1), ("_id", 1)]
+_STATES = {one.value: one for one in ReplyState}
+# What few replies have, and the documents of others do not, or those of former times.
+_SELDOM: Mapping[str, Callable[[Any], Any]] = {
+    "edit_time": same,
+    "verification": verification,
+    "attachments": attached,
+    "parent_reply_id": same,
+    "seeding_id": same,
+}
 
 INDEXES: Sequence[Index] = (
     Index(
@@ -213,33 +225,29 @@ class ReplyCollection(TopicCollection):
 
 def load_reply(document: Document) -> Reply:
     """Back from dump_reply."""
-    return Reply(
+    reply = Reply(
         id=document["_id"],
         community_id=document["community_id"],
         topic_id=document["topic_id"],
         space_id=document["space_id"],
-        state=ReplyState(document["state"]),
+        state=_STATES[document["state"]],
         body=body(document),
         author=author(document["author"]),
         create_time=document["create_time"],
         score=document["score"],
         accepted=document["accepted"],
-        edit_time=document.get("edit_time"),
         state_reason=document["state_reason"],
         edited_by_moderator=document.get("edited_by_moderator", False),
         edition=document.get("edition", 1),
-        verification=verification(document),
         submission=submission(document["submission"]),
         case_id=document["case_id"],
         version=document["version"]
         if "version" in document
         else document["seq"],  # formerly the topic's
-        attachments=attached(document),
-        parent_reply_id=document.get("parent_reply_id", ""),
         child_count=document.get("child_count", 0),
         references=references(document),
-        seeding_id=document.get("seeding_id", ""),
     )
+    return with_seldom(reply, _SELDOM, document)
 
 
 def dump_reply(reply: Reply) -> Document:

@@ -21,8 +21,8 @@ from services.forum.tests.test_forum_curation_servicer import wide
 from services.forum.tests.test_forum_servicer import refused
 
 COLLEAGUE = person_actor("colleague")  # of co1, as ASKER
-OUTSIDE = pb.Author(company_id="co1", as_company=True)
-INSIDE = pb.Author(person_id="asker", company_id="co1", as_company=True)
+OUTSIDE = pb.Author(company_id="co1", community_id="c1", as_company=True)
+INSIDE = pb.Author(person_id="asker", company_id="co1", community_id="c1", as_company=True)
 C1: dict[str, Any] = {"community_id": "c1"}
 
 

@@ -202,7 +202,7 @@ async def test_a_reply_that_moved_is_where_it_is_now(world: World) -> None:
 async def test_who_wrote_as_a_company_is_not_told(world: World) -> None:
     topic = await world.topic(await world.space())
     await speak(world, topic, ASKER, as_company=True)
-    company = forum_pb2.Author(company_id="co1", as_company=True)
+    company = forum_pb2.Author(company_id="co1", community_id="c1", as_company=True)
     colleague = person_actor("anna")  # who may know, and is told by the reply itself
     for actor in (colleague, person_actor("anna", roles=["MODERATOR"], company_id="co2")):
         assert [one.author for one in (await page(world, actor)).mentions] == [company]

@@ -225,7 +225,7 @@ async def test_create_topic(world: World) -> None:
         "how-to-reset",
         1,
     )
-    assert topic.author == pb.Author(person_id="asker", company_id="co1")
+    assert topic.author == pb.Author(person_id="asker", company_id="co1", community_id="c1")
     assert topic.body_html == (
         '<p dir="auto">How do I <em>reset</em> the frobnicator?</p>\n'
         "&lt;script&gt;alert(1)&lt;/script&gt;\n"
@@ -680,7 +680,7 @@ async def test_create_reply(world: World) -> None:
         topic.space_id,
         False,
     )
-    assert reply.author == pb.Author(person_id="helper", company_id="co2")
+    assert reply.author == pb.Author(person_id="helper", company_id="co2", community_id="c1")
     events = await outbox(world.database)
     assert events[-1] == said.ReplyPublished(
         reply_id=reply.id,

@@ -16,8 +16,9 @@ from services.forum.domain.feed.ranking import (
     feed_keys,
 )
 from services.forum.domain.spaces import space_key
-from services.forum.domain.topics import OPEN_TO_READERS, LatestReply
+from services.forum.domain.topics import OPEN_TO_READERS
 from services.forum.repository.documents import author
+from services.forum.repository.topics.documents import latest_replies
 from services.forum.repository.walls import Walls
 
 _NEWEST = [("activity_time", -1), ("_id", -1)]
@@ -213,7 +214,7 @@ def _glimpse(row: Document) -> Glimpse:
         row["create_time"],
         row["activity_time"],
         row["reply_count"],
-        tuple(LatestReply(one["id"], author(one["author"]), one["time"]) for one in row["latest"]),
+        latest_replies(row["latest"]),
     )
 
 

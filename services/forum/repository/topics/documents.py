@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from chassis.decisions import Aggregates, Document
 from services.forum.domain.feed.ranking import feed_keys
@@ -26,11 +28,13 @@ from services.forum.repository.documents import (
     body,
     references,
     references_document,
+    same,
     submission,
     submission_document,
     text_document,
     verification,
     verification_document,
+    with_seldom,
 )
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)  # when a pin without an end ends
@@ -42,6 +46,37 @@ READ: Document = {"read_keys": 0, "tag_keys": 0, "feed_keys": 0}
 LISTED: Document = {"latest": {"$slice": -1}, **READ}
 # A post without its text.
 TEXTLESS: Document = {"body": 0}
+_KINDS = {one.value: one for one in TopicKind}
+_STATES = {one.value: one for one in TopicState}
+
+
+# What few topics have, and the documents of others do not.
+_SELDOM: Mapping[str, Callable[[Any], Any]] = {
+    "further_accepted_ids": tuple,
+    "edit_time": same,
+    "close_reason": lambda value: CloseReason(value) if value else None,
+    "own_close_reason": same,
+    "idea_status": IdeaStatus,
+    "idea_note": same,
+    "idea_status_time": same,
+    "owner_id": same,
+    "review_time": same,
+    "review_due_time": same,
+    "review_expired": same,
+    "duplicate_of_id": same,
+    "moved_to_id": same,
+    "split_from_id": same,
+    "carry_to_id": same,
+    "former_space_ids": tuple,
+    "seeding_id": same,
+    "case_count": same,  # formerly nobody counted
+    "publish_time": same,
+    "pin_time": same,
+    "pin_expire_time": same,
+    "removed_state": lambda value: TopicState(value) if value else None,
+    "verification": verification,
+    "attachments": attached,
+}
 
 
 def tag_key(tag: str, key: str) -> str:
@@ -56,14 +91,12 @@ def link_key(link: Link, topic_id: str) -> str:
 
 def load_topic(document: Document) -> Topic:
     """Back from dump_topic."""
-    close_reason = document.get("close_reason")
-    removed_state = document.get("removed_state")
-    return Topic(
+    topic = Topic(
         id=document["_id"],
         community_id=document["community_id"],
         space_id=document["space_id"],
-        kind=TopicKind(document["kind"]),
-        state=TopicState(document["state"]),
+        kind=_KINDS[document["kind"]],
+        state=_STATES[document["state"]],
         title=document["title"],
         body=body(document),
         tags=tuple(document["tags"]),
@@ -72,46 +105,26 @@ def load_topic(document: Document) -> Topic:
         activity_time=document["activity_time"],
         score=document["score"],
         reply_count=document["reply_count"],
-        latest=tuple(
-            LatestReply(one["id"], author(one["author"]), one["time"]) for one in document["latest"]
-        ),
+        latest=latest_replies(document["latest"]),
         accepted_reply_id=document["accepted_reply_id"],
         references=references(document),
-        further_accepted_ids=tuple(document.get("further_accepted_ids", ())),
         awaited_reply_id=document["awaited_reply_id"],
-        edit_time=document.get("edit_time"),
-        close_reason=CloseReason(close_reason) if close_reason else None,
         state_reason=document["state_reason"],
         submission=submission(document["submission"]),
         case_id=document["case_id"],
         edition=document.get("edition", 1),
-        own_close_reason=document.get("own_close_reason", ""),
-        idea_status=IdeaStatus(document.get("idea_status", IdeaStatus.NEW)),
-        idea_note=document.get("idea_note", ""),
-        idea_status_time=document.get("idea_status_time"),
-        owner_id=document.get("owner_id", ""),
-        review_time=document.get("review_time"),
-        review_due_time=document.get("review_due_time"),
-        review_expired=document.get("review_expired", False),
-        duplicate_of_id=document.get("duplicate_of_id", ""),
-        moved_to_id=document.get("moved_to_id", ""),
-        split_from_id=document.get("split_from_id", ""),
-        carry_to_id=document.get("carry_to_id", ""),
-        former_space_ids=tuple(document.get("former_space_ids", ())),
-        seeding_id=document.get("seeding_id", ""),
-        case_count=document.get("case_count", 0),  # formerly nobody counted
         newest_time=document.get("newest_time", _latest_time(document)),
         edited_by_moderator=document.get("edited_by_moderator", False),
-        publish_time=document.get("publish_time"),
-        pin_time=document.get("pin_time"),
-        pin_expire_time=document.get("pin_expire_time"),
-        removed_state=TopicState(removed_state) if removed_state else None,
-        verification=verification(document),
-        attachments=attached(document),
         version=document["version"]
         if "version" in document
         else document["seq"],  # formerly they were the same
     )
+    return with_seldom(topic, _SELDOM, document)
+
+
+def latest_replies(documents: Iterable[Document]) -> tuple[LatestReply, ...]:
+    """Those that a topic remembers."""
+    return tuple([LatestReply(one["id"], author(one["author"]), one["time"]) for one in documents])
 
 
 def _latest_time(document: Document) -> datetime | None:
