@@ -392,8 +392,10 @@ async def test_import_keeps_what_it_gets(world: World, space: pb.Space) -> None:
         "Question q",
         ["beer"],
     )
-    persona = pb.Persona(source="se", external_id="7", display_name="Jo")
-    assert topic.author == pb.Author(persona=persona, community_id="c1")
+    persona = pb.Author(
+        persona=pb.Persona(source="se", external_id="7", display_name="Jo"), community_id="c1"
+    )
+    assert topic.author == persona
     assert topic.create_time.ToJsonString() == "2014-01-11T20:26:05.383Z"
     assert topic.edit_time.ToJsonString() == "2014-03-01T00:00:00Z"
     assert topic.activity_time.ToJsonString() == "2014-01-13T20:26:05.383Z"
