@@ -165,7 +165,7 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
     ) -> pb.BatchGetSpacesResponse:
         keyring = keyring_of(require_actor(), request.community_id)
         ids = check_batch(list(request.space_ids), "space_ids")
-        found = await self._repository.find_spaces(request.community_id, ids, keyring)
+        found = await self._repository.find_spaces_shown(request.community_id, ids, keyring)
         return pb.BatchGetSpacesResponse(spaces=_told(space_to_proto, ids, found, keyring))
 
     async def ListSpaces(
@@ -268,7 +268,9 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         actor = require_actor()
         keyring = keyring_of(actor, request.community_id)
         paging = Paging.of(request, datetime, str)
-        topic = await self._repository.get_topic(request.community_id, request.topic_id, keyring)
+        topic = await self._repository.get_topic(
+            request.community_id, request.topic_id, keyring, without_texts=True
+        )
         found = await self._repository.list_replies(topic, keyring, paging, _thread(request))
         replies, token = paging.page(
             found, lambda last: (last.create_time, last.id), most=fitting(found, paging.size)

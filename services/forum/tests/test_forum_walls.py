@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 import pytest
 
@@ -90,6 +91,29 @@ async def test_what_another_replica_opens_is_found_at_once(world: World) -> None
     space = await world.space("newer")
     topic = await world.topic(space)
     assert await listed(other, space) == [topic.id]
+
+
+async def test_spaces_are_shown_from_memory_and_never_refused_for_it(world: World) -> None:
+    space = await world.space()
+    other, theirs = ForumRepository(world.database), Member.of(STRANGER, "c2").keyring
+
+    async def shown(*ids: str, keyring: Sequence[str] = KEYRING) -> list[str]:
+        return [one.id for one in await other.find_spaces_shown("c1", ids, keyring)]
+
+    assert await shown(space.id, "none") == [space.id]
+    await world.database.command("profile", 2)
+    assert await shown(space.id) == [space.id]
+    await world.database.command("profile", 0)
+    queries = world.database["system.profile"]
+    assert await queries.count_documents({"command.find": "spaces"}) == 0
+    new = await world.space("new")  # of which the other replica has not heard
+    assert await shown(space.id, new.id) == [space.id, new.id]
+    assert await shown(space.id, new.id, keyring=theirs) == []
+    assert [one.id for one in await other.find_spaces_shown("c2", [space.id], theirs)] == []
+    await narrow(world, space)
+    until = time.monotonic() + LIFETIME + 1
+    while await shown(space.id):
+        assert time.monotonic() < until
 
 
 async def test_what_was_asked_before_a_change_is_not_remembered(world: World) -> None:

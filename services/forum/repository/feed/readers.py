@@ -22,12 +22,11 @@ _NAMESPACE = uuid.UUID("0d7b8a52-5f1e-4f0e-9c55-6a1f2f6f3c21")
 
 INDEXES: Sequence[Index] = (
     Index("readers", [("person_id", 1), ("community_id", 1)], "reader_person"),
-    # The topics somebody replied to, the last first: of one community for a topic's state, of all
-    # for the feed.
+    # The topics somebody replied to, the last first, as a feed reads a hundred of them.
     Index(
         "participations",
-        [("person_id", 1), ("time", -1), ("topic_id", 1), ("community_id", 1)],
-        "participation_page",
+        [("person_id", 1), ("time", -1), ("topic_id", 1), ("community_id", 1), ("former", 1)],
+        "participation_feed",
     ),
 )
 
@@ -87,8 +86,22 @@ class ReaderCollection:
         pipeline: list[Document] = [
             mine,
             {"$project": {"_id": 0, "reader": "$$ROOT"}},
-            _with("participations", "replied", mine, {"time": -1}, MOST_REPLIED),
-            _with("mentions", "mention", mine, {"time": -1, "_id": -1}, MOST_MENTIONED),
+            _with(
+                "participations",
+                "replied",
+                mine,
+                {"time": -1},
+                MOST_REPLIED,
+                ("topic_id", "time", "former"),
+            ),
+            _with(
+                "mentions",
+                "mention",
+                mine,
+                {"time": -1, "_id": -1},
+                MOST_MENTIONED,
+                ("topic_id", "reply_id"),
+            ),
         ]
         own = Own()
         for row in await (
@@ -118,10 +131,15 @@ class ReaderCollection:
 
 
 def _with(
-    collection: str, name: str, mine: Document, sort: Mapping[str, int], most: int
+    collection: str,
+    name: str,
+    mine: Document,
+    sort: Mapping[str, int],
+    most: int,
+    fields: Collection[str],
 ) -> Document:
-    """The last few of another collection, each under this name."""
-    shown = {"$project": {"_id": 0, name: "$$ROOT"}}
+    """The last few of another collection, these fields of each under this name."""
+    shown = {"$project": {"_id": 0, name: {field: f"${field}" for field in fields}}}
     pipeline = [mine, {"$sort": sort}, {"$limit": most}, shown]
     return {"$unionWith": {"coll": collection, "pipeline": pipeline}}
 

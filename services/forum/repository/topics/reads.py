@@ -91,13 +91,19 @@ class TopicCollection(SpaceCollection):
     targeting: Lane[Asked, Target | None]
 
     async def get_topic(
-        self, community_id: str, topic_id: str, keyring: Collection[str] | None
+        self,
+        community_id: str,
+        topic_id: str,
+        keyring: Collection[str] | None,
+        *,
+        without_texts: bool = False,
     ) -> Topic:
         """One topic. Refuses with TOPIC_NOT_FOUND."""
-        found = await self.find_topics(community_id, [topic_id], keyring)
+        texts = {"without_texts": without_texts}
+        found = await self.find_topics(community_id, [topic_id], keyring, **texts)
         if not found and keyring is not None:  # its space may have been opened a moment ago
             await self.walls.opened(community_id, keyring, fresh=True)
-            found = await self.find_topics(community_id, [topic_id], keyring)
+            found = await self.find_topics(community_id, [topic_id], keyring, **texts)
         if not found:
             raise TopicNotFoundError(field="topic_id")
         return found[0]
