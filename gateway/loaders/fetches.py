@@ -37,7 +37,7 @@ class Tables:
 
     def row(self, batch: Batch, key: Key | None) -> Any:
         """The row, or None; raises what fetching it met."""
-        if key is None:
+        if key is None or not key[1]:
             return None
         found = self.rows[batch][key]
         if isinstance(found, Exception):
