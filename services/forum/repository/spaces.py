@@ -81,7 +81,9 @@ class SpaceCollection:
         """
         if keyring is None:
             return await self.find_spaces(community_id, ids, None)
-        known = map(load_space, await self.walls.documents([community_id], ids))
+        # What is hidden is not looked for either: it takes as long as what is not there.
+        opened = set(ids).intersection(await self.walls.opened(community_id, keyring))
+        known = map(load_space, await self.walls.documents([community_id], opened))
         found = [space for space in known if space.readable(keyring)]
         missing = set(ids).difference(space.id for space in found)
         return found + (await self.find_spaces(community_id, missing, keyring) if missing else [])
