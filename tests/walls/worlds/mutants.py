@@ -78,10 +78,17 @@ class _TellsWhy(ForumRepository):
     """Refuses what is hidden in other words than what is missing."""
 
     async def get_topic(
-        self, community_id: str, topic_id: str, keyring: Collection[str] | None
+        self,
+        community_id: str,
+        topic_id: str,
+        keyring: Collection[str] | None,
+        *,
+        without_texts: bool = False,
     ) -> Topic:
         try:
-            return await super().get_topic(community_id, topic_id, keyring)
+            return await super().get_topic(
+                community_id, topic_id, keyring, without_texts=without_texts
+            )
         except TopicNotFoundError:
             if await super().find_topics(community_id, [topic_id], None):
                 raise TopicHiddenError(field="topic_id") from None
