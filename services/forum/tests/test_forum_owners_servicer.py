@@ -49,6 +49,51 @@ async def entries(world: World, topic: pb.Topic) -> list[tuple[str, str]]:
     return [(one.action, one.actor) for one in found.moderation_entries]
 
 
+async def edit(world: World, actor: Actor, topic: pb.Topic, body: str) -> pb.Topic:
+    request = pb.UpdateTopicRequest(**world.ids(), topic_id=topic.id, body=body)
+    answer: pb.UpdateTopicResponse = await world.of(actor).UpdateTopic(request)
+    return answer.topic
+
+
+async def test_an_owner_edits_what_they_keep_right(world: World) -> None:
+    world.members.actors = PEOPLE
+    topic = await article(world)
+    await give(world, ASKER, topic, "helper")
+    edited = await edit(world, HELPER, topic, "Right once again")
+    assert (edited.body, edited.edition, edited.edited_by_moderator) == (
+        "Right once again",
+        2,
+        False,
+    )
+    assert edited.author == topic.author
+    assert "UpdateTopic" not in [action for action, _ in await entries(world, topic)]
+    # Whoever reads the article reads what stood there, as after an edit of its author's.
+    asked = pb.ListRevisionsRequest(community_id="c1", topic_id=topic.id)
+    (former,) = (await world.of(READER).ListRevisions(asked)).revisions
+    assert (former.body, former.editor_id) == (topic.body, "helper")
+    assert (
+        await edit(world, ASKER, topic, "Righter than ever")
+    ).body == "Righter than ever"  # the author still may
+
+
+async def test_only_who_owns_what_is_out_edits_it(world: World) -> None:
+    world.members.actors = PEOPLE
+    topic = await article(world)
+    await give(world, ASKER, topic, "helper")
+    change: dict[str, Any] = {"topic_id": topic.id, "body": "Mine is better"}
+
+    def edits(actor: Actor) -> Any:
+        return world.of(actor).UpdateTopic(pb.UpdateTopicRequest(**world.ids(), **change))
+
+    await refused(world, edits(READER), RoleRequiredError)
+    await refused(world, edits(STRANGER), CommunityNotFoundError, "community_id")
+    await give(world, HELPER, topic, "reader")
+    await refused(world, edits(HELPER), RoleRequiredError)  # owns it no more
+    hide = pb.HideTopicRequest(**world.ids(), topic_id=topic.id, reason="wrong")
+    await world.of(MODERATING).HideTopic(hide)
+    await refused(world, edits(READER), "TOPIC_NOT_FOUND", "topic_id")  # theirs, and out of sight
+
+
 async def test_an_owner_hands_over(world: World) -> None:
     world.members.actors = PEOPLE
     topic = await article(world)

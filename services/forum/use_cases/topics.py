@@ -166,7 +166,7 @@ class TopicUseCases(ReferenceUseCases):
         return await self._change(actor, request, member, draft, change, answer)
 
     async def update_topic(self, actor: Actor, request: UpdateTopicRequest) -> UpdateTopicResponse:
-        """Author or MODERATOR. Refuses with TOPIC_NOT_FOUND, TOPIC_STATE_INVALID."""
+        """Author, owner or MODERATOR. Refuses with TOPIC_NOT_FOUND, TOPIC_STATE_INVALID."""
         member = Member.of(actor, request.community_id)
         title = check_title(request.title) if request.HasField("title") else None
         source = check_body(request.body) if request.HasField("body") else None
@@ -219,7 +219,7 @@ class TopicUseCases(ReferenceUseCases):
                 (text.title, body, text.tags),
                 _submission(screening, number),
                 seen.now.time,
-                by_moderator=not member.wrote(topic.author),
+                by_moderator=not topic.kept_by(member),
             )
             edited = replace(edited, attachments=taken.attached)
             records = self._records(seen, topic, member)
@@ -238,7 +238,7 @@ class TopicUseCases(ReferenceUseCases):
         posted = self._repository.no_draft(written)
         if topic.state in UNSENT:
             return [posted]
-        own = member.wrote(topic.author)
+        own = topic.kept_by(member)
         keys = topic.read_keys if own else keys_of_withheld(topic.community_id, topic.author)
         revision = Revision(
             seen.now.new_id(),

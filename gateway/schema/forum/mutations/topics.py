@@ -100,9 +100,9 @@ class TopicMutation:
 
     @strawberry.mutation(
         description=codes(
-            "Edit title, text or tags; the former text becomes a revision. For the author and "
-            "moderators.", *TOPIC, *SCREENED, *REFERRING, "TAGS_INVALID", MODERATOR, *ATTACHING,
-            "EDIT_WINDOW_OVER",
+            "Edit title, text or tags; the former text becomes a revision. For the author, an "
+            "article's owner and moderators.", *TOPIC, *SCREENED, *REFERRING, "TAGS_INVALID",
+            MODERATOR, *ATTACHING, "EDIT_WINDOW_OVER",
         )
     )  # fmt: skip
     async def update_topic(

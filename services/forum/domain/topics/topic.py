@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from chassis.errors import FieldInvalidError
+from chassis.errors import FieldInvalidError, RoleRequiredError
 from chassis.values import value
 from services.forum.domain.attachments import Attached
 from services.forum.domain.kinds import (
@@ -251,11 +251,18 @@ class Topic:
                 "its author may remove a topic for an hour only, and while there are no replies"
             )
 
+    def kept_by(self, member: Member) -> bool:
+        """Whether its text is theirs: the author's, or while it is out the article's owner's."""
+        if self.owner_id and self.state in OPEN_TO_READERS and self.owner_id == member.person_id:
+            return True
+        return member.wrote(self.author)
+
     def check_editable(self, member: Member) -> None:
         """Refuses with ROLE_REQUIRED, TOPIC_STATE_INVALID."""
         if self.state in UNSENT:
             member.require_author(self.author)
-        member.require_author_or_moderator(self.author)
+        if not (self.kept_by(member) or member.moderator):
+            raise RoleRequiredError("only its author, its owner and moderators may do this")
         if self.state not in _EDITABLE:
             raise TopicStateInvalidError(f"a topic that is {self.state} cannot be edited")
 
