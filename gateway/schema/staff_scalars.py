@@ -94,6 +94,11 @@ class CaseCause(Enum):
         moderation_pb2.CASE_CAUSE_FLAG_RULE,
         description="A FLAG rule: the post is public meanwhile.",
     )
+    EDIT = strawberry.enum_value(
+        moderation_pb2.CASE_CAUSE_EDIT,
+        description="An edit where new posts of its author would wait for review: the post is "
+        "public meanwhile, and hidden when it is rejected.",
+    )
 
 
 @strawberry.enum(description="What a moderator decides.")

@@ -199,7 +199,7 @@ class ModerationConsumers:
         author_id: str = "",
     ) -> list[Effect]:
         """Moot the cases of former texts, and open one for this text where there is cause."""
-        clean = submission.screened and not submission.rule_ids
+        clean = submission.screened and not submission.rule_ids and not submission.to_review
         if submission.imported or (clean and submission.number == _FIRST):
             return []  # nothing was found, and there is no former text with a case
         known = await self._cases_of(event, post.topic_id, post.reply_id)
@@ -219,10 +219,14 @@ class ModerationConsumers:
         submission: forum_events.Submission,
         author_id: str,
     ) -> Case | None:
-        """A case for what the rules say of a text that readers can see; None: nothing."""
+        """A case for what the rules say of a text that readers can see, or for an edit that is to
+        be looked at; None: nothing.
+        """
         cause, rule_ids = CaseCause.FLAG_RULE, tuple(submission.rule_ids)
         if submission.screened and not rule_ids:
-            return None
+            if not submission.to_review:
+                return None
+            cause = CaseCause.EDIT
         if not submission.screened or not author_id:
             text = await self._text(event.community_id, post)
             if text is None:
@@ -237,7 +241,9 @@ class ModerationConsumers:
                     # Nobody knows: let people look, the post stays.
                     screening = Screening(Verdict.FLAG, text.texts)
                 if screening.verdict is Verdict.ALLOW and not screening.replaced_ids:
-                    return None
+                    if not submission.to_review:
+                        return None
+                    cause = CaseCause.EDIT
                 # What REPLACE would have changed is now for a moderator to see.
                 rule_ids = screening.rule_ids + screening.replaced_ids
                 if screening.verdict in (Verdict.HOLD, Verdict.BLOCK):

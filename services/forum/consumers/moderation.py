@@ -36,10 +36,12 @@ class ForumConsumers:
         self._repository = repository
 
     async def on_case_opened(self, event: DomainEvent[CaseOpened]) -> Iterable[Consequence]:
-        """The case counts, if readers could see the post. A rule that found something in a post
-        that is out already hides it until the decision.
+        """The case counts, if readers could see the post; not where only an edit is looked at. A
+        rule that found something in a post that is out already hides it until the decision.
         """
         case = event.message
+        if case.of_edit:
+            return []
         if not case.hide_post:
             return [await self._count(event)]
         return [
@@ -55,7 +57,7 @@ class ForumConsumers:
     async def on_case_decided(self, event: DomainEvent[CaseDecided]) -> Iterable[Consequence]:
         """Publish or reject what was held; restore or remove what the case had hidden.
 
-        What stayed out meanwhile (a FLAG rule's case) is hidden when it is rejected.
+        What stayed out meanwhile (a FLAG rule's case, or an edit's) is hidden when it is rejected.
         """
         case = event.message
         return [

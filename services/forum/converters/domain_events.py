@@ -159,4 +159,5 @@ def _submission(submission: Submission) -> said.Submission:
         rule_ids=submission.rule_ids,
         imported=submission.imported,
         number=submission.number,
+        to_review=submission.to_review,
     )

@@ -50,9 +50,9 @@ class Screening:
 
     def holds(self, member: Member, space: Space) -> bool:
         """Whether a new post waits for review."""
-        if self.verdict is Verdict.HOLD or member.newcomer:
+        if self.verdict is Verdict.HOLD or needs_review(member, space):
             return True
-        return space.requires_review and not (self.screened and member.regular)
+        return space.requires_review and not self.screened
 
     def check_edit(self, space: Space) -> None:
         """An edit of what can be read cannot be held: it is refused, and the text before stays.
@@ -66,6 +66,15 @@ class Screening:
         if space.requires_review and not self.screened:
             raise UnavailableError("moderation does not answer", retry_after=2.0)
 
-    def submission(self, number: int) -> Submission:
+    def submission(self, number: int, *, to_review: bool = False) -> Submission:
         """The record of it that goes with the text."""
-        return Submission(number, self.screened, self.policy_version, self.rule_ids)
+        return Submission(
+            number, self.screened, self.policy_version, self.rule_ids, to_review=to_review
+        )
+
+
+def needs_review(member: Member, space: Space) -> bool:
+    """Whether moderators look at whatever they write there: at new posts before they are out, at
+    edits of what is out while it stays.
+    """
+    return member.newcomer or (space.requires_review and not member.regular)

@@ -41,6 +41,7 @@ class Submission:
     policy_version: str = ""
     rule_ids: tuple[str, ...] = ()
     imported: bool = False
+    to_review: bool = False  # an edit that readers see, and moderators are to look at
 
 
 FIRST_SUBMISSION = Submission()

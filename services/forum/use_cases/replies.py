@@ -21,6 +21,7 @@ from services.forum.domain.members import Member, keys_of_withheld
 from services.forum.domain.posting import Poster
 from services.forum.domain.records import Revision
 from services.forum.domain.replies import Reply, ReplyState, check_parent
+from services.forum.domain.screening import needs_review
 from services.forum.domain.texts import check_reply_body
 from services.forum.domain.topics import Topic, TopicKind
 from services.forum.repository.paces import ReplyPace, pace_ref
@@ -154,7 +155,9 @@ class ReplyUseCases(ReferenceUseCases):
             edited = reply.edit(
                 body,
                 references,
-                screening.submission(number),
+                screening.submission(
+                    number, to_review=reply.published and needs_review(member, space)
+                ),
                 seen.now.time,
                 by_moderator=not member.wrote(reply.author),
             )

@@ -24,7 +24,7 @@ from services.forum.domain.drafts import DraftKind, DraftPlace
 from services.forum.domain.members import Member, keys_of_withheld
 from services.forum.domain.posting import Poster
 from services.forum.domain.records import Revision
-from services.forum.domain.screening import Screening
+from services.forum.domain.screening import Screening, needs_review
 from services.forum.domain.tags import check_tags
 from services.forum.domain.texts import Submission, TopicText, check_title
 from services.forum.domain.texts import check_topic_body as check_body
@@ -217,7 +217,11 @@ class TopicUseCases(ReferenceUseCases):
             number = topic.submission.number + 1
             edited = topic.edit(
                 (text.title, body, text.tags),
-                _submission(screening, number),
+                _submission(
+                    screening,
+                    number,
+                    to_review=topic.state in OPEN_TO_READERS and needs_review(member, space),
+                ),
                 seen.now.time,
                 by_moderator=not topic.kept_by(member),
             )
@@ -266,8 +270,10 @@ def check_same_text(topic: Topic, before: Topic) -> None:
         raise VersionStaleError("the topic has just changed: read it again")
 
 
-def _submission(screening: Screening | None, number: int) -> Submission:
-    return Submission(number) if screening is None else screening.submission(number)
+def _submission(screening: Screening | None, number: int, *, to_review: bool = False) -> Submission:
+    if screening is None:
+        return Submission(number)
+    return screening.submission(number, to_review=to_review)
 
 
 def _created(outcome: Outcome, version: int) -> CreateTopicResponse:

@@ -7,6 +7,7 @@ from chassis.timestamps import timestamp_of
 from guildhall.moderation.v1 import domain_events_pb2, moderation_pb2
 from services.moderation.domain import (
     Case,
+    CaseCause,
     CaseState,
     PatternKind,
     Rule,
@@ -101,6 +102,7 @@ def case_opened(case: Case) -> domain_events_pb2.CaseOpened:
         topic_id=case.topic_id,
         reply_id=case.reply_id,
         hide_post=case.hide_post,
+        of_edit=case.cause is CaseCause.EDIT,
         submission_number=case.submission_number,
     )
 

@@ -40,6 +40,7 @@ class CaseCause(Enum):
     RULE = 1
     REVIEW = 2
     FLAG_RULE = 3
+    EDIT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Case:
     @property
     def keeps_from_view(self) -> bool:
         """Whether the post is out of sight until this is decided."""
-        return self.cause is not CaseCause.FLAG_RULE
+        return self.cause not in (CaseCause.FLAG_RULE, CaseCause.EDIT)
 
     def move(self, topic_id: str) -> Case:
         """The reply is in another topic now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -80,6 +81,7 @@ def opened(case: Case) -> domain_events_pb2.CaseOpened:
         topic_id=case.topic_id,
         reply_id=case.reply_id,
         hide_post=case.hide_post,
+        of_edit=case.cause is CaseCause.EDIT,
         submission_number=case.submission_number,
     )
 
@@ -179,6 +181,47 @@ async def test_an_edit_with_a_flag_asks_the_forum_who_wrote_it(
     assert await all_cases(repository) == [
         Case(case_id("t1", "", 2), "c1", CaseCause.FLAG_RULE, "t1", "", "p1", 2, TIME, ("r1",))
     ]
+
+
+async def test_an_edit_where_posts_wait_for_review_is_looked_at_while_public(
+    database: Database, repository: ModerationRepository, heard_twice: Any, forum: ForumStandIn
+) -> None:
+    forum.replies["a1"] = reply("fine")
+    for number in (2, 3):  # of two edits the last is looked at
+        edited = submission(number)
+        edited.to_review = True
+        await heard_twice(
+            forum_events.ReplyEdited(topic_id="t1", reply_id="a1", submission=edited), actor="p2"
+        )
+    former, case = await all_cases(repository)
+    assert (former.state, former.cause) == (CaseState.MOOT, CaseCause.EDIT)
+    assert case == Case(case_id("t1", "a1", 3), "c1", CaseCause.EDIT, "t1", "a1", "p2", 3, TIME)
+    assert await outbox(database) == [
+        opened(replace(former, state=CaseState.OPEN)),
+        domain_events_pb2.CaseMooted(case_id=former.id),
+        opened(case),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["FLAG", ""])
+async def test_an_edit_to_review_that_was_not_screened_is_screened_now(
+    repository: ModerationRepository,
+    use_cases: ModerationUseCases,
+    heard_twice: Any,
+    forum: ForumStandIn,
+    kind: str,
+) -> None:
+    if kind:
+        await use_cases.create_rule(MODERATOR_OF_C1, rule_request("bad", kind))
+    forum.replies["a1"] = reply("bad")
+    edited = submission(2, screened=False)
+    edited.to_review = True
+    await heard_twice(
+        forum_events.ReplyEdited(topic_id="t1", reply_id="a1", submission=edited), actor="p2"
+    )
+    (case,) = await all_cases(repository)
+    assert case.cause is (CaseCause.FLAG_RULE if kind else CaseCause.EDIT)
+    assert not case.keeps_from_view
 
 
 @pytest.mark.parametrize(
