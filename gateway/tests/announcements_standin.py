@@ -206,7 +206,8 @@ def announcement(number: int, locales: Any = ()) -> pb.Announcement:
         body_html=f"<p><em>Text</em> {number} &amp; more</p>",
         locale=locales[0] if locales else "en", source_locale="en", locales=["en", "de"],
         requires_acknowledgement=True, deadline=time(10_000), audience_rule=pb.AudienceRule(
-            tiers=["gold"], company_ids=["co1"], roles=[directory_pb2.ROLE_MANAGER], locales=["de"]
+            tiers=["gold"], company_ids=["co1"], roles=[directory_pb2.ROLE_MANAGER],
+            locales=["de"], territories=["UK & Ireland"],
         ),
         audience_state=pb.AUDIENCE_STATE_FROZEN, discussion_topic_id="t3",
         author_id="p2", company_id="co2", create_time=time(0), publish_time=time(number),

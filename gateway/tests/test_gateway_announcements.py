@@ -10,6 +10,7 @@ from gateway.cursors import decode_id, encode_id
 from gateway.tests.announcements_standin import AnnouncementStandIn
 from gateway.tests.conftest import House
 from gateway.tests.standins import DirectoryStandIn
+from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1 import announcements_pb2 as pb
 
 COMMUNITY = encode_id("Community", "c1", "c1")
@@ -21,7 +22,7 @@ WHOLE = """query($id: ID!, $company: ID!, $locales: [Locale!]) {
  announcement(id: $id, locales: $locales) { discussion { id title }
   id title bodyHtml locale locales state severity wallClock publishTime deadline version
   channel { id name } author { id } community { id }
-  audienceState audienceRule { tiers companyIds roles locales }
+  audienceState audienceRule { tiers companyIds roles locales territories }
   receipt { state seeTime inAudience person { displayName } company { id } }
   corrections(first: 5) { edges { node { fields formerTitle formerBody editor { id } } } }
   receiptSummary { people companies seen acknowledged overdue audienceState }
@@ -49,6 +50,7 @@ async def test_announcement_with_all_that_is_beside_it(
         "companyIds": [COMPANY],
         "roles": ["MANAGER"],
         "locales": ["de"],
+        "territories": ["UK & Ireland"],
     }
     assert (one["wallClock"], one["audienceState"]) == (None, "FROZEN")
     assert one["receipt"]["state"] == "SEEN"
@@ -114,11 +116,14 @@ async def test_channels_and_announcements_are_nodes_and_of_their_community(house
     assert data["viewer"]["unreadAnnouncements"] == {"unreadCount": 4, "openMustReadCount": 1}
 
 
-async def test_preview_tells_members_and_companies(house: House) -> None:
+async def test_preview_tells_members_and_companies(
+    house: House, announcements: AnnouncementStandIn
+) -> None:
     query = """query($channel: ID!, $rule: AudienceRuleInput) {
       audiencePreview(channelId: $channel, audienceRule: $rule) {
         count companyCount companyShares { people company { id } } memberIds } }"""
     rule = {"tiers": ["gold"], "companyIds": [COMPANY], "roles": ["MANAGER"], "locales": ["de"]}
+    rule["territories"] = ["UK & Ireland"]
     answer = await house.ask(query, {"channel": CHANNEL, "rule": rule})
     assert answer["data"]["audiencePreview"] == {
         "count": 3,
@@ -126,6 +131,15 @@ async def test_preview_tells_members_and_companies(house: House) -> None:
         "companyShares": [{"people": 2, "company": {"id": COMPANY}}],
         "memberIds": [encode_id("Member", "c1", id_) for id_ in ("p1", "p2")],
     }
+    (request,) = announcements.requests
+    assert isinstance(request, pb.PreviewAudienceRequest)
+    assert request.audience_rule == pb.AudienceRule(
+        tiers=["gold"],
+        company_ids=["co1"],
+        roles=[directory_pb2.ROLE_MANAGER],
+        locales=["de"],
+        territories=["UK & Ireland"],
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,9 +155,14 @@ async def test_preview_tells_members_and_companies(house: House) -> None:
                 "requiresAcknowledgement": True,
                 "deadline": "2027-01-01T00:00:00Z",
                 "sourceLocale": "de",
-                "audienceRule": {"locales": ["de"]},
+                "audienceRule": {"locales": ["de"], "territories": ["DACH"]},
             },
-            {"severity": 3, "requires_acknowledgement": True, "source_locale": "de"},
+            {
+                "severity": 3,
+                "requires_acknowledgement": True,
+                "source_locale": "de",
+                "audience_rule": pb.AudienceRule(locales=["de"], territories=["DACH"]),
+            },
         ),
         ("updateAnnouncement", {"title": "New", "note": "A slip.", "expectedVersion": 3}, {}),
         (

@@ -75,6 +75,9 @@ class AudienceRule:
     tiers: list[str] = strawberry.field(description="Of whose company one has.")
     roles: list[Role] = strawberry.field(description="Of which one is held.")
     locales: list[Locale] = strawberry.field(description="Languages: de is for de-AT as well.")
+    territories: list[str] = strawberry.field(
+        description="Of which the company's enrolment has one."
+    )
 
     @strawberry.field(description="Companies by global id.")
     def company_ids(self) -> list[strawberry.ID]:

@@ -28,6 +28,7 @@ class AudienceRuleInput:
     company_ids: list[strawberry.ID] | None = optional("Companies.")
     roles: list[Role] | None = optional("Of which one is held.")
     locales: list[Locale] | None = optional("Languages: de is for de-AT as well.")
+    territories: list[str] | None = optional("Of which the company's enrolment has one.")
 
 
 def rule_of(rule: AudienceRuleInput | None) -> pb.AudienceRule | None:
@@ -42,6 +43,7 @@ def rule_of(rule: AudienceRuleInput | None) -> pb.AudienceRule | None:
         ],
         roles=[role.value for role in rule.roles or ()],
         locales=rule.locales or (),
+        territories=rule.territories or (),
     )
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from chassis.actors import MANAGER, MEMBER, MODERATOR
+from chassis.keys import territory_key
 from chassis.locales import shortened
 from services.directory.domain.enrolment import Enrolment, enrolment_id
 from services.directory.domain.group import group_key
@@ -154,14 +155,13 @@ def resolve(
             dates += (enrolment.start_time, enrolment.end_time)
         placed = membership.vendor or (enrolment is not None and enrolment.open(at))
         if placed and person.works_for(membership.company_id, at):
-            tier = "" if membership.vendor or enrolment is None else enrolment.tier
             holding.append(
                 ActorMembership(
                     membership.community_id,
                     membership.company_id,
                     membership.roles,
                     membership.trust_level,
-                    keyring(person.id, person.locale, membership, tier, seats),
+                    keyring(person.id, person.locale, membership, enrolment, seats),
                 )
             )
     return ResolvedActor(
@@ -173,19 +173,21 @@ def keyring(
     person_id: str,
     locale: str,
     membership: Membership,
-    tier: str,
+    enrolment: Enrolment | None,
     seats: Iterable[GroupMember] = (),
 ) -> tuple[str, ...]:
-    """What a member holds in one community: by the tier of the company's enrolment, and in groups.
+    """What a member holds in one community: by the company's enrolment, and in groups.
 
-    The seats are those of groups that have not ended.
+    The vendor's people hold nothing by an enrolment. The seats are those of groups that have not
+    ended.
     """
     community = membership.community_id
     keys = [f"community:{community}", f"company:{membership.company_id}@{community}"]
-    if tier:
-        keys.append(f"tier:{tier}@{community}")
     if membership.vendor:
         keys.append(f"vendor:{community}")
+    elif enrolment is not None:
+        keys += [f"tier:{enrolment.tier}@{community}"] if enrolment.tier else []
+        keys += [territory_key(name, community) for name in enrolment.territories]
     keys.append(f"person:{person_id}")
     if membership.roles & {MODERATOR, MANAGER}:
         keys.append(f"moderators:{community}")

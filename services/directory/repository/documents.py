@@ -152,11 +152,13 @@ def stands(document: Document, at: datetime) -> bool:
     )
 
 
-def load_placed(document: Document, tier: str, seats: Sequence[GroupMember]) -> Placed:
-    """From collection members, with the tier of the enrolment it rests on, and seats in groups."""
+def load_placed(
+    document: Document, enrolment: Enrolment | None, seats: Sequence[GroupMember]
+) -> Placed:
+    """From collection members, with the enrolment it rests on, and seats in groups."""
     membership = load_membership(document)
     person_id, locale = document["person_id"], document.get("locale", "")
-    keys = frozenset(keyring(person_id, locale, membership, tier, seats))
+    keys = frozenset(keyring(person_id, locale, membership, enrolment, seats))
     return Placed(person_id, membership.company_id, document.get("time_zone", ""), keys)
 
 

@@ -183,12 +183,9 @@ class PersonQueries(GroupQueries):
         placed = []
         for row in page:
             enrolment, taken = enrolments.get(row["enrolment_id"]), seats.get(row["person_id"], ())
-            if row["vendor"]:
-                member = documents.load_placed(row, "", taken)
-            elif enrolment is not None and enrolment.open(at):
-                member = documents.load_placed(row, enrolment.tier, taken)
-            else:
+            if not (row["vendor"] or (enrolment is not None and enrolment.open(at))):
                 continue
+            member = documents.load_placed(row, enrolment, taken)
             if member.holds_each(clauses):
                 placed.append(member)
         return placed, token

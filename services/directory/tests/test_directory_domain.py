@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chassis.errors import CommunityNotFoundError, DomainError, RoleRequiredError
+from chassis.keys import territory_key
 from chassis.testing import person_actor, service_actor
 from services.directory.domain import fields
 from services.directory.domain.community import check_vendor
@@ -412,18 +413,28 @@ def test_keys_open_what_members_see() -> None:
 
 def test_keyring_holds_every_key_of_a_partner_and_of_a_manager() -> None:
     person = ann()
-    enrolments = {enrolled().id: enrolled()}
+    enrolments = {enrolled().id: enrolled(territories=("UK & Ireland", "DACH"))}
     assert needed_enrolments(person) == {enrolled().id: "aurora"}
     (membership,) = resolve(person, enrolments, T1).memberships
     assert membership.keyring == (
         "community:aurora",
         "company:kestrel@aurora",
         "tier:gold@aurora",
+        territory_key("UK & Ireland", "aurora"),
+        territory_key("DACH", "aurora"),
+        f"person:{person.id}",
+    )
+    enrolments = {enrolled().id: enrolled(tier="", territories=("DACH",))}
+    (membership,) = resolve(person, enrolments, T1).memberships
+    assert membership.keyring == (
+        "community:aurora",
+        "company:kestrel@aurora",
+        territory_key("DACH", "aurora"),
         f"person:{person.id}",
     )
     boss = ann(memberships=()).join("aurora", "kestrel", T0, vendor=True, roles=["MANAGER"])
     assert needed_enrolments(boss) == {}
-    (membership,) = resolve(boss, {}, T1).memberships
+    (membership,) = resolve(boss, enrolments, T1).memberships  # it is no vendor's
     assert membership.keyring == (
         "community:aurora",
         "company:kestrel@aurora",
@@ -475,25 +486,32 @@ _STEPS = st.one_of(
     st.tuples(st.just("roles"), st.sampled_from(_COMMUNITIES), st.booleans()),
     st.tuples(st.just("toggle"), st.none(), st.none()),
 )
-_WINDOWS = st.tuples(_TIMES, st.none() | _TIMES, st.sampled_from(["", "gold", "silver"]))
+_WINDOWS = st.tuples(
+    _TIMES,
+    st.none() | _TIMES,
+    st.sampled_from(["", "gold", "silver"]),
+    st.sets(st.sampled_from(["DACH", "Nordics"])).map(tuple),
+)
+Window = tuple[datetime, datetime | None, str, tuple[str, ...]]
 
 
 def keys_by_hand(
     held: dict[str, tuple[str, set[str]]],
-    windows: dict[tuple[str, str], tuple[datetime, datetime | None, str]],
+    windows: dict[tuple[str, str], Window],
     at: datetime,
 ) -> dict[str, set[str]]:
     expected: dict[str, set[str]] = {}
     for community, (company, roles_held) in held.items():
-        start, end, tier = windows.get((community, company), (at, at, ""))
+        start, end, tier, places = windows.get((community, company), (at, at, "", ()))
         open_now = start <= at and (end is None or end > at)
         if not company or (company != "vendor" and not open_now):
             continue
         keys = {f"community:{community}", f"company:{company}@{community}", "person:p"}
         if company == "vendor":
             keys.add(f"vendor:{community}")
-        elif tier:
-            keys.add(f"tier:{tier}@{community}")
+        else:
+            keys |= {f"tier:{tier}@{community}"} if tier else set()
+            keys |= {territory_key(place, community) for place in places}
         if roles_held & {"MODERATOR", "MANAGER"}:
             keys.add(f"moderators:{community}")
         keys |= {f"role:{role}@{community}" for role in roles_held - {"MEMBER"}}
@@ -511,7 +529,7 @@ def keys_by_hand(
 )
 def test_keyring_is_what_a_naive_reading_of_history_gives(
     steps: list[tuple[int, tuple[str, str, object]]],
-    windows: dict[tuple[str, str], tuple[datetime, datetime | None, str]],
+    windows: dict[tuple[str, str], Window],
     at: datetime,
 ) -> None:
     """The history is done on a person, and beside it on a plain record that knows no dates."""
@@ -548,9 +566,15 @@ def test_keyring_is_what_a_naive_reading_of_history_gives(
     at = max(at, T0 + timedelta(days=times[-1])) if times else at
     enrolments = {
         enrolment_id(community, company): Enrolment(
-            enrolment_id(community, company), community, company, start, end, tier=tier
+            enrolment_id(community, company),
+            community,
+            company,
+            start,
+            end,
+            tier=tier,
+            territories=places,
         )
-        for (community, company), (start, end, tier) in windows.items()
+        for (community, company), (start, end, tier, places) in windows.items()
     }
     expected = keys_by_hand(held, windows, at)
     if not active:

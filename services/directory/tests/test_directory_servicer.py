@@ -8,6 +8,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis.actors import Actor
+from chassis.keys import territory_key
 from chassis.testing import person_actor, service_actor
 from guildhall.directory.v1 import directory_pb2 as pb
 from guildhall.directory.v1 import domain_events_pb2 as events
@@ -1080,6 +1081,43 @@ async def test_audience_is_who_holds_a_key_of_every_clause(town: Town) -> None:
     ):
         refused = await town.refused(forum, "ListAudience", community_id="aurora", clauses=bad)
         assert refused == ("FIELD_INVALID", field)
+
+
+async def test_audience_by_territory_is_of_the_companies_whose_enrolment_has_it(
+    town: Town,
+) -> None:
+    aurora, forum = town.aurora.id, service_actor("forum")
+    keys = [territory_key(name, aurora) for name in ("UK & Ireland", "DACH")]
+
+    async def people(*keys: str) -> list[str]:
+        clause = pb.AudienceClause(keys=keys)
+        asked = {"community_id": "aurora", "clauses": [clause]}
+        found = await town.call(forum, "ListAudience", **asked)
+        return [one.person_id for one in found.audience_members]
+
+    async def work_in(*names: str) -> None:
+        changed = {"territories": list(names), "update_territories": True}
+        place = {"community_id": "aurora", "enrolment_id": "enrolment"}
+        await town.call(town.max, "UpdateEnrolment", **place, **changed)
+
+    assert await people(*keys) == []
+    await work_in(" UK &  Ireland", "DACH")
+    everybody = sorted([town.ann.person_id, town.ben.person_id])  # without the vendor's
+    for key in keys:
+        assert await people(key) == everybody
+    ann = await town.world.actor("Kestrel", "Ann")
+    assert ann.keys(aurora) == (
+        f"community:{aurora}",
+        f"company:{town.kestrel.id}@{aurora}",
+        f"tier:gold@{aurora}",
+        *keys,
+        f"person:{town.ann.person_id}",
+    )
+    assert await people(territory_key("DACH", town.borealis.id)) == []
+    await work_in("DACH")
+    assert (await people(keys[0]), await people(keys[1])) == ([], everybody)
+    await town.world.end_enrolment(town.enrolment)
+    assert await people(*keys) == []
 
 
 async def test_list_audit_entries(town: Town) -> None:

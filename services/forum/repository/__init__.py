@@ -90,7 +90,7 @@ class ForumRepository(
         *announcements.INDEXES,
         *seeding.INDEXES,
     )
-    migrations: Sequence[Migration] = (*feed.MIGRATIONS,)
+    migrations: Sequence[Migration] = (*feed.MIGRATIONS, *announcements.MIGRATIONS)
     spaces = spaces.SPACES
     topics = topics.TOPICS
     reactions = participation.REACTIONS

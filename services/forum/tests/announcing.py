@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from chassis import moment
 from chassis.actors import MANAGER, Actor
+from chassis.keys import territory_key
 from chassis.rpc_server import Context
 from chassis.testing import person_actor, service_actor
 from guildhall.directory.v1 import directory_pb2
@@ -40,17 +41,25 @@ if TYPE_CHECKING:
     from services.forum.tests.conftest import World
 
 
-def partner(person_id: str, company_id: str = "co1", *, tier: str = "", locale: str = "") -> Actor:
+def partner(
+    person_id: str,
+    company_id: str = "co1",
+    *,
+    tier: str = "",
+    territories: Sequence[str] = (),
+    locale: str = "",
+) -> Actor:
     """A member with the keys the directory would give."""
     keys = ["community:c1", f"company:{company_id}@c1", f"person:{person_id}"]
     keys += [f"tier:{tier}@c1"] if tier else []
+    keys += [territory_key(name, "c1") for name in territories]
     keys += [f"locale:{locale}@c1"] if locale else []
     return person_actor(person_id, company_id=company_id, keyring=keys)
 
 
-GOLD = partner("gold", "co1", tier="gold")
+GOLD = partner("gold", "co1", tier="gold", territories=["UK & Ireland", "DACH"])
 SILVER = partner("silver", "co2", tier="silver")
-GERMAN = partner("german", "co2", tier="silver", locale="de")
+GERMAN = partner("german", "co2", tier="silver", territories=["DACH"], locale="de")
 CHIEF = person_actor("chief", roles=[MANAGER], company_id="vendor")
 OUTSIDER = person_actor("outsider", "c2")
 GATEWAY = service_actor("gateway")

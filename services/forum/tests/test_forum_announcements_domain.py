@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chassis.errors import DomainError
+from chassis.keys import territory_key
 from services.forum.domain.announcements.announcement import (
     ARCHIVE_AFTER,
     MOST_LOCALES,
@@ -214,13 +215,18 @@ def channel(audience: Audience = Audience.COMMUNITY, *names: str) -> Channel:
 
 
 def test_rule_is_keys_of_which_one_of_each_list_is_held() -> None:
-    rule = check_rule(["gold"], ["co1", "co1"], ["MANAGER", "MEMBER"], ["DE-at"])
+    places = ["DACH", " UK &  Ireland", "DACH"]
+    rule = check_rule(["gold"], ["co1", "co1"], ["MANAGER", "MEMBER"], ["DE-at"], places)
     assert rule.keys("c1") == (
         ("tier:gold@c1",),
         ("company:co1@c1",),
         ("role:MANAGER@c1", "community:c1"),
         ("locale:de-AT@c1",),
+        (territory_key("dach", "c1"), territory_key("UK & Ireland", "c1")),
     )
+    assert rule.clauses(channel())[-1] == rule.keys("c1")[-1]
+    elsewhere = AudienceRule(territories=("DACH",)).keys("c2")
+    assert elsewhere == (*[("community:c2",)] * 4, (territory_key("DACH", "c2"),))
     assert rule.clauses(channel())[0] == ("tier:gold@c1",)
     assert AudienceRule().clauses(channel()) == [("community:c1",)]
     tiered = channel(Audience.TIER, "silver")
@@ -233,15 +239,24 @@ def test_rule_is_keys_of_which_one_of_each_list_is_held() -> None:
 @pytest.mark.parametrize(
     ("rule", "field"),
     [
-        ((["x"] * 101, [], [], []), "tiers"),
-        (([" gold"], [], [], []), "tiers"),
-        (([], ["a@c2"], [], []), "company_ids"),
-        (([], [], [], ["german"]), "locales"),
-        (([], [], [], ["de"] * 21), "locales"),
+        ((["x"] * 101, [], [], [], []), "tiers"),
+        (([" gold"], [], [], [], []), "tiers"),
+        (([], ["a@c2"], [], [], []), "company_ids"),
+        (([], [], [], ["german"], []), "locales"),
+        (([], [], [], ["de"] * 21, []), "locales"),
+        (([], [], [], [], ["DACH"] * 101), "territories"),
+        (([], [], [], [], ["DACH", " "]), "territories"),
+        (([], [], [], [], ["x" * 65]), "territories"),
+        (([], [], [], [], ["a\x00b"]), "territories"),
     ],
 )
 def test_rules_that_are_none_are_refused(rule: tuple[list[str], ...], field: str) -> None:
     assert refusal(lambda: check_rule(*rule)) == ("FIELD_INVALID", f"audience_rule.{field}")
+
+
+@pytest.mark.parametrize("name", ["x" * 64, "(EMEA)", "Côte d'Ivoire", "R/x, @c2", "中国"])
+def test_territory_is_any_line_as_in_an_enrolment(name: str) -> None:
+    assert check_rule([], [], [], [], [name] * 100).territories == (name,)
 
 
 def test_preview_counts_and_shows_the_first() -> None:

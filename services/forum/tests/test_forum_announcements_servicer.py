@@ -9,6 +9,7 @@ import pytest
 
 from chassis.actors import MODERATOR, Actor
 from chassis.errors import DomainError
+from chassis.keys import territory_key
 from chassis.rpc_status import reason_of
 from chassis.testing import outbox, person_actor, service_actor
 from guildhall.directory.v1 import directory_pb2
@@ -16,6 +17,8 @@ from guildhall.forum.v1 import announcements_pb2 as pb
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1 import forum_pb2
 from guildhall.moderation.v1 import moderation_pb2
+from services.forum.domain.announcements.audiences import Reader
+from services.forum.repository.announcements import MIGRATIONS
 from services.forum.tests.announcing import (
     CHIEF,
     GATEWAY,
@@ -35,6 +38,7 @@ WRONG_STATE = ("ANNOUNCEMENT_STATE_INVALID", "announcement_id")
 ROLE = ("ROLE_REQUIRED", "")
 TIERED: dict[str, Any] = {"audience": forum_pb2.AUDIENCE_TIER, "audience_names": ["gold"]}
 GOLDEN = pb.AudienceRule(tiers=["gold"])
+LOCAL = pb.AudienceRule(territories=["DACH"])
 NOBODY = pb.AudienceRule(tiers=["platinum"])
 
 
@@ -240,6 +244,14 @@ async def test_create_announcement_refuses(town: Town) -> None:
         ({"expire_time": ahead(seconds=-1)}, ("FIELD_INVALID", "expire_time")),
         ({"audience_rule": pb.AudienceRule(tiers=[""])}, ("FIELD_INVALID", "audience_rule.tiers")),
         (
+            {"audience_rule": pb.AudienceRule(territories=["DACH", ""])},
+            ("FIELD_INVALID", "audience_rule.territories"),
+        ),
+        (
+            {"audience_rule": pb.AudienceRule(territories=["DACH"] * 101)},
+            ("FIELD_INVALID", "audience_rule.territories"),
+        ),
+        (
             {"audience_rule": pb.AudienceRule(roles=[directory_pb2.ROLE_UNSPECIFIED])},
             ("FIELD_INVALID", "audience_rule.roles"),
         ),
@@ -266,6 +278,11 @@ async def test_preview_says_how_many_and_nobody(town: Town) -> None:
         (pb.AudienceRule(tiers=["gold", "silver"], locales=["de"]), 1),
         (pb.AudienceRule(company_ids=["co2"]), 2),
         (pb.AudienceRule(company_ids=["co2"], tiers=["gold"]), 0),
+        (LOCAL, 2),
+        (pb.AudienceRule(territories=["DACH", "UK & Ireland"]), 2),
+        (pb.AudienceRule(territories=["DACH"], tiers=["gold"]), 1),
+        (pb.AudienceRule(territories=["dach", "Nordics"]), 2),
+        (pb.AudienceRule(territories=["Nordics"]), 0),
         (pb.AudienceRule(roles=[directory_pb2.ROLE_MANAGER]), 1),
         (pb.AudienceRule(roles=[directory_pb2.ROLE_MEMBER]), 4),
     ):
@@ -294,6 +311,71 @@ async def test_published_is_for_whom_channel_and_rule_both_fit(town: Town) -> No
     assert seen.receipt.state == pb.RECEIPT_STATE_DELIVERED
     told = await town.get(german)
     assert (told.audience_state, told.audience_count) == (pb.AUDIENCE_STATE_FROZEN, 1)
+
+
+async def test_rule_by_territory_is_a_wall_and_a_list(town: Town) -> None:
+    channel = await town.channel()
+    one = await town.published(channel, audience_rule=LOCAL)
+    told = await town.get(one)
+    assert (told.audience_rule, told.audience_count) == (LOCAL, 2)
+    about = {"announcement_id": one.id}
+    for actor in (GOLD, GERMAN):
+        assert await town.ids(actor) == [one.id]
+        assert (await town.get(one, actor)).receipt.in_audience
+    assert await town.ids(SILVER) == []
+    seen = {"announcement_ids": [one.id]}
+    assert await refused(town, SILVER, "GetAnnouncement", **about) == GONE
+    nothing_seen = ("ANNOUNCEMENT_NOT_FOUND", "announcement_ids")
+    assert await refused(town, SILVER, "MarkAnnouncementsSeen", **seen) == nothing_seen
+    batch = await town.call(SILVER, "BatchGetAnnouncements", **seen)
+    assert not batch.announcements
+    for actor, count in ((GOLD, 1), (SILVER, 0)):
+        unread = await town.call(actor, "CountUnreadAnnouncements", community_ids=["c1"])
+        assert unread.unread_count == count
+    # The same name elsewhere opens nothing here.
+    stranger = Reader("c1", "stranger", ("community:c1", territory_key("DACH", "c2")))
+    assert await town.world.repository.find_announcements(stranger, [one.id]) == []
+    draft = await town.draft(channel, audience_rule=pb.AudienceRule(territories=["Nordics"]))
+    empty = ("AUDIENCE_EMPTY", "announcement_id")
+    assert await refused(town, CHIEF, "PublishAnnouncement", announcement_id=draft.id) == empty
+    changed = await town.act("UpdateAnnouncement", draft, audience_rule=LOCAL)
+    assert changed.announcement.audience_rule == LOCAL
+    assert (await town.get(draft)).audience_rule == LOCAL
+
+
+async def test_announcements_stored_before_there_were_territories_get_their_keys(
+    town: Town,
+) -> None:
+    channel = await town.channel()
+    golden = await town.published(channel, audience_rule=GOLDEN)
+    draft = await town.draft(channel)
+    announcements = town.world.database.announcements
+    before = await town.world.stored()
+    lost = {"$unset": {"territory_keys": 1, "terms.rule.territories": 1}}
+    await announcements.update_many({}, lost)
+    local = await town.published(channel, audience_rule=LOCAL)
+    stays = await announcements.find_one({"_id": local.id})
+    assert await town.ids(GOLD) == [local.id]
+    for _ in range(2):
+        for migration in MIGRATIONS:
+            await migration.run(town.world.database)
+        for row in before["announcements"]:
+            again = await announcements.find_one({"_id": row["_id"]})
+            assert again is not None
+            assert (
+                again["territory_keys"]
+                == row["territory_keys"]
+                == [
+                    "community:c1",
+                    "managers:c1",
+                ]
+            )
+        assert await announcements.find_one({"_id": local.id}) == stays
+    assert await town.ids(GOLD) == [local.id, golden.id]
+    assert await town.ids(SILVER) == []
+    assert (await town.get(golden)).audience_rule == GOLDEN
+    drafts = [pb.ANNOUNCEMENT_STATE_DRAFT]
+    assert await town.ids(CHIEF, states=drafts) == [draft.id]
 
 
 async def test_audience_of_nobody_is_refused_at_publication(town: Town) -> None:

@@ -162,6 +162,7 @@ async def test_whatever_rules_there_are_readers_at_once_find_what_each_finds_alo
 ) -> None:
     random_ = random.Random(7)  # noqa: S311 - repeatable
     tiers, companies, locales = ("gold", "silver"), ("co1", "co2"), ("de", "fr")
+    places = ("DACH", "UK & Ireland")
 
     def some(of: Sequence[str]) -> list[str]:
         return random_.sample(of, random_.randint(0, len(of)))
@@ -169,7 +170,9 @@ async def test_whatever_rules_there_are_readers_at_once_find_what_each_finds_alo
     channels = [await town.channel(), await town.channel("inner", **TIERED)]
     ids = ["nothing"]
     for number in range(12):
-        rule = pb.AudienceRule(tiers=some(tiers), locales=some(locales))
+        rule = pb.AudienceRule(
+            tiers=some(tiers), locales=some(locales), territories=some(places) * (number % 3 == 0)
+        )
         draft = await town.draft(channels[number % 2], audience_rule=rule)
         ids.append(draft.id)
         await town.world.database.announcements.update_one(
@@ -184,6 +187,7 @@ async def test_whatever_rules_there_are_readers_at_once_find_what_each_finds_alo
                 f"p{number}",
                 random_.choice(companies),
                 tier=random_.choice(("", *tiers)),
+                territories=some(places),
                 locale=random_.choice(("", *locales)),
             ),
             "c1",

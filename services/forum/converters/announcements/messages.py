@@ -85,6 +85,7 @@ def _rule(rule: AudienceRule) -> pb.AudienceRule:
         company_ids=rule.company_ids,
         roles=[directory_pb2.Role.Value(f"ROLE_{role}") for role in rule.roles],
         locales=rule.locales,
+        territories=rule.territories,
     )
 
 

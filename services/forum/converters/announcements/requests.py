@@ -61,7 +61,7 @@ def audience_rule(rule: pb.AudienceRule) -> AudienceRule:
         if not number or number not in directory_pb2.Role.values():
             raise FieldInvalidError(f"{field} must be roles", field=field)
         roles.append(directory_pb2.Role.Name(number).removeprefix("ROLE_"))
-    return check_rule(rule.tiers, rule.company_ids, roles, rule.locales)
+    return check_rule(rule.tiers, rule.company_ids, roles, rule.locales, rule.territories)
 
 
 def locales(tags: Sequence[str]) -> list[str]:

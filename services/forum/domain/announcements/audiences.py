@@ -6,12 +6,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from chassis.actors import MANAGER, Actor
-from chassis.errors import FailedPreconditionError, FieldInvalidError
+from chassis.errors import FailedPreconditionError, FieldInvalidError, TextInvalidError
+from chassis.keys import territory_key
 from chassis.locales import check_locale
+from chassis.texts import check_line
 from services.forum.domain.announcements.channels import Channel
 from services.forum.domain.spaces import is_audience_name
 
-_MOST_NAMES = 100  # of tiers, companies
+_MOST_NAMES = 100  # of tiers, companies, territories
+_MOST_NAME = 64
 _MOST_LOCALES = 20
 MOST_SHARES = 100
 MOST_SAMPLE = 20
@@ -39,14 +42,16 @@ class AudienceRule:
     company_ids: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     locales: tuple[str, ...] = ()
+    territories: tuple[str, ...] = ()
 
     def keys(self, community_id: str) -> tuple[tuple[str, ...], ...]:
-        """By tier, company, role and locale: the keys of which a reader holds one."""
+        """By tier, company, role, locale, territory: the keys of which a reader holds one."""
         lists = (
             [f"tier:{name}@{community_id}" for name in self.tiers],
             [f"company:{id_}@{community_id}" for id_ in self.company_ids],
             [_role_key(role, community_id) for role in self.roles],
             [f"locale:{tag}@{community_id}" for tag in self.locales],
+            [territory_key(name, community_id) for name in self.territories],
         )
         everyone = (f"community:{community_id}",)
         return tuple(tuple(keys) or everyone for keys in lists)
@@ -66,20 +71,39 @@ def _role_key(role: str, community_id: str) -> str:
 
 
 def check_rule(
-    tiers: Sequence[str], company_ids: Sequence[str], roles: Sequence[str], locales: Sequence[str]
+    tiers: Sequence[str],
+    company_ids: Sequence[str],
+    roles: Sequence[str],
+    locales: Sequence[str],
+    territories: Sequence[str],
 ) -> AudienceRule:
     """Each once. Refuses with FIELD_INVALID and the list's name."""
     at = "audience_rule"
     for names, field in ((tiers, f"{at}.tiers"), (company_ids, f"{at}.company_ids")):
-        if len(names) > _MOST_NAMES:
-            raise FieldInvalidError(f"{field} must be at most {_MOST_NAMES}", field=field)
+        _check_count(names, _MOST_NAMES, field)
         if not all(map(is_audience_name, names)):
             raise FieldInvalidError(f"{field} must be names of tiers or company ids", field=field)
     field = f"{at}.locales"
-    if len(locales) > _MOST_LOCALES:
-        raise FieldInvalidError(f"{field} must be at most {_MOST_LOCALES}", field=field)
+    _check_count(locales, _MOST_LOCALES, field)
     tags = [check_locale(tag, field) for tag in locales]
-    return AudienceRule(*(tuple(dict.fromkeys(one)) for one in (tiers, company_ids, roles, tags)))
+    field = f"{at}.territories"
+    _check_count(territories, _MOST_NAMES, field)
+    places = [_territory(name, field) for name in territories]
+    lists = (tiers, company_ids, roles, tags, places)
+    return AudienceRule(*(tuple(dict.fromkeys(one)) for one in lists))
+
+
+def _check_count(names: Sequence[str], most: int, field: str) -> None:
+    if len(names) > most:
+        raise FieldInvalidError(f"{field} must be at most {most}", field=field)
+
+
+def _territory(name: str, field: str) -> str:
+    """Spelled as the directory has it: of an enrolment it may be any line."""
+    try:
+        return check_line(name, field, most=_MOST_NAME)
+    except TextInvalidError:
+        raise FieldInvalidError(f"{field} must be names of territories", field=field) from None
 
 
 @dataclass(frozen=True, slots=True)

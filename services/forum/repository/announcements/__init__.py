@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chassis.mongo import Index
+from chassis.mongo import Index, Migration
 from services.forum.repository.announcements import (
     announcements,
     audiences,
     channels,
+    documents,
     feed_addresses,
     receipts,
 )
@@ -16,7 +17,7 @@ from services.forum.repository.announcements.announcements import AnnouncementFi
 from services.forum.repository.announcements.audiences import AudienceCollection
 from services.forum.repository.announcements.feed_addresses import FeedAddressCollection
 
-__all__ = ["INDEXES", "AnnouncementCollections", "AnnouncementFilter"]
+__all__ = ["INDEXES", "MIGRATIONS", "AnnouncementCollections", "AnnouncementFilter"]
 
 INDEXES: Sequence[Index] = (
     *channels.INDEXES,
@@ -25,6 +26,7 @@ INDEXES: Sequence[Index] = (
     *audiences.INDEXES,
     *feed_addresses.INDEXES,
 )
+MIGRATIONS: Sequence[Migration] = documents.MIGRATIONS
 
 
 class AnnouncementCollections(AudienceCollection, FeedAddressCollection):

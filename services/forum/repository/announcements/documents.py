@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from chassis.decisions import Document
+from chassis.mongo import Database, Migration
 from services.forum.domain.announcements.announcement import (
     Announcement,
     AnnouncementState,
@@ -14,12 +16,12 @@ from services.forum.domain.announcements.announcement import (
     Terms,
     Translation,
 )
-from services.forum.domain.announcements.audiences import AudienceRule, managers_key
+from services.forum.domain.announcements.audiences import EVERYONE, AudienceRule, managers_key
 from services.forum.domain.announcements.schedules import Schedule
 from services.forum.repository.documents import author, author_document, text, text_document
 
 # The fields of the keys that readers need one of each, beside read_keys.
-RULE_FIELDS = ("tier_keys", "company_keys", "role_keys", "locale_keys")
+RULE_FIELDS = ("tier_keys", "company_keys", "role_keys", "locale_keys", "territory_keys")
 
 
 def load_announcement(document: Document) -> Announcement:
@@ -73,20 +75,18 @@ def dump_announcement(announcement: Announcement) -> Document:
         "version": announcement.version,
         "list_time": announcement.list_time,
         "read_keys": list(announcement.read_keys),
-        **_rule_keys(announcement),
+        **_rule_keys(announcement.terms.rule, announcement.community_id),
     }
     if (wake_time := announcement.wake_time) is not None:
         document["wake_time"] = wake_time
     return document
 
 
-def _rule_keys(announcement: Announcement) -> Document:
+def _rule_keys(rule: AudienceRule, community_id: str) -> Document:
     """Managers hold a key of each."""
-    community_id = announcement.community_id
-    keys = announcement.terms.rule.keys(community_id)
     return {
         field: [*clause, managers_key(community_id)]
-        for field, clause in zip(RULE_FIELDS, keys, strict=True)
+        for field, clause in zip(RULE_FIELDS, rule.keys(community_id), strict=True)
     }
 
 
@@ -99,6 +99,7 @@ def _terms(document: Document) -> Terms:
             tuple(rule["company_ids"]),
             tuple(rule["roles"]),
             tuple(rule["locales"]),
+            tuple(rule.get("territories", ())),  # added later: what is older has none
         ),
         document["requires_acknowledgement"],
         document["deadline"],
@@ -116,6 +117,7 @@ def _terms_document(terms: Terms) -> Document:
             "company_ids": list(rule.company_ids),
             "roles": list(rule.roles),
             "locales": list(rule.locales),
+            "territories": list(rule.territories),
         },
         "requires_acknowledgement": terms.requires_acknowledgement,
         "deadline": terms.deadline,
@@ -178,3 +180,16 @@ def dump_correction(correction: Correction) -> Document:
         "former_title": correction.former_title,
         "former_body": correction.former_body,
     }
+
+
+async def _add_territory_keys(database: Database) -> None:
+    """Announcements stored before a rule had territories are for all of them."""
+    old: Document = {"territory_keys": {"$exists": False}}
+    for community_id in await database.announcements.distinct("community_id", old):
+        keys = _rule_keys(EVERYONE, community_id)["territory_keys"]
+        # Only where there are none: a command stores them itself.
+        query = {"community_id": community_id, **old}
+        await database.announcements.update_many(query, {"$set": {"territory_keys": keys}})
+
+
+MIGRATIONS: Sequence[Migration] = (Migration("2026-11-territory-keys", _add_territory_keys),)
