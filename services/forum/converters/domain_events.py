@@ -53,7 +53,7 @@ def topic_edited(topic: Topic) -> list[Message]:
 
 
 def reply_submitted(reply: Reply) -> Message:
-    """A new or approved reply: held, or out."""
+    """A new, approved or restored reply: held, or out."""
     if reply.state is ReplyState.PENDING_REVIEW:
         return said.ReplyHeld(
             reply_id=reply.id,
@@ -67,6 +67,18 @@ def reply_submitted(reply: Reply) -> Message:
         submission=_submission(reply.submission),
         parent_reply_id=reply.parent_reply_id,
     )
+
+
+def reply_restored(reply: Reply) -> Message:
+    """As topic_restored."""
+    match reply.state:
+        case ReplyState.PENDING_REVIEW:
+            return reply_submitted(reply)
+        case ReplyState.HIDDEN:
+            return said.ReplyHidden(reply_id=reply.id, topic_id=reply.topic_id)
+        case ReplyState.REJECTED:
+            return said.ReplyRejected(reply_id=reply.id, topic_id=reply.topic_id)
+    return said.ReplyRestored(reply_id=reply.id, topic_id=reply.topic_id)
 
 
 def reply_edited(reply: Reply) -> list[Message]:

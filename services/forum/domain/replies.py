@@ -91,6 +91,7 @@ class Reply:
     parent_reply_id: str = ""  # empty: it replies to the topic
     child_count: int = 0  # published replies to it
     references: References = NO_REFERENCES
+    removed_state: ReplyState | None = None  # what it was when it was removed
 
     def next(self) -> Reply:
         """The same one version later."""
@@ -127,10 +128,27 @@ class Reply:
 
     def step(self, step: ReplyStep, reason: str = "", case_id: str = "") -> Reply:
         """The reply after this step. Refuses with REPLY_STATE_INVALID."""
+        if self.state is ReplyState.REMOVED and step is ReplyStep.RESTORE:
+            return self._restored()
         state = REPLY_TRANSITIONS.get((self.state, step))
         if state is None:
             raise ReplyStateInvalidError(f"a reply that is {self.state} cannot {step}")
-        return replace(self, state=state, state_reason=reason, case_id=case_id)
+        removed_state = self.state if step is ReplyStep.REMOVE else None
+        return replace(
+            self, state=state, state_reason=reason, case_id=case_id, removed_state=removed_state
+        )
+
+    def _restored(self) -> Reply:
+        """As a topic's."""
+        state = self.removed_state or ReplyState.HIDDEN
+        waits = state is ReplyState.PENDING_REVIEW
+        return replace(
+            self,
+            state=state,
+            state_reason="",
+            removed_state=None,
+            submission=self.submission.again() if waits else self.submission,
+        )
 
     def check_editable(self, member: Member) -> None:
         """Refuses with ROLE_REQUIRED, REPLY_STATE_INVALID."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chassis.tags import tag_of
 from chassis.texts import check_body, check_line
@@ -42,6 +42,10 @@ class Submission:
     rule_ids: tuple[str, ...] = ()
     imported: bool = False
     to_review: bool = False  # an edit that readers see, and moderators are to look at
+
+    def again(self) -> Submission:
+        """The same text before a moderator anew: the case of the former number is over."""
+        return replace(self, number=self.number + 1)
 
 
 FIRST_SUBMISSION = Submission()

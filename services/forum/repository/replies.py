@@ -42,6 +42,7 @@ _SELDOM: Mapping[str, Callable[[Any], Any]] = {
     "attachments": attached,
     "parent_reply_id": same,
     "seeding_id": same,
+    "removed_state": ReplyState,
 }
 
 INDEXES: Sequence[Index] = (
@@ -277,6 +278,8 @@ def dump_reply(reply: Reply) -> Document:
         document["attachments"] = attached_documents(reply.attachments)
     if reply.parent_reply_id:
         document["parent_reply_id"] = reply.parent_reply_id
+    if reply.removed_state is not None:
+        document["removed_state"] = reply.removed_state.value
     if reply.edit_time is not None:
         document["edit_time"] = reply.edit_time
     document |= verification_document(reply.verification)

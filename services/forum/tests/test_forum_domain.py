@@ -105,6 +105,7 @@ ALLOWED_REPLY_STEPS = {
     ("PENDING_REVIEW", "reject"): "REJECTED",
     ("PUBLISHED", "hide"): "HIDDEN",
     ("HIDDEN", "restore"): "PUBLISHED",
+    ("REMOVED", "restore"): "HIDDEN",  # what it was nobody remembered
     ("PENDING_REVIEW", "remove"): "REMOVED",
     ("PUBLISHED", "remove"): "REMOVED",
     ("REJECTED", "remove"): "REMOVED",
@@ -146,8 +147,42 @@ def test_topic_step_is_refused(state: str, step: str) -> None:
 def test_reply_step_is_allowed(state: str, step: str) -> None:
     after = replace(REPLY, state=ReplyState(state)).step(ReplyStep(step), "why")
     assert after == replace(
-        REPLY, state=ReplyState(ALLOWED_REPLY_STEPS[state, step]), state_reason="why"
+        REPLY,
+        state=ReplyState(ALLOWED_REPLY_STEPS[state, step]),
+        state_reason="" if state == "REMOVED" else "why",
+        removed_state=ReplyState(state) if step == "remove" else None,
     )
+
+
+@pytest.mark.parametrize("state", ["PENDING_REVIEW", "PUBLISHED", "REJECTED", "HIDDEN"])
+def test_removed_reply_is_restored_to_what_it_was(state: str) -> None:
+    before = replace(REPLY, state=ReplyState(state), score=3, accepted=False)
+    removed = before.step(ReplyStep.REMOVE, "wrong")
+    restored = removed.step(ReplyStep.RESTORE)
+    number = 2 if state == "PENDING_REVIEW" else 1  # held anew: its former case is moot
+    assert restored == replace(before, submission=replace(before.submission, number=number))
+
+
+def test_removed_topic_that_waited_is_held_anew() -> None:
+    before = replace(TOPIC, state=TopicState.PENDING_REVIEW)
+    restored = before.step(TopicStep.REMOVE, "wrong").step(TopicStep.RESTORE)
+    assert restored == replace(before, submission=replace(before.submission, number=2))
+
+
+def test_hidden_topic_that_was_closed_is_closed_again() -> None:
+    closed = replace(
+        TOPIC,
+        state=TopicState.CLOSED,
+        close_reason=CloseReason.DUPLICATE,
+        own_close_reason="Seen before",
+        duplicate_of_id="t2",
+    )
+    hidden = closed.step(TopicStep.HIDE, "rude", "case")
+    assert (hidden.state, hidden.close_reason) == (TopicState.HIDDEN, CloseReason.DUPLICATE)
+    assert hidden.step(TopicStep.RESTORE) == closed
+    removed = hidden.step(TopicStep.REMOVE, "wrong")
+    assert removed.step(TopicStep.RESTORE).step(TopicStep.RESTORE) == closed
+    assert closed.step(TopicStep.REOPEN).close_reason is None
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,12 @@ from chassis.errors import (
 )
 from chassis.testing import outbox, person_actor, service_actor
 from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceStub
-from guildhall.forum.v1 import curation_pb2
+from guildhall.forum.v1 import curation_pb2, participation_pb2
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1 import forum_pb2 as pb
 from guildhall.forum.v1.curation_pb2_grpc import CurationServiceStub
 from guildhall.moderation.v1 import moderation_pb2
+from guildhall.moderation.v1.domain_events_pb2 import CaseDecided
 from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 from services.forum.jobs.schedules import ScheduleJobs
 from services.forum.tests.conftest import (
@@ -35,6 +36,7 @@ from services.forum.tests.conftest import (
     STRANGER,
     World,
 )
+from services.forum.tests.test_forum_consumers import hear, on
 from services.forum.tests.test_forum_curation_servicer import curate, time_in
 from services.forum.tests.test_forum_servicer import refused
 from services.forum.use_cases.schedules import DueTopics
@@ -310,6 +312,162 @@ async def test_restore_refuses_and_what_is_not_remembered_is_hidden(world: World
     restored = (await world.act("RestoreTopic", MODERATING, topic)).topic
     assert restored.state == pb.TOPIC_STATE_PUBLISHED
     await refused(world, world.act("RestoreTopic", MODERATING, topic), "TOPIC_STATE_INVALID")
+
+
+async def test_a_hidden_topic_that_was_closed_is_closed_again(world: World) -> None:
+    topic = await world.topic(await world.space())
+    await world.reply(topic)
+    close = {"close_reason": pb.CLOSE_REASON_RESOLVED}
+    before = (await world.act("CloseTopic", MODERATING, topic, **close)).topic
+    await world.act("HideTopic", MODERATING, topic, reason="wrong")
+    await refused(world, world.act("ReopenTopic", MODERATING, topic), "TOPIC_STATE_INVALID")
+    restored = (await world.act("RestoreTopic", MODERATING, topic)).topic
+    restored.version = before.version
+    assert restored == before
+    assert (await world.said())[-1] == "TopicRestored"
+    await refused(world, world.reply(topic), "TOPIC_STATE_INVALID")
+    reopened = (await world.act("ReopenTopic", MODERATING, topic)).topic
+    assert reopened.close_reason == pb.CLOSE_REASON_UNSPECIFIED
+
+
+def as_it_was(reply: pb.Reply, before: pb.Reply) -> pb.Reply:
+    """The reply, but for its version."""
+    same = pb.Reply()
+    same.CopyFrom(reply)
+    same.version = before.version
+    return same
+
+
+async def in_state(world: World, topic: pb.Topic, state: str, **more: Any) -> pb.Reply:
+    """A reply that came to be this."""
+    if state in ("PENDING_REVIEW", "REJECTED"):
+        world.screen.verdict = moderation_pb2.VERDICT_HOLD
+    reply = await world.reply(topic, **more)
+    world.screen.verdict = moderation_pb2.VERDICT_ALLOW
+    if state == "HIDDEN":
+        await world.act("HideReply", MODERATING, reply, reason="wrong")
+    if state == "REJECTED":
+        await hear(world, CaseDecided(**on(reply, approved=False, decider_id="mod2")))
+    return reply
+
+
+@pytest.mark.parametrize("state", ["PUBLISHED", "HIDDEN", "REJECTED", "PENDING_REVIEW"])
+@pytest.mark.parametrize("remover", [HELPER, MODERATING])
+async def test_a_removed_reply_is_restored_to_what_it_was(
+    world: World, state: str, remover: Actor
+) -> None:
+    topic = await world.topic(await world.space())
+    parent = await world.reply(topic)
+    reply = await in_state(world, topic, state, parent_reply_id=parent.id)
+    await world.reply(topic)
+    seen = await world.see(ASKER, topic)
+    before = {one.id: one for one in await world.replies(MODERATING, topic)}
+    await world.act("RemoveReply", remover, reply, reason="wrong" * (remover is MODERATING))
+    await refused(world, world.act("RestoreReply", HELPER, reply), RoleRequiredError)
+    outsider = world.act("RestoreReply", STRANGER, reply)
+    await refused(world, outsider, CommunityNotFoundError, "community_id")
+    stale = world.act("RestoreReply", MODERATING, reply, expected_version=9)
+    await refused(world, stale, VersionStaleError, "expected_version")
+    request = pb.RestoreReplyRequest(**world.ids(), topic_id=topic.id, reply_id=reply.id)
+    restored = (await world.of(MODERATING).RestoreReply(request)).reply
+    wanted = before[reply.id]
+    if state != "PUBLISHED":
+        wanted.state_reason = ""
+    assert as_it_was(restored, wanted) == wanted
+    event = {"HIDDEN": "Hidden", "PENDING_REVIEW": "Held", "REJECTED": "Rejected"}
+    assert (await world.said())[-1] == f"Reply{event.get(state, 'Restored')}"
+    stored = await world.stored()
+    assert (await world.of(MODERATING).RestoreReply(request)).reply == restored
+    assert await world.stored() == stored
+    after = {one.id: one for one in await world.replies(MODERATING, topic)}
+    assert {id_: as_it_was(one, before[id_]) for id_, one in after.items()} == before
+    now = await world.see(ASKER, topic)
+    assert (now.reply_count, now.activity_time) == (seen.reply_count, seen.activity_time)
+    assert now.last_reply_author == seen.last_reply_author
+    ids = [one.id for one in await world.replies(ASKER, topic)]
+    assert (reply.id in ids) == (state == "PUBLISHED")
+    assert reply.id in [one.id for one in await world.replies(HELPER, topic)]
+    (document,) = await world.database.replies.find({"_id": reply.id}).to_list()
+    assert "removed_state" not in document
+
+
+async def test_a_reply_that_waited_is_held_anew(world: World) -> None:
+    topic = await world.topic(await world.space())
+    reply = await in_state(world, topic, "PENDING_REVIEW")
+    await world.act("RemoveReply", MODERATING, reply, reason="wrong")
+    await world.act("RestoreReply", MODERATING, reply)
+    (event,) = (await outbox(world.database))[-1:]
+    assert isinstance(event, said.ReplyHeld)
+    assert event.submission.number == 2
+    before = await world.stored()
+    await hear(world, CaseDecided(**on(reply, approved=True)))  # of the moot case
+    assert await world.stored() == before
+    await hear(world, CaseDecided(**on(reply, approved=True, submission_number=2)))
+    assert (await world.see(ASKER, topic)).reply_count == 1
+
+
+async def test_an_answer_that_was_removed_is_none_until_accepted_again(world: World) -> None:
+    topic = await world.topic(await world.space())
+    reply = await world.reply(topic)
+    await world.act("AcceptReply", ASKER, reply)
+    await world.act("RemoveReply", MODERATING, reply, reason="wrong")
+    restored = (await world.act("RestoreReply", MODERATING, reply)).reply
+    seen = await world.see(ASKER, topic)
+    assert (restored.accepted, seen.accepted_reply_id, seen.reply_count) == (False, "", 1)
+    last = ["ReplyAccepted", "ReplyUnaccepted", "ReplyRemoved", "ReplyRestored"]
+    assert (await world.said())[-4:] == last
+    again = await world.act("AcceptReply", ASKER, reply)
+    assert again.topic.accepted_reply_id == reply.id
+
+
+async def test_restored_replies_are_the_latest_again(world: World) -> None:
+    topic = await world.topic(await world.space())
+    replies = [await world.reply(topic) for _ in range(7)]
+    (before,) = await world.database.topics.find({"_id": topic.id}).to_list()
+    for reply in (replies[0], replies[6]):
+        await world.act("RemoveReply", MODERATING, reply, reason="wrong")
+        await world.act("RestoreReply", MODERATING, reply)
+        (after,) = await world.database.topics.find({"_id": topic.id}).to_list()
+        for name in ("latest", "reply_count", "activity_time", "newest_time"):
+            assert after[name] == before[name]
+
+
+async def test_restored_reply_keeps_votes_and_mentions(world: World) -> None:
+    topic = await world.topic(await world.space())
+    world.members.actors = [ASKER]
+    reply = await world.reply(topic, mentioned_ids=["asker"])
+    up = participation_pb2.VOTE_VALUE_UP
+    cast = participation_pb2.CastVoteRequest(
+        **world.ids(), topic_id=topic.id, reply_id=reply.id, value=up
+    )
+    await world.taking_part(ASKER).CastVote(cast)
+    (before,) = await world.replies(ASKER, topic)
+    assert before.score == 1
+    told = (await world.said()).count("MentionAdded")
+    await world.act("RemoveReply", MODERATING, reply, reason="wrong")
+    await world.act("RestoreReply", MODERATING, reply)
+    (after,) = await world.replies(ASKER, topic)
+    assert as_it_was(after, before) == before
+    assert (await world.said()).count("MentionAdded") == told == 1
+
+
+async def test_restore_of_replies_refuses_and_what_is_not_remembered_is_hidden(
+    world: World,
+) -> None:
+    topic = await world.topic(await world.space())
+    reply = await world.reply(topic)
+    await world.act("RemoveReply", MODERATING, reply, reason="wrong")
+    await world.act("RemoveTopic", MODERATING, topic, reason="wrong")
+    await refused(world, world.act("RestoreReply", MODERATING, reply), "TOPIC_STATE_INVALID")
+    await world.act("RestoreTopic", MODERATING, topic)
+    await world.database.replies.update_one({"_id": reply.id}, {"$unset": {"removed_state": 1}})
+    restored = (await world.act("RestoreReply", MODERATING, reply)).reply
+    assert restored.state == pb.REPLY_STATE_HIDDEN
+    assert (await world.see(ASKER, topic)).reply_count == 0
+    restored = (await world.act("RestoreReply", MODERATING, reply)).reply
+    assert restored.state == pb.REPLY_STATE_PUBLISHED
+    assert (await world.see(ASKER, topic)).reply_count == 1
+    await refused(world, world.act("RestoreReply", MODERATING, reply), "REPLY_STATE_INVALID")
 
 
 # -- edited by moderators

@@ -16,6 +16,7 @@ from services.forum.converters.domain_events import (
     mention_added,
     mentioned_anew,
     post_ref,
+    reply_restored,
     reply_submitted,
     reply_unaccepted,
     topic_restored,
@@ -187,8 +188,9 @@ def remove_reply(topic: Topic, reply: Reply, reason: str) -> Outcome:
 def restore_reply(topic: Topic, reply: Reply) -> Outcome:
     """Refuses with REPLY_STATE_INVALID."""
     restored = reply.step(ReplyStep.RESTORE)
-    event = said.ReplyRestored(reply_id=reply.id, topic_id=topic.id)
-    return Outcome(topic.gain(restored), [event], restored)
+    if restored.published:
+        topic = topic.gain(restored)
+    return Outcome(topic, [reply_restored(restored)], restored)
 
 
 def approve_reply(topic: Topic, reply: Reply, now: datetime) -> Outcome:

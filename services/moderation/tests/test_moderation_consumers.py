@@ -379,6 +379,19 @@ async def test_an_edit_of_what_waits_waits_as_the_authors_own(
     assert forum.calls == 0
 
 
+async def test_what_is_restored_to_review_is_held_anew(
+    repository: ModerationRepository, heard_twice: Any
+) -> None:
+    held = forum_events.ReplyHeld(topic_id="t1", reply_id="a1", submission=submission(1))
+    await heard_twice(held)
+    await heard_twice(forum_events.ReplyRemoved(topic_id="t1", reply_id="a1"), actor="mod")
+    held.submission.number = 2
+    await heard_twice(held, actor="mod")
+    former, now = await all_cases(repository)
+    assert (former.state, former.author_id) == (CaseState.MOOT, "p1")
+    assert now == Case(case_id("t1", "a1", 2), "c1", CaseCause.REVIEW, "t1", "a1", "p1", 2, TIME)
+
+
 async def test_events_heard_in_one_batch_see_each_others_cases(
     database: Database,
     repository: ModerationRepository,

@@ -179,6 +179,7 @@ class Topic:
     tag: str
     replies: list[Reply] = field(default_factory=list)
     accepted: str = ""
+    closed: bool = False  # when it was hidden
     revisions: list[bool] = field(default_factory=list)  # whether all who see the topic see it
 
     @property
@@ -224,6 +225,7 @@ class Reply:
     topic: Topic
     author: Person
     state: str
+    removed_state: str = ""
 
     def visible(self, person: Person) -> bool:
         """Behind the topic's wall and its own."""

@@ -55,7 +55,10 @@ class Mover(Builder):
         steps = [step for step, state in STEPS if state == topic.state] + ["remove"]
         step = steps[b % len(steps)]
         await self._manage(topic, f"{step.title()}Topic", **_reasons(step))
+        closed, topic.closed = topic.closed, topic.state == "CLOSED" and step == "hide"
         topic.state = "REMOVED" if step == "remove" else STEPS[step, topic.state]
+        if step == "restore" and closed:
+            topic.state = "CLOSED"
         self.tell(f"The manager does {step} to {topic.title}: {topic.state}.")
 
     async def _moderate_reply(self, a: int, b: int) -> None:
@@ -63,8 +66,7 @@ class Mover(Builder):
             [
                 reply
                 for reply in self.model.replies
-                if reply.state != "REMOVED"
-                and reply.topic.state != "REMOVED"
+                if reply.topic.state != "REMOVED"
                 and reply.topic.visible(self._manager_of(reply.topic))
             ],
             a,
@@ -72,9 +74,12 @@ class Mover(Builder):
         if reply is None:
             return
         steps = [step for step, state in REPLY_STEPS if state == reply.state] + ["remove"]
-        step = steps[b % len(steps)]
+        step = "restore" if reply.state == "REMOVED" else steps[b % len(steps)]
         await self._manage(reply.topic, f"{step.title()}Reply", reply_id=reply.id, **_reasons(step))
-        reply.state = "REMOVED" if step == "remove" else REPLY_STEPS[step, reply.state]
+        if step == "remove":
+            reply.state, reply.removed_state = "REMOVED", reply.state
+        else:
+            reply.state = REPLY_STEPS.get((step, reply.state), reply.removed_state)
         self._out_of_sight(reply)
         self.tell(f"The manager does {step} to a reply to {reply.topic.title}: {reply.state}.")
 

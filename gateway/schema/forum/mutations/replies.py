@@ -89,9 +89,10 @@ class ReplyMutation:
 
     @strawberry.mutation(
         description=codes(
-            "Bring a hidden reply back. For moderators.", *REPLY, MODERATOR, "TEXT_INVALID"
+            "Bring a hidden reply back, or a removed one as it was; it is no answer any more. For "
+            "moderators.", *REPLY, MODERATOR, "TEXT_INVALID",
         )
-    )
+    )  # fmt: skip
     async def restore_reply(
         self, info: Info, input: Annotated[f.RestoreReplyInput, What]
     ) -> f.RestoreReplyPayload:
@@ -100,8 +101,8 @@ class ReplyMutation:
 
     @strawberry.mutation(
         description=codes(
-            "Remove a reply for good. For moderators, or its author within an hour.", *REPLY,
-            MODERATOR, "REASON_REQUIRED", "TEXT_INVALID",
+            "Remove a reply; moderators may restore it. For them, or its author within an hour.",
+            *REPLY, MODERATOR, "REASON_REQUIRED", "TEXT_INVALID",
         )
     )  # fmt: skip
     async def remove_reply(

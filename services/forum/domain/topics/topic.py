@@ -38,7 +38,7 @@ LONGEST_SCHEDULE = timedelta(days=366)
 _LATEST_KEPT = 5
 _MOST_ACCEPTED = 10
 _EDITABLE = frozenset(UNSENT | {TopicState.PENDING_REVIEW, TopicState.PUBLISHED, TopicState.CLOSED})
-_KEEPING_LINKS = frozenset({TopicStep.HIDE, TopicStep.REMOVE})
+_KEEPING_WHY_CLOSED = frozenset({TopicStep.HIDE, TopicStep.REMOVE})
 _ANSWERABLE = frozenset({TopicState.PUBLISHED, TopicState.CLOSED})
 
 
@@ -178,19 +178,21 @@ class Topic:
         """The topic after this step. Refuses with TOPIC_STATE_INVALID."""
         if self.state is TopicState.REMOVED and step is TopicStep.RESTORE:
             return self._restored()
+        if self.state is TopicState.HIDDEN and step is TopicStep.RESTORE and self.close_reason:
+            return replace(self, state=TopicState.CLOSED, state_reason=reason, case_id=case_id)
         state = TOPIC_TRANSITIONS.get((self.state, step))
         if state is None:
             raise TopicStateInvalidError(f"a topic that is {self.state} cannot {step}")
         if step is TopicStep.REOPEN and self.carry_to_id:
             raise TopicStateInvalidError("its replies are still being moved")
-        kept, removed = step in _KEEPING_LINKS, step is TopicStep.REMOVE
+        kept, removed = step in _KEEPING_WHY_CLOSED, step is TopicStep.REMOVE
         return replace(
             self,
             state=state,
             state_reason=reason,
             case_id=case_id,
-            close_reason=self.close_reason if removed else None,
-            own_close_reason=self.own_close_reason if removed else "",
+            close_reason=self.close_reason if kept else None,
+            own_close_reason=self.own_close_reason if kept else "",
             duplicate_of_id=self.duplicate_of_id if kept else "",
             moved_to_id=self.moved_to_id if kept else "",
             removed_state=self.state if removed else None,
@@ -201,7 +203,15 @@ class Topic:
         state = self.removed_state or TopicState.HIDDEN
         if state is TopicState.SCHEDULED:
             state = TopicState.DRAFT  # its time may be over
-        return replace(self, state=state, state_reason="", publish_time=None, removed_state=None)
+        waits = state is TopicState.PENDING_REVIEW
+        return replace(
+            self,
+            state=state,
+            state_reason="",
+            publish_time=None,
+            removed_state=None,
+            submission=self.submission.again() if waits else self.submission,
+        )
 
     def submit(self, submission: Submission, *, held: bool, now: datetime) -> Topic:
         """A draft goes out: to its readers, or to review. Refuses with TOPIC_STATE_INVALID."""
