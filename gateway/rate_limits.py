@@ -37,6 +37,8 @@ _log = logging.getLogger(__name__)
 class RateLimitedError(ResourceExhaustedError):
     """More points than may be spent now; nothing was done."""
 
+    standings: Sequence[Standing] = ()  # of all who were to pay
+
 
 class Word(Protocol):
     """A core message."""
@@ -130,17 +132,21 @@ class RateLimits:
         if (wait := max(waits, default=0.0)) > 0:
             spender = spenders[waits.index(wait)]
             telemetry.RATE_LIMITED.labels(spender.kind).inc()
-            raise RateLimitedError(
+            error = RateLimitedError(
                 f"{points} points are more than the {spender.kind} has left of "
                 f"{spender.rate.points} a minute",
                 retry_after=wait,
             )
+            error.standings = [
+                self._standing(one, self._full_at.get(one.key, now), now, share) for one in spenders
+            ]
+            raise error
         for spender in spenders:
             a_second, key = spender.rate.a_second, spender.key
             self._take(key, points / (a_second * share), now)
             said, _ = self._spent.get(key, (0.0, 0.0))
             self._spent[key] = (said + points / a_second, spender.rate.burst / a_second)
-        return [self._standing(spender, now, share) for spender in spenders]
+        return [self._standing(one, self._full_at[one.key], now, share) for one in spenders]
 
     def _wait(self, spender: Spender, points: int, now: float, share: float) -> float:
         """Seconds until so many points are there."""
@@ -155,8 +161,9 @@ class RateLimits:
         while len(self._full_at) > _MOST_BUCKETS:
             self._full_at.popitem(last=False)
 
-    def _standing(self, spender: Spender, now: float, share: float) -> Standing:
-        owing = max(self._full_at[spender.key] - now, 0.0)
+    @staticmethod
+    def _standing(spender: Spender, full_at: float, now: float, share: float) -> Standing:
+        owing = max(full_at - now, 0.0)
         left = spender.rate.burst - owing * spender.rate.a_second * share
         return Standing(spender, max(int(left), 0), -int(-owing // 1))
 

@@ -38,7 +38,7 @@ from gateway.endpoint.visitors import (
 )
 from gateway.execution.operations import Operation, Refused
 from gateway.portals.portal import Portal
-from gateway.rate_limits import Standing
+from gateway.rate_limits import RateLimitedError, Standing
 from gateway.rate_limits import headers as told
 
 __all__ = ["GraphQLEndpoint", "Parts", "Receive", "Scope", "Send", "session_caller"]
@@ -119,7 +119,8 @@ class GraphQLEndpoint:
         except DomainError as error:
             refused = {"message": str(error), "extensions": errors.refusal(error)}
             status = _STATUS.get(error.status, 400)
-            return Reply(status, {"errors": [refused]}, retry_after=error.retry_after)
+            headers = told(error.standings) if isinstance(error, RateLimitedError) else ()
+            return Reply(status, {"errors": [refused]}, b"", error.retry_after, headers)
         except Exception as error:
             return Reply(500, {"errors": [errors.masked(error, trace_id)]})
 

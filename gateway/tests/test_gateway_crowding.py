@@ -124,6 +124,8 @@ async def test_points_are_told_and_refused_before_anything_is_asked(house: House
     refused = await house.post(TOPIC)
     assert (refused.status_code, code(refused)) == (429, "RATE_LIMITED")
     assert refused.headers["retry-after"] == "1"
+    assert refused.headers["ratelimit"] == '"member";r=0;t=3'
+    assert refused.headers["ratelimit-policy"] == '"member";q=60;w=60'
     assert refused.json()["errors"][0]["extensions"]["retryAfter"] > 0
     assert house.rpcs() == before
     other = await house.post(TOPIC, token=as_person(house, 1))

@@ -110,6 +110,26 @@ def test_all_spenders_or_none() -> None:
     assert spent(limits, PORTAL) == 150  # nothing was taken from it
 
 
+def test_a_refusal_tells_how_all_spenders_stand_and_takes_nothing() -> None:
+    clock = Clock()
+    limits = RateLimits(Air(), now=clock)
+    limits.spend([EDDA], 95)
+    stand = [
+        (b"ratelimit", b'"member";r=5;t=10, "portal";r=150;t=0'),
+        (b"ratelimit-policy", b'"member";q=600;w=60, "portal";q=1200;w=60'),
+    ]
+    for _ in range(2):
+        with pytest.raises(RateLimitedError) as refusal:
+            limits.spend([EDDA, PORTAL], 10)
+        assert headers(refusal.value.standings) == stand
+    assert set(limits._full_at) == {EDDA.key}  # who is refused makes no bucket
+    clock.at += 0.5
+    assert headers(limits.spend([EDDA, PORTAL], 10))[0] == (
+        b"ratelimit",
+        b'"member";r=0;t=10, "portal";r=140;t=1',
+    )
+
+
 def test_headers_are_structured_fields() -> None:
     limits = RateLimits(Air(), now=Clock())
     assert headers([]) == []
