@@ -18,6 +18,7 @@ from gateway.portals import known as known_module
 from gateway.portals.known import KnownPortals
 from gateway.portals.portal import Client, check_clients, check_origins
 from gateway.portals.repository import PortalRepository
+from gateway.rate_limits import Rate
 from gateway.tests.conftest import ISSUER, OTHER, House
 from gateway.tests.portals_made import (
     C1,
@@ -35,6 +36,7 @@ from gateway.tests.portals_made import (
     token,
 )
 from gateway.tests.test_gateway_actors import until
+from gateway.tests.test_gateway_rate_limits import Clock
 from guildhall.gateway.v1 import domain_events_pb2 as events
 
 NODE = "query n($id: ID!) { communityNode(id: $id) { id ... on Portal { name version } } }"
@@ -412,3 +414,48 @@ async def test_two_replicas_that_change_one_portal_both_succeed(
             await running.close()
     versions = {answer["data"]["updatePortal"]["portal"]["version"] for answer in done}
     assert versions == {2, 3, 4}
+
+
+async def test_a_portals_points_are_its_own(home: House) -> None:
+    """Whoever asks by it shares them; nobody else has less, and a refusal takes of nobody."""
+    await make_portal(home, pointsPerMinute=10)  # two at once, one in six seconds
+    origin, client = "https://rich.test", {"issuer": ISSUER.issuer, "clientId": "rich"}
+    await make_portal(home, name="Rich", clients=[client], origins=[origin], pointsPerMinute=480)
+    by_poor, by_rich = token(home, "s1", CLIENT), token(home, "s1", "rich")
+    admission, clock = home.parts.admission, Clock()
+    admission.member, admission._rates._now = Rate(points=60, burst=30), clock
+
+    async def asked(by: str | None, origin: str = "") -> tuple[int, str, str]:
+        response = await home.post(DOCUMENT, token=by, origin=origin)
+        told = [response.headers.get(name, "") for name in ("ratelimit", "ratelimit-policy")]
+        return response.status_code, told[0], told[1]
+
+    both = '"member";q=60;w=60, "portal";q=10;w=60'
+    assert await asked(by_poor) == (200, '"member";r=29;t=1, "portal";r=1;t=6', both)
+    assert await asked(by_poor) == (200, '"member";r=28;t=2, "portal";r=0;t=12', both)
+    rpcs = home.rpcs()
+    for _ in range(2):
+        refused = await home.post(DOCUMENT, token=by_poor)
+        assert (refused.status_code, refusal(refused.json())[0]) == (429, "RATE_LIMITED")
+        assert "the portal has left of 10 a minute" in refused.json()["errors"][0]["message"]
+        assert refused.headers["retry-after"] == "6"
+        assert refused.headers["ratelimit"] == '"member";r=28;t=2, "portal";r=0;t=12'
+        assert refused.headers["ratelimit-policy"] == both
+    # Its page is refused as well, and can read why; another person by it, and nobody.
+    alone = (429, '"portal";r=0;t=12', '"portal";q=10;w=60')
+    assert await asked(None, ORIGIN) == alone
+    assert (await asked(token(home, MANAGER, CLIENT)))[:2] == (
+        429,
+        '"member";r=30;t=0, "portal";r=0;t=12',
+    )
+    page = await home.post(DOCUMENT, token=None, origin=ORIGIN)
+    assert "ratelimit" in page.headers["access-control-expose-headers"]
+    assert home.rpcs() == rpcs
+    # Another portal, and the same person by none: not held up.
+    rich = '"member";q=60;w=60, "portal";q=480;w=60'
+    assert await asked(by_rich) == (200, '"member";r=27;t=3, "portal";r=95;t=1', rich)
+    assert (await asked(None, origin))[:2] == (200, '"portal";r=94;t=1')
+    assert await asked("") == (200, '"member";r=26;t=4', '"member";q=60;w=60')
+    assert await asked(None) == (200, "", "")
+    clock.at += 6
+    assert (await asked(by_poor))[:2] == (200, '"member";r=29;t=1, "portal";r=0;t=12')
