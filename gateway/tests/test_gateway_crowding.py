@@ -148,7 +148,8 @@ async def test_in_a_crowd_what_is_dear_is_refused_and_the_process_stays_ready(ho
     assert refused.headers["retry-after"] == "1"
     assert house.rpcs() == before
     assert (await house.post("{ viewer { isOperator } }")).status_code == 200
-    assert (await house.http.get("/healthz")).status_code == 200
+    for path in ("/healthz", "/readyz"):
+        assert (await house.http.get(path)).status_code == 200, path
     held.let_go()
     assert {response.status_code for response in await asyncio.gather(*asking)} == {200}
     assert (await house.post(dear)).status_code == 200
