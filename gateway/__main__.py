@@ -69,7 +69,9 @@ async def build(settings: GatewaySettings, stack: AsyncExitStack) -> Gateway:
     actors = Actors(services.directory, bus)
     site = Site(settings.public_url)
     operations = Operations(
-        schema, compile_at=None if settings.execution == "stock" else COMPILE_AT
+        schema,
+        compile_at=None if settings.execution == "stock" else COMPILE_AT,
+        suggestions=settings.suggestions,
     )
     await sessions.prepare((*PortalRepository.indexes, *commands.INDEXES, *outbox.INDEXES))
     running = Commands(database)

@@ -27,6 +27,7 @@ POST_NOT_FOUND = "POST_NOT_FOUND"  # of a postId, whether it names a topic or a 
 # clients log what they are told.
 _VALUES = (
     (re.compile(r"[,;.] [Ff]ound: .*", re.DOTALL), "."),
+    (re.compile(r"(?<='\?) Found: .*", re.DOTALL), ""),  # behind a suggestion
     (re.compile(r"(cannot represent [a-z0-9 -]*value): .*", re.DOTALL), r"\1."),
     (re.compile(r"Value '.*' does not exist", re.DOTALL), "The value does not exist"),
     (re.compile(r"(Unexpected|found) ((?:Block)?String|Int|Float) '.*'", re.DOTALL), r"\1 \2"),

@@ -36,6 +36,7 @@ class GatewaySettings(BaseSettings):
     files_folder: Path | None = None
 
     introspection: Introspection = "signed-in"  # who is answered questions about the schema
+    suggestions: bool = False  # for development: "Did you mean ...?" in errors, to everybody
 
     directory_address: str = ""
     forum_address: str = ""

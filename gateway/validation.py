@@ -22,10 +22,16 @@ MAX_ERRORS = 10
 _OUT_OF_BUDGET = "Validation aborted."  # the library's; with too many errors it says so before
 
 
-def invalid(schema: GraphQLSchema, document: DocumentNode, limits: Limits) -> list[GraphQLError]:
+def invalid(
+    schema: GraphQLSchema, document: DocumentNode, limits: Limits, *, suggestions: bool = False
+) -> list[GraphQLError]:
     """What is wrong with the document; a comparison that is too long has LIMIT_EXCEEDED."""
     errors = validate(
-        schema, document, _rules(limits.comparisons), max_errors=MAX_ERRORS, hide_suggestions=True
+        schema,
+        document,
+        _rules(limits.comparisons),
+        max_errors=MAX_ERRORS,
+        hide_suggestions=not suggestions,
     )
     last = errors[-1] if errors else None
     if isinstance(last, ValidationAbortedError) and last.message == _OUT_OF_BUDGET:

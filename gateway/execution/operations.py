@@ -128,10 +128,12 @@ class Operations:
         limits: Limits | None = None,
         *,
         compile_at: int | None = COMPILE_AT,
+        suggestions: bool = False,
     ) -> None:
         self._schema = schema._schema  # noqa: SLF001 - graphql-core's own, which we execute on
         self.limits = limits or Limits()
         self._compile_at = compile_at  # None: never
+        self._suggestions = suggestions  # names of the schema in errors, where one is misspelt
         self._known: LatestUsed[str, Operation] = LatestUsed(
             _MAX_OPERATIONS, _MAX_OPERATION_CHARACTERS, _text_size
         )
@@ -172,7 +174,7 @@ class Operations:
         price = measure.price({})
         if not measure.paging_variables and (over := measure.price_errors(price)):
             return Refused(errors.before_execution(over, LIMIT_EXCEEDED), price)
-        if wrong := invalid(self._schema, document, self.limits):
+        if wrong := invalid(self._schema, document, self.limits, suggestions=self._suggestions):
             return Refused(errors.before_execution(wrong, errors.VALIDATION_FAILED), price)
         return self._operation(self._parse(text, no_location=True), measure.paging_variables)
 
@@ -272,7 +274,7 @@ class Operations:
             context_value=context,
             raw_variable_values=variables,
             is_awaitable=is_awaitable,  # type: ignore[arg-type]
-            hide_suggestions=True,
+            hide_suggestions=not self._suggestions,
             max_coercion_errors=MAX_ERRORS,
         )
         if isinstance(executor, list):

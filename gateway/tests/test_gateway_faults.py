@@ -8,6 +8,8 @@ import pytest
 
 from chassis.errors import CommunityNotFoundError, TextInvalidError
 from gateway.cursors import encode_id, encode_reply_id
+from gateway.execution.operations import Operations
+from gateway.schema import schema
 from gateway.tests.conftest import House
 from gateway.tests.standins import ForumStandIn, TopicNotFoundError
 
@@ -144,3 +146,74 @@ async def test_a_node_of_a_foreign_community_is_null(
     answer = await house.ask("query q($id: ID!) { communityNode(id: $id) { id } }", {"id": id})
     assert answer["data"] == {"communityNode": None}
     assert "errors" not in answer
+
+
+@pytest.mark.parametrize("suggestions", [False, True])
+@pytest.mark.parametrize(
+    ("text", "variables", "said", "suggested"),
+    [
+        (
+            "{ viewer { isOperatr } }",
+            {},
+            "Cannot query field 'isOperatr' on type 'Viewer'.",
+            " Did you mean 'isOperator'?",
+        ),
+        (
+            "{ topic(id: 1) { ... on Topik { title } } }",
+            {},
+            "Unknown type 'Topik'.",
+            " Did you mean 'Topic'?",
+        ),
+        (
+            "{ viewer @skip(if: true, iff: true) { isOperator } }",
+            {},
+            "Unknown argument 'iff' on directive '@skip'.",
+            " Did you mean 'if'?",
+        ),
+        (
+            f'mutation {{ hideReply(input: {{requestId: "request-1", replyId: "{T1}", '
+            'reason: "m4rk3r", reasn: "m4rk3r"}) { __typename } }',
+            {},
+            "Expected value of type 'HideReplyInput' not to include unknown field 'reasn'.",
+            " Did you mean 'reason'?",
+        ),
+        (
+            ASK,
+            {"input": {**GOOD, "kind": "QUESTIN"}},
+            "Variable '$input' has invalid value at .kind: "
+            "The value does not exist in 'TopicKind' enum.",
+            " Did you mean the enum value 'QUESTION'?",
+        ),
+        (
+            ASK,
+            {"input": {**GOOD, "titel": "m4rk3r", "body": "m4rk3r"}},
+            "Variable '$input' has invalid value: "
+            "Expected value of type 'CreateTopicInput' not to include unknown field 'titel'.",
+            " Did you mean 'title'?",
+        ),
+        (
+            ASK,
+            {"input": {**GOOD, "kind": ["m4rk3r"]}},
+            "Variable '$input' has invalid value at .kind: "
+            "Enum 'TopicKind' cannot represent non-string value.",
+            "",
+        ),
+    ],
+)
+async def test_names_are_suggested_only_where_that_is_turned_on(
+    house: House,
+    text: str,
+    variables: dict[str, Any],
+    said: str,
+    suggested: str,
+    *,
+    suggestions: bool,
+) -> None:
+    """No value that was sent is shown either way."""
+    if suggestions:
+        object.__setattr__(house.parts, "operations", Operations(schema, suggestions=True))
+    response = await house.post(text, variables)
+    (error,) = response.json()["errors"]
+    assert error["message"] == said + (suggested if suggestions else "")
+    assert "m4rk3r" not in response.text
+    assert house.forum.requests == []

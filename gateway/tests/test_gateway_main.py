@@ -48,6 +48,7 @@ async def test_process_answers_and_drains_on_sigterm(
         "GATEWAY_FORUM_ADDRESS": addresses["forum"],
         "GATEWAY_MODERATION_ADDRESS": "127.0.0.1:1",
         "GATEWAY_SEARCH_ADDRESS": "127.0.0.1:1",
+        "GATEWAY_SUGGESTIONS": "true",
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "gateway", cwd=ROOT, env=environment, stderr=asyncio.subprocess.PIPE
@@ -62,6 +63,8 @@ async def test_process_answers_and_drains_on_sigterm(
             metrics = await http.get(f"http://127.0.0.1:{metrics_port}/metrics")
             assert 'guildhall_http_seconds_count{route="/graphql",status="200"} 1.0' in metrics.text
             assert (await http.get("/metrics")).status_code == 404
+            response = await http.post("/graphql", json={"query": "{ viewre { isOperator } }"})
+            assert "Did you mean 'viewer'" in response.json()["errors"][0]["message"]
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             head = "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
             body = b'{"query":"{ viewer { isOperator } }"}'
@@ -98,3 +101,7 @@ async def _until_ready(http: httpx2.AsyncClient) -> None:
 
 def test_every_setting_has_the_prefix() -> None:
     assert GatewaySettings.model_config.get("env_prefix") == "GATEWAY_"
+
+
+def test_nothing_is_suggested_unless_it_is_set() -> None:
+    assert GatewaySettings.model_fields["suggestions"].default is False
