@@ -32,7 +32,7 @@ _RETRY = 0.25
 
 
 class Close(IntEnum):
-    """Why a socket ends; the names stand in its reason, and in the last event of an SSE stream."""
+    """Why a socket ends; its reason has the name, and so has the comment that ends a stream."""
 
     NORMAL = 1000
     GOING_AWAY = 1001  # this process ends: connect again

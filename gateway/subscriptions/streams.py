@@ -108,6 +108,7 @@ class _Stream(Connection):
         self._receive = receive
         self._send = send
         self._turn = asyncio.Lock()
+        self._why = b""
 
     async def serve(
         self, subscriber: Subscriber | None, failures: Sequence[Json], after: str, more: Headers
@@ -121,7 +122,7 @@ class _Stream(Connection):
             await self.failed(list(failures))
         else:
             await self._last(task)
-        await self._send({"type": "http.response.body", "body": b""})
+        await self._send({"type": "http.response.body", "body": self._why})
 
     async def _last(self, task: asyncio.Task[None]) -> None:
         gone = asyncio.create_task(self._gone())
@@ -162,9 +163,15 @@ class _Stream(Connection):
             await self._send({"type": "http.response.body", "body": text, "more_body": True})
 
     async def _close(self, code: Close, reason: str) -> None:
-        """Who is to come back is told nothing: an EventSource does, and resumes."""
+        """Who is to come back gets no event: an EventSource does come, and resumes.
+
+        Why it ended is a comment in the last piece, which waits for the reader no longer than the
+        stream's end does; an event of another name is an error to clients of graphql-sse.
+        """
         if code is Close.FORBIDDEN:
             await self.failed([errors.request_error("The stream was ended.", reason)])
+        else:
+            self._why = b": %b\n\n" % reason.encode()
 
 
 def _head(more: Headers) -> list[tuple[bytes, bytes]]:

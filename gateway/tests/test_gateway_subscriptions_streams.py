@@ -19,7 +19,7 @@ from gateway.subscriptions.streams import wants_stream
 from gateway.subscriptions.subscriptions import MOST_OF_ONE
 from gateway.tests.conftest import ISSUER, House
 from gateway.tests.socket_client import PATIENCE, TOPIC, TOPIC_CHANGED, until, within
-from gateway.tests.subscribing import Replica, replica
+from gateway.tests.subscribing import QuickProtocol, Replica, replica
 
 ACCEPT = {"accept": "text/event-stream"}
 
@@ -169,8 +169,9 @@ async def test_a_revoked_person_gets_nothing_more(told: Replica) -> None:
         assert await stream.event() == {}
 
 
-async def test_who_does_not_read_is_cut(told: Replica) -> None:
-    """What was read for it waits no longer than its rights are believed."""
+@contextlib.asynccontextmanager
+async def cut(told: Replica) -> AsyncIterator[asyncio.StreamReader]:
+    """What is left to a client that took nothing until its stream was ended."""
     told.subscriptions.unread_seconds = 0.3
     told.house.forum.topics[-1].body = "x" * 900_000
     query = "subscription ($id: ID!) { topicChanged(id: $id) { topic { body } } }"
@@ -194,13 +195,40 @@ async def test_who_does_not_read_is_cut(told: Replica) -> None:
         await told.edit(f"Title {number}")
         assert number < 500
         await asyncio.sleep(0.02)
-    await until(lambda: not told.subscriptions._connections)
+    try:
+        yield reader
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+async def last_of(reader: asyncio.StreamReader) -> bytes:
+    """Its last bytes, when the connection is closed or the stream has ended."""
+    last = b""
     with contextlib.suppress(ConnectionError):
-        while await within(PATIENCE, reader.read(1 << 16)):
-            pass
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
+        while piece := await within(PATIENCE, reader.read(1 << 16)):
+            last = (last + piece)[-50:]
+            if last.endswith(b"\r\n0\r\n\r\n"):
+                break
+    return last
+
+
+async def test_who_does_not_read_is_cut(told: Replica) -> None:
+    """What was read for it waits no longer than its rights are believed."""
+    async with cut(told) as reader:
+        await until(lambda: not told.subscriptions._connections)
+        assert not (await last_of(reader)).endswith(b"\n")  # it broke off within a text
+
+
+async def test_who_reads_after_all_finds_why_it_was_cut(
+    told: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a comment: an event would keep it from coming back."""
+    monkeypatch.setattr(QuickProtocol, "answer_seconds", PATIENCE)
+    async with cut(told) as reader:
+        assert (await last_of(reader)).endswith(b"\n\n\r\nf\r\n: SLOW_READER\n\n\r\n0\r\n\r\n")
+    await until(lambda: not told.subscriptions._connections)
 
 
 async def test_a_person_has_so_many_streams_and_no_more(told: Replica) -> None:
