@@ -64,7 +64,10 @@ async def measure(
                 await _round(name, running, contents, number, one, spent)
             if number == 0:
                 await asyncio.gather(
-                    *(_settled(one[1], two) for one, two in zip(systems, found, strict=True))
+                    *(
+                        _settled(running, one)
+                        for one, (_, running, _) in zip(found, systems, strict=True)
+                    )
                 )
         totals = ", ".join(f"{one.spent[name].total:.1f}" for one in found)
         print(f"  {ALL[name]}: {totals} ms", flush=True)
