@@ -324,10 +324,10 @@ class _Compiler:
             raise _CannotCompileError
         functions: dict[Any, Any] = {}
         types = self._selections.schema.get_possible_types(kind)
-        messages = {one.name: message_of(one) for one in types}
-        told = None not in (classes := set(messages.values())) and len(classes) == len(types)
-        made = {messages[one.name] if told else one.name: self.value(one, nodes) for one in types}
-        self._choices.append((functions, made))
+        by_class = {message_of(one): one for one in types}
+        told = None not in by_class and len(by_class) == len(types)
+        by: dict[Any, GraphQLObjectType] = by_class if told else {one.name: one for one in types}
+        self._choices.append((functions, {key: self.value(of, nodes) for key, of in by.items()}))
         shown = self._name("n", functions)
         if told:  # by its rows alone which of them it is
             return f"{shown}[type({value})]({value}, i)"

@@ -88,7 +88,7 @@ class Choice:
 
     def find(self, tables: Tables, row: Any) -> Any:
         """What `fill` fetched for this row."""
-        reference = self.references.get(self.type(row))
+        reference = self.of(row)
         return None if reference is None else reference.find(tables, row)
 
 
