@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from chassis.decisions import Aggregates, Document
 from chassis.mongo import Database, Index
@@ -83,10 +83,21 @@ class SpaceCollection:
             return await self.find_spaces(community_id, ids, None)
         # What is hidden is not looked for either: it takes as long as what is not there.
         opened = set(ids).intersection(await self.walls.opened(community_id, keyring))
-        known = map(load_space, await self.walls.documents([community_id], opened))
-        found = [space for space in known if space.readable(keyring)]
-        missing = set(ids).difference(space.id for space in found)
-        return found + (await self.find_spaces(community_id, missing, keyring) if missing else [])
+        known = await self.find_spaces_anywhere({community_id: keyring}, opened)
+        missing = set(ids).difference(known)
+        more = await self.find_spaces(community_id, missing, keyring) if missing else []
+        return [*known.values(), *more]
+
+    async def find_spaces_anywhere(
+        self, keyrings: Mapping[str, Collection[str]], ids: Collection[str]
+    ) -> dict[str, Space]:
+        """Those of the spaces that the keyrings open, each its own community's, as of a second
+        ago where another replica changes them.
+        """
+        if not ids:
+            return {}
+        found = [load_space(one) for one in await self.walls.documents(keyrings, ids)]
+        return {one.id: one for one in found if one.readable(keyrings[one.community_id])}
 
     async def _check_open(self, community_id: str, space_id: str, keyring: Sequence[str]) -> None:
         """Refuses with SPACE_NOT_FOUND, never because it was opened a moment ago."""

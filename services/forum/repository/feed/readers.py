@@ -14,9 +14,6 @@ from chassis.mongo import Database, Index
 from services.forum.domain.feed.follows import Follow, FollowKind, FollowLevel, Reader, Target
 from services.forum.domain.feed.ranking import MOST_MENTIONED, MOST_REPLIED
 from services.forum.domain.feed.reads import ReadUntil, Replied
-from services.forum.domain.spaces import Space
-from services.forum.repository.spaces import load_space
-from services.forum.repository.walls import Walls
 
 _NAMESPACE = uuid.UUID("0d7b8a52-5f1e-4f0e-9c55-6a1f2f6f3c21")
 
@@ -47,7 +44,6 @@ class ReaderCollection:
     """Reads of what people follow; keyrings say which spaces they see, by community."""
 
     readers: Aggregates[Reader]
-    walls: Walls
     _database: Database
 
     def reader_ref(self, community_id: str, person_id: str) -> Ref[Reader]:
@@ -59,17 +55,6 @@ class ReaderCollection:
         query = {"person_id": person_id, "community_id": {"$in": list(communities)}}
         found = self._database.readers.find(query).hint("reader_person")
         return {one["community_id"]: load_reader(one) for one in await found.to_list()}
-
-    async def find_spaces_anywhere(
-        self, keyrings: Mapping[str, Collection[str]], ids: Collection[str]
-    ) -> dict[str, Space]:
-        """Those of the spaces that the keyrings open, each its own community's, as of a second
-        ago where another replica changes them.
-        """
-        if not ids:
-            return {}
-        found = [load_space(one) for one in await self.walls.documents(keyrings, ids)]
-        return {one.id: one for one in found if one.readable(keyrings[one.community_id])}
 
     async def find_replied(
         self, communities: Collection[str], person_id: str, topic_ids: Collection[str]

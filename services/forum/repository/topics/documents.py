@@ -54,7 +54,7 @@ _STATES = {one.value: one for one in TopicState}
 _SELDOM: Mapping[str, Callable[[Any], Any]] = {
     "further_accepted_ids": tuple,
     "edit_time": same,
-    "close_reason": lambda value: CloseReason(value) if value else None,
+    "close_reason": CloseReason,
     "own_close_reason": same,
     "idea_status": IdeaStatus,
     "idea_note": same,
@@ -73,7 +73,7 @@ _SELDOM: Mapping[str, Callable[[Any], Any]] = {
     "publish_time": same,
     "pin_time": same,
     "pin_expire_time": same,
-    "removed_state": lambda value: TopicState(value) if value else None,
+    "removed_state": TopicState,
     "verification": verification,
     "attachments": attached,
 }

@@ -99,11 +99,16 @@ class TopicCollection(SpaceCollection):
         without_texts: bool = False,
     ) -> Topic:
         """One topic. Refuses with TOPIC_NOT_FOUND."""
-        texts = {"without_texts": without_texts}
-        found = await self.find_topics(community_id, [topic_id], keyring, **texts)
+
+        async def find() -> list[Topic]:
+            return await self.find_topics(
+                community_id, [topic_id], keyring, without_texts=without_texts
+            )
+
+        found = await find()
         if not found and keyring is not None:  # its space may have been opened a moment ago
             await self.walls.opened(community_id, keyring, fresh=True)
-            found = await self.find_topics(community_id, [topic_id], keyring, **texts)
+            found = await find()
         if not found:
             raise TopicNotFoundError(field="topic_id")
         return found[0]
