@@ -141,13 +141,9 @@ class Reply:
     def _restored(self) -> Reply:
         """As a topic's."""
         state = self.removed_state or ReplyState.HIDDEN
-        waits = state is ReplyState.PENDING_REVIEW
+        submission = self.submission.restored(waits=state is ReplyState.PENDING_REVIEW)
         return replace(
-            self,
-            state=state,
-            state_reason="",
-            removed_state=None,
-            submission=self.submission.again() if waits else self.submission,
+            self, state=state, state_reason="", removed_state=None, submission=submission
         )
 
     def check_editable(self, member: Member) -> None:

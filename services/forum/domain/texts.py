@@ -43,9 +43,11 @@ class Submission:
     imported: bool = False
     to_review: bool = False  # an edit that readers see, and moderators are to look at
 
-    def again(self) -> Submission:
-        """The same text before a moderator anew: the case of the former number is over."""
-        return replace(self, number=self.number + 1)
+    def restored(self, *, waits: bool) -> Submission:
+        """Of a removed post that is back. What waits is before a moderator anew, as the next: the
+        case of the former number is over.
+        """
+        return replace(self, number=self.number + 1) if waits else self
 
 
 FIRST_SUBMISSION = Submission()

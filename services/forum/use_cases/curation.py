@@ -115,7 +115,7 @@ class CurationUseCases(UseCases):
             if changed == topic:
                 return Outcome(topic)
             event = said.ArticleOwnerChanged(topic_id=topic.id, owner_id=owner_id)
-            if member.person_id == topic.owner_id:
+            if topic.owned_by(member):
                 return Outcome(changed, [event])
             line = entry(seen.now, topic, "SetArticleOwner", "", member.person_id)
             return Outcome(changed, [event], writes=[line])

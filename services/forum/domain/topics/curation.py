@@ -97,7 +97,7 @@ def check_keeps_right(topic: Topic, member: Member) -> None:
 
 def require_owner_or_moderator(topic: Topic, member: Member) -> None:
     """Refuses with ROLE_REQUIRED."""
-    if not member.moderator and member.person_id != topic.owner_id:
+    if not (member.moderator or topic.owned_by(member)):
         raise RoleRequiredError("only its owner and moderators may do this")
 
 

@@ -203,14 +203,14 @@ class Topic:
         state = self.removed_state or TopicState.HIDDEN
         if state is TopicState.SCHEDULED:
             state = TopicState.DRAFT  # its time may be over
-        waits = state is TopicState.PENDING_REVIEW
+        submission = self.submission.restored(waits=state is TopicState.PENDING_REVIEW)
         return replace(
             self,
             state=state,
             state_reason="",
             publish_time=None,
             removed_state=None,
-            submission=self.submission.again() if waits else self.submission,
+            submission=submission,
         )
 
     def submit(self, submission: Submission, *, held: bool, now: datetime) -> Topic:
@@ -261,11 +261,14 @@ class Topic:
                 "its author may remove a topic for an hour only, and while there are no replies"
             )
 
+    def owned_by(self, member: Member) -> bool:
+        """Whether it is an article that this member keeps right."""
+        return bool(self.owner_id) and self.owner_id == member.person_id
+
     def kept_by(self, member: Member) -> bool:
         """Whether its text is theirs: the author's, or while it is out the article's owner's."""
-        if self.owner_id and self.state in OPEN_TO_READERS and self.owner_id == member.person_id:
-            return True
-        return member.wrote(self.author)
+        owns = self.owned_by(member) and self.state in OPEN_TO_READERS
+        return owns or member.wrote(self.author)
 
     def check_editable(self, member: Member) -> None:
         """Refuses with ROLE_REQUIRED, TOPIC_STATE_INVALID."""
