@@ -49,6 +49,7 @@ from gateway.subscriptions.subscriptions import Subscriptions
 from gateway.tests.announcements_standin import AnnouncementStandIn, add_announcements
 from gateway.tests.attachments_standin import AttachmentStandIn, add_attachments
 from gateway.tests.curation_standin import CurationStandIn, add_curation
+from gateway.tests.directory_standin import DirectoryStandIn, add_directory
 from gateway.tests.exports_standin import ExportStandIn, add_exports
 from gateway.tests.feed_standin import FeedStandIn, add_feed
 from gateway.tests.groups_standin import GroupStandIn, add_groups
@@ -63,7 +64,7 @@ from gateway.tests.quality_standins import (
     add_vitality,
 )
 from gateway.tests.routing_standin import RoutingStandIn, add_routing
-from gateway.tests.standins import DirectoryStandIn, ForumStandIn, add_directory, add_forum
+from gateway.tests.standins import ForumStandIn, add_forum
 from gateway.tests.trust_standin import TrustStandIn, add_trust
 from gateway.web import Site
 

@@ -8,16 +8,8 @@ from typing import Any
 from grpc import aio
 
 from chassis.errors import DomainError, FailedPreconditionError, NotFoundError
-from gateway.tests.standins import (
-    DirectoryStandIn,
-    ForumStandIn,
-    _StandIn,
-    company,
-    member,
-    paged,
-    space,
-    time,
-)
+from gateway.tests.directory_standin import DirectoryStandIn, company, member
+from gateway.tests.standins import ForumStandIn, _StandIn, paged, space, time
 from guildhall.chassis.v1 import operations_pb2
 from guildhall.chassis.v1.operations_pb2_grpc import (
     OperationsServiceServicer,

@@ -21,7 +21,7 @@ from gateway.actors import LIFETIME, Actors
 from gateway.auth import Identity
 from gateway.context import Caller
 from gateway.tests.conftest import BusStandIn
-from gateway.tests.standins import DirectoryStandIn
+from gateway.tests.directory_standin import DirectoryStandIn
 from guildhall.directory.v1 import directory_pb2
 
 EDDA = Identity("https://id.kestrel.test", "s1", "e@kestrel.example", "Edda")

@@ -10,8 +10,9 @@ from google.protobuf.message import Message
 from chassis.errors import CommunityNotFoundError, RoleRequiredError, VersionStaleError
 from gateway.cursors import encode_id
 from gateway.tests.conftest import House
+from gateway.tests.directory_standin import PersonNotFoundError
 from gateway.tests.staff_standins import MemberNotFoundError, StaffDirectory
-from gateway.tests.standins import PersonNotFoundError, time
+from gateway.tests.standins import time
 from guildhall.directory.v1 import directory_pb2 as pb
 
 C1 = encode_id("Community", "c1", "c1")

@@ -9,7 +9,7 @@ import pytest
 from gateway.cursors import decode_id, encode_id
 from gateway.tests.announcements_standin import AnnouncementStandIn
 from gateway.tests.conftest import House
-from gateway.tests.standins import DirectoryStandIn
+from gateway.tests.directory_standin import DirectoryStandIn
 from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1 import announcements_pb2 as pb
 

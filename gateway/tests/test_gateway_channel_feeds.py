@@ -15,7 +15,7 @@ from gateway.cursors import encode_id
 from gateway.feed_secrets import hash_of
 from gateway.tests.announcements_standin import AnnouncementStandIn, ChannelNotFoundError
 from gateway.tests.conftest import House
-from gateway.tests.standins import DirectoryStandIn, PersonNotFoundError
+from gateway.tests.directory_standin import DirectoryStandIn, PersonNotFoundError
 from guildhall.forum.v1 import announcements_pb2 as pb
 
 CREATE = """mutation($input: CreateFeedAddressInput!) { createFeedAddress(input: $input) {

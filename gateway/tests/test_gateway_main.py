@@ -14,7 +14,8 @@ import httpx2
 
 from chassis.testing import Loopback, free_port
 from gateway.settings import GatewaySettings
-from gateway.tests.standins import DirectoryStandIn, ForumStandIn, add_directory, add_forum
+from gateway.tests.directory_standin import DirectoryStandIn, add_directory
+from gateway.tests.standins import ForumStandIn, add_forum
 
 ROOT = Path(__file__).parent.parent.parent
 

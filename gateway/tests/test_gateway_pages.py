@@ -16,6 +16,7 @@ from chassis.testing import Loopback
 from gateway.cursors import encode_id, encode_reply_id
 from gateway.schema import schema
 from gateway.tests.conftest import House
+from gateway.tests.directory_standin import community, company, member
 from gateway.tests.staff_standins import (
     ModerationStandIn,
     OperationsStandIn,
@@ -29,7 +30,7 @@ from gateway.tests.staff_standins import (
     enrolment,
     rule,
 )
-from gateway.tests.standins import community, company, member, paged, reply, space, time, topic
+from gateway.tests.standins import paged, reply, space, time, topic
 from guildhall.chassis.v1 import operations_pb2
 from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1 import forum_pb2
