@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -225,6 +226,40 @@ async def quotes(context: Context, community_id: str, ids: list[str]) -> Mapping
         post_key(one.post.topic_id, one.post.reply_id): QuotedRow(community_id, one)
         for one in response.posts
     }
+
+
+async def held_edits(
+    context: Context, community_id: str, ids: list[str]
+) -> Mapping[str, forum_pb2.HeldEdit]:
+    """The last edits of posts that had to wait, where the person may see them; ids as of
+    `participations`.
+    """
+    posts = [_post(one) for one in ids]
+    request = forum_pb2.BatchGetHeldEditsRequest(
+        community_id=community_id,
+        topic_ids=[post.topic_id for post in posts if not post.reply_id],
+        reply_ids=[post.reply_id for post in posts if post.reply_id],
+    )
+    response = await context.call(context.services.forum.BatchGetHeldEdits, request)
+    return {post_key(one.topic_id, one.reply_id): one for one in response.held_edits}
+
+
+async def held_edit_diffs(
+    context: Context, community_id: str, ids: list[str]
+) -> Mapping[str, forum_pb2.RevisionDiff]:
+    """What held edits would change, one call each; ids as of `participations`."""
+
+    async def diff_of(key: str) -> forum_pb2.RevisionDiff:
+        post = _post(key)
+        request = forum_pb2.GetRevisionDiffRequest(
+            community_id=community_id,
+            topic_id=post.topic_id,
+            reply_id=post.reply_id,
+            of_held_edit=True,
+        )
+        return (await context.call(context.services.forum.GetRevisionDiff, request)).revision_diff
+
+    return dict(zip(ids, await asyncio.gather(*map(diff_of, ids)), strict=True))
 
 
 async def polls(

@@ -268,6 +268,21 @@ class ReplyState(Enum):
     REMOVED = forum_pb2.REPLY_STATE_REMOVED
 
 
+@strawberry.enum(description="Where an edit is that had to wait for moderators.")
+class HeldEditState(Enum):
+    """forum.HeldEditState."""
+
+    PENDING_REVIEW = forum_pb2.HELD_EDIT_STATE_PENDING_REVIEW
+    APPROVED = strawberry.enum_value(
+        forum_pb2.HELD_EDIT_STATE_APPROVED, description="It became the post's text."
+    )
+    REJECTED = forum_pb2.HELD_EDIT_STATE_REJECTED
+    DROPPED = strawberry.enum_value(
+        forum_pb2.HELD_EDIT_STATE_DROPPED,
+        description="It was withdrawn, or its post changed or went away before anyone decided.",
+    )
+
+
 @strawberry.enum(description="Why a topic takes no more replies.")
 class CloseReason(Enum):
     """forum.CloseReason."""

@@ -96,8 +96,8 @@ class CaseCause(Enum):
     )
     EDIT = strawberry.enum_value(
         moderation_pb2.CASE_CAUSE_EDIT,
-        description="An edit where new posts of its author would wait for review: the post is "
-        "public meanwhile, and hidden when it is rejected.",
+        description="An edit where new posts of its author would wait for review: the text before "
+        "it is public meanwhile, and stays when it is rejected. The post's heldEdit has it.",
     )
 
 

@@ -165,6 +165,7 @@ BOUNDED = {
     "Query.communityNodes": "as many as ids were given, of which there may be 100",
     "Topic.attachments": "ten at most",
     "Reply.attachments": "ten at most",
+    "HeldEdit.attachments": "ten at most",
     "Seeding.items": "those of one plan, which may have 200",
     "Case.rules": "those that matched one text, of the 200 that a community may have",
 }

@@ -81,6 +81,8 @@ class ModerationConsumers:
                 forum_events.ReplyPublished: self.on_reply_published,
                 forum_events.TopicEdited: self.on_topic_edited,
                 forum_events.ReplyEdited: self.on_reply_edited,
+                forum_events.EditHeld: self.on_edit_held,
+                forum_events.EditDropped: self.on_edit_dropped,
                 forum_events.TopicRejected: self.on_topic_rejected,
                 forum_events.ReplyRejected: self.on_reply_rejected,
                 forum_events.TopicRemoved: self.on_topic_removed,
@@ -128,6 +130,33 @@ class ModerationConsumers:
         """As on_topic_edited."""
         said = event.message
         return await self._shown(event, _Post(said.topic_id, said.reply_id), said.submission)
+
+    async def on_edit_held(self, event: DomainEvent[forum_events.EditHeld]) -> Iterable[Effect]:
+        """A case for the edit in place of the one it replaces; those of the text that readers see
+        go on. Again: the case is there.
+        """
+        said = event.message
+        known = await self._cases_of(event, said.topic_id, said.reply_id)
+        case = _case(
+            event,
+            _Post(said.topic_id, said.reply_id),
+            said.submission,
+            cause=CaseCause.EDIT,
+            author_id=event.actor,
+            rule_ids=tuple(said.submission.rule_ids),
+        )
+        replaced = [one for one in _former(known, said.submission) if one.cause is CaseCause.EDIT]
+        return [*self._mootings(replaced), self._opening(case)]
+
+    async def on_edit_dropped(
+        self, event: DomainEvent[forum_events.EditDropped]
+    ) -> Iterable[Effect]:
+        """Its case is moot. Again: it is no longer open."""
+        said = event.message
+        known = await self._cases_of(event, said.topic_id, said.reply_id)
+        return self._mootings(
+            one for one in known if one.submission_number == said.submission_number
+        )
 
     async def on_topic_rejected(
         self, event: DomainEvent[forum_events.TopicRejected]
@@ -199,7 +228,7 @@ class ModerationConsumers:
         author_id: str = "",
     ) -> list[Effect]:
         """Moot the cases of former texts, and open one for this text where there is cause."""
-        clean = submission.screened and not submission.rule_ids and not submission.to_review
+        clean = submission.screened and not submission.rule_ids
         if submission.imported or (clean and submission.number == _FIRST):
             return []  # nothing was found, and there is no former text with a case
         known = await self._cases_of(event, post.topic_id, post.reply_id)
@@ -219,14 +248,10 @@ class ModerationConsumers:
         submission: forum_events.Submission,
         author_id: str,
     ) -> Case | None:
-        """A case for what the rules say of a text that readers can see, or for an edit that is to
-        be looked at; None: nothing.
-        """
+        """A case for what the rules say of a text that readers can see; None: nothing."""
         cause, rule_ids = CaseCause.FLAG_RULE, tuple(submission.rule_ids)
         if submission.screened and not rule_ids:
-            if not submission.to_review:
-                return None
-            cause = CaseCause.EDIT
+            return None
         if not submission.screened or not author_id:
             text = await self._text(event.community_id, post)
             if text is None:
@@ -241,9 +266,7 @@ class ModerationConsumers:
                     # Nobody knows: let people look, the post stays.
                     screening = Screening(Verdict.FLAG, text.texts)
                 if screening.verdict is Verdict.ALLOW and not screening.replaced_ids:
-                    if not submission.to_review:
-                        return None
-                    cause = CaseCause.EDIT
+                    return None
                 # What REPLACE would have changed is now for a moderator to see.
                 rule_ids = screening.rule_ids + screening.replaced_ids
                 if screening.verdict in (Verdict.HOLD, Verdict.BLOCK):

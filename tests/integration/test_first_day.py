@@ -128,6 +128,33 @@ async def test_first_day(system: System, tmp_path: Path) -> None:
 
     await until(state, lambda s: s == "PUBLISHED")
 
+    # An edit with such a word waits: others see the text before it until a moderator approves it.
+    edited = await engineer.mutate(
+        "updateTopic",
+        "{ topic { title } heldEdit { state title revisionDiff { laterEdition } } }",
+        topicId=question,
+        title="Where is the zanzibar pricelist for the south?",
+    )
+    assert edited["topic"]["title"].endswith("north?")
+    assert edited["heldEdit"]["state"] == "PENDING_REVIEW"
+    assert edited["heldEdit"]["revisionDiff"]["laterEdition"] == 2
+    held = "query($id: ID!) { topic(id: $id) { title heldEdit { state title } } }"
+    seen = (await both(held, id=question))["topic"]
+    assert (seen["title"][-6:], seen["heldEdit"]) == ("north?", None)
+    case = (await until(queue, bool))[0]
+    assert case["cause"] == "EDIT"
+    assert (await manager(held, id=question))["topic"]["heldEdit"]["title"].endswith("south?")
+    await manager.mutate(
+        "decideCase", "{ case { id state } }", caseId=case["id"], outcome="APPROVE"
+    )
+
+    async def title() -> str:
+        shown: str = (await both(held, id=question))["topic"]["title"]
+        return shown
+
+    await until(title, lambda text: text.endswith("south?"))
+    assert (await engineer(held, id=question))["topic"]["heldEdit"]["state"] == "APPROVED"
+
     # The vendor's staff answers, the asker accepts, search finds it.
     replied = await manager.mutate(
         "createReply",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from gateway.schema.forum.authors import Author, Persona
-from gateway.schema.forum.records import ModerationEntry, Revision
+from gateway.schema.forum.records import HeldEdit, ModerationEntry, Revision
 from gateway.schema.forum.replies import Reply
 from gateway.schema.forum.spaces import Space
 from gateway.schema.forum.topics import Topic
 
 __all__ = [
     "Author",
+    "HeldEdit",
     "ModerationEntry",
     "Persona",
     "Reply",

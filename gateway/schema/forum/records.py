@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import strawberry
 
-from gateway.schema.scalars import DateTime, Markdown, unset_is_null
+from gateway import batches
+from gateway.loaders import Reference
+from gateway.schema.attachments import Attachment
+from gateway.schema.fields import fetched
+from gateway.schema.forum.diffs import RevisionDiff
+from gateway.schema.scalars import DateTime, HeldEditState, Html, Markdown, unset_is_null
 
 
 @strawberry.type(description="A former text of a topic or reply.")
@@ -19,6 +24,42 @@ class Revision:
     @strawberry.field(description="The number of this text; null where it was not counted yet.")
     def edition(self) -> int | None:
         return unset_is_null(self, "edition")
+
+
+@strawberry.type(
+    description="An edit that waits for moderators while readers see the text before it, or what "
+    "became of it. The next one that has to wait takes its place; to save the text as readers see "
+    "it withdraws it."
+)
+class HeldEdit:
+    """forum.HeldEdit."""
+
+    state: HeldEditState = strawberry.field(description="Where it is.")
+    body: Markdown = strawberry.field(description="Its text.")
+    body_html: Html = strawberry.field(description="Its text to be shown.")
+    tags: list[str] = strawberry.field(description="Its tags, of topics.")
+    attachments: list[Attachment] = strawberry.field(description="The files it leaves the post.")
+    create_time: DateTime = strawberry.field(description="When it was saved.")
+    decide_time: DateTime | None = strawberry.field(
+        description="When it stopped waiting; null: it waits."
+    )
+
+    @strawberry.field(description="Its title, of topics.")
+    def title(self) -> str | None:
+        return unset_is_null(self, "title")
+
+    @strawberry.field(description="Why it was rejected.")
+    def reason(self) -> str | None:
+        return unset_is_null(self, "reason")
+
+    revision_diff: RevisionDiff | None = fetched(
+        Reference(
+            batches.held_edit_diffs,
+            lambda row: (row.community_id, batches.post_key(row.topic_id, row.reply_id)),
+        ),
+        "What it would change of the text that readers see now. One call each: within a page of "
+        "posts ask for few, or get RPC_BUDGET_EXCEEDED.",
+    )
 
 
 @strawberry.type(description="What somebody did to a topic or one of its replies, and why.")

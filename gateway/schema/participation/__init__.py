@@ -16,7 +16,7 @@ from gateway.schema.forum.authors import Author
 from guildhall.forum.v1 import forum_pb2, participation_pb2
 
 if TYPE_CHECKING:
-    from gateway.schema.forum import Reply, Topic
+    from gateway.schema.forum import HeldEdit, Reply, Topic
 
 
 @strawberry.enum(description="For or against.")
@@ -166,6 +166,11 @@ class Post:
         Reference(batches.quotes, _quoting),
         "What it quotes; null where it quotes nothing. What is hidden, behind a wall or written "
         "there no longer is left out.",
+    )
+    held_edit: Annotated[HeldEdit, strawberry.lazy("gateway.schema.forum")] | None = fetched(
+        Reference(batches.held_edits, _post),
+        "Its last edit that had to wait for moderators, and what became of it; null where none "
+        "had to. For who edited, its author and moderators.",
     )
     viewer_vote: VoteValue | None = fetched(
         Reference(batches.participations, _post, lambda found: found.viewer_vote or None),

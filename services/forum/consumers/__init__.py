@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chassis.domain_events import Subscription
-from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened
+from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseMooted, CaseOpened
 from services.forum.consumers.moderation import ForumConsumers
 from services.forum.consumers.trust import TrustConsumers
 from services.forum.repository import ForumRepository
@@ -18,7 +18,11 @@ def subscriptions(repository: ForumRepository) -> tuple[Subscription, ...]:
         TrustConsumers(repository).of_forum(),
         Subscription(
             "moderation",
-            {CaseOpened: consumers.on_case_opened, CaseDecided: consumers.on_case_decided},
+            {
+                CaseOpened: consumers.on_case_opened,
+                CaseDecided: consumers.on_case_decided,
+                CaseMooted: consumers.on_case_mooted,
+            },
             aggregate_types=["case"],
         ),
     )

@@ -6,17 +6,20 @@ Harmless twice: a step is only taken from the state, submission and case that th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeAlias, TypeVar
 
 from google.protobuf.empty_pb2 import Empty
 
 from chassis.batch import Conflict
 from chassis.decisions import Decision, Seen
 from chassis.domain_events import Consequence, DomainEvent, Effect
+from chassis.moment import Moment
 from guildhall.forum.v1 import domain_events_pb2 as said
-from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened
+from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseMooted, CaseOpened
 from services.forum.domain.automation import TopicCase
+from services.forum.domain.held_edits import HeldEdit
 from services.forum.domain.replies import Reply, ReplyNotFoundError, ReplyState
 from services.forum.domain.topics import Topic, TopicNotFoundError, TopicState
 from services.forum.repository import ForumRepository
@@ -29,6 +32,10 @@ _SHOWN = (*_OUT, TopicState.ARCHIVED, TopicState.HIDDEN)  # is seen, or was
 _SHOWN_REPLIES = (ReplyState.PUBLISHED, ReplyState.HIDDEN)
 
 
+_Case: TypeAlias = CaseOpened | CaseDecided | CaseMooted
+_C = TypeVar("_C", CaseOpened, CaseDecided, CaseMooted)
+
+
 class ForumConsumers:
     """Domain events of moderation."""
 
@@ -36,8 +43,8 @@ class ForumConsumers:
         self._repository = repository
 
     async def on_case_opened(self, event: DomainEvent[CaseOpened]) -> Iterable[Consequence]:
-        """The case counts, if readers could see the post; not where only an edit is looked at. A
-        rule that found something in a post that is out already hides it until the decision.
+        """The case counts, if readers could see the text; not an edit's that is held. A rule that
+        found something in a post that is out already hides it until the decision.
         """
         case = event.message
         if case.of_edit:
@@ -48,28 +55,35 @@ class ForumConsumers:
             await self._count(event),
             await self._effect(
                 event,
-                lambda topic: _opened_on_topic(topic, case),
-                lambda topic, reply, _: _opened_on_reply(topic, reply, case),
+                lambda at: _opened(at, case),
                 ("HideByRule", _AWAITS_DECISION, event.actor),
             ),
         ]
 
     async def on_case_decided(self, event: DomainEvent[CaseDecided]) -> Iterable[Consequence]:
-        """Publish or reject what was held; restore or remove what the case had hidden.
+        """Publish or reject what was held, post or edit; restore or remove what a case had hidden.
 
-        What stayed out meanwhile (a FLAG rule's case, or an edit's) is hidden when it is rejected.
+        What stayed out meanwhile (a FLAG rule's case) is hidden when it is rejected.
         """
         case = event.message
         return [
             await self._effect(
                 event,
-                lambda topic: _decided_on_topic(topic, case),
-                lambda topic, reply, now: _decided_on_reply(topic, reply, case, now),
+                lambda at: _decided(at, case),
                 ("Approve" if case.approved else "Reject", case.reason, case.decider_id),
             )
         ]
 
-    async def _topic_id(self, community_id: str, case: CaseOpened | CaseDecided) -> str:
+    async def on_case_mooted(self, event: DomainEvent[CaseMooted]) -> Iterable[Consequence]:
+        """Nobody decides on that edit any more: its post has changed or went away."""
+        case = event.message
+        if not case.of_edit:
+            return []
+        return [await self._effect(event, lambda at: _mooted(at, case), None)]
+
+    async def _topic_id(
+        self, community_id: str, case: CaseOpened | CaseDecided | CaseMooted
+    ) -> str:
         """Where the post is: a reply may have gone to another topic since."""
         if not case.reply_id:
             return case.topic_id
@@ -108,54 +122,82 @@ class ForumConsumers:
 
     async def _effect(
         self,
-        event: DomainEvent[CaseOpened] | DomainEvent[CaseDecided],
-        on_topic: Callable[[Topic], Outcome],
-        on_reply: Callable[[Topic, Reply, datetime], Outcome],
-        entry: tuple[str, str, str],
+        event: DomainEvent[_C],
+        on_post: Callable[[_At], Outcome],
+        entry: tuple[str, str, str] | None,
     ) -> Effect:
         """On the topic, or the reply that the case names; `entry` is action, reason and actor."""
         case, community_id = event.message, event.community_id
         reply_ref = self._repository.reply_ref(community_id, case.reply_id)
         topic_id = await self._topic_id(community_id, case)
+        edit_ref = self._repository.held_edit_ref(community_id, case.reply_id or topic_id)
 
         def decide(seen: Seen[Topic]) -> Decision[Topic, Empty]:
             topic = seen.state
             if topic is None:
                 raise TopicNotFoundError
-            if case.reply_id:
-                reply = seen.part(reply_ref)
-                if reply is None:
-                    raise ReplyNotFoundError
-                if reply.topic_id != topic.id:
-                    raise Conflict  # it goes right now: look for it again
-                outcome = on_reply(topic, reply, seen.now.time)
-            else:
-                outcome = on_topic(topic)
-            if outcome.events:
+            reply = seen.part(reply_ref) if case.reply_id else None
+            if case.reply_id and reply is None:
+                raise ReplyNotFoundError
+            if reply is not None and reply.topic_id != topic.id:
+                raise Conflict  # it goes right now: look for it again
+            outcome: Outcome = on_post(_At(topic, reply, seen.part(edit_ref), seen.now))
+            if outcome.events and entry is not None:
                 action, reason, actor = entry
                 line = moderating.entry(seen.now, topic, action, reason, actor, case.reply_id)
-                outcome = replace(outcome, writes=[line])
+                outcome = replace(outcome, writes=[*outcome.writes, line])
             return outcome.decision(seen, lambda _, __: Empty())
 
-        ref = self._repository.topics.ref(community_id, topic_id)
+        ref = self._repository.topics.ref(community_id, topic_id).having(edit_ref)
         return Effect(ref.having(reply_ref) if case.reply_id else ref, decide)
 
 
-def _opened_on_topic(topic: Topic, case: CaseOpened) -> Outcome:
-    if topic.state not in _OUT or topic.submission.number != case.submission_number:
+@dataclass(frozen=True, slots=True)
+class _At:
+    """The post that a case is about, at the moment of the decision."""
+
+    topic: Topic
+    reply: Reply | None  # None: the topic itself
+    edit: HeldEdit | None  # the post's last one
+    now: Moment
+
+    def edit_of(self, case: CaseDecided | CaseMooted) -> HeldEdit | None:
+        """The held edit, if the case is that one's."""
+        its_own = self.edit and self.edit.submission.number == case.submission_number
+        return self.edit if its_own else None
+
+
+def _opened(at: _At, case: CaseOpened) -> Outcome:
+    topic, reply = at.topic, at.reply
+    if (reply or topic).submission.number != case.submission_number:
+        return Outcome(topic)
+    if reply is not None:
+        if not reply.published:
+            return Outcome(topic)
+        return moderating.hide_reply(topic, reply, _AWAITS_DECISION, case.case_id)
+    if topic.state not in _OUT:
         return Outcome(topic)
     return moderating.hide_topic(topic, _AWAITS_DECISION, case.case_id)
 
 
-def _opened_on_reply(topic: Topic, reply: Reply, case: CaseOpened) -> Outcome:
-    if not reply.published or reply.submission.number != case.submission_number:
+def _decided(at: _At, case: CaseDecided) -> Outcome:
+    topic, reply = at.topic, at.reply
+    if (edit := at.edit_of(case)) is not None:
+        return moderating.decide_edit(
+            topic, reply or topic, edit, approved=case.approved, reason=case.reason, now=at.now
+        )
+    if (reply or topic).submission.number != case.submission_number:
         return Outcome(topic)
-    return moderating.hide_reply(topic, reply, _AWAITS_DECISION, case.case_id)
+    if reply is not None:
+        return _decided_on_reply(topic, reply, case, at.now.time)
+    return _decided_on_topic(topic, case)
+
+
+def _mooted(at: _At, case: CaseMooted) -> Outcome:
+    return moderating.drop_edit(at.topic, at.reply or at.topic, at.edit_of(case), at.now.time)
 
 
 def _decided_on_topic(topic: Topic, case: CaseDecided) -> Outcome:
-    if topic.submission.number != case.submission_number:
-        return Outcome(topic)
     if topic.state is TopicState.PENDING_REVIEW:
         if case.approved:
             return moderating.approve_topic(topic)
@@ -170,7 +212,7 @@ def _decided_on_topic(topic: Topic, case: CaseDecided) -> Outcome:
 
 
 def _decided_on_reply(topic: Topic, reply: Reply, case: CaseDecided, now: datetime) -> Outcome:
-    if reply.submission.number != case.submission_number or topic.state is TopicState.REMOVED:
+    if topic.state is TopicState.REMOVED:
         return Outcome(topic)
     if reply.state is ReplyState.PENDING_REVIEW:
         if case.approved:

@@ -6,6 +6,7 @@ from google.protobuf.message import Message
 
 from guildhall.forum.v1 import domain_events_pb2 as said
 from services.forum.domain.attachments import Attachment, AttachmentState
+from services.forum.domain.held_edits import HeldEdit, HeldEditState
 from services.forum.domain.references import NO_REFERENCES, PostRef, newly_mentioned
 from services.forum.domain.replies import Reply, ReplyState
 from services.forum.domain.texts import Submission
@@ -91,6 +92,21 @@ def reply_edited(reply: Reply) -> list[Message]:
     return [edited]
 
 
+def edit_held(edit: HeldEdit, post: PostRef) -> Message:
+    """It waits, in place of one that did."""
+    return said.EditHeld(
+        topic_id=post.topic_id, reply_id=post.reply_id, submission=_submission(edit.submission)
+    )
+
+
+def edit_decided(edit: HeldEdit, post: PostRef) -> Message:
+    """It was rejected, or waits no longer."""
+    kind = said.EditRejected if edit.state is HeldEditState.REJECTED else said.EditDropped
+    return kind(
+        topic_id=post.topic_id, reply_id=post.reply_id, submission_number=edit.submission.number
+    )
+
+
 def post_ref(post: Topic | Reply) -> PostRef:
     """Which post it is."""
     return PostRef(post.topic_id, post.id) if isinstance(post, Reply) else PostRef(post.id)
@@ -171,5 +187,4 @@ def _submission(submission: Submission) -> said.Submission:
         rule_ids=submission.rule_ids,
         imported=submission.imported,
         number=submission.number,
-        to_review=submission.to_review,
     )

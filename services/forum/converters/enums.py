@@ -9,6 +9,7 @@ from typing import TypeVar
 from chassis.errors import FieldInvalidError
 from guildhall.forum.v1 import attachments_pb2, forum_pb2, moves_pb2
 from services.forum.domain.attachments import AttachmentState
+from services.forum.domain.held_edits import HeldEditState
 from services.forum.domain.kinds import IdeaStatus, TopicKind
 from services.forum.domain.replies import ReplyState
 from services.forum.domain.space_settings import AcceptedAnswers, PostingRight
@@ -25,6 +26,9 @@ TOPIC_STATES = {one: forum_pb2.TopicState.Value(f"TOPIC_STATE_{one}") for one in
 REPLY_STATES = {one: forum_pb2.ReplyState.Value(f"REPLY_STATE_{one}") for one in ReplyState}
 ATTACHMENT_STATES = {
     one: attachments_pb2.AttachmentState.Value(f"ATTACHMENT_STATE_{one}") for one in AttachmentState
+}
+HELD_EDIT_STATES = {
+    one: forum_pb2.HeldEditState.Value(f"HELD_EDIT_STATE_{one}") for one in HeldEditState
 }
 CLOSE_REASONS = {one: forum_pb2.CloseReason.Value(f"CLOSE_REASON_{one}") for one in CloseReason}
 

@@ -116,7 +116,7 @@ def topic_to_proto(
         pin_time=_time(topic.pin_time),
         pin_expire_time=_time(topic.pin_expire_time),
         verification=_verification(topic.verification),
-        attachments=() if gone else _attached(topic.community_id, topic.attachments),
+        attachments=() if gone else attached_to_proto(topic.community_id, topic.attachments),
         seeded=bool(topic.seeding_id),
     )
 
@@ -150,7 +150,7 @@ def reply_to_proto(
         edition=reply.edition,
         verification=_verification(reply.verification),
         version=version,
-        attachments=() if gone else _attached(reply.community_id, reply.attachments),
+        attachments=() if gone else attached_to_proto(reply.community_id, reply.attachments),
         seeded=bool(reply.seeding_id),
         space_id=reply.space_id,
         parent_reply_id=reply.parent_reply_id,
@@ -229,7 +229,9 @@ def attachment_to_proto(attachment: Attachment) -> attachments_pb2.Attachment:
     )
 
 
-def _attached(community_id: str, those: Sequence[Attached]) -> list[attachments_pb2.Attachment]:
+def attached_to_proto(
+    community_id: str, those: Sequence[Attached]
+) -> list[attachments_pb2.Attachment]:
     """As their post keeps them."""
     return [
         attachments_pb2.Attachment(

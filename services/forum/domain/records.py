@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chassis.errors import NotFoundError
+from services.forum.domain.replies import Reply
+from services.forum.domain.topics import Topic
 
 
 class RevisionNotFoundError(NotFoundError):
@@ -31,6 +33,26 @@ class Revision:
     read_keys: tuple[str, ...]
     author_id: str = ""  # the person who wrote the post; empty: imported, or kept before this was
     edition: int = 0  # the number of this text; 0: it was not counted yet
+
+    @classmethod
+    def of(
+        cls, post: Topic | Reply, id_: str, editor_id: str, time: datetime, keys: tuple[str, ...]
+    ) -> Revision:
+        """The text that the post has until it is edited."""
+        topic = post if isinstance(post, Topic) else None
+        return cls(
+            id_,
+            post.community_id,
+            post.id,
+            topic.title if topic else "",
+            post.body.source,
+            topic.tags if topic else (),
+            editor_id,
+            time,
+            keys,
+            post.author.person_id,
+            post.edition,
+        )
 
     @property
     def characters(self) -> int:

@@ -49,13 +49,13 @@ class Screening:
             )
 
     def holds(self, member: Member, space: Space) -> bool:
-        """Whether a new post waits for review."""
+        """Whether a new post waits for review, or an edit of one that is out."""
         if self.verdict is Verdict.HOLD or needs_review(member, space):
             return True
         return space.requires_review and not self.screened
 
-    def check_edit(self, space: Space) -> None:
-        """An edit of what can be read cannot be held: it is refused, and the text before stays.
+    def check_not_held(self, space: Space) -> None:
+        """For what cannot wait: it is refused where a post would be held.
 
         Refuses with CONTENT_BLOCKED, or UNAVAILABLE where review is required and moderation down.
         """
@@ -66,15 +66,11 @@ class Screening:
         if space.requires_review and not self.screened:
             raise UnavailableError("moderation does not answer", retry_after=2.0)
 
-    def submission(self, number: int, *, to_review: bool = False) -> Submission:
+    def submission(self, number: int) -> Submission:
         """The record of it that goes with the text."""
-        return Submission(
-            number, self.screened, self.policy_version, self.rule_ids, to_review=to_review
-        )
+        return Submission(number, self.screened, self.policy_version, self.rule_ids)
 
 
 def needs_review(member: Member, space: Space) -> bool:
-    """Whether moderators look at whatever they write there: at new posts before they are out, at
-    edits of what is out while it stays.
-    """
+    """Whether moderators look at whatever they write there before it is out."""
     return member.newcomer or (space.requires_review and not member.regular)

@@ -41,7 +41,6 @@ class Submission:
     policy_version: str = ""
     rule_ids: tuple[str, ...] = ()
     imported: bool = False
-    to_review: bool = False  # an edit that readers see, and moderators are to look at
 
     def restored(self, *, waits: bool) -> Submission:
         """Of a removed post that is back. What waits is before a moderator anew, as the next: the

@@ -17,6 +17,7 @@ from services.forum.domain.attachments import (
     Uploader,
     UploadLimitReachedError,
 )
+from services.forum.repository.held_edits import HeldEditCollection
 from services.forum.repository.records import RecordCollection
 
 _DAY = timedelta(days=1)
@@ -43,7 +44,7 @@ INDEXES: Sequence[Index] = (
 )
 
 
-class AttachmentCollection(RecordCollection):
+class AttachmentCollection(HeldEditCollection, RecordCollection):
     """Reads of attachments; posts that list them are their wall."""
 
     async def get_own_attachment(
@@ -59,7 +60,9 @@ class AttachmentCollection(RecordCollection):
     async def find_attachments(
         self, community_id: str, ids: Sequence[str], person_id: str, keyring: Collection[str]
     ) -> list[Attachment]:
-        """Those in posts that the keyring shows now, and the person's own that are in none yet."""
+        """Those in posts and held edits that the keyring shows now, and the person's own that are
+        in none yet.
+        """
         wall = await self._wall(community_id, keyring)
         query: Document = {
             "community_id": community_id,
@@ -73,6 +76,8 @@ class AttachmentCollection(RecordCollection):
             *await self._find_replies(query, wall, "attachment_post"),
         ]
         listed = {one["id"] for post in posts for one in post["attachments"]}
+        if not listed.issuperset(ids):
+            listed |= await self.find_pending_attachment_ids(community_id, ids, keyring)
         own = {"uploader_id": person_id, "state": {"$in": _IN_NO_POST}}
         found = self._database.attachments.find(
             {
@@ -90,7 +95,9 @@ class AttachmentCollection(RecordCollection):
         return None if document is None else _load(document)
 
     async def find_listing_states(self, community_id: str, attachment_id: str) -> list[str]:
-        """The states of the posts that list it; a reply of a removed topic is removed as well."""
+        """The states of the posts and held edits that list it; a reply of a removed topic is
+        removed as well.
+        """
         query = {"community_id": community_id, "attachments.id": attachment_id}
         topics = self._database.topics.find(query, {"state": 1}).hint("attachment_post")
         states = [row["state"] async for row in topics]
@@ -101,6 +108,8 @@ class AttachmentCollection(RecordCollection):
             )
             gone = topic is None or topic["state"] == "REMOVED"
             states.append("REMOVED" if gone else row["state"])
+        if await self.find_pending_attachment_ids(community_id, [attachment_id], None):
+            states.append("PENDING_REVIEW")
         return states
 
     async def get_uploader(self, community_id: str, person_id: str, now: datetime) -> Uploader:

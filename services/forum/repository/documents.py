@@ -80,14 +80,13 @@ def body(post: Document) -> Text:
 
 def submission_document(submission: Submission) -> Document:
     """How a text came through the screen."""
-    document: Document = {
+    return {
         "number": submission.number,
         "screened": submission.screened,
         "policy_version": submission.policy_version,
         "rule_ids": list(submission.rule_ids),
         "imported": submission.imported,
     }
-    return {**document, "to_review": True} if submission.to_review else document
 
 
 def submission(document: Document) -> Submission:
@@ -98,7 +97,6 @@ def submission(document: Document) -> Submission:
         document["policy_version"],
         tuple(document["rule_ids"]),
         document["imported"],
-        document.get("to_review", False),
     )
 
 

@@ -15,7 +15,8 @@ from chassis.tags import tag_of
 from guildhall.forum.v1 import forum_pb2 as pb
 from guildhall.forum.v1 import forum_pb2_grpc
 from services.forum.converters import enums
-from services.forum.converters.diffs import revision_diff
+from services.forum.converters.diffs import edit_diff, revision_diff
+from services.forum.converters.held_edits import held_edit_to_proto
 from services.forum.converters.messages import (
     moderation_entry_to_proto,
     reply_to_proto,
@@ -316,12 +317,30 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         )
         if request.reply_id:
             post = await self._repository.get_reply(topic, request.reply_id, member.keyring)
+        if request.of_held_edit:
+            edit = await self._repository.get_held_edit(post, member.keyring)
+            made = await asyncio.to_thread(edit_diff, post, edit)
+            return pb.GetRevisionDiffResponse(revision_diff=made)
         former, later = await self._repository.find_editions(
             topic, post, request.edition, member.keyring
         )
         # Up to a tenth of a second for texts made for it: others are answered meanwhile.
         made = await asyncio.to_thread(revision_diff, former, later, post)
         return pb.GetRevisionDiffResponse(revision_diff=made)
+
+    async def BatchGetHeldEdits(
+        self, request: pb.BatchGetHeldEditsRequest, context: Context
+    ) -> pb.BatchGetHeldEditsResponse:
+        member = Member.of(require_person(), request.community_id)
+        found = await self._repository.find_held_edits(
+            request.community_id,
+            check_batch(list(request.topic_ids), "topic_ids"),
+            check_batch(list(request.reply_ids), "reply_ids"),
+            member.keyring,
+        )
+        return pb.BatchGetHeldEditsResponse(
+            held_edits=[held_edit_to_proto(edit, post) for edit, post in found]
+        )
 
     async def ListModerationEntries(
         self, request: pb.ListModerationEntriesRequest, context: Context

@@ -154,21 +154,6 @@ async def test_rejected_post_that_stayed_out_is_hidden(world: World) -> None:
     assert (await world.said())[-2:] == ["ReplyHidden", "TopicHidden"]
 
 
-async def test_an_edit_that_is_looked_at_counts_for_nothing_until_it_is_rejected(
-    world: World,
-) -> None:
-    topic = await world.topic(await world.space())
-    reply = await world.reply(topic)
-    before = await world.said()
-    for post in (topic, reply):
-        await hear(world, CaseOpened(**on(post, of_edit=True)))
-    assert await world.said() == before
-    await hear(world, CaseDecided(**on(topic, approved=True, decider_id="mod2")))
-    assert (await world.see(ASKER, topic)).state == pb.TOPIC_STATE_PUBLISHED
-    await hear(world, CaseDecided(**on(reply, approved=False, reason="No", decider_id="mod2")))
-    assert (await world.said())[-1] == "ReplyHidden"
-
-
 async def test_what_speaks_of_another_state_or_text_is_ignored(world: World) -> None:
     topic, reply, published = await held(world)
     before = await world.stored()

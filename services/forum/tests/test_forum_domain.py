@@ -435,10 +435,10 @@ def test_what_is_held(
 
 def test_edit_that_would_be_held_is_refused() -> None:
     with pytest.raises(ContentBlockedError):
-        Screening(Verdict.HOLD, ()).check_edit(SPACE)
+        Screening(Verdict.HOLD, ()).check_not_held(SPACE)
     with pytest.raises(UnavailableError):
-        Screening.missing(["x"]).check_edit(replace(SPACE, mode=SpaceMode.REQUIRED))
-    Screening.missing(["x"]).check_edit(SPACE)
+        Screening.missing(["x"]).check_not_held(replace(SPACE, mode=SpaceMode.REQUIRED))
+    Screening.missing(["x"]).check_not_held(SPACE)
 
 
 def test_blocked_text_is_refused_with_the_rules_words() -> None:

@@ -198,7 +198,7 @@ async def test_one_has_so_many_drafts(world: World) -> None:
 
 
 async def compare(world: World, actor: Actor, post: pb.Topic | pb.Reply, edition: int) -> Any:
-    on = (
+    on: dict[str, Any] = (
         {"topic_id": post.id}
         if isinstance(post, pb.Topic)
         else {"topic_id": post.topic_id, "reply_id": post.id}

@@ -32,7 +32,6 @@ from services.forum.tests.conftest import (
     MANAGING,
     MODERATING,
     NEWCOMER,
-    REGULAR_PERSON,
     STRANGER,
     World,
 )
@@ -471,42 +470,6 @@ async def test_restore_of_replies_refuses_and_what_is_not_remembered_is_hidden(
 
 
 # -- edited by moderators
-
-
-@pytest.mark.parametrize(
-    ("mode", "actor", "looked_at"),
-    [
-        (pb.SPACE_MODE_REQUIRED, ASKER, True),
-        (pb.SPACE_MODE_REQUIRED, REGULAR_PERSON, False),
-        (pb.SPACE_MODE_REQUIRED, MODERATING, False),
-        (pb.SPACE_MODE_AUTO, ASKER, False),
-        (pb.SPACE_MODE_AUTO, NEWCOMER, True),
-    ],
-)
-async def test_edits_are_looked_at_where_new_posts_would_wait(
-    world: World, mode: pb.SpaceMode.ValueType, actor: Actor, looked_at: bool
-) -> None:
-    space = await world.space(mode=pb.SPACE_MODE_AUTO)
-    topic = await world.topic(space, REGULAR_PERSON)
-    reply = await world.reply(topic, REGULAR_PERSON)
-    author = {"author.person_id": actor.person_id}
-    for posts, one in ((world.database.topics, topic), (world.database.replies, reply)):
-        await posts.update_one({"_id": one.id}, {"$set": author})
-    change = pb.UpdateSpaceRequest(**world.ids(), space_id=space.id, name="Space", mode=mode)
-    await world.of(MANAGING).UpdateSpace(change)
-    edit = pb.UpdateTopicRequest(**world.ids(), topic_id=topic.id, body="Another question, then")
-    await world.of(actor).UpdateTopic(edit)
-    told = (await outbox(world.database))[-1]
-    assert isinstance(told, said.TopicEdited)
-    assert told.submission.to_review is looked_at
-    again = pb.UpdateReplyRequest(
-        **world.ids(), topic_id=topic.id, reply_id=reply.id, body="Another answer"
-    )
-    answer = await world.of(actor).UpdateReply(again)
-    assert answer.reply.state == pb.REPLY_STATE_PUBLISHED  # meanwhile it stays
-    told_too = (await outbox(world.database))[-1]
-    assert isinstance(told_too, said.ReplyEdited)
-    assert told_too.submission.to_review is looked_at
 
 
 async def test_edits_by_moderators_are_marked(world: World) -> None:

@@ -162,7 +162,7 @@ class UseCases:
         topic: Topic,
         change: Callable[[Seen[Topic], Topic], Outcome],
         answer: Callable[[Outcome, int], A],
-        *replies: PartRef[Reply],
+        *parts: PartRef[Any],
         along: Sequence[Ref[Any]] = (),
     ) -> A:
         """Decide on the topic as it is then; `topic`, one the member can see, says which."""
@@ -175,7 +175,7 @@ class UseCases:
             outcome = change(seen, visible(seen.state, member, topic))
             return replace(outcome, linked=outcome.linked | linked).decision(seen, answer)
 
-        ref = self._repository.topics.ref(topic.community_id, topic.id).having(*replies)
+        ref = self._repository.topics.ref(topic.community_id, topic.id).having(*parts)
         ref = ref.along(*along)
         return await self._commands.run(actor, request, ref, decide)
 

@@ -13,19 +13,24 @@ from chassis.decisions import Change, Decision, Other, Ref, Seen, Write
 from chassis.moment import Moment
 from guildhall.forum.v1 import domain_events_pb2 as said
 from services.forum.converters.domain_events import (
+    edit_decided,
+    edit_held,
     mention_added,
     mentioned_anew,
     post_ref,
+    reply_edited,
     reply_restored,
     reply_submitted,
     reply_unaccepted,
+    topic_edited,
     topic_restored,
     topic_submitted,
 )
-from services.forum.domain.records import ModerationEntry
+from services.forum.domain.held_edits import HeldEdit, HeldEditState
+from services.forum.domain.records import ModerationEntry, Revision
 from services.forum.domain.references import Mention
 from services.forum.domain.replies import Reply, ReplyStep
-from services.forum.domain.topics import Topic, TopicStep
+from services.forum.domain.topics import Topic, TopicState, TopicStep
 from services.forum.repository import ForumRepository
 
 A = TypeVar("A", bound=Message)
@@ -44,6 +49,7 @@ class Outcome:
     linked: frozenset[str] = frozenset()  # the topics it names that whoever acts can see
     along: Sequence[Other] = ()  # further aggregates
     stands_on: Sequence[Ref[Any]] = ()  # further aggregates that stay as they are
+    held_edit: HeldEdit | None = None  # of the topic or the reply, as it is then
 
     def decision(
         self, seen: Seen[Topic], answer: Callable[[Outcome, int], A]
@@ -56,7 +62,7 @@ class Outcome:
         if self.topic != seen.state:
             outcome = replace(outcome, topic=self.topic.next())
         if self.events:
-            if self.reply is not None:
+            if self.reply is not None and self.reply != self._former_reply(seen, self.reply):
                 outcome = replace(outcome, reply=self.reply.next())
             formers = [former.next() for former in self.formers]
             parts += [
@@ -64,6 +70,9 @@ class Outcome:
                 for reply in (outcome.reply, *formers)
                 if reply is not None
             ]
+            if (edit := self.held_edit) is not None:
+                ref = ForumRepository.held_edit_ref(edit.community_id, edit.post_id)
+                parts.append(ref.put(edit))
         topic = outcome.topic
         told = replace(outcome, topic=topic.showing(self.linked))
         events, writes = list(self.events), [*self.writes, *self._counted(seen)]
@@ -84,8 +93,7 @@ class Outcome:
         """What mentions people, before and after."""
         posts: list[tuple[Topic | Reply | None, Topic | Reply]] = [(seen.state, self.topic)]
         if self.reply is not None:
-            ref = ForumRepository.reply_ref(self.reply.community_id, self.reply.id)
-            posts.append((seen.loaded.get(ref.place), self.reply))
+            posts.append((self._former_reply(seen, self.reply), self.reply))
         return [(before, after) for before, after in posts if _refers(before) or _refers(after)]
 
     def _counted(self, seen: Seen[Topic]) -> list[Write]:
@@ -93,10 +101,16 @@ class Outcome:
         reply = self.reply
         if reply is None or not reply.parent_reply_id:
             return []
-        ref = ForumRepository.reply_ref(reply.community_id, reply.id)
-        before: Reply | None = seen.loaded.get(ref.place)
+        before = self._former_reply(seen, reply)
         step = int(reply.published) - int(before is not None and before.published)
         return [ForumRepository.count_child(reply, step)] if step else []
+
+    @staticmethod
+    def _former_reply(seen: Seen[Topic], reply: Reply) -> Reply | None:
+        """As it was; None: it is new."""
+        ref = ForumRepository.reply_ref(reply.community_id, reply.id)
+        before: Reply | None = seen.loaded.get(ref.place)
+        return before
 
     @property
     def changed_reply(self) -> Reply:
@@ -203,6 +217,59 @@ def reject_reply(topic: Topic, reply: Reply, reason: str) -> Outcome:
     """Refuses with REPLY_STATE_INVALID."""
     rejected = reply.step(ReplyStep.REJECT, reason)
     return Outcome(topic, [said.ReplyRejected(reply_id=reply.id, topic_id=topic.id)], rejected)
+
+
+def hold_edit(topic: Topic, post: Topic | Reply, edit: HeldEdit) -> Outcome:
+    """The post stays as it is, and this waits in place of what did."""
+    return _with_edit(topic, post, edit, edit_held(edit, post_ref(post)))
+
+
+def decide_edit(
+    topic: Topic, post: Topic | Reply, edit: HeldEdit, *, approved: bool, reason: str, now: Moment
+) -> Outcome:
+    """An approved one becomes the post's text, unless that has changed since or is not seen."""
+    if not edit.pending:
+        return _unchanged(topic, post)
+    if not approved:
+        return _edit_over(topic, post, edit.decide(HeldEditState.REJECTED, now.time, reason))
+    if not _takes_edits(topic, post) or post.submission.number > edit.submission.number:
+        return drop_edit(topic, post, edit, now.time)
+    revision = Revision.of(post, now.new_id(), edit.editor_id, now.time, post.read_keys)
+    writes = [ForumRepository.new_revision(revision)]
+    edit = edit.decide(HeldEditState.APPROVED, now.time)
+    if isinstance(post, Reply):
+        reply = post.edit(edit.body, edit.references, edit.submission, now.time)
+        reply = replace(reply, attachments=edit.attachments)
+        return Outcome(topic, reply_edited(reply), reply, writes, held_edit=edit)
+    text = (edit.title, edit.body, edit.tags)
+    edited = replace(post, references=edit.references, attachments=edit.attachments)
+    edited = edited.edit(text, edit.submission, now.time)
+    return Outcome(edited, topic_edited(edited), writes=writes, held_edit=edit)
+
+
+def drop_edit(topic: Topic, post: Topic | Reply, edit: HeldEdit | None, now: datetime) -> Outcome:
+    """It waits no longer, if it did."""
+    if edit is None or not edit.pending:
+        return _unchanged(topic, post)
+    return _edit_over(topic, post, edit.decide(HeldEditState.DROPPED, now))
+
+
+def _takes_edits(topic: Topic, post: Topic | Reply) -> bool:
+    if isinstance(post, Reply):
+        return post.published and topic.state not in (TopicState.ARCHIVED, TopicState.REMOVED)
+    return post.state in (TopicState.PUBLISHED, TopicState.CLOSED)
+
+
+def _edit_over(topic: Topic, post: Topic | Reply, edit: HeldEdit) -> Outcome:
+    return _with_edit(topic, post, edit, edit_decided(edit, post_ref(post)))
+
+
+def _with_edit(topic: Topic, post: Topic | Reply, edit: HeldEdit, event: Message) -> Outcome:
+    return replace(_unchanged(topic, post), events=[event], held_edit=edit)
+
+
+def _unchanged(topic: Topic, post: Topic | Reply) -> Outcome:
+    return Outcome(topic, reply=post if isinstance(post, Reply) else None)
 
 
 def _out_of_sight(topic: Topic, before: Reply, after: Reply, event: Message) -> Outcome:

@@ -190,7 +190,7 @@ class MoveUseCases(UseCases):
         authors = () if request.even_if_author_cannot_read else [one.author for one in replies]
         way = await self._way(found, space, authors)
         screening = await self._screen(community_id, text.parts)
-        screening.check_edit(space)  # what waits for review would take the replies out of sight
+        screening.check_not_held(space)  # what waits for review would take the replies out of sight
         text = text.screened(screening.texts)
         body = rendered(text.body)
         latest = await self._repository.find_latest_replies(found, [r.id for r in replies])
@@ -207,7 +207,7 @@ class MoveUseCases(UseCases):
             moves.check_splittable(source)
             where = way.check(seen, member, SpaceNotFoundError(field="space_id"))
             _check_fits(kind, text.tags, where, member)
-            screening.check_edit(where)
+            screening.check_not_held(where)
             new = Topic(
                 id=new_id,
                 community_id=community_id,

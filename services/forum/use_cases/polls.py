@@ -54,7 +54,7 @@ class PollUseCases(UseCases):
         check_takes_part(topic, None)
         try:
             screening = await self._screen(request.community_id, [question, *options])
-            screening.check_edit(space)
+            screening.check_not_held(space)
         except ContentBlockedError as blocked:  # which names a body, and there is none
             raise ContentBlockedError(str(blocked), field="question") from None
         question, *changed = screening.texts

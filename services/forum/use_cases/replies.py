@@ -14,17 +14,19 @@ from guildhall.forum.v1.forum_pb2 import (
     UpdateReplyResponse,
 )
 from services.forum.converters.domain_events import reply_edited, reply_submitted
+from services.forum.converters.held_edits import pending_edit_to_proto
 from services.forum.converters.markdown import rendered
 from services.forum.converters.messages import reply_to_proto
 from services.forum.domain.drafts import DraftKind, DraftPlace
+from services.forum.domain.held_edits import HeldEdit, next_number
 from services.forum.domain.members import Member, keys_of_withheld
 from services.forum.domain.posting import Poster
 from services.forum.domain.records import Revision
 from services.forum.domain.replies import Reply, ReplyState, check_parent
-from services.forum.domain.screening import needs_review
 from services.forum.domain.texts import check_reply_body
 from services.forum.domain.topics import Topic, TopicKind
 from services.forum.repository.paces import ReplyPace, pace_ref
+from services.forum.use_cases import moderating
 from services.forum.use_cases.attaching import Claim, Taken
 from services.forum.use_cases.base import visible, visible_reply
 from services.forum.use_cases.moderating import Outcome, entry
@@ -128,11 +130,10 @@ class ReplyUseCases(ReferenceUseCases):
         claim = Claim.of(member, request.community_id, request.attachment_ids, before.attachments)
         references = await self._edited_references(member, space, request, before.references)
         screening = await self._screen(request.community_id, [source])
-        if before.state is not ReplyState.PENDING_REVIEW:
-            screening.check_edit(space)
         source = _screened(source, screening.texts[0])
         body = rendered(source)
         ref = self._repository.reply_ref(request.community_id, request.reply_id)
+        edit_ref = self._repository.held_edit_ref(request.community_id, request.reply_id)
 
         def change(seen: Seen[Topic], topic: Topic) -> Outcome:
             reply = visible_reply(seen.part(ref), topic, member)
@@ -149,15 +150,30 @@ class ReplyUseCases(ReferenceUseCases):
             if request.update_attachments:
                 taken = claim.taken(seen, topic.id, reply.id)
             stands = (reply.body.source, reply.references, reply.attachments)
+            waiting = seen.part(edit_ref)
             if (source, references, taken.attached) == stands:
-                return Outcome(topic, reply=reply)
-            number = reply.submission.number + 1
+                return moderating.drop_edit(topic, reply, waiting, seen.now.time)
+            submission = screening.submission(next_number(reply.submission, waiting))
+            if reply.published and screening.holds(member, space):
+                edit = HeldEdit(
+                    community_id=reply.community_id,
+                    post_id=reply.id,
+                    title="",
+                    body=body,
+                    tags=(),
+                    references=references,
+                    attachments=taken.attached,
+                    submission=submission,
+                    author=reply.author,
+                    editor_id=member.person_id,
+                    create_time=seen.now.time,
+                )
+                held = moderating.hold_edit(topic, reply, edit)
+                return taken.added(replace(held, writes=[self._no_draft_of(reply, member)]))
             edited = reply.edit(
                 body,
                 references,
-                screening.submission(
-                    number, to_review=reply.published and needs_review(member, space)
-                ),
+                submission,
                 seen.now.time,
                 by_moderator=not member.wrote(reply.author),
             )
@@ -167,11 +183,25 @@ class ReplyUseCases(ReferenceUseCases):
 
         def answer(outcome: Outcome, _: int) -> UpdateReplyResponse:
             reply = outcome.changed_reply
-            return UpdateReplyResponse(reply=reply_to_proto(reply, reply.version))
+            return UpdateReplyResponse(
+                reply=reply_to_proto(reply, reply.version),
+                held_edit=pending_edit_to_proto(outcome.held_edit, reply),
+            )
 
         return await self._change(
-            actor, request, member, found, change, answer, ref, along=claim.refs
+            actor, request, member, found, change, answer, ref, edit_ref, along=claim.refs
         )
+
+    def _no_draft_of(self, reply: Reply, member: Member) -> Write:
+        """What was edited is no draft any more."""
+        written = DraftPlace(
+            reply.community_id,
+            member.person_id,
+            DraftKind.REPLY_EDIT,
+            topic_id=reply.topic_id,
+            reply_id=reply.id,
+        )
+        return self._repository.no_draft(written)
 
     def _records_of(
         self, seen: Seen[Topic], topic: Topic, reply: Reply, member: Member
@@ -179,27 +209,8 @@ class ReplyUseCases(ReferenceUseCases):
         """The former text, for those who could read it; and what a moderator did."""
         own = member.wrote(reply.author)
         keys = reply.read_keys if own else keys_of_withheld(topic.community_id, reply.author)
-        revision = Revision(
-            seen.now.new_id(),
-            topic.community_id,
-            reply.id,
-            "",
-            reply.body.source,
-            (),
-            member.person_id,
-            seen.now.time,
-            keys,
-            reply.author.person_id,
-            reply.edition,
-        )
-        written = DraftPlace(
-            topic.community_id,
-            member.person_id,
-            DraftKind.REPLY_EDIT,
-            topic_id=topic.id,
-            reply_id=reply.id,
-        )
-        writes = [self._repository.no_draft(written), self._repository.new_revision(revision)]
+        revision = Revision.of(reply, seen.now.new_id(), member.person_id, seen.now.time, keys)
+        writes = [self._no_draft_of(reply, member), self._repository.new_revision(revision)]
         if not own:
             writes.append(entry(seen.now, topic, "UpdateReply", "", member.person_id, reply.id))
         return writes

@@ -18,13 +18,15 @@ from guildhall.forum.v1.forum_pb2 import (
 )
 from services.forum.converters import enums
 from services.forum.converters.domain_events import topic_edited, topic_submitted
+from services.forum.converters.held_edits import pending_edit_to_proto
 from services.forum.converters.markdown import rendered
 from services.forum.converters.messages import topic_to_proto
 from services.forum.domain.drafts import DraftKind, DraftPlace
+from services.forum.domain.held_edits import HeldEdit, next_number
 from services.forum.domain.members import Member, keys_of_withheld
 from services.forum.domain.posting import Poster
 from services.forum.domain.records import Revision
-from services.forum.domain.screening import Screening, needs_review
+from services.forum.domain.screening import Screening
 from services.forum.domain.tags import check_tags
 from services.forum.domain.texts import Submission, TopicText, check_title
 from services.forum.domain.texts import check_topic_body as check_body
@@ -36,6 +38,7 @@ from services.forum.domain.topics import (
     TopicState,
     TopicStep,
 )
+from services.forum.use_cases import moderating
 from services.forum.use_cases.attaching import Claim, Taken
 from services.forum.use_cases.moderating import Outcome, entry
 from services.forum.use_cases.references import ReferenceUseCases
@@ -189,10 +192,9 @@ class TopicUseCases(ReferenceUseCases):
             space.settings.tag_rules.check(text.tags)
         if before.state not in UNSENT:
             screening = await self._screen(request.community_id, text.parts)
-            if before.state is not TopicState.PENDING_REVIEW:
-                screening.check_edit(space)
             text = text.screened(screening.texts)
         body = rendered(text.body)
+        ref = self._repository.held_edit_ref(request.community_id, before.id)
 
         def change(seen: Seen[Topic], topic: Topic) -> Outcome:
             check_version(topic.version, request.expected_version)
@@ -211,52 +213,60 @@ class TopicUseCases(ReferenceUseCases):
                 topic.tags,
                 topic.references,
             )
+            waiting = seen.part(ref)
             if same and taken.attached == topic.attachments:
-                return Outcome(topic)
-            topic = replace(topic, references=references)
-            number = topic.submission.number + 1
-            edited = topic.edit(
+                return moderating.drop_edit(topic, topic, waiting, seen.now.time)
+            submission = _submission(screening, next_number(topic.submission, waiting))
+            if topic.state in OPEN_TO_READERS and screening and screening.holds(member, space):
+                edit = HeldEdit(
+                    community_id=topic.community_id,
+                    post_id=topic.id,
+                    title=text.title,
+                    body=body,
+                    tags=text.tags,
+                    references=references,
+                    attachments=taken.attached,
+                    submission=submission,
+                    author=topic.author,
+                    editor_id=member.person_id,
+                    create_time=seen.now.time,
+                )
+                held = moderating.hold_edit(topic, topic, edit)
+                return taken.added(replace(held, writes=[self._no_draft(topic, member)]))
+            edited = replace(topic, references=references, attachments=taken.attached).edit(
                 (text.title, body, text.tags),
-                _submission(
-                    screening,
-                    number,
-                    to_review=topic.state in OPEN_TO_READERS and needs_review(member, space),
-                ),
+                submission,
                 seen.now.time,
                 by_moderator=not topic.kept_by(member),
             )
-            edited = replace(edited, attachments=taken.attached)
             records = self._records(seen, topic, member)
             return taken.added(Outcome(edited, topic_edited(edited), writes=records))
 
         def answer(outcome: Outcome, version: int) -> UpdateTopicResponse:
-            return UpdateTopicResponse(topic=topic_to_proto(outcome.topic, version))
+            return UpdateTopicResponse(
+                topic=topic_to_proto(outcome.topic, version),
+                held_edit=pending_edit_to_proto(outcome.held_edit, before),
+            )
 
-        return await self._change(actor, request, member, before, change, answer, along=claim.refs)
+        return await self._change(
+            actor, request, member, before, change, answer, ref, along=claim.refs
+        )
 
-    def _records(self, seen: Seen[Topic], topic: Topic, member: Member) -> list[Write]:
-        """The former text, for those who could read it; and what a moderator did."""
+    def _no_draft(self, topic: Topic, member: Member) -> Write:
+        """What was edited is no draft any more."""
         written = DraftPlace(
             topic.community_id, member.person_id, DraftKind.TOPIC_EDIT, topic_id=topic.id
         )
-        posted = self._repository.no_draft(written)
+        return self._repository.no_draft(written)
+
+    def _records(self, seen: Seen[Topic], topic: Topic, member: Member) -> list[Write]:
+        """The former text, for those who could read it; and what a moderator did."""
+        posted = self._no_draft(topic, member)
         if topic.state in UNSENT:
             return [posted]
         own = topic.kept_by(member)
         keys = topic.read_keys if own else keys_of_withheld(topic.community_id, topic.author)
-        revision = Revision(
-            seen.now.new_id(),
-            topic.community_id,
-            topic.id,
-            topic.title,
-            topic.body.source,
-            topic.tags,
-            member.person_id,
-            seen.now.time,
-            keys,
-            topic.author.person_id,
-            topic.edition,
-        )
+        revision = Revision.of(topic, seen.now.new_id(), member.person_id, seen.now.time, keys)
         writes = [posted, self._repository.new_revision(revision)]
         if not own:
             writes.append(entry(seen.now, topic, "UpdateTopic", "", member.person_id))
@@ -270,10 +280,8 @@ def check_same_text(topic: Topic, before: Topic) -> None:
         raise VersionStaleError("the topic has just changed: read it again")
 
 
-def _submission(screening: Screening | None, number: int, *, to_review: bool = False) -> Submission:
-    if screening is None:
-        return Submission(number)
-    return screening.submission(number, to_review=to_review)
+def _submission(screening: Screening | None, number: int) -> Submission:
+    return Submission(number) if screening is None else screening.submission(number)
 
 
 def _created(outcome: Outcome, version: int) -> CreateTopicResponse:

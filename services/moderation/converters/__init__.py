@@ -127,4 +127,10 @@ def case_moved(case: Case) -> domain_events_pb2.CaseMoved:
 
 def case_mooted(case: Case) -> domain_events_pb2.CaseMooted:
     """Said of a case that nobody need decide any more."""
-    return domain_events_pb2.CaseMooted(case_id=case.id)
+    return domain_events_pb2.CaseMooted(
+        case_id=case.id,
+        topic_id=case.topic_id,
+        reply_id=case.reply_id,
+        submission_number=case.submission_number,
+        of_edit=case.cause is CaseCause.EDIT,
+    )

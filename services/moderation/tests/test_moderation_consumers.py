@@ -86,6 +86,16 @@ def opened(case: Case) -> domain_events_pb2.CaseOpened:
     )
 
 
+def mooted(case: Case) -> domain_events_pb2.CaseMooted:
+    return domain_events_pb2.CaseMooted(
+        case_id=case.id,
+        topic_id=case.topic_id,
+        reply_id=case.reply_id,
+        submission_number=case.submission_number,
+        of_edit=case.cause is CaseCause.EDIT,
+    )
+
+
 @pytest.mark.parametrize(("rule_ids", "cause"), [(["r1"], CaseCause.RULE), ([], CaseCause.REVIEW)])
 async def test_a_held_topic_waits_for_a_decision(
     database: Database,
@@ -183,45 +193,67 @@ async def test_an_edit_with_a_flag_asks_the_forum_who_wrote_it(
     ]
 
 
-async def test_an_edit_where_posts_wait_for_review_is_looked_at_while_public(
-    database: Database, repository: ModerationRepository, heard_twice: Any, forum: ForumStandIn
+async def test_a_held_edit_waits_beside_the_text_that_readers_see(
+    database: Database, repository: ModerationRepository, heard_twice: Any
 ) -> None:
-    forum.replies["a1"] = reply("fine")
-    for number in (2, 3):  # of two edits the last is looked at
-        edited = submission(number)
-        edited.to_review = True
-        await heard_twice(
-            forum_events.ReplyEdited(topic_id="t1", reply_id="a1", submission=edited), actor="p2"
-        )
-    former, case = await all_cases(repository)
+    post = {"topic_id": "t1", "reply_id": "a1"}
+    published = submission(1, "r1")
+    await heard_twice(
+        forum_events.ReplyPublished(**post, author_id="p2", submission=published), actor="p2"
+    )
+    for number in (2, 3):  # of two edits the last waits
+        edited = submission(number, "r1")
+        await heard_twice(forum_events.EditHeld(**post, submission=edited), actor="p2")
+    flagged, former, case = await all_cases(repository)
+    assert (flagged.state, flagged.cause) == (CaseState.OPEN, CaseCause.FLAG_RULE)
     assert (former.state, former.cause) == (CaseState.MOOT, CaseCause.EDIT)
-    assert case == Case(case_id("t1", "a1", 3), "c1", CaseCause.EDIT, "t1", "a1", "p2", 3, TIME)
-    assert await outbox(database) == [
+    id_ = case_id("t1", "a1", 3)
+    assert case == Case(id_, "c1", CaseCause.EDIT, "t1", "a1", "p2", 3, TIME, ("r1",))
+    assert not case.keeps_from_view
+    assert (await outbox(database))[1:] == [
         opened(replace(former, state=CaseState.OPEN)),
-        domain_events_pb2.CaseMooted(case_id=former.id),
+        mooted(former),
         opened(case),
     ]
 
 
-@pytest.mark.parametrize("kind", ["FLAG", ""])
-async def test_an_edit_to_review_that_was_not_screened_is_screened_now(
-    repository: ModerationRepository,
-    use_cases: ModerationUseCases,
-    heard_twice: Any,
-    forum: ForumStandIn,
-    kind: str,
+async def test_an_edit_that_became_the_text_moots_what_was_found_in_the_former(
+    repository: ModerationRepository, use_cases: ModerationUseCases, heard_twice: Any
 ) -> None:
-    if kind:
-        await use_cases.create_rule(MODERATOR_OF_C1, rule_request("bad", kind))
-    forum.replies["a1"] = reply("bad")
-    edited = submission(2, screened=False)
-    edited.to_review = True
+    published = submission(1, "r1")
     await heard_twice(
-        forum_events.ReplyEdited(topic_id="t1", reply_id="a1", submission=edited), actor="p2"
+        forum_events.TopicPublished(topic_id="t1", author_id="p1", submission=published)
     )
-    (case,) = await all_cases(repository)
-    assert case.cause is (CaseCause.FLAG_RULE if kind else CaseCause.EDIT)
-    assert not case.keeps_from_view
+    edited = submission(2, "r1")
+    await heard_twice(forum_events.EditHeld(topic_id="t1", submission=edited))
+    await use_cases.decide_case(
+        MODERATOR_OF_C1,
+        moderation_pb2.DecideCaseRequest(
+            request_id=request_id(),
+            community_id="c1",
+            case_id=case_id("t1", "", 2),
+            outcome=moderation_pb2.OUTCOME_APPROVE,
+        ),
+    )
+    await heard_twice(forum_events.TopicEdited(topic_id="t1", submission=edited))
+    assert [(case.submission_number, case.state) for case in await all_cases(repository)] == [
+        (1, CaseState.MOOT),
+        (2, CaseState.APPROVED),
+    ]
+
+
+async def test_a_dropped_edit_moots_its_case_only(
+    database: Database, repository: ModerationRepository, heard_twice: Any
+) -> None:
+    published = submission(1, "r1")
+    await heard_twice(
+        forum_events.TopicPublished(topic_id="t1", author_id="p1", submission=published)
+    )
+    await heard_twice(forum_events.EditHeld(topic_id="t1", submission=submission(2)))
+    await heard_twice(forum_events.EditDropped(topic_id="t1", submission_number=2))
+    flagged, dropped = await all_cases(repository)
+    assert (flagged.state, dropped.state) == (CaseState.OPEN, CaseState.MOOT)
+    assert (await outbox(database))[-1] == mooted(dropped)
 
 
 @pytest.mark.parametrize(
@@ -344,7 +376,7 @@ async def test_an_edit_moots_the_flags_of_the_former_text(
     await heard_twice(forum_events.TopicEdited(topic_id="t1", submission=submission(2)))
     (case,) = await all_cases(repository)
     assert (case.state, case.decider_id) == (CaseState.MOOT, "")
-    assert (await outbox(database))[1:] == [domain_events_pb2.CaseMooted(case_id=case.id)]
+    assert (await outbox(database))[1:] == [mooted(case)]
 
 
 async def test_an_edit_before_it_could_be_hidden_is_judged_anew(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
-from gateway.schema.forum import Reply, Topic
+from gateway.schema.forum import HeldEdit, Reply, Topic
 from gateway.schema.forum.inputs.base import (
     QuoteInput,
     ReplyPayload,
@@ -57,6 +57,11 @@ class UpdateReplyInput(ReplyWrite):
 @strawberry.type(description="The edited reply.")
 class UpdateReplyPayload(ReplyPayload):
     """Of updateReply."""
+
+    held_edit: HeldEdit | None = strawberry.field(
+        description="What waits for moderators, who look at it first: the reply is as it was. Null "
+        "where the reply is edited."
+    )
 
 
 @strawberry.input(description="Which reply to hide, and why.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
+from gateway.schema.forum import HeldEdit
 from gateway.schema.forum.inputs.base import (
     QuoteInput,
     TopicPayload,
@@ -91,6 +92,11 @@ class UpdateTopicInput(TopicWrite):
 @strawberry.type(description="The edited topic.")
 class UpdateTopicPayload(TopicPayload):
     """Of updateTopic."""
+
+    held_edit: HeldEdit | None = strawberry.field(
+        description="What waits for moderators, who look at it first: the topic is as it was. Null "
+        "where the topic is edited."
+    )
 
 
 @strawberry.input(description="Which topic to close, and why.")

@@ -58,7 +58,8 @@ class ReplyMutation:
 
     @strawberry.mutation(
         description=codes(
-            "Edit a reply; the former text becomes a revision. For the author and moderators.",
+            "Edit a reply; the former text becomes a revision. Where a new reply would wait for "
+            "moderators the edit does, as heldEdit. For the author and moderators.",
             *REPLY, MODERATOR, "EDIT_WINDOW_OVER", *SCREENED, *ATTACHING, *REFERRING,
         )
     )  # fmt: skip

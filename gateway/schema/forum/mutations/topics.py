@@ -100,8 +100,9 @@ class TopicMutation:
 
     @strawberry.mutation(
         description=codes(
-            "Edit title, text or tags; the former text becomes a revision. For the author, an "
-            "article's owner and moderators.", *TOPIC, *SCREENED, *REFERRING, "TAGS_INVALID",
+            "Edit title, text or tags; the former text becomes a revision. Where a new topic would "
+            "wait for moderators the edit does, as heldEdit. For the author, an article's owner "
+            "and moderators.", *TOPIC, *SCREENED, *REFERRING, "TAGS_INVALID",
             MODERATOR, *ATTACHING, "EDIT_WINDOW_OVER",
         )
     )  # fmt: skip

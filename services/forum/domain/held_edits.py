@@ -1,0 +1,61 @@
+"""Edits that wait for moderators while readers see the text before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from services.forum.domain.attachments import Attached
+from services.forum.domain.members import Author, keys_of_withheld
+from services.forum.domain.references import References
+from services.forum.domain.texts import Submission, Text
+
+
+class HeldEditState(StrEnum):
+    """Where a held edit is; all but PENDING_REVIEW are final."""
+
+    PENDING_REVIEW = "PENDING_REVIEW"
+    APPROVED = "APPROVED"
+    REJECTED = "REJECTED"
+    DROPPED = "DROPPED"  # withdrawn, or its post changed or went away
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldEdit:
+    """The last edit of a post that had to wait: it has one at most, the next takes its place."""
+
+    community_id: str
+    post_id: str  # the topic's or the reply's: replies go to other topics
+    title: str  # of topics
+    body: Text
+    tags: tuple[str, ...]
+    references: References
+    attachments: tuple[Attached, ...]
+    submission: Submission  # its number is beyond those of all texts that the post had
+    author: Author  # of the post
+    editor_id: str
+    create_time: datetime
+    state: HeldEditState = HeldEditState.PENDING_REVIEW
+    decide_time: datetime | None = None
+    reason: str = ""
+
+    @property
+    def pending(self) -> bool:
+        """It waits."""
+        return self.state is HeldEditState.PENDING_REVIEW
+
+    @property
+    def read_keys(self) -> tuple[str, ...]:
+        """Who sees it, if they see the post."""
+        own = (f"person:{self.editor_id}", *keys_of_withheld(self.community_id, self.author))
+        return tuple(dict.fromkeys(own))
+
+    def decide(self, state: HeldEditState, time: datetime, reason: str = "") -> HeldEdit:
+        """It waits no longer."""
+        return replace(self, state=state, decide_time=time, reason=reason)
+
+
+def next_number(submission: Submission, edit: HeldEdit | None) -> int:
+    """Of a post's next text: no two that were before moderators ever had the same."""
+    return max(submission.number, edit.submission.number if edit else 0) + 1
