@@ -21,6 +21,7 @@ from bench import (
     against,
     commands,
     events,
+    feed,
     gateway,
     imports,
     mixed,
@@ -69,6 +70,13 @@ class Bench:
                 own_nats(folder) as nats,
             ):
                 lines += events.report(uvloop.run(events.measure(mongod, nats)))
+        if "feed" in self._parts:
+            with (
+                self._part("feed") as lines,
+                self._folder() as folder,
+                own_mongod(folder) as mongod,
+            ):
+                lines += feed.report(uvloop.run(feed.measure(mongod)))
         if "import" in self._parts:
             with (
                 self._part("import") as lines,

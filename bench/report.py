@@ -29,6 +29,7 @@ TITLES = {
     "events": "From commit to effect",
     "whole": "The whole system",
     "against": "This commit against another",
+    "feed": "A feed over communities",
     "receipts": "Receipts of a must-read",
     "import": "Imports",
     "mixed": "Mixed load",
