@@ -118,6 +118,7 @@ def topic_to_proto(
         verification=_verification(topic.verification),
         attachments=() if gone else attached_to_proto(topic.community_id, topic.attachments),
         seeded=bool(topic.seeding_id),
+        submission_number=topic.submission.number if for_service else 0,
     )
 
 
@@ -157,6 +158,7 @@ def reply_to_proto(
         child_count=reply.child_count,
         mentioned_ids=() if gone else reply.references.mentioned_ids,
         quotes_posts=bool(reply.references.quotes) and not gone,
+        submission_number=reply.submission.number if for_service else 0,
     )
 
 
