@@ -10,6 +10,7 @@ from services.moderation.repository import ModerationRepository
 from services.moderation.servicer import ModerationServicer
 from services.moderation.settings import ModerationSettings
 from services.moderation.use_cases import ModerationUseCases
+from services.moderation.use_cases.flags import FlagUseCases
 from services.moderation.use_cases.screening import Screener
 
 
@@ -20,9 +21,10 @@ async def main() -> None:
         repository = ModerationRepository(process.database)
         screener = Screener(repository)
         use_cases = ModerationUseCases(process.commands, repository)
-        servicer = ModerationServicer(use_cases, screener, repository)
-        add_ModerationServiceServicer_to_server(servicer, process.server)
         forum = process.client(ForumServiceStub, "forum")
+        flags = FlagUseCases(process.commands, repository, forum)
+        servicer = ModerationServicer(use_cases, flags, screener, repository)
+        add_ModerationServiceServicer_to_server(servicer, process.server)
         process.subscribe(ModerationConsumers(repository, screener, forum).of_forum())
         await process.run()
 

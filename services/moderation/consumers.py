@@ -16,7 +16,7 @@ from chassis.decisions import Decision, Seen
 from chassis.domain_events import DomainEvent, Effect, Subscription
 from guildhall.forum.v1 import domain_events_pb2 as forum_events
 from guildhall.forum.v1 import forum_pb2
-from services.moderation.converters import case_mooted, case_moved, case_opened
+from services.moderation.converters import case_mooted, case_moved, case_opened, case_renewed
 from services.moderation.domain import (
     Case,
     CaseCause,
@@ -227,7 +227,9 @@ class ModerationConsumers:
         submission: forum_events.Submission,
         author_id: str = "",
     ) -> list[Effect]:
-        """Moot the cases of former texts, and open one for this text where there is cause."""
+        """Moot the cases of former texts, but for those with flags, and open one for this text
+        where there is cause.
+        """
         clean = submission.screened and not submission.rule_ids
         if submission.imported or (clean and submission.number == _FIRST):
             return []  # nothing was found, and there is no former text with a case
@@ -235,8 +237,9 @@ class ModerationConsumers:
         former = _former(known, submission)
         if any(case.keeps_from_view and not case.hide_post for case in former):
             return []  # an edit of what waits: it is held anew, and the next event says so
-        effects = self._mootings(former)
-        if any(case.submission_number == submission.number for case in known):
+        effects = [self._mooting(case, submission.number) for case in former]
+        others = (case for case in known if case.cause is not CaseCause.FLAG)
+        if any(case.submission_number == submission.number for case in others):
             return effects  # approved, or heard before
         found = await self._found(event, post, submission, author_id)
         return [*effects, self._opening(found)] if found else effects
@@ -355,18 +358,26 @@ class ModerationConsumers:
 
         return Effect(self._repository.cases.ref(case.community_id, case.id), decide)
 
-    def _mooting(self, case: Case) -> Effect:
+    def _mooting(self, case: Case, submission_number: int = 0) -> Effect:
+        """It is moot; one that members flagged is not by an edit, which has this number."""
         self._hand_out(case.moot(case.open_time))
 
         def decide(seen: Seen[Case]) -> Decision[Case, Empty]:
             before = existing(seen.state)
-            if before.state is not CaseState.OPEN:
+            renews = before.flag_count and submission_number
+            after = before.renew(submission_number) if renews else before.moot(seen.now.time)
+            if after == before:
                 return Decision(before, _nothing)
             record = self._repository.audit(
-                seen.now, case.community_id, _MODERATION, "MootCase", case.id
+                seen.now,
+                case.community_id,
+                _MODERATION,
+                "RenewCase" if renews else "MootCase",
+                case.id,
             )
-            after = before.moot(seen.now.time)
-            return Decision(after, _nothing, [case_mooted(after)], writes=[record])
+            said = case_renewed(after) if renews else case_mooted(after)
+            settling = [] if renews else self._repository.settling(after)
+            return Decision(after, _nothing, [said], writes=[record, *settling])
 
         return Effect(self._repository.cases.ref(case.community_id, case.id), decide)
 

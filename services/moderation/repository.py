@@ -1,32 +1,42 @@
-"""Moderation's collections: policies, cases, audit entries. Only this file knows stored fields."""
+"""Moderation's collections: policies, cases, flags, audit entries. Only here fields are known."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Sequence
 from typing import Any
 
-from pymongo import InsertOne
+from pymongo import InsertOne, UpdateMany
 
-from chassis.decisions import Aggregates, Document, Write
+from chassis.decisions import Aggregates, Document, PartRef, Parts, Write
 from chassis.moment import Moment
 from chassis.mongo import Database, Index, Migration
 from chassis.pagination import Paging
 from chassis.recent import Recent
 from services.moderation.domain import (
+    MOST_A_DAY,
     Case,
     CaseCause,
     CaseNotFoundError,
     CaseState,
+    Flag,
+    FlaggedAtOnceError,
+    Flagger,
+    FlagReason,
+    FlagState,
     PatternKind,
     Policy,
     Rule,
     RuleKind,
+    flag_id,
     policy_id,
 )
 
-_POLICIES, _CASES, _AUDIT_ENTRIES = "policies", "cases", "audit_entries"
+_POLICIES, _CASES, _FLAGS, _AUDIT_ENTRIES = "policies", "cases", "flags", "audit_entries"
 _VERSION = "version"
+_FLAG_NUMBER, _FLAG_POST, _FLAG_CASE = "flag_number", "flag_post", "flag_case"
+_OLDEST_FLAG = [("create_time", 1), ("_id", 1)]
 LIFETIME = 1.0  # seconds that a version is believed from when it was asked for
 
 
@@ -45,6 +55,29 @@ class ModerationRepository:
             [("community_id", 1), ("topic_id", 1), ("reply_id", 1), ("submission_number", 1)],
             "post",
         ),
+        Index(
+            _CASES,
+            [("community_id", 1), ("reply_id", 1)],
+            "reply",
+            partial={"reply_id": {"$gt": ""}},
+        ),
+        # Two flags of one person that are decided at once want the same number.
+        Index(
+            _FLAGS,
+            [("community_id", 1), ("person_id", 1), ("number", -1)],
+            _FLAG_NUMBER,
+            unique=True,
+        ),
+        Index(
+            _FLAGS,
+            [("community_id", 1), ("person_id", 1), ("post_id", 1), ("number", -1)],
+            _FLAG_POST,
+        ),
+        Index(
+            _FLAGS,
+            [("community_id", 1), ("case_id", 1), ("create_time", 1), ("_id", 1)],
+            _FLAG_CASE,
+        ),
         Index(_AUDIT_ENTRIES, [("community_id", 1), ("time", -1), ("_id", -1)], "newest"),
         Index(_AUDIT_ENTRIES, [("community_id", 1), ("subject_id", 1), ("_id", 1)], "subject"),
     )
@@ -54,7 +87,9 @@ class ModerationRepository:
         self._database = database
         self._versions = Recent(self._versions_of, lifetime=LIFETIME)
         self.policies = Aggregates("policy", _POLICIES, _policy, _policy_document)
-        self.cases = Aggregates("case", _CASES, _case, _case_document)
+        self.cases = Aggregates(
+            "case", _CASES, _case, _case_document, {_FLAG_NUMBER: FlaggedAtOnceError}
+        )
 
     async def find_policy_version(self, community_id: str) -> int:
         """The policy's seq, 0 where the community never had a rule: as of now, or of a second ago
@@ -142,6 +177,55 @@ class ModerationRepository:
         rows = self._database[_CASES].find(query).sort([("reply_id", 1), ("submission_number", 1)])
         return [_case(document) async for document in rows]
 
+    @staticmethod
+    def flag_ref(community_id: str, case_id: str, person_id: str) -> PartRef[Flag]:
+        """Where a person's flag in a case is, for a decision on the case."""
+        return FLAGS.ref(community_id, flag_id(case_id, person_id))
+
+    async def get_flagger(self, community_id: str, person_id: str, post_id: str) -> Flagger:
+        """What a person flagged last, and how they last flagged this post."""
+        own = {"community_id": community_id, "person_id": person_id}
+        order = [("number", -1)]
+        shown = {"number": 1, "create_time": 1}
+        flags, this = self._database[_FLAGS], {**own, "post_id": post_id}
+        rows, latest = await asyncio.gather(
+            flags.find(own, shown).sort(order).hint(_FLAG_NUMBER).limit(MOST_A_DAY).to_list(),
+            flags.find_one(this, sort=order, hint=_FLAG_POST),
+        )
+        return Flagger(
+            rows[0]["number"] if rows else 0,
+            tuple(row["create_time"] for row in rows),
+            _flag(latest) if latest else None,
+        )
+
+    async def list_flags(
+        self, community_id: str, case_id: str, paging: Paging
+    ) -> tuple[list[Flag], str]:
+        """Those of a case, oldest first, and the next page's token."""
+        query = {"community_id": community_id, "case_id": case_id, **paging.beyond(_OLDEST_FLAG)}
+        cursor = self._database[_FLAGS].find(query).sort(paging.sort(_OLDEST_FLAG))
+        rows = await cursor.hint(_FLAG_CASE).limit(paging.limit).to_list()
+        page, token = paging.page(rows, lambda row: (row["create_time"], row["_id"]))
+        return list(map(_flag, page)), token
+
+    async def find_open_flags(
+        self, community_id: str, person_id: str, post_ids: Sequence[str]
+    ) -> list[Flag]:
+        """A person's own, of those posts: one query."""
+        wanted = {"community_id": community_id, "person_id": person_id}
+        query = {**wanted, "post_id": {"$in": post_ids}, "state": FlagState.OPEN.name}
+        rows = self._database[_FLAGS].find(query).hint(_FLAG_POST)
+        return [_flag(row) async for row in rows]
+
+    @staticmethod
+    def settling(case: Case) -> list[Write]:
+        """What becomes of a case's flags when it is decided or moot."""
+        if not case.flag_count:
+            return []
+        where = {"community_id": case.community_id, "case_id": case.id}
+        what = {"state": case.flag_state.name, "settle_time": case.decide_time}
+        return [Write(_FLAGS, UpdateMany(where, {"$set": what}, hint=_FLAG_CASE))]
+
     def audit(
         self,
         now: Moment,
@@ -214,6 +298,10 @@ def _case(document: Document) -> Case:
         decide_time=document["decide_time"],
         decider_id=document["decider_id"],
         reason=document["reason"],
+        flag_count=document.get("flag_count", 0),  # formerly no member could flag
+        flag_reasons={
+            FlagReason[name]: count for name, count in document.get("flag_reasons", {}).items()
+        },
     )
 
 
@@ -231,4 +319,39 @@ def _case_document(case: Case) -> Document:
         "decide_time": case.decide_time,
         "decider_id": case.decider_id,
         "reason": case.reason,
+        "flag_count": case.flag_count,
+        "flag_reasons": {reason.name: count for reason, count in case.flag_reasons.items()},
     }
+
+
+def _flag(document: Document) -> Flag:
+    return Flag(
+        id=document["_id"],
+        community_id=document["community_id"],
+        case_id=document["case_id"],
+        post_id=document["post_id"],
+        person_id=document["person_id"],
+        reasons=tuple(FlagReason[name] for name in document["reasons"]),
+        text=document["text"],
+        create_time=document["create_time"],
+        number=document["number"],
+        state=FlagState[document["state"]],
+        settle_time=document["settle_time"],
+    )
+
+
+def _flag_document(flag: Flag) -> Document:
+    return {
+        "case_id": flag.case_id,
+        "post_id": flag.post_id,
+        "person_id": flag.person_id,
+        "reasons": [reason.name for reason in flag.reasons],
+        "text": flag.text,
+        "create_time": flag.create_time,
+        "number": flag.number,
+        "state": flag.state.name,
+        "settle_time": flag.settle_time,
+    }
+
+
+FLAGS: Parts[Flag] = Parts(_FLAGS, _flag, _flag_document)

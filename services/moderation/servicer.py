@@ -10,12 +10,14 @@ from chassis.rpc_server import Context
 from guildhall.moderation.v1 import moderation_pb2, moderation_pb2_grpc
 from services.moderation.converters import (
     case_to_proto,
+    flag_to_proto,
     rule_to_proto,
     screening_to_proto,
     state_from_request,
 )
 from services.moderation.repository import ModerationRepository
 from services.moderation.use_cases import ModerationUseCases
+from services.moderation.use_cases.flags import FlagUseCases
 from services.moderation.use_cases.screening import Screener
 
 
@@ -25,10 +27,12 @@ class ModerationServicer(moderation_pb2_grpc.ModerationServiceServicer):
     def __init__(
         self,
         use_cases: ModerationUseCases,
+        flags: FlagUseCases,
         screener: Screener,
         repository: ModerationRepository,
     ) -> None:
         self._use_cases = use_cases
+        self._flags = flags
         self._screener = screener
         self._repository = repository
 
@@ -97,3 +101,29 @@ class ModerationServicer(moderation_pb2_grpc.ModerationServiceServicer):
         self, request: moderation_pb2.DecideCaseRequest, context: Context
     ) -> moderation_pb2.DecideCaseResponse:
         return await self._use_cases.decide_case(require_person(), request)
+
+    async def FlagPost(
+        self, request: moderation_pb2.FlagPostRequest, context: Context
+    ) -> moderation_pb2.FlagPostResponse:
+        return await self._flags.flag_post(require_person(), request)
+
+    async def ListFlags(
+        self, request: moderation_pb2.ListFlagsRequest, context: Context
+    ) -> moderation_pb2.ListFlagsResponse:
+        actor, community_id = require_person(), request.community_id
+        actor.require_role(community_id, MODERATOR)
+        case, _ = await self._repository.get_case(community_id, request.case_id)
+        case.check_not_own(actor.person_id)
+        paging = Paging.of(request, datetime, str)
+        flags, token = await self._repository.list_flags(community_id, case.id, paging)
+        protos = [flag_to_proto(flag, for_moderator=True) for flag in flags]
+        return moderation_pb2.ListFlagsResponse(flags=protos, next_page_token=token)
+
+    async def BatchGetOpenFlags(
+        self, request: moderation_pb2.BatchGetOpenFlagsRequest, context: Context
+    ) -> moderation_pb2.BatchGetOpenFlagsResponse:
+        actor = require_person()
+        actor.member_of(request.community_id)
+        ids = check_batch(list(request.post_ids), "post_ids")
+        found = await self._repository.find_open_flags(request.community_id, actor.person_id, ids)
+        return moderation_pb2.BatchGetOpenFlagsResponse(flags=map(flag_to_proto, found))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from chassis.errors import FieldInvalidError
 from chassis.timestamps import timestamp_of
 from guildhall.moderation.v1 import domain_events_pb2, moderation_pb2
@@ -9,6 +11,8 @@ from services.moderation.domain import (
     Case,
     CaseCause,
     CaseState,
+    Flag,
+    FlagReason,
     PatternKind,
     Rule,
     RuleKind,
@@ -81,7 +85,43 @@ def case_to_proto(case: Case, version: int) -> moderation_pb2.Case:
         reason=case.reason,
         submission_number=case.submission_number,
         version=version,
+        flag_count=case.flag_count,
+        flag_reasons=[
+            moderation_pb2.FlagReasonCount(reason=_reason(reason), count=count)
+            for reason, count in case.flag_reasons.items()
+        ],
     )
+
+
+def reasons_from_request(reasons: Iterable[int]) -> list[FlagReason]:
+    """Why a post is flagged. Refuses with FIELD_INVALID."""
+    known = [reason.value for reason in FlagReason]
+    if any(reason not in known for reason in reasons):
+        raise FieldInvalidError(
+            "reasons must be of SPAM, ABUSE, INAPPROPRIATE, MISLEADING and RULE_BREAKING",
+            field="reasons",
+        )
+    return list(map(FlagReason, reasons))
+
+
+def flag_to_proto(flag: Flag, *, for_moderator: bool = False) -> moderation_pb2.Flag:
+    """A flag; in which case it is only moderators are told."""
+    return moderation_pb2.Flag(
+        id=flag.id,
+        community_id=flag.community_id,
+        case_id=flag.case_id if for_moderator else "",
+        post_id=flag.post_id,
+        person_id=flag.person_id,
+        reasons=map(_reason, flag.reasons),
+        text=flag.text,
+        state=moderation_pb2.FlagState.Value(f"FLAG_STATE_{flag.state.name}"),
+        create_time=timestamp_of(flag.create_time),
+        settle_time=timestamp_of(flag.settle_time) if flag.settle_time else None,
+    )
+
+
+def _reason(reason: FlagReason) -> moderation_pb2.FlagReason.ValueType:
+    return moderation_pb2.FlagReason.Value(f"FLAG_REASON_{reason.name}")
 
 
 def screening_to_proto(screening: Screening) -> moderation_pb2.ScreenResponse:
@@ -103,8 +143,25 @@ def case_opened(case: Case) -> domain_events_pb2.CaseOpened:
         reply_id=case.reply_id,
         hide_post=case.hide_post,
         of_edit=case.cause is CaseCause.EDIT,
+        of_flag=case.cause is CaseCause.FLAG,
         submission_number=case.submission_number,
     )
+
+
+def post_flagged(flag: Flag, case: Case, submission_number: int) -> domain_events_pb2.PostFlagged:
+    """Said of a flag: ids only, and not whose it is."""
+    return domain_events_pb2.PostFlagged(
+        flag_id=flag.id,
+        case_id=case.id,
+        topic_id=case.topic_id,
+        reply_id=case.reply_id,
+        submission_number=submission_number,
+    )
+
+
+def case_renewed(case: Case) -> domain_events_pb2.CaseRenewed:
+    """Said of a case whose post was edited, and stays flagged."""
+    return domain_events_pb2.CaseRenewed(case_id=case.id, submission_number=case.submission_number)
 
 
 def case_decided(case: Case) -> domain_events_pb2.CaseDecided:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 
 from chassis.errors import FailedPreconditionError, NotFoundError, PermissionDeniedError
 from chassis.texts import check_body, check_reason
+from services.moderation.domain.flags import FlaggedPost, FlagReason, FlagState
 
 _NAMESPACE = uuid.UUID("c7a4b9b1-3a8e-4f43-8f60-2f6a1f9d4c55")
 
@@ -22,7 +24,7 @@ class CaseDecidedError(FailedPreconditionError):
 
 
 class OwnPostError(PermissionDeniedError):
-    """Nobody decides on their own post."""
+    """Nobody flags or decides on their own post, or is told who flagged it."""
 
 
 class CaseState(Enum):
@@ -41,6 +43,11 @@ class CaseCause(Enum):
     REVIEW = 2
     FLAG_RULE = 3
     EDIT = 4
+    FLAG = 30
+
+
+# Until a case of these causes is decided the post is public.
+_PUBLIC = frozenset({CaseCause.FLAG_RULE, CaseCause.EDIT, CaseCause.FLAG})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +68,42 @@ class Case:
     decide_time: datetime | None = None
     decider_id: str = ""
     reason: str = ""
+    flag_count: int = 0
+    flag_reasons: Mapping[FlagReason, int] = field(default_factory=dict)
 
     @property
     def keeps_from_view(self) -> bool:
         """Whether the post is out of sight until this is decided."""
-        return self.cause not in (CaseCause.FLAG_RULE, CaseCause.EDIT)
+        return self.cause not in _PUBLIC
+
+    @property
+    def flag_state(self) -> FlagState:
+        """What has become of its flags."""
+        match self.state:
+            case CaseState.OPEN:
+                return FlagState.OPEN
+            case CaseState.APPROVED:
+                return FlagState.DISMISSED
+            case CaseState.REJECTED:
+                return FlagState.AGREED
+            case CaseState.MOOT:
+                return FlagState.MOOT
 
     def move(self, topic_id: str) -> Case:
         """The reply is in another topic now."""
         return replace(self, topic_id=topic_id)
+
+    def check_not_own(self, person_id: str) -> None:
+        """Refuses with OWN_POST."""
+        if person_id == self.author_id:
+            raise OwnPostError
 
     def decide(self, decider_id: str, approve: bool, reason: str, time: datetime) -> Case:
         """Decided. Refuses with OWN_POST, CASE_DECIDED, REASON_REQUIRED."""
         reason = (
             check_body(reason, "reason", least=0, most=1000) if approve else check_reason(reason)
         )
-        if decider_id == self.author_id:
-            raise OwnPostError
+        self.check_not_own(decider_id)
         if self.state is not CaseState.OPEN:
             raise CaseDecidedError(f"the case is {self.state.name}")
         return replace(
@@ -86,6 +112,30 @@ class Case:
             decide_time=time,
             decider_id=decider_id,
             reason=reason,
+        )
+
+    def flag(self, post: FlaggedPost, reasons: Collection[FlagReason]) -> Case:
+        """One flag more, of the post as it is now."""
+        counts = {
+            reason: count
+            for reason in FlagReason
+            if (count := self.flag_reasons.get(reason, 0) + (reason in reasons))
+        }
+        case = self.renew(post.submission_number)
+        return replace(case, flag_count=self.flag_count + 1, flag_reasons=counts)
+
+    def renew(self, submission_number: int) -> Case:
+        """Members flagged it, and the post was edited: that takes no flag away. What rules found
+        was in the former text.
+        """
+        if self.state is not CaseState.OPEN or self.submission_number >= submission_number:
+            return self
+        return replace(
+            self,
+            cause=CaseCause.FLAG,
+            rule_ids=(),
+            hide_post=False,
+            submission_number=submission_number,
         )
 
     def moot(self, time: datetime) -> Case:
@@ -105,3 +155,37 @@ def existing(case: Case | None) -> Case:
 def case_id(topic_id: str, reply_id: str, submission_number: int) -> str:
     """The one case of a submission, however often it is heard of."""
     return uuid.uuid5(_NAMESPACE, f"{reply_id or topic_id}:{submission_number}").hex
+
+
+def flagged_case_id(post: FlaggedPost, cases: Sequence[Case]) -> str:
+    """Of the open case that a flag of the post joins, or of the next one; `cases` are all of it.
+
+    A text that nobody sees yet is another case. The next one's id is of its own kind: a rule that
+    finds something later opens its own case, as that may hide the post.
+    """
+    waiting = [
+        case
+        for case in cases
+        if case.state is CaseState.OPEN
+        and (case.flag_count or case.submission_number <= post.submission_number)
+    ]
+    if waiting:
+        return min(waiting, key=lambda case: (not case.flag_count, case.open_time, case.id)).id
+    known = {case.id for case in cases}
+    numbers = range(len(cases) + 1)
+    ids = (uuid.uuid5(_NAMESPACE, f"{post.id}:flags:{number}").hex for number in numbers)
+    return next(id_ for id_ in ids if id_ not in known)
+
+
+def case_for_flags(case_id: str, post: FlaggedPost, time: datetime) -> Case:
+    """A new one, without a flag yet."""
+    return Case(
+        id=case_id,
+        community_id=post.community_id,
+        cause=CaseCause.FLAG,
+        topic_id=post.topic_id,
+        reply_id=post.reply_id,
+        author_id=post.author_id,
+        submission_number=post.submission_number,
+        open_time=time,
+    )

@@ -31,9 +31,11 @@ from services.moderation.consumers import ModerationConsumers
 from services.moderation.repository import ModerationRepository
 from services.moderation.servicer import ModerationServicer
 from services.moderation.use_cases import ModerationUseCases
+from services.moderation.use_cases.flags import FlagUseCases
 from services.moderation.use_cases.screening import Screener
 
 if TYPE_CHECKING:
+    from guildhall.forum.v1.forum_pb2_grpc import ForumServiceAsyncStub
     from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceAsyncStub
 
 MODERATOR_OF_C1 = person_actor("mod", "c1", roles=[MODERATOR])
@@ -74,6 +76,7 @@ def rule_request(
 class ForumStandIn(forum_pb2_grpc.ForumServiceServicer):
     """As much of a forum as moderation asks for; answers no one else."""
 
+    spaces: dict[str, forum_pb2.Space] = field(default_factory=dict)
     topics: dict[str, forum_pb2.Topic] = field(default_factory=dict)
     replies: dict[str, forum_pb2.Reply] = field(default_factory=dict)
     calls: int = 0
@@ -96,6 +99,31 @@ class ForumStandIn(forum_pb2_grpc.ForumServiceServicer):
         found = [self.replies[key] for key in request.reply_ids if key in self.replies]
         return forum_pb2.BatchGetRepliesResponse(
             replies=[reply for reply in found if reply.community_id == request.community_id]
+        )
+
+    async def BatchGetPosts(
+        self, request: forum_pb2.BatchGetPostsRequest, context: object
+    ) -> forum_pb2.BatchGetPostsResponse:
+        community_id = request.community_id
+        topics = forum_pb2.BatchGetTopicsRequest(
+            community_id=community_id, topic_ids=request.topic_ids
+        )
+        replies = forum_pb2.BatchGetRepliesRequest(
+            community_id=community_id, reply_ids=request.reply_ids
+        )
+        return forum_pb2.BatchGetPostsResponse(
+            topics=(await self.BatchGetTopics(topics, context)).topics,
+            replies=(await self.BatchGetReplies(replies, context)).replies,
+        )
+
+    async def BatchGetSpaces(
+        self, request: forum_pb2.BatchGetSpacesRequest, context: object
+    ) -> forum_pb2.BatchGetSpacesResponse:
+        require_actor().require_service("moderation")
+        self.calls += 1
+        found = [self.spaces[key] for key in request.space_ids if key in self.spaces]
+        return forum_pb2.BatchGetSpacesResponse(
+            spaces=[space for space in found if space.community_id == request.community_id]
         )
 
 
@@ -125,15 +153,28 @@ def forum() -> ForumStandIn:
 
 
 @pytest_asyncio.fixture
-async def consumers(
-    loopback: Loopback, repository: ModerationRepository, screener: Screener, forum: ForumStandIn
-) -> ModerationConsumers:
-    """Consumers that read the stand-in over gRPC."""
+async def forum_stub(loopback: Loopback, forum: ForumStandIn) -> ForumServiceAsyncStub:
+    """The stand-in over gRPC, as moderation asks it."""
     await loopback.serve(
         "forum", lambda server: forum_pb2_grpc.add_ForumServiceServicer_to_server(forum, server)
     )
-    stub = loopback.client(forum_pb2_grpc.ForumServiceStub, "forum", service_actor("moderation"))
-    return ModerationConsumers(repository, screener, stub)
+    return loopback.client(forum_pb2_grpc.ForumServiceStub, "forum", service_actor("moderation"))
+
+
+@pytest.fixture
+def consumers(
+    repository: ModerationRepository, screener: Screener, forum_stub: ForumServiceAsyncStub
+) -> ModerationConsumers:
+    """Consumers that read the stand-in."""
+    return ModerationConsumers(repository, screener, forum_stub)
+
+
+@pytest.fixture
+def flags(
+    commands: Commands, repository: ModerationRepository, forum_stub: ForumServiceAsyncStub
+) -> FlagUseCases:
+    """On the test's database and the stand-in."""
+    return FlagUseCases(commands, repository, forum_stub)
 
 
 CallAs = Callable[[Actor], "ModerationServiceAsyncStub"]
@@ -143,11 +184,12 @@ CallAs = Callable[[Actor], "ModerationServiceAsyncStub"]
 async def call_as(
     loopback: Loopback,
     use_cases: ModerationUseCases,
+    flags: FlagUseCases,
     screener: Screener,
     repository: ModerationRepository,
 ) -> CallAs:
     """A stub of the real servicer, for the actor given."""
-    servicer = ModerationServicer(use_cases, screener, repository)
+    servicer = ModerationServicer(use_cases, flags, screener, repository)
     await loopback.serve(
         "moderation", lambda server: add_ModerationServiceServicer_to_server(servicer, server)
     )

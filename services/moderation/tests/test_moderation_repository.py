@@ -21,6 +21,10 @@ from services.moderation.domain import (
     CaseCause,
     CaseNotFoundError,
     CaseState,
+    Flag,
+    Flagger,
+    FlagReason,
+    FlagState,
     PatternKind,
     Policy,
     Rule,
@@ -28,7 +32,7 @@ from services.moderation.domain import (
     Verdict,
     policy_id,
 )
-from services.moderation.repository import LIFETIME, ModerationRepository
+from services.moderation.repository import FLAGS, LIFETIME, ModerationRepository
 from services.moderation.tests.conftest import (
     MODERATOR_OF_C1,
     TIME,
@@ -60,6 +64,13 @@ async def test_cases_come_back_as_they_were_stored(
     await insert(database, repository, CASE, decided)
     assert await repository.get_case("c1", "k1") == (CASE, 1)
     assert await repository.get_case("c1", "k2") == (decided, 1)
+    flagged = replace(CASE, id="k3", flag_count=2, flag_reasons={FlagReason.SPAM: 2})
+    await insert(database, repository, flagged)
+    assert await repository.get_case("c1", "k3") == (flagged, 1)
+    # Those of before members could flag.
+    await database["cases"].update_one({"_id": "k3"}, {"$unset": {"flag_count": 1}})
+    await database["cases"].update_one({"_id": "k3"}, {"$unset": {"flag_reasons": 1}})
+    assert await repository.get_case("c1", "k3") == (replace(CASE, id="k3"), 1)
 
 
 async def test_policies_come_back_as_they_were_stored(
@@ -213,3 +224,33 @@ async def test_rules_are_paged_in_the_order_they_apply(
         "REPLACE4",
         "FLAG0",
     ]
+
+
+async def flagged(database: Database, *flags: Flag) -> None:
+    for flag in flags:
+        document = FLAGS.dump(flag) | {"_id": flag.id, "community_id": flag.community_id}
+        await database["flags"].insert_one(document | {"seq": 1})
+
+
+async def test_flags_are_read_by_case_by_person_and_by_post(
+    database: Database, repository: ModerationRepository
+) -> None:
+    why = (FlagReason.SPAM, FlagReason.ABUSE)
+    flags = [
+        Flag(f"f{n}", "c1", "k1", f"t{n}", "p1", why, "x", TIME + timedelta(seconds=n // 2), n)
+        for n in range(5)
+    ]
+    flags[1] = replace(flags[1], state=FlagState.AGREED, settle_time=TIME)
+    others = [
+        replace(flags[0], id="f5", community_id="c2"),
+        replace(flags[0], id="f6", person_id="p2", case_id="k2"),
+        replace(flags[0], id="f7", number=5, case_id="k2"),
+    ]
+    await flagged(database, *reversed(flags), *others)
+    read = await mirrored(lambda paging: repository.list_flags("c1", "k1", paging), datetime, str)
+    assert read == flags
+    times = tuple(flag.create_time for flag in (others[2], *reversed(flags)))
+    assert await repository.get_flagger("c1", "p1", "t0") == Flagger(5, times, others[2])
+    assert await repository.get_flagger("c1", "p3", "t0") == Flagger()
+    open_ = await repository.find_open_flags("c1", "p1", ["t1", "t2", "t9"])
+    assert open_ == [flags[2]]

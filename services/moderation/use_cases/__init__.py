@@ -121,7 +121,7 @@ class ModerationUseCases:
                 case,
                 lambda version: DecideCaseResponse(case=case_to_proto(case, version)),
                 [case_decided(case)],
-                writes=[record],
+                writes=[record, *self._repository.settling(case)],
             )
 
         target = self._repository.cases.ref(community_id, request.case_id)
