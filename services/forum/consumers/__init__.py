@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from chassis.domain_events import Subscription
-from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseMooted, CaseOpened
+from guildhall.moderation.v1.domain_events_pb2 import (
+    CaseDecided,
+    CaseMooted,
+    CaseOpened,
+    PostFlagged,
+)
 from services.forum.consumers.moderation import ForumConsumers
 from services.forum.consumers.trust import TrustConsumers
 from services.forum.repository import ForumRepository
@@ -20,6 +25,7 @@ def subscriptions(repository: ForumRepository) -> tuple[Subscription, ...]:
             "moderation",
             {
                 CaseOpened: consumers.on_case_opened,
+                PostFlagged: consumers.on_post_flagged,
                 CaseDecided: consumers.on_case_decided,
                 CaseMooted: consumers.on_case_mooted,
             },

@@ -17,7 +17,12 @@ from chassis.decisions import Decision, Seen
 from chassis.domain_events import Consequence, DomainEvent, Effect
 from chassis.moment import Moment
 from guildhall.forum.v1 import domain_events_pb2 as said
-from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseMooted, CaseOpened
+from guildhall.moderation.v1.domain_events_pb2 import (
+    CaseDecided,
+    CaseMooted,
+    CaseOpened,
+    PostFlagged,
+)
 from services.forum.domain.automation import TopicCase
 from services.forum.domain.held_edits import HeldEdit
 from services.forum.domain.replies import Reply, ReplyNotFoundError, ReplyState
@@ -32,7 +37,6 @@ _SHOWN = (*_OUT, TopicState.ARCHIVED, TopicState.HIDDEN)  # is seen, or was
 _SHOWN_REPLIES = (ReplyState.PUBLISHED, ReplyState.HIDDEN)
 
 
-_Case: TypeAlias = CaseOpened | CaseDecided | CaseMooted
 _C = TypeVar("_C", CaseOpened, CaseDecided, CaseMooted)
 
 
@@ -43,22 +47,27 @@ class ForumConsumers:
         self._repository = repository
 
     async def on_case_opened(self, event: DomainEvent[CaseOpened]) -> Iterable[Consequence]:
-        """The case counts, if readers could see the text; not an edit's that is held. A rule that
-        found something in a post that is out already hides it until the decision.
+        """A rule's case counts, if readers could see the text; not an edit's that is held, and
+        where members flagged it each flag does. A rule that found something in a post that is out
+        already hides it until the decision.
         """
         case = event.message
-        if case.of_edit:
+        if case.of_edit or case.of_flag:
             return []
         if not case.hide_post:
-            return [await self._count(event)]
+            return [await self._count(event, case.case_id)]
         return [
-            await self._count(event),
+            await self._count(event, case.case_id),
             await self._effect(
                 event,
                 lambda at: _opened(at, case),
                 ("HideByRule", _AWAITS_DECISION, event.actor),
             ),
         ]
+
+    async def on_post_flagged(self, event: DomainEvent[PostFlagged]) -> Iterable[Consequence]:
+        """A member's flag counts, if readers can see the post, or could."""
+        return [await self._count(event, event.message.flag_id)]
 
     async def on_case_decided(self, event: DomainEvent[CaseDecided]) -> Iterable[Consequence]:
         """Publish or reject what was held, post or edit; restore or remove what a case had hidden.
@@ -82,7 +91,7 @@ class ForumConsumers:
         return [await self._effect(event, lambda at: _mooted(at, case), None)]
 
     async def _topic_id(
-        self, community_id: str, case: CaseOpened | CaseDecided | CaseMooted
+        self, community_id: str, case: CaseOpened | PostFlagged | CaseDecided | CaseMooted
     ) -> str:
         """Where the post is: a reply may have gone to another topic since."""
         if not case.reply_id:
@@ -90,10 +99,12 @@ class ForumConsumers:
         found = await self._repository.find_topic_id(community_id, case.reply_id)
         return found or case.topic_id
 
-    async def _count(self, event: DomainEvent[CaseOpened]) -> Effect:
-        """Counted once; no version of the topic tells its readers."""
+    async def _count(
+        self, event: DomainEvent[CaseOpened] | DomainEvent[PostFlagged], id_: str
+    ) -> Effect:
+        """This case or flag is counted once; no version of the topic tells its readers."""
         case, community_id = event.message, event.community_id
-        case_ref = self._repository.case_ref(community_id, case.case_id)
+        counted_ref = self._repository.case_ref(community_id, id_)
         reply_ref = self._repository.reply_ref(community_id, case.reply_id)
 
         def decide(seen: Seen[Topic]) -> Decision[Topic, Empty]:
@@ -107,16 +118,17 @@ class ForumConsumers:
                     raise Conflict  # it goes right now: look for it again
                 shown = shown and reply is not None and reply.state in _SHOWN_REPLIES
                 number = reply.submission.number if reply else 0
-            if not shown or number != case.submission_number or seen.part(case_ref) is not None:
+            counted = seen.part(counted_ref) is not None
+            if not shown or number != case.submission_number or counted:
                 return Decision(topic, lambda _: Empty())
             return Decision(
                 replace(topic, case_count=topic.case_count + 1),
                 lambda _: Empty(),
                 [said.TopicReported(topic_id=topic.id, case_id=case.case_id)],
-                [case_ref.put(TopicCase(case.case_id, topic.id, seen.now.time))],
+                [counted_ref.put(TopicCase(id_, topic.id, seen.now.time))],
             )
 
-        parts = (case_ref, reply_ref) if case.reply_id else (case_ref,)
+        parts = (counted_ref, reply_ref) if case.reply_id else (counted_ref,)
         ref = self._repository.topics.ref(community_id, await self._topic_id(community_id, case))
         return Effect(ref.having(*parts), decide)
 
@@ -162,9 +174,9 @@ class _At:
     now: Moment
 
     def edit_of(self, case: CaseDecided | CaseMooted) -> HeldEdit | None:
-        """The held edit, if the case is that one's."""
-        its_own = self.edit and self.edit.submission.number == case.submission_number
-        return self.edit if its_own else None
+        """The held edit, if it is still the one that the case is about."""
+        same = self.edit and self.edit.submission.number == case.submission_number
+        return self.edit if same else None
 
 
 def _opened(at: _At, case: CaseOpened) -> Outcome:
@@ -182,7 +194,8 @@ def _opened(at: _At, case: CaseOpened) -> Outcome:
 
 def _decided(at: _At, case: CaseDecided) -> Outcome:
     topic, reply = at.topic, at.reply
-    if (edit := at.edit_of(case)) is not None:
+    if case.of_edit:
+        edit = at.edit_of(case)
         return moderating.decide_edit(
             topic, reply or topic, edit, approved=case.approved, reason=case.reason, now=at.now
         )

@@ -293,7 +293,7 @@ def automations_id(community_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TopicCase:
-    """A case of moderation about a topic or one of its replies."""
+    """A rule's case, or a member's flag, about a topic or one of its replies."""
 
     case_id: str
     topic_id: str

@@ -1,4 +1,4 @@
-"""Automations, what they have done, how far they have looked, and the cases they count."""
+"""Automations, what they have done, how far they have looked, and the flags they count."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class AutomationCollection:
 
     @staticmethod
     def case_ref(community_id: str, case_id: str) -> PartRef[TopicCase]:
-        """Where it stands that a case was counted."""
+        """Where it stands that a case, or a member's flag, was counted."""
         return CASES.ref(community_id, case_id)
 
     async def get_automations(self, community_id: str) -> Automations:

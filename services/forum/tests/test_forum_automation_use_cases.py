@@ -19,7 +19,7 @@ from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1.curation_pb2_grpc import CurationServiceStub
 from guildhall.forum.v1.moves_pb2_grpc import MoveServiceStub
 from guildhall.moderation.v1 import moderation_pb2
-from guildhall.moderation.v1.domain_events_pb2 import CaseOpened
+from guildhall.moderation.v1.domain_events_pb2 import CaseOpened, PostFlagged
 from services.forum.consumers import ForumConsumers
 from services.forum.domain.automation import Automation, Round
 from services.forum.domain.moves import AuthorCannotReadError
@@ -73,6 +73,14 @@ async def report(world: World, topic: forum_pb2.Topic, case_id: str, **more: Any
     event = DomainEvent(case_id, "c1", "case", case_id, 1, now(), "service:moderation", case)
     for _ in range(2):
         await world.hear(list(await ForumConsumers(world.repository).on_case_opened(event)))
+
+
+async def flag(world: World, topic: forum_pb2.Topic, flag_id: str) -> None:
+    """A member flags it; heard twice."""
+    flagged = PostFlagged(flag_id=flag_id, case_id="flags", topic_id=topic.id, submission_number=1)
+    event = DomainEvent(flag_id, "c1", "case", "flags", 1, now(), "p1", flagged)
+    for _ in range(2):
+        await world.hear(list(await ForumConsumers(world.repository).on_post_flagged(event)))
 
 
 @pytest.mark.parametrize(
@@ -422,6 +430,26 @@ async def test_reports_are_counted_once_and_only_of_what_readers_saw(world: Worl
     held = await world.topic(space)
     await report(world, held, "case5")
     assert (await world.said()).count("TopicReported") == 4
+
+
+async def test_each_members_flag_counts_as_a_rules_case_does(world: World) -> None:
+    topic = await world.topic(await world.space())
+    await create(
+        world,
+        trigger=pb.AUTOMATION_TRIGGER_REPORTED,
+        threshold=3,
+        action=pb.AUTOMATION_ACTION_TAG,
+        tag="flagged",
+        enabled=True,
+    )
+    await report(world, topic, "flags", of_flag=True)  # members' flags count, not their case
+    await flag(world, topic, "f1")
+    await flag(world, topic, "f2")
+    await world.use_cases.run_automation(now())
+    assert list((await world.see(ASKER, topic)).tags) == []
+    await report(world, topic, "rule")
+    await world.use_cases.run_automation(now())
+    assert list((await world.see(ASKER, topic)).tags) == ["flagged"]
 
 
 async def test_a_score_is_reached_once(world: World) -> None:

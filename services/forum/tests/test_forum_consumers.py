@@ -12,7 +12,7 @@ from chassis.errors import DomainError
 from guildhall.forum.v1 import forum_pb2 as pb
 from guildhall.forum.v1 import moves_pb2
 from guildhall.moderation.v1 import moderation_pb2
-from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened
+from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened, PostFlagged
 from services.forum.consumers import ForumConsumers
 from services.forum.tests.conftest import ASKER, HELPER, MODERATING, World
 from services.forum.use_cases.carrying import Carrying
@@ -20,12 +20,17 @@ from services.forum.use_cases.carrying import Carrying
 REASON = "a rule of the community asks for a review of this post"
 
 
-async def hear(world: World, message: CaseOpened | CaseDecided, community_id: str = "c1") -> None:
+async def hear(
+    world: World, message: CaseOpened | PostFlagged | CaseDecided, community_id: str = "c1"
+) -> None:
     """Twice; the second time nothing more happens."""
     consumers = ForumConsumers(world.repository)
-    handler: Any = (
-        consumers.on_case_opened if isinstance(message, CaseOpened) else consumers.on_case_decided
-    )
+    handlers: dict[type, Any] = {
+        CaseOpened: consumers.on_case_opened,
+        PostFlagged: consumers.on_post_flagged,
+        CaseDecided: consumers.on_case_decided,
+    }
+    handler = handlers[type(message)]
     event: DomainEvent[Any] = DomainEvent(
         "e1",
         community_id,
@@ -152,6 +157,36 @@ async def test_rejected_post_that_stayed_out_is_hidden(world: World) -> None:
         await hear(world, CaseDecided(**on(post, approved=False, reason="No")))
     assert (await world.see(ASKER, topic)).state == pb.TOPIC_STATE_HIDDEN
     assert (await world.said())[-2:] == ["ReplyHidden", "TopicHidden"]
+
+
+async def test_flags_leave_a_post_as_it_is_until_it_is_rejected(world: World) -> None:
+    topic = await world.topic(await world.space())
+    reply = await world.reply(topic)
+    seen = await world.see(ASKER, topic)
+    for post in (topic, reply):
+        await hear(world, CaseOpened(**on(post, of_flag=True)))
+        for flag_id in ("f1", "f2"):
+            await hear(world, PostFlagged(**on(post, flag_id=f"{flag_id}{post.id}")))
+    assert (await world.said())[-5:] == ["ReplyPublished", *["TopicReported"] * 4]
+    assert await world.see(ASKER, topic) == seen  # no reader is told
+    await hear(world, CaseDecided(**on(topic, approved=True, decider_id="mod2")))
+    assert await world.see(ASKER, topic) == seen
+    await hear(world, CaseDecided(**on(reply, approved=False, reason="No", decider_id="mod2")))
+    assert (await world.said())[-1] == "ReplyHidden"
+
+
+async def test_flags_count_that_are_heard_after_the_decision(world: World) -> None:
+    space = await world.space()
+    topic = await world.topic(space)
+    await hear(world, CaseDecided(**on(topic, approved=False, reason="No", decider_id="mod2")))
+    await hear(world, PostFlagged(**on(topic, flag_id="f1")))
+    assert (await world.said())[-2:] == ["TopicHidden", "TopicReported"]
+    before = await world.said()
+    await hear(world, PostFlagged(**on(topic, flag_id="f2", submission_number=2)))
+    world.screen.verdict = moderation_pb2.VERDICT_HOLD
+    waiting = await world.topic(space)
+    await hear(world, PostFlagged(**on(waiting, flag_id="f3")))  # nobody could see it
+    assert (await world.said()).count("TopicReported") == before.count("TopicReported")
 
 
 async def test_what_speaks_of_another_state_or_text_is_ignored(world: World) -> None:

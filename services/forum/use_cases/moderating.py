@@ -225,10 +225,16 @@ def hold_edit(topic: Topic, post: Topic | Reply, edit: HeldEdit) -> Outcome:
 
 
 def decide_edit(
-    topic: Topic, post: Topic | Reply, edit: HeldEdit, *, approved: bool, reason: str, now: Moment
+    topic: Topic,
+    post: Topic | Reply,
+    edit: HeldEdit | None,
+    *,
+    approved: bool,
+    reason: str,
+    now: Moment,
 ) -> Outcome:
     """An approved one becomes the post's text, unless that has changed since or is not seen."""
-    if not edit.pending:
+    if edit is None or not edit.pending:
         return _unchanged(topic, post)
     if not approved:
         return _edit_over(topic, post, edit.decide(HeldEditState.REJECTED, now.time, reason))

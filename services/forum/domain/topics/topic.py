@@ -93,7 +93,7 @@ class Topic:
     carry_to_id: str = ""  # the topic that is still getting its replies
     former_space_ids: tuple[str, ...] = ()  # what replies may still be stored under
     seeding_id: str = ""  # it was posted through this seeding
-    case_count: int = 0  # cases that moderation opened about it and its replies
+    case_count: int = 0  # rules' cases and members' flags, of it and its replies
     newest_time: datetime | None = None  # of the latest reply that could ever be read
     edited_by_moderator: bool = False  # its text is not the author's last one
     publish_time: datetime | None = None  # of a scheduled one
