@@ -216,6 +216,14 @@ async def participations(
     return {post_key(one.post.topic_id, one.post.reply_id): one for one in response.participations}
 
 
+async def flagged(context: Context, community_id: str, ids: list[str]) -> Mapping[str, bool]:
+    """Whether the person has flagged these posts, and nobody has decided yet."""
+    request = moderation_pb2.BatchGetOpenFlagsRequest(community_id=community_id, post_ids=ids)
+    response = await context.call(context.services.moderation.BatchGetOpenFlags, request)
+    open_ = {flag.post_id for flag in response.flags}
+    return {id_: id_ in open_ for id_ in ids}
+
+
 async def quotes(context: Context, community_id: str, ids: list[str]) -> Mapping[str, QuotedRow]:
     """What posts quote, as far as the person can read it; ids as of `participations`."""
     request = participation_pb2.BatchGetQuotesRequest(

@@ -35,6 +35,18 @@ async def moderation_cases(context: Context, community: Any, arguments: Argument
     )
 
 
+async def flags(context: Context, case: Any, arguments: Arguments) -> Page:
+    """Who flagged a case's post, oldest first."""
+    return await page_of(
+        context,
+        arguments,
+        context.services.moderation.ListFlags,
+        moderation_pb2.ListFlagsRequest(community_id=case.community_id, case_id=case.id),
+        "flags",
+        lambda row: encode_page_token(moment(row.create_time), row.id),
+    )
+
+
 async def moderation_rules(context: Context, community: Any, arguments: Arguments) -> Page:
     """A community's rules in the order they apply; each tells its token itself."""
     return await page_of(

@@ -24,6 +24,7 @@ from gateway.schema.exports import ExportQuery
 from gateway.schema.federation import Subgraph, nodes
 from gateway.schema.feed.mutations import FeedMutation
 from gateway.schema.feed.queries import FeedQuery
+from gateway.schema.flags import FlagMutation
 from gateway.schema.forum.mutations import ReplyMutation, SpaceMutation, TopicMutation
 from gateway.schema.forum.queries import ForumQuery
 from gateway.schema.groups.member_mutations import GroupMemberMutation
@@ -94,6 +95,7 @@ class Mutation(
     RoutingMutation,
     SearchMutation,
     ModerationMutation,
+    FlagMutation,
     CompanyMutation,
     PersonMutation,
     MemberMutation,

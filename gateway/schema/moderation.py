@@ -13,7 +13,8 @@ from gateway.context import Context, Info
 from gateway.cursors import GlobalId, decode_id, encode_id
 from gateway.loaders import Choice, Key, Listing, Reference, filled
 from gateway.schema.directory import Community, Member
-from gateway.schema.fields import COMMUNITY, fetched
+from gateway.schema.fields import COMMUNITY, fetched, paged
+from gateway.schema.flags import Flag, FlagReasonCount
 from gateway.schema.forum import Reply, Topic
 from gateway.schema.relay import After, Before, CommunityNode, Connection, First, Last
 from gateway.schema.scalars import DateTime, unset_is_null
@@ -75,6 +76,10 @@ class Case(CommunityNode):
     open_time: DateTime = strawberry.field(description="When it was opened.")
     decide_time: DateTime | None = strawberry.field(description="When it was decided.")
     version: int = strawberry.field(description="Grows with every change.")
+    flag_count: int = strawberry.field(description="How many members flagged the post.")
+    flag_reasons: list[FlagReasonCount] = strawberry.field(
+        description="Why they did; reasons that nobody gave are left out."
+    )
 
     @strawberry.field(description="The global id, opaque.")
     def id(self) -> strawberry.ID:
@@ -110,6 +115,12 @@ class Case(CommunityNode):
         "The rules that matched, those deleted since left out. One list of the "
         "community's rules for all cases.",
         cost=5,
+    )
+
+    flags: Connection[Flag] | None = paged(
+        staff_lists.flags,
+        "Who flagged the post and why, oldest first; not for who wrote it. "
+        "Codes: BAD_USER_INPUT, OWN_POST.",
     )
 
     community: Community | None = fetched(

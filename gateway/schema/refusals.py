@@ -302,6 +302,17 @@ class RefusalCode(Enum):
         "TOO_MANY_BOOKMARKS", "One keeps the most posts that one may in the community."
     )
     CASE_NOT_FOUND = _code("CASE_NOT_FOUND", "There is no such case in the community.")
+    POST_FLAGGED = _code("POST_FLAGGED", "One has flagged the post, and nobody has decided yet.")
+    POST_FLAGGED_LATELY = _code(
+        "POST_FLAGGED_LATELY",
+        "Somebody has just decided on one's flag of the post: wait retryAfter seconds.",
+    )
+    FLAG_LIMIT_REACHED = _code(
+        "FLAG_LIMIT_REACHED", "So many flags a day: wait retryAfter seconds."
+    )
+    FLAGGED_AT_ONCE = _code(
+        "FLAGGED_AT_ONCE", "One flagged in several places at the same moment: try again."
+    )
     CASE_DECIDED = _code("CASE_DECIDED", "There is nothing left to decide.")
     POLL_NOT_FOUND = _code("POLL_NOT_FOUND", "The topic has no poll that one can see.")
     POLL_EXISTS = _code("POLL_EXISTS", "The topic has a poll already.")
@@ -312,7 +323,11 @@ class RefusalCode(Enum):
     POST_NOT_FOUND = _code(
         "POST_NOT_FOUND", "There is no such topic or reply, or one cannot see it."
     )
-    OWN_POST = _code("OWN_POST", "Nobody decides on their own post, votes for it or reacts to it.")
+    OWN_POST = _code(
+        "OWN_POST",
+        "Nobody decides on their own post, votes for it, reacts to it, flags it or is told who "
+        "flagged it.",
+    )
     RULE_NOT_FOUND = _code("RULE_NOT_FOUND", "There is no such rule in the community.")
     PATTERN_INVALID = _code(
         "PATTERN_INVALID", "The pattern cannot be matched, or it matches what is not there."

@@ -99,6 +99,50 @@ class CaseCause(Enum):
         description="An edit where new posts of its author would wait for review: the text before "
         "it is public meanwhile, and stays when it is rejected. The post's heldEdit has it.",
     )
+    FLAG = strawberry.enum_value(
+        moderation_pb2.CASE_CAUSE_FLAG,
+        description="A member's flag: the post is public meanwhile, and hidden when it is "
+        "rejected.",
+    )
+
+
+@strawberry.enum(description="Why a member flags a post.")
+class FlagReason(Enum):
+    """moderation.FlagReason."""
+
+    SPAM = strawberry.enum_value(
+        moderation_pb2.FLAG_REASON_SPAM, description="An advertisement, or the same once more."
+    )
+    ABUSE = strawberry.enum_value(
+        moderation_pb2.FLAG_REASON_ABUSE, description="It attacks or harasses somebody."
+    )
+    INAPPROPRIATE = strawberry.enum_value(
+        moderation_pb2.FLAG_REASON_INAPPROPRIATE, description="It offends, or has no place here."
+    )
+    MISLEADING = strawberry.enum_value(
+        moderation_pb2.FLAG_REASON_MISLEADING, description="It deceives, or is wrong on purpose."
+    )
+    RULE_BREAKING = strawberry.enum_value(
+        moderation_pb2.FLAG_REASON_RULE_BREAKING,
+        description="It breaks a rule of the community.",
+    )
+
+
+@strawberry.enum(description="What became of a flag; it ends with its case.")
+class FlagState(Enum):
+    """moderation.FlagState."""
+
+    OPEN = moderation_pb2.FLAG_STATE_OPEN
+    AGREED = strawberry.enum_value(
+        moderation_pb2.FLAG_STATE_AGREED, description="The post was rejected."
+    )
+    DISMISSED = strawberry.enum_value(
+        moderation_pb2.FLAG_STATE_DISMISSED, description="The post was approved."
+    )
+    MOOT = strawberry.enum_value(
+        moderation_pb2.FLAG_STATE_MOOT,
+        description="The post went away before anyone decided.",
+    )
 
 
 @strawberry.enum(description="What a moderator decides.")

@@ -32,7 +32,9 @@ class TopicChanged:
     )
 
 
-@strawberry.type(description="A case that was opened or decided, or needs no decision any more.")
+@strawberry.type(
+    description="A case that was opened, flagged or decided, or needs no decision any more."
+)
 class ModerationQueueChanged:
     """gateway.subscriptions.watches.QueueChange."""
 
@@ -72,8 +74,9 @@ class Subscription:
         return await _told(info, TopicWatch(found.community_id, found.id))
 
     @strawberry.field(
-        description="An answer without a case at once, and then every case that is opened, decided "
-        f"or moot. For moderators. Codes: COMMUNITY_NOT_FOUND, ROLE_REQUIRED, {_CODES}."
+        description="An answer without a case at once, and then every case that is opened, "
+        "flagged, decided or moot. For moderators. "
+        f"Codes: COMMUNITY_NOT_FOUND, ROLE_REQUIRED, {_CODES}."
     )
     async def moderation_queue_changed(
         self,

@@ -8,6 +8,8 @@ from typing import Any
 from grpc import aio
 
 from chassis.errors import DomainError, FailedPreconditionError, NotFoundError
+from chassis.pagination import encode_page_token
+from gateway.lists import moment
 from gateway.tests.directory_standin import DirectoryStandIn, company, member
 from gateway.tests.standins import ForumStandIn, _StandIn, paged, space, time
 from guildhall.chassis.v1 import operations_pb2
@@ -268,6 +270,17 @@ def case(id: str, **fields: Any) -> moderation_pb2.Case:
     return moderation_pb2.Case(id=id, community_id="c1", **given)
 
 
+def flag(number: int, post_id: str = "t1", **fields: Any) -> moderation_pb2.Flag:
+    given: dict[str, Any] = {
+        "person_id": f"p{number}",
+        "reasons": [moderation_pb2.FLAG_REASON_SPAM, moderation_pb2.FLAG_REASON_MISLEADING],
+        "state": moderation_pb2.FLAG_STATE_OPEN,
+        "create_time": time(number),
+        **fields,
+    }
+    return moderation_pb2.Flag(id=f"f{number}", community_id="c1", post_id=post_id, **given)
+
+
 class ModerationStandIn(_StandIn, ModerationServiceServicer):
     """c1 has cases about a topic and a reply, and five rules, listed at most three at once."""
 
@@ -277,6 +290,7 @@ class ModerationStandIn(_StandIn, ModerationServiceServicer):
         super().__init__()
         self.cases = [case("k1"), case("k2", reply_id="r4", author_id="")]
         self.rules = [rule(number) for number in range(1, 6)]
+        self.flags = [flag(number) for number in range(1, 4)]
 
     async def ListCases(self, request: Any, _context: Any) -> Any:
         self.called("ListCases", request)
@@ -308,6 +322,24 @@ class ModerationStandIn(_StandIn, ModerationServiceServicer):
             reason=request.reason,
         )
         return moderation_pb2.DecideCaseResponse(case=decided)
+
+    async def FlagPost(self, request: Any, _context: Any) -> Any:
+        self.called("FlagPost", request)
+        made = flag(1, request.reply_id or request.topic_id, text=request.text)
+        return moderation_pb2.FlagPostResponse(flag=made)
+
+    async def ListFlags(self, request: Any, _context: Any) -> Any:
+        self.called("ListFlags", request)
+        page, token = paged(
+            request, self.flags, lambda row: encode_page_token(moment(row.create_time), row.id)
+        )
+        return moderation_pb2.ListFlagsResponse(flags=page, next_page_token=token)
+
+    async def BatchGetOpenFlags(self, request: Any, _context: Any) -> Any:
+        self.called("BatchGetOpenFlags", request)
+        return moderation_pb2.BatchGetOpenFlagsResponse(
+            flags=[one for one in self.flags if one.post_id in request.post_ids]
+        )
 
     async def ListRules(self, request: Any, _context: Any) -> Any:
         self.called("ListRules", request)

@@ -205,7 +205,7 @@ def test_connections_are_relays() -> None:
 
 
 # With a global id, but not found again by it: no RPC gets one of them alone.
-NO_NODES = {"Automation", "SeedingItem", "DeadLetter", "Enrolment", "Rule"}
+NO_NODES = {"Automation", "SeedingItem", "DeadLetter", "Enrolment", "Flag", "Rule"}
 
 
 def test_what_has_a_global_id_is_a_node_and_found_again() -> None:

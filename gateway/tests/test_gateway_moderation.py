@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from chassis.errors import CommunityNotFoundError, RoleRequiredError, UnavailableError
+from chassis.errors import (
+    AlreadyExistsError,
+    CommunityNotFoundError,
+    FieldInvalidError,
+    NotFoundError,
+    PermissionDeniedError,
+    ResourceExhaustedError,
+    RoleRequiredError,
+    UnavailableError,
+)
 from chassis.testing import Loopback
 from gateway.cursors import encode_id, encode_reply_id
 from gateway.tests.conftest import House
@@ -17,9 +26,31 @@ from gateway.tests.staff_standins import (
     WalledForum,
     add_moderation,
     case,
+    flag,
 )
 from gateway.tests.standins import time
 from guildhall.moderation.v1 import moderation_pb2 as pb
+
+
+class PostFlaggedError(AlreadyExistsError):
+    """As moderation's."""
+
+
+class PostFlaggedLatelyError(ResourceExhaustedError):
+    """As moderation's."""
+
+
+class OwnPostError(PermissionDeniedError):
+    """As moderation's."""
+
+
+class TopicNotFoundError(NotFoundError):
+    """As moderation's."""
+
+
+class ReplyNotFoundError(NotFoundError):
+    """As moderation's."""
+
 
 C1 = encode_id("Community", "c1", "c1")
 K1 = encode_id("Case", "c1", "k1")
@@ -284,3 +315,134 @@ async def test_a_case_is_decided_and_shown_with_its_post(
         answer = await house.ask(decide, {"input": given | change})
         assert answer["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT", "field": field}
     assert moderation.calls["DecideCase"] == 2
+
+
+FLAGGED = """query Flagged($id: ID!, $after: String) { moderationCase(id: $id) {
+  cause flagCount flagReasons { reason count }
+  flags(first: 2, after: $after) { edges { cursor node {
+    id reasons text state createTime settleTime member { displayName } } }
+    pageInfo { hasNextPage endCursor } } } }"""
+
+
+async def test_moderators_see_who_flagged_a_post_and_why(
+    moderation: ModerationStandIn, house: House
+) -> None:
+    reasons = [pb.FlagReasonCount(reason=pb.FLAG_REASON_SPAM, count=3)]
+    moderation.cases = [case("k1", cause=pb.CASE_CAUSE_FLAG, flag_count=3, flag_reasons=reasons)]
+    settled: dict[str, Any] = {"state": pb.FLAG_STATE_AGREED, "settle_time": time(9)}
+    moderation.flags[1] = flag(2, text="Look at it", **settled)
+    answer = await house.ask(FLAGGED, {"id": K1})
+    assert "errors" not in answer
+    found = answer["data"]["moderationCase"]
+    assert (found["cause"], found["flagCount"]) == ("FLAG", 3)
+    assert found["flagReasons"] == [{"reason": "SPAM", "count": 3}]
+    assert [edge["node"] for edge in found["flags"]["edges"]] == [
+        {
+            "id": encode_id("Flag", "c1", "f1"),
+            "reasons": ["SPAM", "MISLEADING"],
+            "text": None,
+            "state": "OPEN",
+            "createTime": "2026-01-01T00:01:00.000Z",
+            "settleTime": None,
+            "member": {"displayName": "Person p1"},
+        },
+        {
+            "id": encode_id("Flag", "c1", "f2"),
+            "reasons": ["SPAM", "MISLEADING"],
+            "text": "Look at it",
+            "state": "AGREED",
+            "createTime": "2026-01-01T00:02:00.000Z",
+            "settleTime": "2026-01-01T00:09:00.000Z",
+            "member": {"displayName": "Person p2"},
+        },
+    ]
+    after = found["flags"]["pageInfo"]["endCursor"]
+    answer = await house.ask(FLAGGED, {"id": K1, "after": after})
+    page = answer["data"]["moderationCase"]["flags"]
+    assert [edge["node"]["id"] for edge in page["edges"]] == [encode_id("Flag", "c1", "f3")]
+    assert page["pageInfo"]["hasNextPage"] is False
+
+
+async def test_who_wrote_the_post_is_not_told_who_flagged_it(
+    moderation: ModerationStandIn, house: House
+) -> None:
+    moderation.failures["ListFlags"] = OwnPostError()
+    answer = await house.ask(FLAGGED, {"id": K1})
+    assert answer["data"]["moderationCase"]["flags"] is None
+    assert [one["extensions"] for one in answer["errors"]] == [{"code": "OWN_POST"}]
+
+
+FLAG = """mutation Flag($input: FlagPostInput!) { flagPost(input: $input) {
+  flag { id reasons text state member { displayName } } } }"""
+
+
+@pytest.mark.parametrize(
+    ("post_id", "reply_id"),
+    [(encode_id("Topic", "c1", "t4"), ""), (encode_reply_id("c1", "t4", "r4"), "r4")],
+)
+async def test_a_post_is_flagged(
+    moderation: ModerationStandIn, house: House, post_id: str, reply_id: str
+) -> None:
+    given = {"requestId": "request-1", "postId": post_id, "reasons": ["SPAM", "ABUSE"]}
+    answer = await house.ask(FLAG, {"input": {**given, "text": "See above"}})
+    assert "errors" not in answer
+    assert answer["data"]["flagPost"]["flag"] == {
+        "id": encode_id("Flag", "c1", "f1"),
+        "reasons": ["SPAM", "MISLEADING"],
+        "text": "See above",
+        "state": "OPEN",
+        "member": {"displayName": "Person p1"},
+    }
+    assert moderation.requests == [
+        pb.FlagPostRequest(
+            request_id="request-1",
+            community_id="c1",
+            topic_id="t4",
+            reply_id=reply_id,
+            reasons=[pb.FLAG_REASON_SPAM, pb.FLAG_REASON_ABUSE],
+            text="See above",
+        )
+    ]
+    for refusal, extensions in (
+        (PostFlaggedError(), {"code": "POST_FLAGGED"}),
+        (
+            PostFlaggedLatelyError(retry_after=60),
+            {"code": "POST_FLAGGED_LATELY", "retryAfter": 60},
+        ),
+        (TopicNotFoundError(field="topic_id"), {"code": "POST_NOT_FOUND", "field": "postId"}),
+        (ReplyNotFoundError(field="reply_id"), {"code": "POST_NOT_FOUND", "field": "postId"}),
+        (FieldInvalidError(field="reasons"), {"code": "FIELD_INVALID", "field": "reasons"}),
+    ):
+        moderation.failures["FlagPost"] = refusal
+        answer = await house.ask(FLAG, {"input": given})
+        assert answer["errors"][0]["extensions"] == extensions
+    for change in ({"postId": K1}, {"postId": "x"}):
+        answer = await house.ask(FLAG, {"input": given | change})
+        assert answer["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT", "field": "postId"}
+
+
+async def test_what_one_has_flagged_is_one_rpc_a_level(
+    moderation: ModerationStandIn, house: House
+) -> None:
+    moderation.flags = [flag(1, "t43")]
+    query = """query List($c: ID!) { topics(communityId: $c, first: 20) { edges { node {
+      title viewerHasFlagged acceptedReply { viewerHasFlagged } } } } }"""
+    answer = await house.ask(query, {"c": C1})
+    assert "errors" not in answer
+    nodes = [edge["node"] for edge in answer["data"]["topics"]["edges"]]
+    flagged = [node["title"] for node in nodes if node["viewerHasFlagged"]]
+    assert flagged == ["Topic 43"]
+    assert {node["viewerHasFlagged"] for node in nodes} == {True, False}
+    replies = [node["acceptedReply"] for node in nodes if node["acceptedReply"]]
+    assert replies
+    assert not any(one["viewerHasFlagged"] for one in replies)
+    assert moderation.calls == {"BatchGetOpenFlags": 2}
+    moderation.calls.clear()
+    await house.ask(
+        "query q($c: ID!) { topics(communityId: $c, first: 2) { totalCount } }", {"c": C1}
+    )
+    assert moderation.calls == {}
+    moderation.failures["BatchGetOpenFlags"] = UnavailableError("down")
+    answer = await house.ask(query, {"c": C1})
+    nodes = [edge["node"] for edge in answer["data"]["topics"]["edges"]]
+    assert {(bool(node["title"]), node["viewerHasFlagged"]) for node in nodes} == {(True, None)}

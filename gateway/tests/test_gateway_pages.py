@@ -28,6 +28,7 @@ from gateway.tests.staff_standins import (
     add_search,
     case,
     enrolment,
+    flag,
     rule,
 )
 from gateway.tests.standins import paged, reply, space, time, topic
@@ -40,6 +41,7 @@ from guildhall.search.v1 import search_pb2
 ROWS = range(1, 8)
 C1 = encode_id("Community", "c1", "c1")
 T1, R1 = encode_id("Topic", "c1", "t1"), encode_reply_id("c1", "t1", "r1")
+K1 = encode_id("Case", "c1", "k1")
 
 
 def altered(row: Any, **fields: Any) -> Any:
@@ -136,6 +138,11 @@ _LISTS: dict[type, list[Any]] = {
             [rule(n) for n in ROWS],
             lambda row: row.page_token,
         ),
+        (
+            moderation_pb2.ListFlagsResponse,
+            [altered(flag(n), create_time=time(n // 2)) for n in ROWS],
+            by_time("create_time"),
+        ),
     ],
     OperationsStandIn: [
         (
@@ -210,6 +217,7 @@ CONNECTIONS = {
     "topics": f'topics(communityId: "{C1}", {_ARGS}) {_PAGE}',
     "moderationCases": f'moderationCases(communityId: "{C1}", {_ARGS}) {_PAGE}',
     "moderationRules": f'moderationRules(communityId: "{C1}", {_ARGS}) {_PAGE}',
+    "moderationCase.flags": f'moderationCase(id: "{K1}") {{ flags({_ARGS}) {_PAGE} }}',
     "deadLetters": f"deadLetters(service: SEARCH, {_ARGS}) {_PAGE}",
     "search": f'search(query: "x", {_ARGS}) {_PAGE}',
     "community.members": f"{_COMMUNITY} {{ members({_ARGS}) {_PAGE} }}",

@@ -305,6 +305,9 @@ async def test_the_queue_is_told_to_moderators(
         data, event_id = await socket.told()
         found = {"id": encode_id("Case", "c1", "k3"), "state": "OPEN"}
         assert data == {"moderationQueueChanged": {"case": found}}
+        await told.say(cases_said.PostFlagged(case_id="k3"), "case/k3", "moderation")
+        data, event_id = await socket.told()
+        assert data == {"moderationQueueChanged": {"case": found}}
         # A case one cannot see is not told.
         await told.say(cases_said.CaseOpened(case_id="k9"), "case/k9", "moderation")
         await told.say(cases_said.CaseDecided(case_id="k1"), "case/k1", "moderation")

@@ -93,7 +93,7 @@ MAY_LACK = {"parent_reply_id", "duplicate_of_id", "discussion_topic_id"}
 # RPCs about a topic, and one of its replies where that is given.
 ON_POSTS = {
     "CastVote", "RetractVote", "AddReaction", "RemoveReaction", "UnacceptReply", "AddBookmark",
-    "RemoveBookmark", "MarkTopicRead",
+    "RemoveBookmark", "MarkTopicRead", "FlagPost",
 }  # fmt: skip
 # What is about everything where it names nothing.
 WIDER_WITHOUT = {

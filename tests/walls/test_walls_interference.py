@@ -161,6 +161,7 @@ _READS = {
         "GetPerson", "BatchGetPersons", "ListFollows", "ListBookmarks", "ListMentions",
         "ListMustReads", "ListAsks", "ListHeads", "GetRebuild", "BatchGetMemberships",
         "ListAudience", "ListCapableMembers", "BatchGetFeedItems", "BatchGetTopicFeedKeys",
+        "BatchGetOpenFlags",
     )
 }  # fmt: skip
 

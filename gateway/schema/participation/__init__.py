@@ -176,3 +176,7 @@ class Post:
         Reference(batches.participations, _post, lambda found: found.viewer_vote or None),
         "How one voted oneself; null where one did not.",
     )
+    viewer_has_flagged: bool | None = fetched(
+        Reference(batches.flagged, lambda row: (row.community_id, row.id)),
+        "Whether one has flagged it, and nobody has decided yet.",
+    )

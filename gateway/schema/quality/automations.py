@@ -140,7 +140,7 @@ class CreateAutomationInput(Write):
     trigger: AutomationTrigger = strawberry.field(description="When it acts.")
     threshold: int = strawberry.field(
         description="UNANSWERED: 1 to 8,760 hours. STALE: 1 to 3,650 days. REPORTED: 1 to 100 "
-        "cases. SCORE_REACHED: a score of 1 to 1,000,000."
+        "flags. SCORE_REACHED: a score of 1 to 1,000,000."
     )
     without_replies: bool = strawberry.field(
         default=False, description="With UNANSWERED: any reply counts as an answer."

@@ -26,7 +26,8 @@ class AutomationTrigger(Enum):
     )
     REPORTED = strawberry.enum_value(
         automation_pb2.AUTOMATION_TRIGGER_REPORTED,
-        description="So many cases were opened about it or its replies; once for each so many.",
+        description="It and its replies were flagged so many times, by rules or members; once for "
+        "each so many.",
     )
     SCORE_REACHED = strawberry.enum_value(
         automation_pb2.AUTOMATION_TRIGGER_SCORE_REACHED,

@@ -40,7 +40,7 @@ from chassis.tokens import TokenSigner
 from guildhall.directory.v1 import directory_pb2_grpc, groups_pb2_grpc
 from guildhall.forum.v1 import forum_pb2_grpc
 from guildhall.moderation.v1 import moderation_pb2_grpc
-from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened
+from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened, PostFlagged
 from guildhall.search.v1 import search_pb2_grpc
 from services.directory.repository import DirectoryRepository
 from services.directory.servicer import DirectoryServicer, GroupServicer
@@ -53,6 +53,7 @@ from services.moderation.consumers import ModerationConsumers
 from services.moderation.repository import ModerationRepository
 from services.moderation.servicer import ModerationServicer
 from services.moderation.use_cases import ModerationUseCases
+from services.moderation.use_cases.flags import FlagUseCases
 from services.moderation.use_cases.screening import Screener
 from services.search import consumers as search_consumers
 from services.search.repository import SearchRepository
@@ -257,8 +258,12 @@ async def _furnish(house: House) -> None:
     house.servicers["directory"] = DirectoryServicer(use_cases, directory)
     house.servicers["groups"] = GroupServicer(use_cases, directory)
     screener = Screener(moderation)
+    asked = house.desk("forum", "moderation")
     house.servicers["moderation"] = ModerationServicer(
-        ModerationUseCases(house.commands["moderation"], moderation), screener, moderation
+        ModerationUseCases(house.commands["moderation"], moderation),
+        FlagUseCases(house.commands["moderation"], moderation, asked),
+        screener,
+        moderation,
     )
     house.servicers["forum"] = ForumServicer(
         ForumUseCases(
@@ -274,13 +279,14 @@ async def _furnish(house: House) -> None:
     hearing = ForumConsumers(forum)
     heard: dict[type[Message], Handler] = {
         CaseOpened: hearing.on_case_opened,
+        PostFlagged: hearing.on_post_flagged,
         CaseDecided: hearing.on_case_decided,
     }
     house.subscriptions += [
         ("forum", Subscription("moderation", heard)),
         (
             "moderation",
-            ModerationConsumers(moderation, screener, house.desk("forum", "moderation")).of_forum(),
+            ModerationConsumers(moderation, screener, asked).of_forum(),
         ),
     ]
 
