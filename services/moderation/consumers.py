@@ -207,7 +207,8 @@ class ModerationConsumers:
     ) -> list[Effect]:
         """A case for this text in place of those for former ones.
 
-        The first to submit is the author; a moderator may have edited what waits since.
+        The first to submit is the author; a moderator may have edited what waits since. What
+        members flagged waits for what becomes of this text.
         """
         known = await self._cases_of(event, post.topic_id, post.reply_id)
         case = _case(
@@ -218,7 +219,8 @@ class ModerationConsumers:
             author_id=known[0].author_id if known else event.actor,
             rule_ids=tuple(submission.rule_ids),
         )
-        return [*self._mootings(_former(known, submission)), self._opening(case)]
+        former = [one for one in _former(known, submission) if not one.flag_count]
+        return [*self._mootings(former), self._opening(case)]
 
     async def _shown(
         self,

@@ -68,6 +68,7 @@ ALSO: dict[str, Any] = {
     "SetTagFollow.tag": "grace",
     "tag": "", "mentioned_ids": [], "CreateTopic.seeding_item_id": "", "CreateReply.seeding_id": "",
     "attachment_ids": [], "CreateAutomation.target_space_id": "", "CreateAutomation.pin_days": 0,
+    "reasons": [1],
     "join_policy": groups_pb2.GROUP_JOIN_POLICY_RULE,
     "ChangeGroupMember.state": groups_pb2.GROUP_MEMBER_STATE_SUSPENDED,
 }  # fmt: skip

@@ -32,7 +32,7 @@ RAW = {"dead_letter_id": "Letter"}
 # Whose id a field holds where its name says something else.
 KINDS = {
     "author": "Person", "owner": "Person", "member": "Member", "mentioned": "Person",
-    "of": "Topic",
+    "of": "Topic", "post": "Topic",
 }  # fmt: skip
 NOTHING = "nothing-is-called-this"
 _BEFORE = "2026-01-01T00:00:00Z"

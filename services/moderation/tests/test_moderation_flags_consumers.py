@@ -157,9 +157,8 @@ async def test_a_flag_keeps_no_rule_from_hiding_what_it_finds_later(
     [
         forum_events.TopicRemoved(topic_id="t1"),
         forum_events.TopicRejected(topic_id="t1"),
-        forum_events.TopicHeld(topic_id="t1", submission=submission(2)),
     ],
-    ids=["removed", "rejected", "held"],
+    ids=["removed", "rejected"],
 )
 async def test_flags_of_what_went_away_are_moot(
     database: Database,
@@ -178,6 +177,24 @@ async def test_flags_of_what_went_away_are_moot(
     await flag()  # it is back: nobody has decided, so nobody waits
     anew = (await cases_of(repository))[1]
     assert (anew.state, anew.flag_count) == (CaseState.OPEN, 1)
+
+
+@pytest.mark.parametrize("approved", [True, False])
+async def test_flags_wait_for_what_becomes_of_a_text_that_is_held(
+    repository: ModerationRepository, heard_twice: Any, flag: Any, approved: bool
+) -> None:
+    await flag()
+    await heard_twice(forum_events.TopicHeld(topic_id="t1", submission=submission(2)))
+    flagged, waiting = await cases_of(repository)
+    assert (flagged.state, flagged.submission_number) == (CaseState.OPEN, 1)
+    assert (waiting.state, waiting.cause) == (CaseState.OPEN, CaseCause.REVIEW)
+    decided = published(2, "r1") if approved else forum_events.TopicRejected(topic_id="t1")
+    await heard_twice(decided)
+    flagged, _ = await cases_of(repository)
+    if approved:
+        assert (flagged.state, flagged.submission_number) == (CaseState.OPEN, 2)
+    else:
+        assert await states(repository, flagged) == [FlagState.MOOT]
 
 
 async def test_flags_follow_a_reply_into_another_topic(
