@@ -110,7 +110,7 @@ async def decide(
     world: World, post: pb.Topic | pb.Reply, number: int = 2, *, approved: bool = True
 ) -> None:
     reason = "" if approved else "No prices"
-    decided = on(post, number, approved=approved, reason=reason, decider_id="mod2")
+    decided = on(post, number, approved=approved, reason=reason, decider_id="mod2", of_edit=True)
     await hear(world, CaseDecided(**decided))
 
 
@@ -286,6 +286,15 @@ async def test_approved_mentions_are_told_then(world: World) -> None:
     await decide(world, topic)
     assert list((await world.see(ASKER, topic)).mentioned_ids) == ["helper"]
     assert (await world.said())[-2:] == ["TopicEdited", "MentionAdded"]
+
+
+async def test_a_case_of_flags_may_be_about_the_text_that_was_held(world: World) -> None:
+    topic, _, _ = await held(world)
+    await decide(world, topic)
+    flagged = on(topic, 2, approved=False, reason="No", decider_id="mod2")  # renewed since
+    await hear(world, CaseDecided(**flagged))
+    assert (await world.see(ASKER, topic)).state == pb.TOPIC_STATE_HIDDEN
+    assert await state(world, topic) == APPROVED
 
 
 async def test_the_text_that_readers_see_has_cases_of_its_own(world: World) -> None:

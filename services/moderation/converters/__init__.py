@@ -174,6 +174,7 @@ def case_decided(case: Case) -> domain_events_pb2.CaseDecided:
         reason=case.reason,
         decider_id=case.decider_id,
         submission_number=case.submission_number,
+        of_edit=case.cause is CaseCause.EDIT,
     )
 
 

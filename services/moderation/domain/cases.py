@@ -160,13 +160,14 @@ def case_id(topic_id: str, reply_id: str, submission_number: int) -> str:
 def flagged_case_id(post: FlaggedPost, cases: Sequence[Case]) -> str:
     """Of the open case that a flag of the post joins, or of the next one; `cases` are all of it.
 
-    A text that nobody sees yet is another case. The next one's id is of its own kind: a rule that
-    finds something later opens its own case, as that may hide the post.
+    A text that nobody sees yet is another case, as is an edit that waits. The next one's id is of
+    its own kind: a rule that finds something later opens its own case, as that may hide the post.
     """
     waiting = [
         case
         for case in cases
         if case.state is CaseState.OPEN
+        and case.cause is not CaseCause.EDIT
         and (case.flag_count or case.submission_number <= post.submission_number)
     ]
     if waiting:

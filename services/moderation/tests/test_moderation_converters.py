@@ -349,6 +349,7 @@ def test_messages_say_all_there_is_to_say() -> None:
         case_id="k1", topic_id=case.topic_id, reply_id=case.reply_id, submission_number=2
     )
     assert case_mooted(replace(case, cause=CaseCause.EDIT)).of_edit
+    assert case_decided(replace(case, cause=CaseCause.EDIT)).of_edit
     screening = Screening(Verdict.HOLD, ("a",), ("r1",), ("r2",), "", 3)
     assert screening_to_proto(screening) == moderation_pb2.ScreenResponse(
         verdict=moderation_pb2.VERDICT_HOLD, texts=["a"], rule_ids=["r1"], policy_version="3"

@@ -135,6 +135,7 @@ def test_an_open_case_is_joined_that_with_flags_first() -> None:
 def test_what_nobody_sees_yet_is_another_case_and_so_is_what_was_decided() -> None:
     first = flagged_case_id(POST, [])
     assert flagged_case_id(POST, [rule_case(submission_number=3)]) == first
+    assert flagged_case_id(POST, [rule_case(cause=CaseCause.EDIT)]) == first  # it waits
     decided = replace(case_for_flags(first, POST, TIME), state=CaseState.APPROVED)
     second = flagged_case_id(POST, [rule_case(state=CaseState.REJECTED), decided])
     assert second not in {first, "k1"}

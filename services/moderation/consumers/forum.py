@@ -10,13 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from google.protobuf.empty_pb2 import Empty
-
-from chassis.decisions import Decision, Seen
 from chassis.domain_events import DomainEvent, Effect, Subscription
 from guildhall.forum.v1 import domain_events_pb2 as forum_events
 from guildhall.forum.v1 import forum_pb2
-from services.moderation.converters import case_mooted, case_moved, case_opened, case_renewed
+from services.moderation.consumers.cases import Cases
 from services.moderation.domain import (
     Case,
     CaseCause,
@@ -25,7 +22,6 @@ from services.moderation.domain import (
     ScreeningTooSlowError,
     Verdict,
     case_id,
-    existing,
 )
 from services.moderation.repository import ModerationRepository
 from services.moderation.use_cases.screening import BUS_BUDGET, Screener
@@ -33,9 +29,7 @@ from services.moderation.use_cases.screening import BUS_BUDGET, Screener
 if TYPE_CHECKING:
     from guildhall.forum.v1.forum_pb2_grpc import ForumServiceAsyncStub
 
-_MODERATION = "service:moderation"
 _FIRST = 1  # the number of a post's first text
-_MOST_HANDED_OUT = 2000  # topics; a batch has far fewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +57,9 @@ class ModerationConsumers:
         screener: Screener,
         forum: ForumServiceAsyncStub,
     ) -> None:
-        self._repository = repository
+        self._cases = Cases(repository)
         self._screener = screener
         self._forum = forum
-        # All handlers of a batch run before any of their effects is stored, so what was handed out
-        # lately is remembered: topic id -> case id -> case. What is stored counts more.
-        self._handed_out: dict[str, dict[str, Case]] = {}
 
     def of_forum(self) -> Subscription:
         """What is heard of the forum."""
@@ -136,7 +127,7 @@ class ModerationConsumers:
         go on. Again: the case is there.
         """
         said = event.message
-        known = await self._cases_of(event, said.topic_id, said.reply_id)
+        known = await self._cases.of(event.community_id, said.topic_id, said.reply_id)
         case = _case(
             event,
             _Post(said.topic_id, said.reply_id),
@@ -146,15 +137,15 @@ class ModerationConsumers:
             rule_ids=tuple(said.submission.rule_ids),
         )
         replaced = [one for one in _former(known, said.submission) if one.cause is CaseCause.EDIT]
-        return [*self._mootings(replaced), self._opening(case)]
+        return [*self._cases.moot_all(replaced), self._cases.open(case)]
 
     async def on_edit_dropped(
         self, event: DomainEvent[forum_events.EditDropped]
     ) -> Iterable[Effect]:
         """Its case is moot. Again: it is no longer open."""
         said = event.message
-        known = await self._cases_of(event, said.topic_id, said.reply_id)
-        return self._mootings(
+        known = await self._cases.of(event.community_id, said.topic_id, said.reply_id)
+        return self._cases.moot_all(
             one for one in known if one.submission_number == said.submission_number
         )
 
@@ -194,10 +185,10 @@ class ModerationConsumers:
             case.id: case
             for reply_id in moved.reply_ids
             for topic_id in places
-            for case in await self._cases_of(event, topic_id, reply_id)
+            for case in await self._cases.of(event.community_id, topic_id, reply_id)
         }
         return [
-            self._moving(case, moved.topic_id)
+            self._cases.move(case, moved.topic_id)
             for case in cases.values()
             if case.topic_id != moved.topic_id
         ]
@@ -210,7 +201,7 @@ class ModerationConsumers:
         The first to submit is the author; a moderator may have edited what waits since. What
         members flagged waits for what becomes of this text.
         """
-        known = await self._cases_of(event, post.topic_id, post.reply_id)
+        known = await self._cases.of(event.community_id, post.topic_id, post.reply_id)
         case = _case(
             event,
             post,
@@ -220,7 +211,7 @@ class ModerationConsumers:
             rule_ids=tuple(submission.rule_ids),
         )
         former = [one for one in _former(known, submission) if not one.flag_count]
-        return [*self._mootings(former), self._opening(case)]
+        return [*self._cases.moot_all(former), self._cases.open(case)]
 
     async def _shown(
         self,
@@ -235,16 +226,16 @@ class ModerationConsumers:
         clean = submission.screened and not submission.rule_ids
         if submission.imported or (clean and submission.number == _FIRST):
             return []  # nothing was found, and there is no former text with a case
-        known = await self._cases_of(event, post.topic_id, post.reply_id)
+        known = await self._cases.of(event.community_id, post.topic_id, post.reply_id)
         former = _former(known, submission)
         if any(case.keeps_from_view and not case.hide_post for case in former):
             return []  # an edit of what waits: it is held anew, and the next event says so
-        effects = [self._mooting(case, submission.number) for case in former]
+        effects = [self._cases.moot(case, submission.number) for case in former]
         others = (case for case in known if case.cause is not CaseCause.FLAG)
         if any(case.submission_number == submission.number for case in others):
             return effects  # approved, or heard before
         found = await self._found(event, post, submission, author_id)
-        return [*effects, self._opening(found)] if found else effects
+        return [*effects, self._cases.open(found)] if found else effects
 
     async def _found(
         self,
@@ -304,84 +295,10 @@ class ModerationConsumers:
             return _Text(topic.author.person_id, (topic.title, topic.body, *topic.tags))
         return None
 
-    async def _cases_of(
-        self, event: DomainEvent[Any], topic_id: str, reply_id: str | None
-    ) -> list[Case]:
-        """Cases of a post, those included whose opening is only being stored; oldest text first."""
-        stored = await self._repository.find_cases_of(event.community_id, topic_id, reply_id)
-        cases = {case.id: case for case in self._handed_out.get(topic_id, {}).values()}
-        cases |= {case.id: case for case in stored}
-        wanted = [
-            case
-            for case in cases.values()
-            if case.community_id == event.community_id and reply_id in (None, case.reply_id)
-        ]
-        return sorted(wanted, key=lambda case: case.submission_number)
-
     async def _mooted(
         self, event: DomainEvent[Any], topic_id: str, reply_id: str | None
     ) -> list[Effect]:
-        return self._mootings(await self._cases_of(event, topic_id, reply_id))
-
-    def _mootings(self, cases: Iterable[Case]) -> list[Effect]:
-        return [self._mooting(case) for case in cases if case.state is CaseState.OPEN]
-
-    def _hand_out(self, case: Case) -> None:
-        self._handed_out.setdefault(case.topic_id, {})[case.id] = case
-        while len(self._handed_out) > _MOST_HANDED_OUT:
-            del self._handed_out[next(iter(self._handed_out))]
-
-    def _opening(self, case: Case) -> Effect:
-        self._hand_out(case)
-
-        def decide(seen: Seen[Case]) -> Decision[Case, Empty]:
-            if seen.state is not None:
-                return Decision(seen.state, _nothing)
-            record = self._repository.audit(
-                seen.now, case.community_id, _MODERATION, "OpenCase", case.id, case.cause.name
-            )
-            return Decision(case, _nothing, [case_opened(case)], writes=[record])
-
-        return Effect(self._repository.cases.ref(case.community_id, case.id), decide)
-
-    def _moving(self, case: Case, topic_id: str) -> Effect:
-        self._handed_out.get(case.topic_id, {}).pop(case.id, None)
-        self._hand_out(case.move(topic_id))
-
-        def decide(seen: Seen[Case]) -> Decision[Case, Empty]:
-            before = existing(seen.state)
-            if before.topic_id == topic_id:
-                return Decision(before, _nothing)
-            record = self._repository.audit(
-                seen.now, case.community_id, _MODERATION, "MoveCase", case.id, topic_id
-            )
-            after = before.move(topic_id)
-            return Decision(after, _nothing, [case_moved(after)], writes=[record])
-
-        return Effect(self._repository.cases.ref(case.community_id, case.id), decide)
-
-    def _mooting(self, case: Case, submission_number: int = 0) -> Effect:
-        """It is moot; one that members flagged is not by an edit, which has this number."""
-        self._hand_out(case.moot(case.open_time))
-
-        def decide(seen: Seen[Case]) -> Decision[Case, Empty]:
-            before = existing(seen.state)
-            renews = before.flag_count and submission_number
-            after = before.renew(submission_number) if renews else before.moot(seen.now.time)
-            if after == before:
-                return Decision(before, _nothing)
-            record = self._repository.audit(
-                seen.now,
-                case.community_id,
-                _MODERATION,
-                "RenewCase" if renews else "MootCase",
-                case.id,
-            )
-            said = case_renewed(after) if renews else case_mooted(after)
-            settling = [] if renews else self._repository.settling(after)
-            return Decision(after, _nothing, [said], writes=[record, *settling])
-
-        return Effect(self._repository.cases.ref(case.community_id, case.id), decide)
+        return self._cases.moot_all(await self._cases.of(event.community_id, topic_id, reply_id))
 
 
 def _case(
@@ -415,7 +332,3 @@ def _former(cases: Iterable[Case], submission: forum_events.Submission) -> list[
         for case in cases
         if case.state is CaseState.OPEN and case.submission_number < submission.number
     ]
-
-
-def _nothing(_: int) -> Empty:
-    return Empty()
