@@ -270,7 +270,7 @@ def values(draw: st.DrawFn, type_: Any) -> str:
             if is_required_input_field(field) or not draw(st.integers(0, 3))
         ]
         return "{" + " ".join(given_) + "}"
-    if type_.name == "Int":
+    if type_.name in ("Int", "Float"):
         return str(draw(st.sampled_from([1, 2, 5, 20, 100, 101, 0, -1, 1 << 31])))
     if type_.name == "Boolean":
         return draw(st.sampled_from(["true", "false"]))

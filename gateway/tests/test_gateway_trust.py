@@ -15,6 +15,9 @@ PROGRESS = """query($ids: [ID!]!) { communityNodes(ids: $ids) { ... on Member { 
 """
 SETTINGS = """query($id: ID!) { trustSettings(communityId: $id) {
   version requirements { trustLevel needs { fact count } } } }"""
+LIMITS = """mutation($input: UpdateTrustSettingsInput!) { updateTrustSettings(input: $input) {
+  trustSettings { windowDays graceDays keepFactor voteFactors { trustLevel factor } postingLimits {
+    trustLevel secondsBetweenTopics secondsBetweenReplies topicsPerDay repliesPerDay } } } }"""
 UPDATE = """mutation($input: UpdateTrustSettingsInput!) { updateTrustSettings(input: $input) {
   trustSettings { version requirements { trustLevel needs { fact count } } } } }"""
 
@@ -58,4 +61,41 @@ async def test_settings_are_read_and_changed(house: House, trust: TrustStandIn) 
             )
         ],
         expected_version=1,
+    )
+
+
+async def test_limits_are_changed_alone(house: House, trust: TrustStandIn) -> None:
+    change = {
+        "windowDays": 60,
+        "graceDays": 0,
+        "keepFactor": 0.75,
+        "voteFactors": [{"trustLevel": "LEADER", "factor": 4.0}],
+        "postingLimits": [
+            {
+                "trustLevel": "NEW",
+                "secondsBetweenTopics": 60.5,
+                "secondsBetweenReplies": 10.0,
+                "topicsPerDay": 2,
+                "repliesPerDay": 0,
+            }
+        ],
+    }
+    given = {"requestId": "request-1", "communityId": COMMUNITY, **change}
+    answer = await house.ask(LIMITS, {"input": given})
+    assert answer["data"]["updateTrustSettings"]["trustSettings"] == change
+    assert trust.requests[-1] == pb.UpdateTrustSettingsRequest(
+        request_id="request-1",
+        community_id="c1",
+        window_days=60,
+        grace_days=0,
+        keep_factor=0.75,
+        posting_limits=[
+            pb.PostingLimits(
+                trust_level=directory_pb2.TRUST_LEVEL_NEW,
+                seconds_between_topics=60.5,
+                seconds_between_replies=10,
+                topics_per_day=2,
+            )
+        ],
+        vote_factors=[pb.VoteFactor(trust_level=directory_pb2.TRUST_LEVEL_LEADER, factor=4)],
     )

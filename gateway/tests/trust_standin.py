@@ -36,7 +36,12 @@ class TrustStandIn(TrustServiceServicer):
 
     async def UpdateTrustSettings(self, request: Any, _context: Any) -> Any:
         self.requests.append(request)
-        return trust_pb2.UpdateTrustSettingsResponse(trust_settings=settings(*request.requirements))
+        after = settings(*request.requirements)
+        for name in ("window_days", "grace_days", "keep_factor"):
+            setattr(after, name, getattr(request, name))
+        after.posting_limits.extend(request.posting_limits)
+        after.vote_factors.extend(request.vote_factors)
+        return trust_pb2.UpdateTrustSettingsResponse(trust_settings=after)
 
     async def BatchGetTrustProgress(self, request: Any, _context: Any) -> Any:
         self.requests.append(request)

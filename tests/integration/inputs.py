@@ -69,6 +69,7 @@ ALSO = {
     "SaveDraftInput": ("spaceId",), "DeleteDraftInput": ("spaceId",), "draft": ("spaceId",),
     "CreateAutomationInput": ("closeReason",), "ScheduleAnnouncementInput": ("wallClock",),
     "CreateGroupInput": ("rule",), "UpdateGroupInput": ("rule",), "GroupRuleInput": ("tiers",),
+    "UpdateTrustSettingsInput": ("requirements",),
 }  # fmt: skip
 # What one mutation takes by a name that others give other things.
 OWN: dict[str, dict[str, Any]] = {
@@ -172,9 +173,12 @@ class Inputs:
             return next(iter(type_.values))
         if type_.name == "ID":
             return self._id(name)
-        return {"Boolean": True, "Int": 1, "DateTime": "2026-01-01T00:00:00Z"}.get(
-            type_.name, "Grace"
-        )
+        return {
+            "Boolean": True,
+            "Int": 1,
+            "Float": 1.0,
+            "DateTime": "2026-01-01T00:00:00Z",
+        }.get(type_.name, "Grace")
 
     def _id(self, name: str) -> str:
         kind = kind_of(name, self._owner)
@@ -237,6 +241,8 @@ class Inputs:
                     yield f"no number {value!r}", value
                 yield from (("stale", n) for n in (99, 0, -1) if name == "expectedVersion")
                 yield from (("out of range", n) for n in (0, -1, 101) if name in ("first", "last"))
+            case "Float":
+                yield "no number", "1.5"
             case "Boolean":
                 yield "no boolean", "true"
             case "DateTime":

@@ -57,7 +57,11 @@ TEXT, ENUM, MESSAGE = (
     FieldDescriptor.TYPE_ENUM,
     FieldDescriptor.TYPE_MESSAGE,
 )
-NUMBERS = (FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_INT64)
+NUMBERS = (
+    FieldDescriptor.TYPE_INT32,
+    FieldDescriptor.TYPE_INT64,
+    FieldDescriptor.TYPE_DOUBLE,
+)
 # Beside what LEGAL and the ids of the world say.
 ALSO: dict[str, Any] = {
     "aggregate_id": UNKNOWN, "dead_letter_id": UNKNOWN, "expected_version": 0, "page_token": "",

@@ -1,4 +1,4 @@
-"""Trust levels in GraphQL: what they need, and how far members are."""
+"""Trust levels in GraphQL: what they need and allow, and how far members are."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ class TrustNeed:
     count: int = strawberry.field(description="How much; of POSTS_REMOVED at most so many.")
 
 
-@strawberry.type(description="What a level needs: BASIC and MEMBER ever, REGULAR within 100 days.")
+@strawberry.type(
+    description="What a level needs: BASIC and MEMBER ever, REGULAR within windowDays."
+)
 class TrustRequirement:
     """forum.TrustRequirement."""
 
@@ -54,13 +56,39 @@ class TrustRequirement:
     needs: list[TrustNeed] = strawberry.field(description="All of these.")
 
 
-@strawberry.type(description="What trust levels need in a community.")
+@strawberry.type(description="How fast members of a level may post; moderators are exempt.")
+class PostingLimits:
+    """forum.PostingLimits."""
+
+    trust_level: TrustLevel = strawberry.field(description="Which.")
+    seconds_between_topics: float = strawberry.field(description="Between two of one's topics.")
+    seconds_between_replies: float = strawberry.field(description="Between two of one's replies.")
+    topics_per_day: int = strawberry.field(description="In 24 hours; 0: any number.")
+    replies_per_day: int = strawberry.field(description="In 24 hours; 0: any number.")
+
+
+@strawberry.type(description="How many votes a level has.")
+class VoteFactor:
+    """forum.VoteFactor."""
+
+    trust_level: TrustLevel = strawberry.field(description="Which.")
+    factor: float = strawberry.field(
+        description="So many times 20 up and 10 down a day, 6 and 3 for what one author wrote."
+    )
+
+
+@strawberry.type(description="What trust levels need in a community, and what they allow.")
 class TrustSettings:
     """forum.TrustSettings."""
 
     requirements: list[TrustRequirement] = strawberry.field(
         description="Of the levels that are earned; LEADER is given by hand."
     )
+    window_days: int = strawberry.field(description="What REGULAR looks back on.")
+    grace_days: int = strawberry.field(description="For which REGULAR is kept whatever happens.")
+    keep_factor: float = strawberry.field(description="Of what REGULAR needs, to keep it.")
+    posting_limits: list[PostingLimits] = strawberry.field(description="Of every level.")
+    vote_factors: list[VoteFactor] = strawberry.field(description="Of every level.")
     version: int = strawberry.field(description="For expectedVersion; 0: never changed.")
 
 

@@ -25,17 +25,55 @@ class TrustRequirementInput:
     needs: list[TrustNeedInput] = strawberry.field(description="All of these; none: nothing.")
 
 
-@strawberry.input(description="Which levels need something else; others stay.")
+@strawberry.input(description="How fast members of a level may post from now on.")
+class PostingLimitsInput:
+    """forum.PostingLimits."""
+
+    trust_level: TrustLevel = strawberry.field(description="Which.")
+    seconds_between_topics: float = strawberry.field(description="0 to 86,400.")
+    seconds_between_replies: float = strawberry.field(description="0 to 86,400.")
+    topics_per_day: int = strawberry.field(description="In 24 hours, 100 at most; 0: any number.")
+    replies_per_day: int = strawberry.field(description="In 24 hours, 100 at most; 0: any number.")
+
+
+@strawberry.input(description="How many votes a level has from now on.")
+class VoteFactorInput:
+    """forum.VoteFactor."""
+
+    trust_level: TrustLevel = strawberry.field(description="Which.")
+    factor: float = strawberry.field(
+        description="0.5 to 10 times 20 up and 10 down a day, 6 and 3 for what one author wrote."
+    )
+
+
+@strawberry.input(description="What changes, one thing at least; all else stays.")
 class UpdateTrustSettingsInput:
     """Of updateTrustSettings."""
 
     request_id: str = request_id()
     community_id: strawberry.ID = strawberry.field(description="Where.")
-    requirements: list[TrustRequirementInput] = strawberry.field(description="Each level once.")
+    requirements: list[TrustRequirementInput] | None = strawberry.field(
+        default=None, description="Of levels that need something else, each once."
+    )
+    window_days: int | None = strawberry.field(
+        default=None, description="What REGULAR looks back on: 1 to 365."
+    )
+    grace_days: int | None = strawberry.field(
+        default=None, description="For which REGULAR is kept whatever happens: 0 to 365."
+    )
+    keep_factor: float | None = strawberry.field(
+        default=None, description="Of what REGULAR needs, to keep it: 0 to 1."
+    )
+    posting_limits: list[PostingLimitsInput] | None = strawberry.field(
+        default=None, description="Of levels that may post otherwise, each once."
+    )
+    vote_factors: list[VoteFactorInput] | None = strawberry.field(
+        default=None, description="Of levels that have other numbers of votes, each once."
+    )
     expected_version: int | None = expected_version()
 
 
-@strawberry.type(description="What levels need now.")
+@strawberry.type(description="What levels need and allow now.")
 class UpdateTrustSettingsPayload:
     """Of updateTrustSettings."""
 

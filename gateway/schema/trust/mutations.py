@@ -21,7 +21,8 @@ class TrustMutation:
 
     @strawberry.mutation(
         description=codes(
-            "Change what trust levels need; nobody loses a level for it at once. For managers.",
+            "Change what trust levels need or allow. Limits hold for the next post and vote; "
+            "nobody loses a level at once. For managers.",
             "FIELD_INVALID", "VERSION_STALE", "ROLE_REQUIRED", "COMMUNITY_NOT_FOUND",
         )
     )  # fmt: skip
@@ -39,7 +40,24 @@ class TrustMutation:
                         for need in one.needs
                     ],
                 )
-                for one in input.requirements
+                for one in input.requirements or ()
+            ],
+            window_days=input.window_days,
+            grace_days=input.grace_days,
+            keep_factor=input.keep_factor,
+            posting_limits=[
+                trust_pb2.PostingLimits(
+                    trust_level=one.trust_level.value,
+                    seconds_between_topics=one.seconds_between_topics,
+                    seconds_between_replies=one.seconds_between_replies,
+                    topics_per_day=one.topics_per_day,
+                    replies_per_day=one.replies_per_day,
+                )
+                for one in input.posting_limits or ()
+            ],
+            vote_factors=[
+                trust_pb2.VoteFactor(trust_level=one.trust_level.value, factor=one.factor)
+                for one in input.vote_factors or ()
             ],
             expected_version=version(input),
         )

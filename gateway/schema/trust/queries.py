@@ -18,7 +18,7 @@ class TrustQuery:
     """Trust."""
 
     @strawberry.field(
-        description="What trust levels need in a community. For managers. "
+        description="What trust levels need and allow in a community. For managers. "
         "Codes: BAD_USER_INPUT, COMMUNITY_NOT_FOUND, ROLE_REQUIRED."
     )
     async def trust_settings(

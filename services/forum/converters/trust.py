@@ -4,25 +4,67 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from chassis.errors import FieldInvalidError
 from chassis.timestamps import timestamp_of
 from guildhall.directory.v1.directory_pb2 import TrustLevel
 from guildhall.forum.v1 import trust_pb2
 from services.forum.converters.enums import one_of
+from services.forum.domain.posting import Limits
 from services.forum.domain.trust import (
     EARNED,
+    LEVELS,
     Counts,
     Fact,
     Standing,
     TrustSettings,
+    TrustSettingsChange,
+    check_grace,
+    check_keep_factor,
     check_needs,
+    check_posting_limits,
+    check_vote_factors,
+    check_window,
     next_level,
 )
 
 FACTS = {one: trust_pb2.TrustFact.Value(f"TRUST_FACT_{one}") for one in Fact}
 
 
-def needs_of(requirements: Iterable[trust_pb2.TrustRequirement]) -> Mapping[int, Counts]:
-    """Refuses with FIELD_INVALID."""
+_CHANGES = (
+    "requirements",
+    "window_days",
+    "grace_days",
+    "keep_factor",
+    "posting_limits",
+    "vote_factors",
+)
+
+
+def settings_change(request: trust_pb2.UpdateTrustSettingsRequest) -> TrustSettingsChange:
+    """One thing at least. Refuses with FIELD_INVALID."""
+    given = {one.name for one, _ in request.ListFields()}
+    if given.isdisjoint(_CHANGES):
+        raise FieldInvalidError(f"one of {', '.join(_CHANGES)} must be given", field=_CHANGES[0])
+    return TrustSettingsChange(
+        _needs_of(request.requirements),
+        check_window(request.window_days) if "window_days" in given else None,
+        check_grace(request.grace_days) if "grace_days" in given else None,
+        check_keep_factor(request.keep_factor) if "keep_factor" in given else None,
+        check_posting_limits(
+            [
+                (
+                    one.trust_level,
+                    (one.seconds_between_topics, one.topics_per_day),
+                    (one.seconds_between_replies, one.replies_per_day),
+                )
+                for one in request.posting_limits
+            ]
+        ),
+        check_vote_factors([(one.trust_level, one.factor) for one in request.vote_factors]),
+    )
+
+
+def _needs_of(requirements: Iterable[trust_pb2.TrustRequirement]) -> Mapping[int, Counts]:
     return check_needs(
         [
             (
@@ -41,7 +83,7 @@ def needs_of(requirements: Iterable[trust_pb2.TrustRequirement]) -> Mapping[int,
 
 
 def trust_settings_to_proto(settings: TrustSettings, version: int) -> trust_pb2.TrustSettings:
-    """At this version; every level with all that it needs."""
+    """At this version; every level with all that it needs and allows."""
     return trust_pb2.TrustSettings(
         community_id=settings.community_id,
         requirements=[
@@ -55,6 +97,28 @@ def trust_settings_to_proto(settings: TrustSettings, version: int) -> trust_pb2.
             for level in EARNED
         ],
         version=version,
+        window_days=settings.window.days,
+        grace_days=settings.grace.days,
+        keep_factor=settings.keep_factor,
+        posting_limits=[
+            _limits_to_proto(level, settings.posting_limits[level]) for level in LEVELS
+        ],
+        vote_factors=[
+            trust_pb2.VoteFactor(
+                trust_level=TrustLevel.ValueType(level), factor=settings.vote_factors[level]
+            )
+            for level in LEVELS
+        ],
+    )
+
+
+def _limits_to_proto(level: int, limits: Limits) -> trust_pb2.PostingLimits:
+    return trust_pb2.PostingLimits(
+        trust_level=TrustLevel.ValueType(level),
+        seconds_between_topics=limits.topics.seconds,
+        topics_per_day=limits.topics.a_day or 0,
+        seconds_between_replies=limits.replies.seconds,
+        replies_per_day=limits.replies.a_day or 0,
     )
 
 

@@ -7,8 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from chassis.actors import LEADER, REGULAR, TRUSTED_MEMBER
-from chassis.errors import AbortedError, FailedPreconditionError, ResourceExhaustedError
+from chassis.actors import BASIC, LEADER, NEW, REGULAR, TRUSTED_MEMBER
+from chassis.errors import (
+    AbortedError,
+    FailedPreconditionError,
+    FieldInvalidError,
+    ResourceExhaustedError,
+)
 from services.forum.domain.kinds import KindAction, allows
 from services.forum.domain.members import Member
 from services.forum.domain.references import PostRef
@@ -76,7 +81,8 @@ class Vote:
 # After NodeBB's defaults, and Discourse's factors for those who are trusted more.
 _A_DAY: Mapping[VoteValue, int] = {VoteValue.UP: 20, VoteValue.DOWN: 10}
 _A_DAY_FOR_ONE: Mapping[VoteValue, int] = {VoteValue.UP: 6, VoteValue.DOWN: 3}
-_FACTORS: Mapping[int, float] = {TRUSTED_MEMBER: 1.5, REGULAR: 2, LEADER: 3}
+VOTE_FACTORS: Mapping[int, float] = {NEW: 1, BASIC: 1, TRUSTED_MEMBER: 1.5, REGULAR: 2, LEADER: 3}
+LEAST_FACTOR, MOST_FACTOR = 0.5, 10  # of three votes for one author, half is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +93,16 @@ class Voter:
     votes: tuple[Vote, ...] = ()  # oldest first
 
     def cast(
-        self, member: Member, post: PostRef, author_id: str, value: VoteValue, now: datetime
+        self,
+        member: Member,
+        factors: Mapping[int, float],
+        post: PostRef,
+        author_id: str,
+        value: VoteValue,
+        now: datetime,
     ) -> Vote:
         """One vote more, in place of one for the same post. Refuses with VOTE_LIMIT_REACHED."""
-        factor = _FACTORS.get(min(member.trust_level, LEADER), 1)
+        factor = factors[min(max(member.trust_level, NEW), LEADER)]
         alike = [
             vote
             for vote in self.votes
@@ -101,6 +113,13 @@ class Voter:
             for_one = [vote for vote in alike if vote.author_id == author_id]
             _check(for_one, int(_A_DAY_FOR_ONE[value] * factor), now, " for one author")
         return Vote(post, member.person_id, author_id, value, now, self.number + 1)
+
+
+def check_vote_factor(factor: float, field: str) -> float:
+    """Refuses with FIELD_INVALID."""
+    if not LEAST_FACTOR <= factor <= MOST_FACTOR:
+        raise FieldInvalidError(f"{field} must be {LEAST_FACTOR} to {MOST_FACTOR}", field=field)
+    return factor
 
 
 def since(now: datetime) -> datetime:

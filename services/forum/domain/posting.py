@@ -1,4 +1,4 @@
-"""How fast people may post: one table by trust level, and what one person posted lately."""
+"""How fast people may post: a table by trust level, and what one person posted lately."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chassis.actors import BASIC, LEADER, NEW, REGULAR, TRUSTED_MEMBER
-from chassis.errors import ResourceExhaustedError
+from chassis.errors import FieldInvalidError, ResourceExhaustedError
 from services.forum.domain.members import Member
 
 _DAY = timedelta(days=1)
+LONGEST_PAUSE = 86_400  # seconds between two posts
+MOST_A_DAY = 100  # that can be asked for: as many times are kept with each post
 
 
 class PostingTooFastError(ResourceExhaustedError):
@@ -37,7 +39,8 @@ class Limits:
     replies: Limit
 
 
-# After Discourse's defaults. Moderators are exempt.
+# After Discourse's defaults: what it allows on the first day, NEW may on each day. Moderators are
+# exempt.
 POSTING_LIMITS: Mapping[int, Limits] = {
     NEW: Limits(Limit(120, 3), Limit(30, 10)),
     BASIC: Limits(Limit(15, 20), Limit(5, None)),
@@ -45,7 +48,6 @@ POSTING_LIMITS: Mapping[int, Limits] = {
     REGULAR: Limits(Limit(7.5, 40), Limit(2.5, None)),
     LEADER: Limits(Limit(7.5, 40), Limit(2.5, None)),
 }
-_KEPT = max(limit.a_day or 1 for by in POSTING_LIMITS.values() for limit in (by.topics, by.replies))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +72,20 @@ class Poster:
         return replace(self, number=self.number + 1, reply_times=times)
 
 
-def limits_of(member: Member) -> Limits | None:
-    """What holds for this member; None: nothing."""
-    if member.moderator:
-        return None
-    level = min(max(member.trust_level, NEW), LEADER)
-    return POSTING_LIMITS[level]
+def limits_of(member: Member, limits: Mapping[int, Limits]) -> Limits:
+    """What holds for this member, who is no moderator."""
+    return limits[min(max(member.trust_level, NEW), LEADER)]
+
+
+def check_limit(seconds: float, a_day: int, field: str, what: str) -> Limit:
+    """0 a day: any number. Refuses with FIELD_INVALID."""
+    if not 0 <= seconds <= LONGEST_PAUSE:
+        at = f"{field}.seconds_between_{what}"
+        raise FieldInvalidError(f"{at} must be 0 to {LONGEST_PAUSE}", field=at)
+    if not 0 <= a_day <= MOST_A_DAY:
+        at = f"{field}.{what}_per_day"
+        raise FieldInvalidError(f"{at} must be 0 to {MOST_A_DAY}", field=at)
+    return Limit(seconds, a_day or None)
 
 
 def _next(
@@ -89,4 +99,4 @@ def _next(
         raise PostingTooFastError(
             f"{limit.a_day} {what} in 24 hours", retry_after=(free - now).total_seconds()
         )
-    return (*recent, now)[-_KEPT:]
+    return (*recent, now)[-MOST_A_DAY:]

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 
-from chassis.actors import BASIC, NEW, REGULAR, TRUSTED_MEMBER
+from chassis.actors import BASIC, LEADER, NEW, REGULAR, TRUSTED_MEMBER
 from chassis.errors import FieldInvalidError
+from services.forum.domain.participation import VOTE_FACTORS, check_vote_factor
+from services.forum.domain.posting import POSTING_LIMITS, Limits, check_limit
 
-WINDOW = timedelta(days=100)  # what REGULAR looks back on
-GRACE = timedelta(days=14)  # for which REGULAR is kept whatever happens
-SLACK = 0.9  # of what REGULAR needs, to keep it
+LONGEST_WINDOW = LONGEST_GRACE = 365  # days
 MOST_NEEDED = 1_000_000
 LONGEST_PAUSE = 5  # minutes between two signs of reading in which somebody is believed to read on
 EARNED = (BASIC, TRUSTED_MEMBER, REGULAR)  # LEADER is given by hand
+LEVELS = (NEW, *EARNED, LEADER)
 
 
 class Fact(StrEnum):
@@ -63,20 +64,44 @@ DEFAULT_NEEDS: Mapping[int, Counts] = {
 
 @dataclass(frozen=True, slots=True)
 class TrustSettings:
-    """What each level needs in one community."""
+    """What each level needs in one community, and what it allows. As it is made: the defaults."""
 
     community_id: str
-    needs: Mapping[int, Counts]
+    needs: Mapping[int, Counts] = field(default_factory=lambda: DEFAULT_NEEDS)
+    window: timedelta = timedelta(days=100)  # what REGULAR looks back on
+    grace: timedelta = timedelta(days=14)  # for which REGULAR is kept whatever happens
+    keep_factor: float = 0.9  # of what REGULAR needs, to keep it
+    posting_limits: Mapping[int, Limits] = field(default_factory=lambda: POSTING_LIMITS)
+    vote_factors: Mapping[int, float] = field(default_factory=lambda: VOTE_FACTORS)
     version: int = 0
 
-    @classmethod
-    def default(cls, community_id: str) -> TrustSettings:
-        """Where nobody has said anything."""
-        return cls(community_id, DEFAULT_NEEDS)
+    def changed(self, change: TrustSettingsChange) -> TrustSettings:
+        """With what is given in place of what was."""
+        return replace(
+            self,
+            needs={**self.needs, **change.needs},
+            window=self.window if change.window is None else change.window,
+            grace=self.grace if change.grace is None else change.grace,
+            keep_factor=self.keep_factor if change.keep_factor is None else change.keep_factor,
+            posting_limits={**self.posting_limits, **change.posting_limits},
+            vote_factors={**self.vote_factors, **change.vote_factors},
+        )
 
-    def changed(self, needs: Mapping[int, Counts]) -> TrustSettings:
-        """With these in place of what those levels needed."""
-        return replace(self, needs={**self.needs, **needs})
+    def since(self, now: datetime) -> date:
+        """The first day that REGULAR looks back on."""
+        return (now - self.window).date()
+
+
+@dataclass(frozen=True, slots=True)
+class TrustSettingsChange:
+    """What takes the place of what was: by level; None: nothing does."""
+
+    needs: Mapping[int, Counts]
+    window: timedelta | None
+    grace: timedelta | None
+    keep_factor: float | None
+    posting_limits: Mapping[int, Limits]
+    vote_factors: Mapping[int, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +131,6 @@ class Standing:
 def check_needs(needs: Sequence[tuple[int, Sequence[tuple[Fact, int]]]]) -> Mapping[int, Counts]:
     """Levels that are earned, each once, with facts, each once. Refuses with FIELD_INVALID."""
     checked: dict[int, Counts] = {}
-    if not needs:
-        raise FieldInvalidError("requirements must be given", field="requirements")
     for index, (level, facts) in enumerate(needs):
         at = f"requirements.{index}"
         if level not in EARNED or level in checked:
@@ -117,16 +140,70 @@ def check_needs(needs: Sequence[tuple[int, Sequence[tuple[Fact, int]]]]) -> Mapp
             )
         counts: dict[Fact, int] = {}
         for place, (fact, count) in enumerate(facts):
-            field = f"{at}.needs.{place}"
+            need = f"{at}.needs.{place}"
             if fact in counts:
-                raise FieldInvalidError(f"{field}.fact stands twice", field=f"{field}.fact")
+                raise FieldInvalidError(f"{need}.fact stands twice", field=f"{need}.fact")
             if not 0 <= count <= MOST_NEEDED:
                 raise FieldInvalidError(
-                    f"{field}.count must be 0 to {MOST_NEEDED}", field=f"{field}.count"
+                    f"{need}.count must be 0 to {MOST_NEEDED}", field=f"{need}.count"
                 )
             counts[fact] = count
         checked[level] = counts
     return checked
+
+
+def check_window(days: int) -> timedelta:
+    """Refuses with FIELD_INVALID."""
+    if not 1 <= days <= LONGEST_WINDOW:
+        raise FieldInvalidError(f"window_days must be 1 to {LONGEST_WINDOW}", field="window_days")
+    return timedelta(days=days)
+
+
+def check_grace(days: int) -> timedelta:
+    """Refuses with FIELD_INVALID."""
+    if not 0 <= days <= LONGEST_GRACE:
+        raise FieldInvalidError(f"grace_days must be 0 to {LONGEST_GRACE}", field="grace_days")
+    return timedelta(days=days)
+
+
+def check_keep_factor(factor: float) -> float:
+    """Refuses with FIELD_INVALID."""
+    if not 0 <= factor <= 1:
+        raise FieldInvalidError("keep_factor must be 0 to 1", field="keep_factor")
+    return factor
+
+
+def check_posting_limits(
+    limits: Sequence[tuple[int, tuple[float, int], tuple[float, int]]],
+) -> Mapping[int, Limits]:
+    """Seconds and how many a day of topics and of replies, each level once.
+
+    Refuses with FIELD_INVALID.
+    """
+    _check_levels([level for level, _, _ in limits], "posting_limits")
+    return {
+        level: Limits(
+            check_limit(*topics, f"posting_limits.{index}", "topics"),
+            check_limit(*replies, f"posting_limits.{index}", "replies"),
+        )
+        for index, (level, topics, replies) in enumerate(limits)
+    }
+
+
+def check_vote_factors(factors: Sequence[tuple[int, float]]) -> Mapping[int, float]:
+    """Each level once. Refuses with FIELD_INVALID."""
+    _check_levels([level for level, _ in factors], "vote_factors")
+    return {
+        level: check_vote_factor(factor, f"vote_factors.{index}.factor")
+        for index, (level, factor) in enumerate(factors)
+    }
+
+
+def _check_levels(levels: Sequence[int], field: str) -> None:
+    for index, level in enumerate(levels):
+        if level not in LEVELS or level in levels[:index]:
+            at = f"{field}.{index}.trust_level"
+            raise FieldInvalidError(f"{at} must be a trust level, each once", field=at)
 
 
 def minutes_read(minutes: Iterable[int]) -> int:
@@ -174,11 +251,11 @@ def meets(have: Counts, needs: Counts, slack: float = 1.0) -> bool:
 def judged(
     standing: Standing, settings: TrustSettings, days: Sequence[Day], now: datetime
 ) -> Standing:
-    """The standing after these days. Only REGULAR is ever lost, and not in the first two weeks.
+    """The standing after these days. Only REGULAR is ever lost, and not in the days of grace.
 
     What was earned below it stays earned, also where its level needs more by now.
     """
-    ever, lately = facts_of(days), facts_of(days, (now - WINDOW).date())
+    ever, lately = facts_of(days), facts_of(days, settings.since(now))
     reached = NEW
     earned = min(standing.level, TRUSTED_MEMBER)
     for level, have in ((BASIC, ever), (TRUSTED_MEMBER, ever), (REGULAR, lately)):
@@ -187,8 +264,8 @@ def judged(
         reached = level
     if reached < REGULAR and standing.level == REGULAR:
         since = standing.level_time or now
-        young = now - since < GRACE
-        if young or meets(lately, settings.needs[REGULAR], SLACK):
+        young = now - since < settings.grace
+        if young or meets(lately, settings.needs[REGULAR], settings.keep_factor):
             return standing
         reached = TRUSTED_MEMBER
     elif reached <= standing.level:
@@ -201,6 +278,6 @@ def next_level(standing: Standing) -> int:
     return 0 if standing.level >= REGULAR else standing.level + 1
 
 
-def facts_for(level: int, days: Sequence[Day], now: datetime) -> Counts:
+def facts_for(level: int, settings: TrustSettings, days: Sequence[Day], now: datetime) -> Counts:
     """What counts towards a level."""
-    return facts_of(days, (now - WINDOW).date() if level == REGULAR else None)
+    return facts_of(days, settings.since(now) if level == REGULAR else None)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 from pymongo import UpdateOne
 
 from chassis.decisions import Aggregates, Document, Ref, Write
 from chassis.mongo import Database, Index
-from services.forum.domain.trust import DEFAULT_NEEDS, Day, Fact, Standing, TrustSettings
+from services.forum.domain.posting import Limit, Limits
+from services.forum.domain.trust import Day, Fact, Standing, TrustSettings
 
 _NAMESPACE = uuid.UUID("0d2c4f9e-52e6-4f0b-8b0e-3f6f1f0a6c55")
 INDEXES: Sequence[Index] = (
@@ -43,7 +45,7 @@ class TrustCollection:
         """As they were set, else by default."""
         query = {"community_id": community_id, "_id": f"trust-{community_id}"}
         row = await self._database.trust_settings.find_one(query)
-        return load_trust_settings(row) if row else TrustSettings.default(community_id)
+        return load_trust_settings(row) if row else TrustSettings(community_id)
 
     async def find_standings(
         self, community_id: str, person_ids: Collection[str]
@@ -166,11 +168,25 @@ def dump_standing(standing: Standing) -> Document:
 
 def load_trust_settings(row: Document) -> TrustSettings:
     """Back from dump_trust_settings."""
-    stored = {
+    needs = {
         int(level): {Fact(fact): count for fact, count in needs.items()}
         for level, needs in row["needs"].items()
     }
-    return TrustSettings(row["community_id"], {**DEFAULT_NEEDS, **stored}, row["seq"])
+    default = TrustSettings(row["community_id"])
+    stored = replace(default, needs={**default.needs, **needs}, version=row["seq"])
+    if "window_days" not in row:  # stored before it could be set, with all that follows
+        return stored
+    return replace(
+        stored,
+        window=timedelta(days=row["window_days"]),
+        grace=timedelta(days=row["grace_days"]),
+        keep_factor=row["keep_factor"],
+        posting_limits={
+            int(level): Limits(Limit(*limits["topics"]), Limit(*limits["replies"]))
+            for level, limits in row["posting_limits"].items()
+        },
+        vote_factors={int(level): factor for level, factor in row["vote_factors"].items()},
+    )
 
 
 def dump_trust_settings(settings: TrustSettings) -> Document:
@@ -179,7 +195,18 @@ def dump_trust_settings(settings: TrustSettings) -> Document:
         "needs": {
             str(level): {fact.value: count for fact, count in needs.items()}
             for level, needs in settings.needs.items()
-        }
+        },
+        "window_days": settings.window.days,
+        "grace_days": settings.grace.days,
+        "keep_factor": settings.keep_factor,
+        "posting_limits": {
+            str(level): {
+                "topics": [limits.topics.seconds, limits.topics.a_day],
+                "replies": [limits.replies.seconds, limits.replies.a_day],
+            }
+            for level, limits in settings.posting_limits.items()
+        },
+        "vote_factors": {str(level): factor for level, factor in settings.vote_factors.items()},
     }
 
 

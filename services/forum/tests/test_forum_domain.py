@@ -18,9 +18,13 @@ from chassis.errors import (
 from services.forum.domain.imports import imported_id
 from services.forum.domain.members import Author, Member, Persona
 from services.forum.domain.posting import (
+    MOST_A_DAY,
     POSTING_LIMITS,
+    Limit,
+    Limits,
     Poster,
     PostingTooFastError,
+    check_limit,
     limits_of,
 )
 from services.forum.domain.replies import (
@@ -403,10 +407,36 @@ def test_posting_limits(
             poster.post_reply(limits, late)
 
 
-def test_moderators_post_at_will() -> None:
-    assert limits_of(MODERATOR) is None
-    assert limits_of(replace(ANNA, trust_level=LEADER)) == POSTING_LIMITS[LEADER]
-    assert limits_of(replace(ANNA, trust_level=0)) == POSTING_LIMITS[NEW]
+def test_limits_are_of_the_level() -> None:
+    for level, held in ((LEADER, LEADER), (9, LEADER), (REGULAR, REGULAR), (0, NEW)):
+        member = replace(ANNA, trust_level=level)
+        assert limits_of(member, POSTING_LIMITS) == POSTING_LIMITS[held]
+
+
+def test_as_many_posts_are_remembered_as_may_be_asked_for() -> None:
+    limit = check_limit(0, MOST_A_DAY, "limits", "topics")
+    poster, any_number = Poster(), Limits(Limit(0, None), Limit(0, None))
+    for n in range(MOST_A_DAY + 9):
+        poster = poster.post_topic(any_number, NOW + timedelta(seconds=n))
+    with pytest.raises(PostingTooFastError):
+        poster.post_topic(Limits(limit, limit), NOW + timedelta(hours=1))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "a_day", "field"),
+    [
+        (-0.1, 0, "limits.seconds_between_topics"),
+        (86_401, 0, "limits.seconds_between_topics"),
+        (float("nan"), 0, "limits.seconds_between_topics"),
+        (0, -1, "limits.topics_per_day"),
+        (0, 101, "limits.topics_per_day"),
+    ],
+)
+def test_bad_limits_are_refused(seconds: float, a_day: int, field: str) -> None:
+    with pytest.raises(FieldInvalidError) as refusal:
+        check_limit(seconds, a_day, "limits", "topics")
+    assert refusal.value.field == field
+    assert check_limit(86_400, 0, "limits", "topics") == Limit(86_400, None)
 
 
 @pytest.mark.parametrize(

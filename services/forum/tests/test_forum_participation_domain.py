@@ -9,6 +9,7 @@ import pytest
 from chassis.actors import BASIC, LEADER, NEW, REGULAR, TRUSTED_MEMBER
 from services.forum.domain.members import Member
 from services.forum.domain.participation import (
+    VOTE_FACTORS,
     Reaction,
     ReactionKind,
     Reactions,
@@ -50,28 +51,43 @@ def votes(count: int, value: VoteValue = UP, author: str = "", hours: float = 1)
 def test_so_many_a_day(level: int, up: int, down: int) -> None:
     post = PostRef("new")
     for value, most in ((UP, up), (DOWN, down)):
-        last = votes(most - 1, value).cast(member(level), post, "bert", value, NOW)
+        last = votes(most - 1, value).cast(member(level), VOTE_FACTORS, post, "bert", value, NOW)
         assert (last.number, last.value, last.time) == (most, value, NOW)
         with pytest.raises(VoteLimitReachedError) as refusal:
-            votes(most, value).cast(member(level), post, "bert", value, NOW)
+            votes(most, value).cast(member(level), VOTE_FACTORS, post, "bert", value, NOW)
         assert refusal.value.retry_after == 23 * 3600
 
 
 @pytest.mark.parametrize(("level", "up", "down"), [(BASIC, 6, 3), (TRUSTED_MEMBER, 9, 4)])
 def test_so_many_a_day_for_one_author(level: int, up: int, down: int) -> None:
     for value, most in ((UP, up), (DOWN, down)):
-        votes(most - 1, value, "bert").cast(member(level), PostRef("new"), "bert", value, NOW)
+        votes(most - 1, value, "bert").cast(
+            member(level), VOTE_FACTORS, PostRef("new"), "bert", value, NOW
+        )
         full = votes(most, value, "bert")
-        full.cast(member(level), PostRef("new"), "anna", value, NOW)
+        full.cast(member(level), VOTE_FACTORS, PostRef("new"), "anna", value, NOW)
         with pytest.raises(VoteLimitReachedError):
-            full.cast(member(level), PostRef("new"), "bert", value, NOW)
+            full.cast(member(level), VOTE_FACTORS, PostRef("new"), "bert", value, NOW)
 
 
 def test_what_does_not_count() -> None:
-    votes(20, hours=24).cast(member(), PostRef("new"), "bert", UP, NOW)  # the oldest is a day old
-    votes(20).cast(member(), PostRef("t3"), "author3", UP, NOW)  # in place of one of them
-    votes(20).cast(member(), PostRef("new"), "bert", DOWN, NOW)
-    votes(6, UP, "").cast(member(), PostRef("new"), "", UP, NOW)
+    votes(20, hours=24).cast(
+        member(), VOTE_FACTORS, PostRef("new"), "bert", UP, NOW
+    )  # the oldest is a day old
+    votes(20).cast(
+        member(), VOTE_FACTORS, PostRef("t3"), "author3", UP, NOW
+    )  # in place of one of them
+    votes(20).cast(member(), VOTE_FACTORS, PostRef("new"), "bert", DOWN, NOW)
+    votes(6, UP, "").cast(member(), VOTE_FACTORS, PostRef("new"), "", UP, NOW)
+
+
+def test_a_community_sets_how_many() -> None:
+    factors = {**VOTE_FACTORS, BASIC: 0.5}
+    votes(9).cast(member(), factors, PostRef("new"), "bert", UP, NOW)
+    with pytest.raises(VoteLimitReachedError, match="10 such votes"):
+        votes(10).cast(member(), factors, PostRef("new"), "bert", UP, NOW)
+    with pytest.raises(VoteLimitReachedError, match="1 such votes for one author"):
+        votes(1, DOWN, "bert").cast(member(), factors, PostRef("new"), "bert", DOWN, NOW)
 
 
 def test_reactions() -> None:

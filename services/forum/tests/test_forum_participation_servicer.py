@@ -11,8 +11,9 @@ from chassis.actors import Actor
 from chassis.commands import Commands
 from chassis.errors import CommunityNotFoundError, FieldInvalidError, RoleRequiredError
 from chassis.testing import outbox, person_actor
+from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1 import domain_events_pb2 as said
-from guildhall.forum.v1 import forum_pb2
+from guildhall.forum.v1 import forum_pb2, trust_pb2
 from guildhall.forum.v1 import participation_pb2 as pb
 from services.forum.repository import ForumRepository
 from services.forum.tests.conftest import (
@@ -26,6 +27,7 @@ from services.forum.tests.conftest import (
 )
 from services.forum.tests.test_forum_servicer import refused
 from services.forum.use_cases import ForumUseCases
+from services.forum.use_cases.trust import TrustUseCases
 
 UP, DOWN = pb.VOTE_VALUE_UP, pb.VOTE_VALUE_DOWN
 THANKS, AGREE = pb.REACTION_KIND_THANKS, pb.REACTION_KIND_AGREE
@@ -182,6 +184,17 @@ async def test_no_limit_is_passed_by_voting_in_two_replicas_at_once(world: World
     await retract(world, HELPER, next(topic for topic in topics if before[topic.id]))
     assert (await vote(world, HELPER, left)).topic.score == 1
     await other.close()
+
+
+async def test_how_many_votes_a_level_has_is_a_setting(world: World) -> None:
+    space = await world.space()
+    topics = [await world.topic(space) for _ in range(4)]
+    half = trust_pb2.VoteFactor(trust_level=directory_pb2.TRUST_LEVEL_BASIC, factor=0.5)
+    change = trust_pb2.UpdateTrustSettingsRequest(**world.ids(), vote_factors=[half])
+    await TrustUseCases(world.commands, world.repository).update_trust_settings(MANAGING, change)
+    for topic in topics[:3]:
+        await vote(world, HELPER, topic)
+    await refused(world, vote(world, HELPER, topics[3]), "VOTE_LIMIT_REACHED")
 
 
 # -- reactions

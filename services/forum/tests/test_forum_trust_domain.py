@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -10,13 +10,22 @@ import pytest
 
 from chassis.actors import BASIC, LEADER, NEW, REGULAR, TRUSTED_MEMBER
 from chassis.errors import FieldInvalidError
+from services.forum.domain.participation import VOTE_FACTORS
+from services.forum.domain.posting import POSTING_LIMITS, Limit, Limits
 from services.forum.domain.trust import (
     DEFAULT_NEEDS,
     Day,
     Fact,
     Standing,
     TrustSettings,
+    TrustSettingsChange,
+    check_grace,
+    check_keep_factor,
     check_needs,
+    check_posting_limits,
+    check_vote_factors,
+    check_window,
+    facts_for,
     facts_of,
     judged,
     meets,
@@ -25,7 +34,8 @@ from services.forum.domain.trust import (
 )
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
-SETTINGS = TrustSettings.default("c1")
+SETTINGS = TrustSettings("c1")
+NOTHING = TrustSettingsChange({}, None, None, None, {}, {})
 NOBODY = Standing("s1", "c1", "p1")
 
 
@@ -155,10 +165,65 @@ def test_same_topic_and_same_liker_count_once() -> None:
 
 
 def test_needs_of_a_community_replace_the_defaults() -> None:
-    easy = SETTINGS.changed({BASIC: {}, TRUSTED_MEMBER: {Fact.DAYS_VISITED: 1}})
+    easy = SETTINGS.changed(
+        replace(NOTHING, needs={BASIC: {}, TRUSTED_MEMBER: {Fact.DAYS_VISITED: 1}})
+    )
     assert judged(NOBODY, easy, days(1), NOW).level == TRUSTED_MEMBER
     assert easy.needs[REGULAR] == DEFAULT_NEEDS[REGULAR]
     assert meets(facts_of([]), {Fact.POSTS_REMOVED: 0})
+
+
+def test_a_community_sets_what_regular_looks_back_on_and_how_it_is_kept() -> None:
+    assert SETTINGS.changed(NOTHING) == SETTINGS
+    lately = SETTINGS.changed(replace(NOTHING, window=timedelta(days=20)))
+    assert judged(NOBODY, lately, days(30, read=10), NOW).level == TRUSTED_MEMBER
+    assert facts_for(REGULAR, lately, days(30), NOW)[Fact.DAYS_VISITED] == 21  # with today
+    assert facts_for(BASIC, lately, days(30), NOW)[Fact.DAYS_VISITED] == 30
+    old = replace(NOBODY, level=REGULAR, level_time=NOW - timedelta(days=20))
+    kept = SETTINGS.changed(replace(NOTHING, grace=timedelta(days=21)))
+    assert judged(old, kept, [], NOW) == old
+    half = SETTINGS.changed(replace(NOTHING, keep_factor=0.5))
+    assert judged(old, half, days(15, read=10), NOW).level == REGULAR
+    assert judged(old, half, days(14, read=10), NOW).level == TRUSTED_MEMBER
+
+
+def test_limits_and_factors_of_some_levels_replace_theirs_only() -> None:
+    limits = check_posting_limits([(NEW, (60, 5), (10, 0))])
+    factors = check_vote_factors([(LEADER, 10)])
+    after = SETTINGS.changed(replace(NOTHING, posting_limits=limits, vote_factors=factors))
+    assert after.posting_limits == {**POSTING_LIMITS, NEW: Limits(Limit(60, 5), Limit(10, None))}
+    assert after.vote_factors == {**VOTE_FACTORS, LEADER: 10}
+
+
+@pytest.mark.parametrize(
+    ("check", "field"),
+    [
+        (lambda: check_window(0), "window_days"),
+        (lambda: check_window(366), "window_days"),
+        (lambda: check_grace(-1), "grace_days"),
+        (lambda: check_grace(366), "grace_days"),
+        (lambda: check_keep_factor(1.1), "keep_factor"),
+        (lambda: check_keep_factor(float("nan")), "keep_factor"),
+        (lambda: check_vote_factors([(0, 1)]), "vote_factors.0.trust_level"),
+        (lambda: check_vote_factors([(6, 1)]), "vote_factors.0.trust_level"),
+        (lambda: check_vote_factors([(NEW, 1), (NEW, 1)]), "vote_factors.1.trust_level"),
+        (lambda: check_vote_factors([(NEW, 0.4)]), "vote_factors.0.factor"),
+        (lambda: check_vote_factors([(NEW, 1), (BASIC, 10.5)]), "vote_factors.1.factor"),
+        (lambda: check_posting_limits([(0, (1, 1), (1, 1))]), "posting_limits.0.trust_level"),
+        (
+            lambda: check_posting_limits([(NEW, (-1, 1), (1, 1))]),
+            "posting_limits.0.seconds_between_topics",
+        ),
+        (
+            lambda: check_posting_limits([(NEW, (1, 1), (1, 101))]),
+            "posting_limits.0.replies_per_day",
+        ),
+    ],
+)
+def test_bad_settings_are_refused(check: Callable[[], object], field: str) -> None:
+    with pytest.raises(FieldInvalidError) as refusal:
+        check()
+    assert refusal.value.field == field
 
 
 def test_next_level() -> None:
@@ -173,7 +238,6 @@ def test_next_level() -> None:
 @pytest.mark.parametrize(
     ("needs", "field"),
     [
-        ([], "requirements"),
         ([(LEADER, [])], "requirements.0.trust_level"),
         ([(NEW, [])], "requirements.0.trust_level"),
         ([(BASIC, []), (BASIC, [])], "requirements.1.trust_level"),

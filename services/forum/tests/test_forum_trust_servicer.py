@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -42,6 +42,10 @@ C1: dict[str, Any] = {"community_id": "c1"}
 @pytest_asyncio.fixture
 async def trust(world: World) -> TrustUseCases:
     """Served beside the forum, as another part: tokens say for whom they are."""
+    return await serve(world)
+
+
+async def serve(world: World) -> TrustUseCases:
     use_cases = TrustUseCases(world.commands, world.repository)
     servicer = TrustServicer(use_cases)
     await world.loopback.serve(
@@ -268,6 +272,53 @@ async def test_progress_is_told_to_oneself_and_moderators(
     await refused(world, call(world, SEARCH, "BatchGetTrustProgress", **asked), "ROLE_REQUIRED")
 
 
+async def test_limits_are_settings_and_hold_at_once(make_world: Callable[..., Any]) -> None:
+    world: World = await make_world(posting_limits=True)
+    await serve(world)
+    space = await world.space()
+    topic = await world.topic(space, HELPER)
+    await world.topic(space)
+    await refused(world, world.topic(space), "POSTING_TOO_FAST")
+    basic = directory_pb2.TRUST_LEVEL_BASIC
+    limits = tpb.PostingLimits(trust_level=basic, topics_per_day=3, replies_per_day=1)
+    factor = tpb.VoteFactor(trust_level=basic, factor=0.5)
+    fields = {**world.ids(), "posting_limits": [limits], "vote_factors": [factor]}
+    after = (await call(world, MANAGING, "UpdateTrustSettings", **fields)).trust_settings
+    assert (after.posting_limits[1], after.vote_factors[1]) == (limits, factor)
+    default = tpb.PostingLimits(
+        trust_level=directory_pb2.TRUST_LEVEL_NEW,
+        seconds_between_topics=120,
+        seconds_between_replies=30,
+        topics_per_day=3,
+        replies_per_day=10,
+    )
+    assert after.posting_limits[0] == default
+    assert [one.factor for one in after.vote_factors] == [1, 0.5, 1.5, 2, 3]
+    for _ in range(2):
+        await world.topic(space)
+    await refused(world, world.topic(space), "POSTING_TOO_FAST")
+    await world.reply(topic, ASKER)
+    await refused(world, world.reply(topic, ASKER), "POSTING_TOO_FAST")
+
+
+async def test_settings_of_before_limits_could_be_set_are_loaded(
+    world: World, trust: TrustUseCases
+) -> None:
+    stored = {"_id": "trust-c1", "community_id": "c1", "seq": 4, "needs": {"2": {"LIKERS": 1}}}
+    await world.database.trust_settings.insert_one(stored)
+    settings = (await call(world, MANAGING, "GetTrustSettings", **C1)).trust_settings
+    assert settings.requirements[0].needs == [tpb.TrustNeed(fact=tpb.TRUST_FACT_LIKERS, count=1)]
+    assert (settings.version, settings.window_days, settings.grace_days) == (4, 100, 14)
+    assert (settings.keep_factor, len(settings.posting_limits)) == (0.9, 5)
+    fields = {**world.ids(), "window_days": 30, "grace_days": 0, "keep_factor": 0.0}
+    fields["expected_version"] = 4
+    after = (await call(world, MANAGING, "UpdateTrustSettings", **fields)).trust_settings
+    assert (after.version, after.window_days, after.grace_days) == (5, 30, 0)
+    assert (after.keep_factor, after.requirements) == (0, settings.requirements)
+    assert after.posting_limits == settings.posting_limits
+    assert (await call(world, MANAGING, "GetTrustSettings", **C1)).trust_settings == after
+
+
 async def test_settings_are_the_managers(world: World, trust: TrustUseCases) -> None:
     before = (await call(world, MANAGING, "GetTrustSettings", **C1)).trust_settings
     assert [one.trust_level for one in before.requirements] == [BASIC, TRUSTED_MEMBER, REGULAR]
@@ -302,6 +353,21 @@ async def test_settings_are_the_managers(world: World, trust: TrustUseCases) -> 
     await refused(world, call(world, STRANGER, "GetTrustSettings", **C1), *hidden)
     await refused(world, update(expected_version=9), "VERSION_STALE", "expected_version")
     await refused(world, update(requirements=[]), "FIELD_INVALID", "requirements")
+    level = directory_pb2.TRUST_LEVEL_NEW
+    for field, value, at in (
+        ("window_days", 0, "window_days"),
+        ("grace_days", 366, "grace_days"),
+        ("keep_factor", 1.5, "keep_factor"),
+        ("posting_limits", [tpb.PostingLimits()], "posting_limits.0.trust_level"),
+        (
+            "posting_limits",
+            [tpb.PostingLimits(trust_level=level, replies_per_day=101)],
+            "posting_limits.0.replies_per_day",
+        ),
+        ("vote_factors", [tpb.VoteFactor(trust_level=level)], "vote_factors.0.factor"),
+    ):
+        change: dict[str, Any] = {"requirements": [], field: value}
+        await refused(world, update(**change), "FIELD_INVALID", at)
     nothing: Any = 99
     wrong = tpb.TrustRequirement(
         trust_level=directory_pb2.TRUST_LEVEL_BASIC, needs=[tpb.TrustNeed(fact=nothing)]

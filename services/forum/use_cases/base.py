@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -134,10 +135,13 @@ class UseCases:
 
     async def _poster(self, member: Member, community_id: str) -> tuple[Poster, Limits] | None:
         """What the member posted lately and how much they may; None: they may at will."""
-        limits = limits_of(member) if self._posting_limits else None
-        if limits is None:
+        if member.moderator or not self._posting_limits:
             return None
-        return await self._repository.get_poster(community_id, member.person_id), limits
+        poster, settings = await asyncio.gather(
+            self._repository.get_poster(community_id, member.person_id),
+            self._repository.get_trust_settings(community_id),
+        )
+        return poster, limits_of(member, settings.posting_limits)
 
     def _posting(
         self,

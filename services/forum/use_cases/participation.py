@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeAlias, TypeVar, cast
@@ -72,7 +73,7 @@ class ParticipationUseCases(UseCases):
         )
         post = PostRef(topic.id, request.reply_id)
 
-        def cast(voter: Voter) -> Callable[..., Voted | None]:
+        def cast_by(voter: Voter, factors: Mapping[int, float]) -> Callable[..., Voted | None]:
             def change(
                 topic: Topic, reply: Reply | None, before: Vote | None, now: datetime
             ) -> Voted | None:
@@ -81,7 +82,7 @@ class ParticipationUseCases(UseCases):
                 check_takes_vote(topic, reply, value, down=space.settings.down_votes)
                 if before is not None and before.value is value:
                     return None
-                vote = voter.cast(member, post, written.author.person_id, value, now)
+                vote = voter.cast(member, factors, post, written.author.person_id, value, now)
                 event = said.VoteCast(
                     topic_id=topic.id,
                     reply_id=post.reply_id,
@@ -95,13 +96,15 @@ class ParticipationUseCases(UseCases):
             return change
 
         for attempt in range(_ATTEMPTS):
-            voter = await self._repository.get_voter(
-                request.community_id, member.person_id, datetime.now(UTC)
+            voter, settings = await asyncio.gather(
+                self._repository.get_voter(
+                    request.community_id, member.person_id, datetime.now(UTC)
+                ),
+                self._repository.get_trust_settings(request.community_id),
             )
             try:
-                return await self._vote(
-                    actor, request, member, topic, CastVoteResponse, cast(voter)
-                )
+                change = cast_by(voter, settings.vote_factors)
+                return await self._vote(actor, request, member, topic, CastVoteResponse, change)
             except VotedAtOnceError:
                 if attempt == _ATTEMPTS - 1:
                     raise

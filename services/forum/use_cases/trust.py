@@ -1,4 +1,4 @@
-"""What levels need, who has earned them, and how far everybody is."""
+"""What levels need and allow, who has earned them, and how far everybody is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from guildhall.directory.v1.directory_pb2 import TrustLevel
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1 import trust_pb2 as pb
 from services.forum.converters.trust import (
-    needs_of,
+    settings_change,
     trust_progress_to_proto,
     trust_settings_to_proto,
 )
@@ -52,14 +52,14 @@ class TrustUseCases:
     ) -> pb.UpdateTrustSettingsResponse:
         """MANAGER. Refuses with FIELD_INVALID."""
         actor.require_role(request.community_id, MANAGER)
-        needs = needs_of(request.requirements)
+        change = settings_change(request)
 
         def decide(
             seen: Seen[TrustSettings],
         ) -> Decision[TrustSettings, pb.UpdateTrustSettingsResponse]:
             check_version(seen.seq, request.expected_version)
-            before = seen.state or TrustSettings.default(request.community_id)
-            after = before.changed(needs)
+            before = seen.state or TrustSettings(request.community_id)
+            after = before.changed(change)
             event = said.TrustSettingsUpdated()
             return Decision(
                 after,
@@ -89,7 +89,7 @@ class TrustUseCases:
             if not days and person_id != member.person_id:
                 continue  # whether there is such a member, the directory knows
             level = next_level(standing) or REGULAR
-            have = facts_for(level, days, now)
+            have = facts_for(level, settings, days, now)
             progress.append(trust_progress_to_proto(standing, have, settings.needs[level]))
         return pb.BatchGetTrustProgressResponse(trust_progress=progress)
 
