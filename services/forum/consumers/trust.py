@@ -13,8 +13,20 @@ from chassis.decisions import Write
 from chassis.domain_events import Consequence, DomainEvent, Subscription
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1.participation_pb2 import VOTE_VALUE_UP
+from services.forum.domain.replies import ReplyState
+from services.forum.domain.topics import TopicState
 from services.forum.domain.trust import Fact
 from services.forum.repository import ForumRepository
+
+# What is said of a removed post that is restored, to whatever it was.
+_TOPIC_BACK = (
+    said.TopicRestored,
+    said.TopicHidden,
+    said.TopicHeld,
+    said.TopicRejected,
+    said.TopicDrafted,
+)
+_REPLY_BACK = (said.ReplyRestored, said.ReplyHidden, said.ReplyHeld, said.ReplyRejected)
 
 
 class TrustConsumers:
@@ -37,6 +49,8 @@ class TrustConsumers:
                 said.ReactionRemoved: self.on_reaction_removed,
                 said.TopicRemoved: self.on_topic_removed,
                 said.ReplyRemoved: self.on_reply_removed,
+                **dict.fromkeys(_TOPIC_BACK, self.on_topic_back),
+                **dict.fromkeys(_REPLY_BACK, self.on_reply_back),
             },
             aggregate_types=("topic", "read_mark", "reactions"),
         )
@@ -109,6 +123,7 @@ class TrustConsumers:
             self._removed(event, topic.author.person_id, topic.id)
             for topic in found
             if topic.author.person_id not in ("", event.actor)
+            and topic.state is TopicState.REMOVED  # else it is back, which may be heard first
         ]
 
     async def on_reply_removed(
@@ -121,7 +136,29 @@ class TrustConsumers:
         return [
             self._removed(event, reply.author.person_id, reply.id)
             for reply in found
-            if reply.author.person_id not in ("", event.actor)
+            if reply.author.person_id not in ("", event.actor) and reply.state is ReplyState.REMOVED
+        ]
+
+    async def on_topic_back(self, event: DomainEvent[Any]) -> Iterable[Consequence]:
+        """It is not removed, whatever it was: nothing counts against its author."""
+        found = await self._repository.find_topics(
+            event.community_id, [event.message.topic_id], None
+        )
+        return [
+            self._back(event, topic.author.person_id, topic.id)
+            for topic in found
+            if topic.author.person_id and topic.state is not TopicState.REMOVED
+        ]
+
+    async def on_reply_back(self, event: DomainEvent[Any]) -> Iterable[Consequence]:
+        """As on_topic_back."""
+        found = await self._repository.find_replies(
+            event.community_id, [event.message.reply_id], None
+        )
+        return [
+            self._back(event, reply.author.person_id, reply.id)
+            for reply in found
+            if reply.author.person_id and reply.state is not ReplyState.REMOVED
         ]
 
     def _own(
@@ -151,6 +188,9 @@ class TrustConsumers:
             once={"likers": event.actor} if step > 0 else None,
         )
         return [given, received]
+
+    def _back(self, event: DomainEvent[Any], author_id: str, post_id: str) -> Write:
+        return self._repository.removed_no_more(event.community_id, author_id, post_id, event.time)
 
     def _removed(self, event: DomainEvent[Any], author_id: str, post_id: str) -> Write:
         return self._repository.count_day(

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from pymongo import UpdateOne
+from pymongo import UpdateMany, UpdateOne
 
 from chassis.decisions import Aggregates, Document, Ref, Write
 from chassis.mongo import Database, Index
@@ -130,6 +130,13 @@ class TrustCollection:
             change["$addToSet"] = members
         row = {"_id": f"{community_id}:{person_id}:{day}", "community_id": community_id}
         return Write("standing_days", UpdateOne(row, change, upsert=True))
+
+    @staticmethod
+    def removed_no_more(community_id: str, person_id: str, post_id: str, time: datetime) -> Write:
+        """The post does not count as removed, on whatever days it was."""
+        query = {"community_id": community_id, "person_id": person_id, "removed_posts": post_id}
+        change = {"$pull": {"removed_posts": post_id}, "$set": {"update_time": time}}
+        return Write("standing_days", UpdateMany(query, change, hint="standing_day_person"))
 
 
 MOST_READ = 200  # posts, at once

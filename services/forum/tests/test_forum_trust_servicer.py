@@ -19,6 +19,7 @@ from chassis.testing import outbox
 from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1 import feed_pb2, participation_pb2
+from guildhall.forum.v1 import forum_pb2 as pb
 from guildhall.forum.v1 import trust_pb2 as tpb
 from guildhall.forum.v1.feed_pb2_grpc import FeedServiceStub
 from guildhall.forum.v1.trust_pb2_grpc import TrustServiceStub, add_TrustServiceServicer_to_server
@@ -30,6 +31,7 @@ from services.forum.tests.conftest import (
     HELPER,
     MANAGING,
     MODERATING,
+    NEWCOMER,
     SEARCH,
     STRANGER,
     World,
@@ -67,19 +69,20 @@ async def refused(world: World, call_: Any, reason: str, field: str = "") -> Non
     assert await world.stored() == before
 
 
-async def heard(world: World) -> None:
-    """All that was said so far, each event once, as the chassis applies it."""
+async def heard(world: World, so_far: int = 0) -> int:
+    """All that was said but for the first so many, each event once, as the chassis applies it."""
     consumers = TrustConsumers(world.repository)
     handlers = consumers.of_forum().handlers
     messages = await outbox(world.database)
     rows = await world.database["outbox"].find().sort("_id", 1).to_list()
-    for row, message in zip(rows, messages, strict=True):
+    for row, message in list(zip(rows, messages, strict=True))[so_far:]:
         if (handler := handlers.get(type(message))) is None:
             continue
         event = _event(message, row["actor"], row["seq"], row["at"])
         writes = list(await handler(event))
         assert writes == list(await handler(event))  # it may run twice
         await _apply(world, writes)
+    return len(rows)
 
 
 def _event(message: Message, actor: str, seq: int, time: datetime) -> DomainEvent[Any]:
@@ -179,6 +182,44 @@ async def test_posts_that_others_removed_count_against_their_author(world: World
     await world.act("RemoveTopic", MODERATING, other, reason="spam")
     await heard(world)
     assert (await today(world, "helper")).removed_posts == {spam.id, other.id}
+
+
+async def test_what_is_restored_counts_against_nobody(world: World) -> None:
+    space = await world.space()
+    topic = await world.topic(space, HELPER)
+    out, hidden, gone = [await world.reply(topic) for _ in range(3)]
+    held = await world.topic(space, NEWCOMER)
+    await world.act("HideReply", MODERATING, hidden, reason="spam")
+    posts: list[pb.Topic | pb.Reply] = [topic, out, hidden, gone, held]
+    for post in (out, hidden, gone, held, topic):
+        what = "Topic" if isinstance(post, pb.Topic) else "Reply"
+        await world.act(f"Remove{what}", MODERATING, post, reason="spam")
+    so_far = await heard(world)
+    assert (await today(world, "helper")).removed_posts == {post.id for post in posts[:4]}
+    assert (await today(world, "newcomer")).removed_posts == {held.id}
+    old = datetime.now(UTC) - timedelta(days=1)
+    await world.database.standing_days.update_many({}, {"$set": {"update_time": old}})
+    for post in (topic, out, hidden, held):
+        what = "Topic" if isinstance(post, pb.Topic) else "Reply"
+        await world.act(f"Restore{what}", MODERATING, post)
+    so_far = await heard(world, so_far)
+    assert (await today(world, "helper")).removed_posts == {gone.id}
+    assert (await today(world, "newcomer")).removed_posts == frozenset()
+    # They are judged anew.
+    found = await world.repository.find_active_people(old + timedelta(seconds=1))
+    assert found == [("c1", "helper"), ("c1", "newcomer")]
+    await world.act("RemoveReply", MODERATING, out, reason="spam")
+    await heard(world, so_far)
+    assert (await today(world, "helper")).removed_posts == {gone.id, out.id}
+
+
+async def test_a_removal_that_is_heard_after_the_restoring_does_not_count(world: World) -> None:
+    topic = await world.topic(await world.space())
+    reply = await world.reply(topic)
+    await world.act("RemoveReply", MODERATING, reply, reason="spam")
+    await world.act("RestoreReply", MODERATING, reply)
+    await heard(world)
+    assert (await today(world, "helper")).removed_posts == frozenset()
 
 
 async def test_reached_levels_are_said_once(world: World, trust: TrustUseCases) -> None:
