@@ -50,6 +50,7 @@ from gateway.tests.announcements_standin import AnnouncementStandIn, add_announc
 from gateway.tests.attachments_standin import AttachmentStandIn, add_attachments
 from gateway.tests.curation_standin import CurationStandIn, add_curation
 from gateway.tests.directory_standin import DirectoryStandIn, add_directory
+from gateway.tests.drafts_standin import DraftStandIn, add_drafts
 from gateway.tests.exports_standin import ExportStandIn, add_exports
 from gateway.tests.feed_standin import FeedStandIn, add_feed
 from gateway.tests.groups_standin import GroupStandIn, add_groups
@@ -275,6 +276,11 @@ def curation() -> CurationStandIn:
 
 
 @pytest.fixture
+def drafts() -> DraftStandIn:
+    return DraftStandIn()  # type: ignore[abstract]
+
+
+@pytest.fixture
 def moves() -> MoveStandIn:
     return MoveStandIn()
 
@@ -316,6 +322,7 @@ async def house(
     feed: FeedStandIn,
     moves: MoveStandIn,
     curation: CurationStandIn,
+    drafts: DraftStandIn,
     routing: RoutingStandIn,
     trust: TrustStandIn,
     automation: AutomationStandIn,
@@ -332,6 +339,7 @@ async def house(
         add_feed(feed),
         add_moves(moves),
         add_curation(curation),
+        add_drafts(drafts),
         add_routing(routing),
         add_trust(trust),
         add_automation(automation),

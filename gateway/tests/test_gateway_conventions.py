@@ -166,6 +166,7 @@ BOUNDED = {
     "Topic.attachments": "ten at most",
     "Reply.attachments": "ten at most",
     "HeldEdit.attachments": "ten at most",
+    "Draft.attachments": "ten at most",
     "Seeding.items": "those of one plan, which may have 200",
     "Case.rules": "those that matched one text, of the 200 that a community may have",
 }

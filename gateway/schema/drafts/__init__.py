@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Any
 
 import strawberry
 
 from gateway import batches
-from gateway.loaders import Reference
+from gateway.loaders import Embedded, Reference
+from gateway.schema.attachments import Attachment
 from gateway.schema.fields import fetched
 from gateway.schema.forum import Reply, Space, Topic
+from gateway.schema.participation import Mention, Quote, QuoteRow, mentions_of
 from gateway.schema.scalars import DateTime, Markdown, TopicKind, unset_is_null
 from guildhall.forum.v1 import drafts_pb2
 
@@ -32,6 +35,10 @@ class DraftKind(Enum):
     )
 
 
+def _quotes(row: Any) -> list[QuoteRow]:
+    return [QuoteRow(row.community_id, one) for one in row.quotes]
+
+
 @strawberry.type(
     description="What one is writing, kept for 180 days or until it is posted; for nobody else."
 )
@@ -42,6 +49,15 @@ class Draft:
     title: str = strawberry.field(description="Its title so far.")
     body: Markdown = strawberry.field(description="Its text so far.")
     tags: list[str] = strawberry.field(description="Its tags so far.")
+    attachments: list[Attachment] = strawberry.field(
+        description="The files that it is to have and that are still there."
+    )
+    mentions: list[Mention] = fetched(Embedded(mentions_of), "Whom it is to speak to.")
+    quotes: list[Quote] = fetched(
+        Embedded(_quotes),
+        "What it is to quote. What is hidden, behind a wall or written there no longer is left "
+        "out.",
+    )
     save_time: DateTime = strawberry.field(description="When it was last saved.")
     version: int = strawberry.field(description="For expectedVersion: how often it was saved.")
 

@@ -9,7 +9,7 @@ import strawberry
 from gateway.cursors import decode_id, decode_reply_id
 from gateway.errors import BadUserInputError
 from gateway.schema.drafts import Draft, DraftKind
-from gateway.schema.forum.inputs.base import optional
+from gateway.schema.forum.inputs.base import QuoteInput, optional
 from gateway.schema.scalars import Markdown, TopicKind
 from gateway.schema.writes import expected_version, request_id
 
@@ -35,6 +35,16 @@ class SaveDraftInput(DraftWrite):
     title: str | None = optional("Its title so far.")
     body: Markdown | None = optional("Its text so far.")
     tags: list[str] | None = optional("Its tags so far.")
+    attachment_ids: list[strawberry.ID] | None = optional(
+        "The files that it is to have: one's own, and in an edit those of the post. They are kept "
+        "as long as the draft."
+    )
+    mentioned_ids: list[strawberry.ID] | None = optional(
+        "The people it is to speak to, as of a post."
+    )
+    quotes: list[QuoteInput] | None = optional(
+        "What it is to quote, as of a post; what was saved before may stay."
+    )
     expected_version: int | None = expected_version()
 
 

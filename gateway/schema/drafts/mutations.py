@@ -8,7 +8,13 @@ import strawberry
 
 from gateway.context import Info
 from gateway.schema.drafts import inputs as f
-from gateway.schema.forum.mutations.base import What
+from gateway.schema.forum.mutations.base import (
+    ATTACHING,
+    REFERRING,
+    What,
+    attachment_ids,
+    references,
+)
 from gateway.schema.writes import codes, number, version, write
 from guildhall.forum.v1 import drafts_pb2
 
@@ -22,19 +28,23 @@ class DraftMutation:
             "Keep what one has written so far, as often as one likes: nobody else sees it. Again "
             "it is saved again.", "SPACE_NOT_FOUND", "TOPIC_NOT_FOUND", "REPLY_NOT_FOUND",
             "TOPIC_STATE_INVALID", "REPLY_STATE_INVALID", "ROLE_REQUIRED", "TEXT_INVALID",
-            "TAGS_INVALID", "FIELD_INVALID", "TOO_MANY_DRAFTS", "VERSION_STALE",
+            "TAGS_INVALID", "FIELD_INVALID", "TOO_MANY_DRAFTS", "VERSION_STALE", *ATTACHING,
+            *REFERRING,
         )
     )  # fmt: skip
     async def save_draft(
         self, info: Info, input: Annotated[f.SaveDraftInput, What]
     ) -> f.SaveDraftPayload:
+        place = f.place_of(input.draft_kind, input.space_id, input.topic_id, input.reply_id)
         request = drafts_pb2.SaveDraftRequest(
             request_id=input.request_id,
-            **f.place_of(input.draft_kind, input.space_id, input.topic_id, input.reply_id),
+            **place,
             topic_kind=number(input.topic_kind),
             title=input.title or "",
             body=input.body or "",
             tags=input.tags,
+            attachment_ids=attachment_ids(input.attachment_ids),
+            **references(input, place["community_id"]),
             expected_version=version(input),
         )
         return await write(info, info.context.services.drafts.SaveDraft, request)

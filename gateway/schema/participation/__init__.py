@@ -73,7 +73,8 @@ class MentionRow:
     person_id: str
 
 
-def _mentions(row: Any) -> list[MentionRow]:
+def mentions_of(row: Any) -> list[MentionRow]:
+    """Of a post, or of what is to be one."""
     return [MentionRow(row.community_id, one) for one in row.mentioned_ids]
 
 
@@ -161,7 +162,7 @@ class Post:
         Reference(batches.participations, _post, lambda found: found.viewer_reactions),
         "How one reacted oneself.",
     )
-    mentions: list[Mention] = fetched(Embedded(_mentions), "Whom it speaks to.")
+    mentions: list[Mention] = fetched(Embedded(mentions_of), "Whom it speaks to.")
     quoted: Quoted | None = fetched(
         Reference(batches.quotes, _quoting),
         "What it quotes; null where it quotes nothing. What is hidden, behind a wall or written "

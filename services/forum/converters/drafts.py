@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TypeAlias
 
 from chassis.timestamps import timestamp_of
 from guildhall.forum.v1 import drafts_pb2, forum_pb2
 from services.forum.converters import enums
-from services.forum.domain.drafts import Draft, DraftKind, DraftPlace, draft_place
+from services.forum.converters.messages import attachment_to_proto
+from services.forum.converters.references import quote_to_proto
+from services.forum.domain.drafts import DraftKind, DraftPlace, ShownDraft, draft_place
 
 Placed: TypeAlias = (
     drafts_pb2.SaveDraftRequest | drafts_pb2.DeleteDraftRequest | drafts_pb2.GetDraftRequest
@@ -28,9 +31,9 @@ def place_of(request: Placed, person_id: str) -> DraftPlace:
     )
 
 
-def draft_to_proto(draft: Draft) -> drafts_pb2.Draft:
-    """As its writer left it."""
-    place = draft.place
+def draft_to_proto(shown: ShownDraft, keyring: Collection[str]) -> drafts_pb2.Draft:
+    """As its writer left it, with what they see of the rest by this keyring."""
+    draft, place = shown.draft, shown.draft.place
     return drafts_pb2.Draft(
         community_id=place.community_id,
         draft_kind=_KINDS[place.kind],
@@ -48,4 +51,7 @@ def draft_to_proto(draft: Draft) -> drafts_pb2.Draft:
         save_time=timestamp_of(draft.save_time),
         version=draft.version,
         id=place.id,
+        attachments=[attachment_to_proto(one) for one in shown.attachments],
+        mentioned_ids=draft.references.mentioned_ids,
+        quotes=[quote_to_proto(one, place.community_id, keyring) for one in shown.quotes],
     )

@@ -8,7 +8,7 @@ from guildhall.forum.v1 import forum_pb2
 from guildhall.forum.v1 import participation_pb2 as pb
 from services.forum.converters.messages import author_to_proto
 from services.forum.converters.participation import post_ref_to_proto
-from services.forum.domain.references import PostRef, Quote, QuotesOfPost
+from services.forum.domain.references import PostRef, Quote, QuotesOfPost, ShownQuote
 
 
 def quotes_of(messages: Iterable[forum_pb2.Quote]) -> list[Quote]:
@@ -22,14 +22,15 @@ def quotes_to_proto(
     """As a reader with this keyring sees them."""
     return pb.QuotesOfPost(
         post=post_ref_to_proto(found.post),
-        quotes=[
-            pb.ShownQuote(
-                source=post_ref_to_proto(one.quote.source),
-                text=one.quote.text,
-                author=author_to_proto(
-                    one.author, community_id, known=one.author.known_to(community_id, keyring)
-                ),
-            )
-            for one in found.quotes
-        ],
+        quotes=[quote_to_proto(one, community_id, keyring) for one in found.quotes],
+    )
+
+
+def quote_to_proto(quote: ShownQuote, community_id: str, keyring: Collection[str]) -> pb.ShownQuote:
+    """Likewise."""
+    author = quote.author
+    return pb.ShownQuote(
+        source=post_ref_to_proto(quote.quote.source),
+        text=quote.quote.text,
+        author=author_to_proto(author, community_id, known=author.known_to(community_id, keyring)),
     )

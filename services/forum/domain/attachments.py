@@ -192,6 +192,21 @@ class Attachment:
         self._check(AttachmentState.READY)
         return replace(self, state=AttachmentState.ATTACHED, version=self.version + 1)
 
+    def check_draftable(self, member: Member) -> None:
+        """What this member writes may have it, though nothing was posted yet.
+
+        Refuses with ATTACHMENT_NOT_FOUND, ATTACHMENT_STATE_INVALID.
+        """
+        if self.uploader_id != member.person_id or self.state is AttachmentState.REMOVED:
+            raise AttachmentNotFoundError(field="attachment_ids")
+        if not self.keepable:
+            raise AttachmentStateInvalidError(f"the attachment is {self.state}")
+
+    @property
+    def keepable(self) -> bool:
+        """A draft keeps it: it was put, and is in no post yet."""
+        return self.state in (AttachmentState.SCANNING, AttachmentState.READY)
+
     def remove(self) -> Attachment:
         """Its file is deleted, and its name forgotten."""
         if self.state is AttachmentState.REMOVED:
@@ -216,7 +231,7 @@ class Attachment:
         return self.create_time + UNATTACHED_TIME
 
     def forgotten(self, now: datetime) -> bool:
-        """No post took it in time, or ever will."""
+        """No post took it in time; a draft may still keep it."""
         return (
             self.state not in (AttachmentState.ATTACHED, AttachmentState.REMOVED)
             and now >= self.create_time + UNATTACHED_TIME

@@ -10,7 +10,9 @@ from enum import StrEnum
 
 from chassis.errors import FieldInvalidError, NotFoundError, ResourceExhaustedError
 from chassis.texts import check_body, check_line
+from services.forum.domain.attachments import Attachment, check_attachment_ids
 from services.forum.domain.kinds import TopicKind
+from services.forum.domain.references import NO_REFERENCES, References, ShownQuote
 from services.forum.domain.tags import check_tags
 from services.forum.domain.texts import MAX_BODY, MAX_TITLE
 
@@ -79,12 +81,23 @@ class Draft:
     body: str
     tags: tuple[str, ...]
     save_time: datetime
+    attachment_ids: tuple[str, ...] = ()
+    references: References = NO_REFERENCES
     version: int = 0
 
     @property
     def characters(self) -> int:
         """How much text it is to send."""
-        return len(self.body)
+        return len(self.body) + sum(len(one.text) for one in self.references.quotes)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownDraft:
+    """A draft with what its writer may see now of what it has."""
+
+    draft: Draft
+    attachments: tuple[Attachment, ...]
+    quotes: tuple[ShownQuote, ...]
 
 
 def draft_place(
@@ -106,9 +119,13 @@ def new_draft(
     title: str,
     body: str,
     tags: Sequence[str],
+    attachment_ids: Sequence[str],
     now: datetime,
 ) -> Draft:
-    """Whatever is written so far, even nothing. Refuses with TEXT_INVALID, TAGS_INVALID."""
+    """Whatever is written so far, even nothing.
+
+    Refuses with TEXT_INVALID, TAGS_INVALID, ATTACHMENTS_TOO_MANY.
+    """
     return Draft(
         place,
         topic_kind,
@@ -116,4 +133,5 @@ def new_draft(
         check_body(body, "body", least=0, most=MAX_BODY),
         check_tags(tags),
         now,
+        check_attachment_ids(attachment_ids),
     )

@@ -31,7 +31,6 @@ from services.forum.repository import (
     vitality,
 )
 from services.forum.repository.announcements import AnnouncementCollections, AnnouncementFilter
-from services.forum.repository.attachments import AttachmentCollection
 from services.forum.repository.automation import AutomationCollection
 from services.forum.repository.drafts import DraftCollection
 from services.forum.repository.exports import ExportCollection
@@ -51,7 +50,6 @@ __all__ = ["AnnouncementFilter", "ForumRepository", "TopicFilter"]
 
 
 class ForumRepository(
-    AttachmentCollection,
     ExportCollection,
     FeedCollection,
     MoveCollection,

@@ -9,23 +9,33 @@ from pymongo.errors import DuplicateKeyError
 
 from chassis.decisions import Document, Write
 from chassis.errors import VersionStaleError
-from chassis.mongo import Database, Index
+from chassis.mongo import Index
 from chassis.pagination import Paging
-from services.forum.domain.drafts import Draft, DraftKind, DraftPlace
+from services.forum.domain.attachments import Attachment
+from services.forum.domain.drafts import Draft, DraftKind, DraftPlace, ShownDraft
 from services.forum.domain.kinds import TopicKind
+from services.forum.domain.members import Member
+from services.forum.domain.references import Quote, ShownQuote
+from services.forum.repository.attachments import AttachmentCollection
+from services.forum.repository.documents import references, references_document
+from services.forum.repository.references import ReferenceCollection
 
 _KEPT = 180 * 86400
 _LAST_SAVED = [("save_time", -1), ("_id", -1)]
 INDEXES: Sequence[Index] = (
     Index("drafts", [("community_id", 1), ("person_id", 1), *_LAST_SAVED], "draft_page"),
     Index("drafts", [("save_time", 1)], "expire", expire_after=_KEPT),
+    Index(
+        "drafts",
+        [("community_id", 1), ("attachments.id", 1)],
+        "draft_attachment",
+        partial={"attachments.id": {"$exists": True}},
+    ),
 )
 
 
-class DraftCollection:
+class DraftCollection(ReferenceCollection, AttachmentCollection):
     """Reads and writes; every one names the person whose drafts they are."""
-
-    _database: Database
 
     async def save_draft(self, draft: Draft, expected_version: int) -> Draft:
         """In place of what is there: one operation on one document, so that of two savers one is
@@ -45,6 +55,10 @@ class DraftCollection:
                 "body": draft.body,
                 "tags": list(draft.tags),
                 "save_time": draft.save_time,
+                "attachments": [{"id": one} for one in draft.attachment_ids],
+                "mentioned_ids": [],
+                "quotes": [],
+                **references_document(draft.references),
             },
             "$inc": {"version": 1},
         }
@@ -62,6 +76,38 @@ class DraftCollection:
                 break
             return _draft(row)
         raise VersionStaleError("it was saved elsewhere: read it again", field="expected_version")
+
+    async def shown_drafts(
+        self, drafts: Sequence[Draft], member: Member, community_id: str
+    ) -> list[ShownDraft]:
+        """One's own drafts in a community, with what one may see now of what they have."""
+        ids = list({id_ for draft in drafts for id_ in draft.attachment_ids})
+        quotes = {quote for draft in drafts for quote in draft.references.quotes}
+        attachments: dict[str, Attachment] = {}
+        if ids:
+            found = await self.find_attachments(community_id, ids, member.person_id, member.keyring)
+            attachments = {one.id: one for one in found}
+        quoted: dict[Quote, ShownQuote] = {}
+        if quotes:
+            quoted = await self.find_shown_quotes(community_id, quotes, member.keyring)
+        return [
+            ShownDraft(
+                draft,
+                tuple(attachments[one] for one in draft.attachment_ids if one in attachments),
+                tuple(quoted[one] for one in draft.references.quotes if one in quoted),
+            )
+            for draft in drafts
+        ]
+
+    async def drafted(self, attachment: Attachment) -> bool:
+        """Whether a draft of its uploader has it."""
+        query = {
+            "community_id": attachment.community_id,
+            "attachments.id": attachment.id,
+            "person_id": attachment.uploader_id,
+        }
+        found = await self._database.drafts.find_one(query, {"_id": 1}, hint="draft_attachment")
+        return found is not None
 
     async def delete_draft(self, place: DraftPlace) -> bool:
         """Whether there was one."""
@@ -113,5 +159,7 @@ def _draft(row: Document) -> Draft:
         row["body"],
         tuple(row["tags"]),
         row["save_time"],
+        tuple(one["id"] for one in row.get("attachments", ())),
+        references(row),
         row["version"],
     )

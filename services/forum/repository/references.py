@@ -89,23 +89,31 @@ class ReferenceCollection(ParticipationCollection):
         """Of those posts that the keyring shows: quotes whose words it shows in their sources."""
         shown = await self.find_visible_posts(community_id, posts, keyring)
         quotes = await self._quotes(community_id, shown)
-        sources = {one.source for some in quotes.values() for one in some}
+        quoted = await self.find_shown_quotes(
+            community_id, {one for some in quotes.values() for one in some}, keyring
+        )
+        return [
+            QuotesOfPost(
+                post, tuple(quoted[one] for one in quotes.get(post.id, ()) if one in quoted)
+            )
+            for post in shown
+        ]
+
+    async def find_shown_quotes(
+        self, community_id: str, quotes: Collection[Quote], keyring: Collection[str]
+    ) -> dict[Quote, ShownQuote]:
+        """Those whose words the keyring shows in their sources."""
+        sources = {one.source for one in quotes}
         topics = {source.topic_id for source in sources if not source.reply_id}
         replies = {source.reply_id for source in sources if source.reply_id}
         some = await self.find_posts(community_id, topics, replies, keyring)
         found = {one.id: one for part in some for one in part}
-        return [
-            QuotesOfPost(
-                post,
-                tuple(
-                    ShownQuote(one, source.author)
-                    for one in quotes.get(post.id, ())
-                    if (source := found.get(one.source.id)) is not None
-                    and one.stands_in(source.body.source)
-                ),
-            )
-            for post in shown
-        ]
+        return {
+            one: ShownQuote(one, source.author)
+            for one in quotes
+            if (source := found.get(one.source.id)) is not None
+            and one.stands_in(source.body.source)
+        }
 
     async def _quotes(
         self, community_id: str, posts: Sequence[PostRef]

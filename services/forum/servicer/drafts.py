@@ -39,7 +39,8 @@ class DraftServicer(drafts_pb2_grpc.DraftServiceServicer):
         found = await self._repository.find_draft(place_of(request, member.person_id))
         if found is None:
             raise DraftNotFoundError(field="draft_kind")
-        return pb.GetDraftResponse(draft=draft_to_proto(found))
+        (shown,) = await self._repository.shown_drafts([found], member, request.community_id)
+        return pb.GetDraftResponse(draft=draft_to_proto(shown, member.keyring))
 
     async def ListDrafts(
         self, request: pb.ListDraftsRequest, context: Context
@@ -52,6 +53,7 @@ class DraftServicer(drafts_pb2_grpc.DraftServiceServicer):
             lambda last: (last.save_time, last.place.id),
             most=fitting(found, paging.size),
         )
+        shown = await self._repository.shown_drafts(drafts, member, request.community_id)
         return pb.ListDraftsResponse(
-            drafts=[draft_to_proto(one) for one in drafts], next_page_token=token
+            drafts=[draft_to_proto(one, member.keyring) for one in shown], next_page_token=token
         )

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import socket
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from chassis.file_passes import INCOMING, KEPT, place
 from guildhall.forum.v1 import attachments_pb2 as pb
+from guildhall.forum.v1 import drafts_pb2
+from guildhall.forum.v1.drafts_pb2_grpc import DraftServiceStub
 from services.forum.repository.scanner import Scanner
-from services.forum.tests.conftest import ASKER, MODERATING, World
+from services.forum.tests.conftest import ASKER, HELPER, MODERATING, World
 from services.forum.tests.files_made import complete, image, put, ready, seen, upload
 from services.forum.tests.test_forum_servicer import refused
 from services.forum.use_cases.attachment_reviews import AttachmentReviews
@@ -57,6 +60,61 @@ async def test_what_no_post_took_is_deleted_after_a_day(world: World, at_once: i
     space = await world.space()
     taking = world.topic(space, attachment_ids=[done.id])
     await refused(world, taking, "ATTACHMENT_NOT_FOUND", "attachment_ids")
+
+
+@pytest.mark.parametrize("ending", ["deleted", "expired", "without it"])
+async def test_what_a_draft_has_is_kept_as_long_as_the_draft(world: World, ending: str) -> None:
+    space = await world.space()
+    done, others = await ready(world), await ready(world, actor=HELPER)
+    infected, waiting = await ready(world), (await upload(world, image())).attachment
+    place: dict[str, Any] = {
+        **world.ids(),
+        "draft_kind": drafts_pb2.DRAFT_KIND_TOPIC,
+        "space_id": space.id,
+    }
+    stub = world.of(ASKER, DraftServiceStub)
+    ids = [done.id, infected.id]
+    await stub.SaveDraft(drafts_pb2.SaveDraftRequest(**place, attachment_ids=ids))
+    change = {"$set": {"state": "INFECTED"}}
+    await world.database.attachments.update_one({"_id": infected.id}, change)
+    # A draft keeps nobody else's file, nor what was never put.
+    more = {"$push": {"attachments": {"$each": [{"id": others.id}, {"id": waiting.id}]}}}
+    await world.database.drafts.update_one({}, more)
+    for days in (1, 2, 90):
+        await reviews(world).review_attachments(later(days * DAY))
+    assert there(world, done.id)
+    assert await states(world) == {
+        done.id: "READY",
+        others.id: "REMOVED",
+        infected.id: "REMOVED",
+        waiting.id: "REMOVED",
+    }
+    place["request_id"] = world.request_id()
+    if ending == "deleted":
+        await stub.DeleteDraft(drafts_pb2.DeleteDraftRequest(**place))
+    elif ending == "expired":
+        await world.database.drafts.delete_many({})
+    else:
+        await stub.SaveDraft(drafts_pb2.SaveDraftRequest(**place))
+    await reviews(world).review_attachments(later(90 * DAY))
+    assert there(world, done.id)  # it is looked after once a day
+    await reviews(world).review_attachments(later(91 * DAY))
+    assert not there(world, done.id)
+    assert (await states(world))[done.id] == "REMOVED"
+    assert await notes(world) == []
+
+
+async def test_what_a_draft_kept_can_be_posted(world: World) -> None:
+    space = await world.space()
+    done = await ready(world)
+    fields: dict[str, Any] = {"draft_kind": drafts_pb2.DRAFT_KIND_TOPIC, "space_id": space.id}
+    request = drafts_pb2.SaveDraftRequest(**world.ids(), **fields, attachment_ids=[done.id])
+    await world.of(ASKER, DraftServiceStub).SaveDraft(request)
+    await reviews(world).review_attachments(later(30 * DAY))
+    topic = await world.topic(space, attachment_ids=[done.id])
+    assert [one.id for one in topic.attachments] == [done.id]
+    await reviews(world).review_attachments(later(60 * DAY))
+    assert await states(world) == {done.id: "ATTACHED"}
 
 
 async def test_what_a_post_took_stays(world: World) -> None:

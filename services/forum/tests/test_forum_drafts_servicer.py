@@ -29,8 +29,10 @@ from services.forum.tests.conftest import (
     STRANGER,
     World,
 )
+from services.forum.tests.files_made import image, ready, seen, upload
 from services.forum.tests.test_forum_servicer import refused
 
+MEMBER_KEYS = ("community:c1",)
 TOPIC, REPLY = drafts_pb2.DRAFT_KIND_TOPIC, drafts_pb2.DRAFT_KIND_REPLY
 TOPIC_EDIT, REPLY_EDIT = drafts_pb2.DRAFT_KIND_TOPIC_EDIT, drafts_pb2.DRAFT_KIND_REPLY_EDIT
 
@@ -192,6 +194,130 @@ async def test_one_has_so_many_drafts(world: World) -> None:
     await refused(world, save(world, ASKER, TOPIC, space_id=other.id), "TOO_MANY_DRAFTS")
     await save(world, ASKER, TOPIC, space_id=space.id, body="What is there can be saved")
     await save(world, HELPER, TOPIC, space_id=other.id)
+
+
+# -- what a draft is to have
+
+
+def names(draft: drafts_pb2.Draft) -> list[str]:
+    return [one.id for one in draft.attachments]
+
+
+def words(draft: drafts_pb2.Draft) -> list[str]:
+    return [one.text for one in draft.quotes]
+
+
+async def test_a_draft_has_what_its_post_is_to_have(world: World) -> None:
+    world.members.memberships = {"anna": MEMBER_KEYS, "carl": ("public",)}
+    space = await world.space()
+    source = await world.topic(space, HELPER, body="Wise words stand here.")
+    files = [await ready(world), await ready(world)]
+    quote = pb.Quote(topic_id=source.id, text="Wise words")
+    fields: dict[str, Any] = {
+        "attachment_ids": [one.id for one in reversed(files)],
+        "mentioned_ids": ["anna", "carl", "asker"],
+        "quotes": [quote],
+    }
+    before = await world.stored()
+    saved = await save(world, ASKER, TOPIC, space_id=space.id, body="So", **fields)
+    assert names(saved) == fields["attachment_ids"]
+    assert list(saved.mentioned_ids) == ["anna"]  # who cannot read it is left out, as of posts
+    (shown,) = saved.quotes
+    assert (shown.source.topic_id, shown.text) == (source.id, "Wise words")
+    assert shown.author.person_id == "helper"
+    assert await get(world, ASKER, TOPIC, space_id=space.id) == saved
+    listing = drafts_pb2.ListDraftsRequest(community_id="c1")
+    assert list((await world.of(ASKER, DraftServiceStub).ListDrafts(listing)).drafts) == [saved]
+    after = await world.stored()
+    after.pop("drafts")
+    before.pop("drafts", None)
+    assert after == before  # the files are nobody's yet, nobody was told
+    fields["mentioned_ids"] = ["anna"]
+    world.members.away = True  # nobody is asked again about those who were found
+    again = await save(world, ASKER, TOPIC, space_id=space.id, body="So far", **fields)
+    assert (names(again), list(again.mentioned_ids)) == (names(saved), ["anna"])
+    world.members.away = False
+    # As it is posted: the draft goes, the files are the post's.
+    topic = await world.topic(space, **fields)
+    assert [one.id for one in topic.attachments] == fields["attachment_ids"]
+    assert await drafts(world, ASKER) == ([], "")
+    bare = await save(world, ASKER, TOPIC, space_id=space.id, body="Next")
+    assert not any((bare.attachments, bare.mentioned_ids, bare.quotes))
+
+
+async def test_what_was_saved_without_them_is_loaded(world: World) -> None:
+    space = await world.space()
+    await save(world, ASKER, TOPIC, space_id=space.id, body="Old")
+    gone = {"attachments": "", "mentioned_ids": "", "quotes": ""}
+    await world.database.drafts.update_many({}, {"$unset": gone})
+    assert (await get(world, ASKER, TOPIC, space_id=space.id)).body == "Old"
+
+
+async def test_what_one_sees_no_longer_is_not_shown_and_may_stay(world: World) -> None:
+    space, narrow = await world.space(), await world.space("narrow")
+    source = await world.topic(narrow, HELPER, body="Wise words stand here.")
+    place: dict[str, Any] = {"topic_id": (await world.topic(space)).id}
+    quotes = [pb.Quote(topic_id=source.id, text="Wise words")]
+    assert words(await save(world, ASKER, REPLY, **place, quotes=quotes)) == ["Wise words"]
+    change = pb.UpdateSpaceRequest(**world.ids(), space_id=narrow.id, audience=pb.AUDIENCE_VENDOR)
+    await world.of(MANAGING).UpdateSpace(change)
+    assert words(await get(world, ASKER, REPLY, **place)) == []
+    # The text can be saved all the same; where it is posted the quote is refused, as ever.
+    assert words(await save(world, ASKER, REPLY, **place, body="So", quotes=quotes)) == []
+    reply = pb.CreateReplyRequest(**world.ids(), **place, body="So", quotes=quotes)
+    await refused(world, world.of(ASKER).CreateReply(reply), "QUOTE_INVALID", "quotes.0.topic_id")
+    assert (await get(world, ASKER, REPLY, **place)).version == 2
+    # What was never seen is found out by nobody.
+    for text in ("stand here", "no such words"):
+        unseen = [pb.Quote(topic_id=source.id, text=text)]
+        hidden = save(world, ASKER, REPLY, **place, quotes=unseen)
+        await refused(world, hidden, "QUOTE_INVALID", "quotes.0.topic_id")
+
+
+async def test_an_edit_may_keep_what_the_post_has(world: World) -> None:
+    space = await world.space()
+    source = await world.topic(space, HELPER, body="Wise words stand here.")
+    file = await ready(world)
+    quote = pb.Quote(topic_id=source.id, text="Wise words")
+    topic = await world.topic(space, attachment_ids=[file.id], quotes=[quote])
+    await world.act("UpdateTopic", HELPER, source, body="Other words stand here.")
+    fields: dict[str, Any] = {"attachment_ids": [file.id], "quotes": [quote]}
+    saved = await save(world, ASKER, TOPIC_EDIT, topic_id=topic.id, **fields)
+    assert (names(saved), words(saved)) == ([file.id], [])
+    elsewhere = save(world, ASKER, TOPIC, space_id=space.id, attachment_ids=[file.id])
+    await refused(world, elsewhere, "ATTACHMENT_STATE_INVALID")
+
+
+async def test_what_a_draft_cannot_have_is_refused(world: World) -> None:
+    space = await world.space()
+    vendors = await world.space("vendors", audience=pb.AUDIENCE_VENDOR)
+    hidden = await world.topic(vendors, MANAGING, body="Secret words.")
+    files = [await ready(world), await ready(world, actor=HELPER)]
+    waiting = (await upload(world, image())).attachment
+    wrong: list[tuple[dict[str, Any], str, str]] = [
+        ({"attachment_ids": ["none"]}, "ATTACHMENT_NOT_FOUND", "attachment_ids"),
+        ({"attachment_ids": [files[1].id]}, "ATTACHMENT_NOT_FOUND", "attachment_ids"),
+        ({"attachment_ids": [waiting.id]}, "ATTACHMENT_STATE_INVALID", ""),
+        ({"attachment_ids": [files[0].id] * 2}, "ATTACHMENTS_TOO_MANY", "attachment_ids"),
+        ({"mentioned_ids": list("abcdefghijk")}, "MENTIONS_TOO_MANY", "mentioned_ids"),
+        ({"quotes": [pb.Quote(topic_id="none", text="x")]}, "QUOTE_INVALID", "quotes.0.topic_id"),
+        (
+            {"quotes": [pb.Quote(topic_id=hidden.id, text="Secret words")]},
+            "QUOTE_INVALID",
+            "quotes.0.topic_id",
+        ),
+    ]
+    for fields, reason, field in wrong:
+        call = save(world, ASKER, TOPIC, space_id=space.id, **fields)
+        await refused(world, call, reason, field)
+    narrow = save(
+        world, MANAGING, TOPIC, space_id=space.id,
+        quotes=[pb.Quote(topic_id=hidden.id, text="Secret words")],
+    )  # fmt: skip
+    await refused(world, narrow, "QUOTE_TOO_NARROW", "quotes.0.topic_id")
+    # Nobody else hears of the files of a draft.
+    await save(world, ASKER, TOPIC, space_id=space.id, attachment_ids=[files[0].id])
+    assert await seen(world, MODERATING, files[0].id) == {}
 
 
 # -- what an edit changed

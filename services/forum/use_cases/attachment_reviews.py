@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 KEPT_AFTER_REMOVAL = timedelta(days=30)
 _REVIEWS = 100  # in one run
 _LOST_REVIEW = timedelta(days=1)
+_DRAFT_REVIEW = timedelta(days=1)
 _FORUM = Actor(service="forum")
 
 
@@ -68,12 +69,19 @@ class AttachmentReviews:
         await self._files.blobs.delete_incoming(found.id)
         if found.state is AttachmentState.ATTACHED:
             await self._review_attached(found, review, now)
-        elif found.state is AttachmentState.REMOVED or found.forgotten(now):
+        elif found.state is AttachmentState.REMOVED or (
+            found.forgotten(now) and not await self._drafted(found)
+        ):
             await self._remove(found, review, lambda one: one.forgotten(now))
         elif found.state is AttachmentState.SCANNING:
             await self._scan(found, review, now)
+        elif found.forgotten(now):  # but a draft has it
+            await self._repository.put_off(review, now + _DRAFT_REVIEW)
         else:  # it changed a moment ago
             await self._repository.put_off(review, found.next_review(now))
+
+    async def _drafted(self, found: Attachment) -> bool:
+        return found.keepable and await self._repository.drafted(found)
 
     async def _review_attached(self, found: Attachment, review: Review, now: datetime) -> None:
         """A post that was removed may come back for a while: its files wait as long."""

@@ -63,6 +63,8 @@ class ReferenceUseCases(UseCases):
         """The very words of what all readers of the space can read."""
         quotes = check_quotes(given)
         new = [one for one in quotes if one not in before]
+        if not new:
+            return quotes
         topics = {one.source.topic_id for one in new}
         replies = {one.source.reply_id for one in new if one.source.reply_id}
         sources = await self._sources(space.community_id, topics, replies, member)

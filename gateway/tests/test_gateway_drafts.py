@@ -1,0 +1,63 @@
+"""Drafts in GraphQL, beside a stand-in: what a post is to have goes there and comes back."""
+
+from __future__ import annotations
+
+from gateway.cursors import encode_id
+from gateway.tests.conftest import House
+from gateway.tests.drafts_standin import DraftStandIn
+from guildhall.forum.v1 import drafts_pb2, forum_pb2
+
+SPACE = encode_id("Space", "c1", "s1")
+FIELDS = """body attachments { id name state } mentions { member { displayName } }
+  quotes { text topic { id } author { member { displayName } } }"""
+SAVE = (
+    f"mutation($input: SaveDraftInput!) {{ saveDraft(input: $input) {{ draft {{ {FIELDS} }} }} }}"
+)
+GET = f"query($id: ID!) {{ draft(draftKind: TOPIC, spaceId: $id) {{ {FIELDS} }} }}"
+
+
+async def test_a_draft_has_files_mentions_and_quotes(house: House, drafts: DraftStandIn) -> None:
+    file, topic = encode_id("Attachment", "c1", "a1"), encode_id("Topic", "c1", "t3")
+    given = {
+        "requestId": "request-1",
+        "draftKind": "TOPIC",
+        "spaceId": SPACE,
+        "body": "So far",
+        "attachmentIds": [file],
+        "mentionedIds": [encode_id("Member", "c1", "p2")],
+        "quotes": [{"postId": topic, "text": "Wise words"}],
+    }
+    answer = await house.ask(SAVE, {"input": given})
+    draft = {
+        "body": "So far",
+        "attachments": [{"id": file, "name": "a1.png", "state": "READY"}],
+        "mentions": [{"member": {"displayName": "Person p2"}}],
+        "quotes": [
+            {
+                "text": "Wise words",
+                "topic": {"id": topic},
+                "author": {"member": {"displayName": "Person p1"}},
+            }
+        ],
+    }
+    assert answer["data"]["saveDraft"] == {"draft": draft}
+    assert drafts.requests == [
+        drafts_pb2.SaveDraftRequest(
+            request_id="request-1",
+            community_id="c1",
+            draft_kind=drafts_pb2.DRAFT_KIND_TOPIC,
+            space_id="s1",
+            body="So far",
+            attachment_ids=["a1"],
+            mentioned_ids=["p2"],
+            quotes=[forum_pb2.Quote(topic_id="t3", text="Wise words")],
+        )
+    ]
+    assert (await house.ask(GET, {"id": SPACE}))["data"]["draft"] == draft
+
+
+async def test_a_draft_may_have_none_of_them(house: House, drafts: DraftStandIn) -> None:
+    given = {"requestId": "request-1", "draftKind": "TOPIC", "spaceId": SPACE}
+    answer = await house.ask(SAVE, {"input": given})
+    empty = {"body": "", "attachments": [], "mentions": [], "quotes": []}
+    assert answer["data"]["saveDraft"] == {"draft": empty}
