@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -18,7 +18,11 @@ from services.forum.domain.topics import NotAQuestionError, Topic, TopicKind, To
 
 ROUTED_AFTER = timedelta(hours=4)  # without a reply
 ROUTED_WITHIN = timedelta(days=7)  # older ones are left: nobody waits any more
-MOST_ASKED = 3  # of one question
+MOST_ASKED = 3  # people who are waited for at once, of one question
+MOST_EVER_ASKED = 9  # of it: what nine people know nothing of is no question for people
+# Until the next ones are asked: long enough for a day off, short enough for three rounds while the
+# question is routed.
+WAITED_FOR = timedelta(days=2)
 _WEEK, MOST_A_WEEK = timedelta(days=7), 2  # of one person
 _KEPT = 50
 _DAY, MOST_INVITATIONS = timedelta(days=1), 10  # by one person
@@ -53,6 +57,10 @@ class Ask:
     time: datetime
     declined: bool = False
     inviter_id: str = ""  # empty: they could know
+
+    def waited_for(self, now: datetime) -> bool:
+        """They may still answer, before others are asked in their place."""
+        return not self.declined and now - self.time < WAITED_FOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +119,26 @@ class Expert:
         return replace(self, asks=asks)
 
 
+def waits(topic: Topic, now: datetime) -> bool:
+    """Whether it is brought before people: open, without a reply, for a while and not for long."""
+    age = now - topic.create_time
+    return topic.unanswered and not topic.reply_count and ROUTED_AFTER <= age <= ROUTED_WITHIN
+
+
+def places(asks: Collection[Ask], now: datetime) -> int:
+    """How many people more may be asked about the question of these asks."""
+    waiting = sum(ask.waited_for(now) for ask in asks)
+    return max(min(MOST_ASKED - waiting, MOST_EVER_ASKED - len(asks)), 0)
+
+
+def next_round(topic: Topic, asks: Collection[Ask], now: datetime) -> datetime | None:
+    """When places are free again, if nobody declines; None: nobody more is asked."""
+    if len(asks) >= MOST_EVER_ASKED:
+        return None
+    free = [ask.time + WAITED_FOR for ask in asks if ask.waited_for(now)]
+    return min([*free, now + WAITED_FOR, topic.create_time + ROUTED_WITHIN])
+
+
 def require_inviter(member: Member) -> None:
     """Refuses with INVITING_NOT_ALLOWED."""
     if not member.trusted:
@@ -134,11 +162,23 @@ def check_invitation(topic: Topic, member: Member, person_id: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class GivenAnswer:
-    """An accepted reply to a question that has tags in common with the one to be routed."""
+    """An accepted reply to a question that has tags in common with the one to be routed.
+
+    Of one without tags, to a question of its space: that counts as a shared tag.
+    """
 
     person_id: str
     time: datetime
     shared_tags: int
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """The job's note: when a question is brought before others."""
+
+    community_id: str
+    topic_id: str
+    time: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,22 +6,31 @@ import uuid
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from chassis.decisions import Aggregates, Document, Ref
+from pymongo import UpdateOne
+
+from chassis.decisions import Aggregates, Document, Ref, Write
 from chassis.mongo import Database, Index
-from services.forum.domain.routing import MOST_A_WEEK, Ask, Expert, GivenAnswer
+from services.forum.domain.routing import MOST_A_WEEK, Ask, Expert, GivenAnswer, Round
 from services.forum.domain.spaces import space_key
 from services.forum.domain.topics import Topic
 from services.forum.repository.topics import load_topic
 
 _NAMESPACE = uuid.UUID("b8b6f3f2-4a57-4f0a-8d8d-6c1c9a1f7e30")
 _OLDEST = [("create_time", 1), ("_id", 1)]
-_MOST_TOPICS = 300  # answered ones with a tag in common that are looked at
+_MOST_TOPICS = 300  # answered ones with a tag or the space in common that are looked at
 
 INDEXES: Sequence[Index] = (
     Index("experts", [("person_id", 1), ("community_id", 1)], "expert_person"),
     Index("experts", [("community_id", 1), ("asks.topic_id", 1)], "expert_topic"),
     # Over all communities: for the job.
     Index("topics", _OLDEST, "topic_unanswered_age", partial={"unanswered": True}),
+    Index("routing_rounds", [("time", 1)], "round_time"),
+    Index(
+        "replies",
+        [("community_id", 1), ("space_id", 1), ("create_time", -1)],
+        "reply_accepted_space",
+        partial={"accepted": True},
+    ),
 )
 
 
@@ -41,11 +50,12 @@ class RoutingCollection:
         found = self._database.experts.find(query).hint("expert_person")
         return [load_expert(document) async for document in found]
 
-    async def find_asked(self, community_id: str, topic_id: str) -> set[str]:
+    async def find_asked(self, community_id: str, topic_id: str) -> dict[str, Ask]:
         """Who was asked about a question, by person id."""
         query = {"community_id": community_id, "asks.topic_id": topic_id}
-        found = self._database.experts.find(query, {"person_id": 1}).hint("expert_topic")
-        return {row["person_id"] async for row in found}
+        shown = {"person_id": 1, "asks": {"$elemMatch": {"topic_id": topic_id}}}
+        found = self._database.experts.find(query, shown).hint("expert_topic")
+        return {row["person_id"]: _ask(row["asks"][0]) async for row in found}
 
     async def find_experts(
         self, community_id: str, person_ids: Collection[str]
@@ -81,6 +91,56 @@ class RoutingCollection:
         time, topic_id = place
         row = {"$set": {"time": time, "topic_id": topic_id}}
         await self._database.routing_places.update_one({"_id": "routing"}, row, upsert=True)
+
+    async def find_due_rounds(self, now: datetime, limit: int) -> list[Round]:
+        """Questions that are to be brought before others, of all communities, longest due first."""
+        rows = self._database.routing_rounds.find({"time": {"$lte": now}}).sort("time", 1)
+        return [
+            Round(row["community_id"], row["_id"], row["time"]) async for row in rows.limit(limit)
+        ]
+
+    async def keep_round(self, topic: Topic, time: datetime, before: Round | None) -> None:
+        """When the next one is; somebody who declined since `before` has said so already."""
+        key: Document = {"_id": topic.id, "community_id": topic.community_id}
+        if before is None:
+            new = {"$setOnInsert": {"time": time}}
+            await self._database.routing_rounds.update_one(key, new, upsert=True)
+        else:
+            query = {**key, "time": before.time}
+            await self._database.routing_rounds.update_one(query, {"$set": {"time": time}})
+
+    async def end_rounds(self, community_id: str, topic_id: str) -> None:
+        """Nobody more is asked."""
+        key = {"_id": topic_id, "community_id": community_id}
+        await self._database.routing_rounds.delete_one(key)
+
+    @staticmethod
+    def round_due(community_id: str, topic_id: str, now: datetime) -> Write:
+        """To be stored with what frees a place: others are asked in the next run."""
+        key = {"_id": topic_id, "community_id": community_id}
+        return Write("routing_rounds", UpdateOne(key, {"$set": {"time": now}}, upsert=True))
+
+    async def find_answers_in(self, community_id: str, space_id: str) -> list[GivenAnswer]:
+        """The latest accepted replies of persons to questions in a space."""
+        key = space_key(space_id)
+        accepted = {
+            "community_id": community_id,
+            "space_id": space_id,
+            "accepted": True,
+            "read_keys": key,
+        }
+        fields = {"topic_id": 1, "create_time": 1, "author.person_id": 1}
+        found = self._database.replies.find(accepted, fields).sort("create_time", -1)
+        rows = await found.limit(_MOST_TOPICS).hint("reply_accepted_space").to_list()
+        ids = list({row["topic_id"] for row in rows})
+        query = {"_id": {"$in": ids}, "community_id": community_id, "read_keys": key}
+        topics = self._database.topics.find(query, {"_id": 1}).hint("_id_")
+        shown = {row["_id"] async for row in topics}
+        return [
+            GivenAnswer(row["author"]["person_id"], row["create_time"], 1)
+            for row in rows
+            if row["topic_id"] in shown and row.get("author", {}).get("person_id")
+        ]
 
     async def find_given_answers(
         self, community_id: str, space_ids: Collection[str], tags: Sequence[str]
@@ -120,11 +180,17 @@ def load_expert(document: Document) -> Expert:
         document["community_id"],
         document["person_id"],
         document["opted_out"],
-        tuple(
-            Ask(one["topic_id"], one["time"], one["declined"], one.get("inviter_id", ""))
-            for one in document["asks"]
-        ),
+        tuple(_ask(one) for one in document["asks"]),
         tuple(document.get("invitations", ())),  # formerly nobody invited anybody
+    )
+
+
+def _ask(document: Document) -> Ask:
+    return Ask(
+        document["topic_id"],
+        document["time"],
+        document["declined"],
+        document.get("inviter_id", ""),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,10 +19,12 @@ from guildhall.forum.v1 import forum_pb2
 from guildhall.forum.v1 import routing_pb2 as pb
 from guildhall.forum.v1.routing_pb2_grpc import RoutingServiceStub
 from services.forum.domain.routing import (
+    Ask,
     Capable,
     Expert,
     GivenAnswer,
     InviteLimitReachedError,
+    places,
     ranked,
 )
 from services.forum.tests.conftest import ASKER, HELPER, MANAGING, STRANGER, World
@@ -143,7 +146,7 @@ async def test_a_question_is_brought_before_whoever_answered_such(
     await answered(world, space, HELPER, "radio")
     question = await world.topic(space, ASKER, tags=["radio", "beta"])
     other = await world.topic(space, ASKER, tags=["invoices"])
-    plain = await world.topic(space, ASKER)
+    plain = await world.topic(await world.space("other"), ASKER)
     assert await routing.route_questions(datetime.now(UTC) + timedelta(hours=3)) == 0
     assert await route(routing) == 1
     assert (await outbox(world.database))[-1] == said.ExpertAsked(
@@ -233,7 +236,7 @@ async def test_people_of_a_capable_company_are_asked_behind_whoever_answered(
     await answered(world, space, HELPER, "radio")
     world.members.capable = {"expert0": 1, "expert1": 2, "expert2": 1, "asker": 2, "expert3": 1}
     question = await world.topic(space, ASKER, tags=["radio", "beta"])
-    plain = await world.topic(space, ASKER)
+    plain = await world.topic(await world.space("other"), ASKER)
     assert await route(routing) == 3
     assert (await outbox(world.database))[-3:] == [
         said.ExpertAsked(person_id=one, topic_id=question.id)
@@ -275,7 +278,7 @@ async def test_whoever_cannot_read_or_does_not_want_to_gives_way_to_others(
     await world.of(person_actor("expert0"), RoutingServiceStub).SetRoutingPreference(out)
     question = await world.topic(space, ASKER, tags=["radio"])
     assert await route(routing) == 3
-    assert await world.repository.find_asked("c1", question.id) == {*readers, "expert1"}
+    assert set(await world.repository.find_asked("c1", question.id)) == {*readers, "expert1"}
 
 
 async def test_while_nobody_says_who_is_capable_those_who_answered_are_asked(
@@ -293,8 +296,179 @@ async def test_while_nobody_says_who_is_capable_those_who_answered_are_asked(
     world.members.capable_away = False
     assert await route(routing) == 2
     for question in questions:
-        assert await world.repository.find_asked("c1", question.id) == {"helper", "expert0"}
+        assert set(await world.repository.find_asked("c1", question.id)) == {"helper", "expert0"}
     assert await route(routing) == 0
+
+
+async def test_without_tags_those_are_asked_who_answered_in_the_space(
+    world: World, routing: RoutingUseCases, space: forum_pb2.Space
+) -> None:
+    other = await world.space("other")
+    await answered(world, space, person_actor("expert0"), "radio")
+    await answered(world, space, HELPER)
+    await answered(world, space, HELPER)
+    await answered(world, other, person_actor("expert1"))
+    world.members.capable = {"expert2": 1}
+    hidden = await world.topic(space, ASKER)
+    await world.act("AcceptReply", ASKER, await world.reply(hidden, person_actor("expert3")))
+    await world.act("HideTopic", MANAGING, hidden, reason="spam")
+    wrong = await world.topic(space, ASKER)
+    reply = await world.reply(wrong, person_actor("expert4"))
+    await world.act("AcceptReply", ASKER, reply)
+    await world.act("HideReply", MANAGING, reply, reason="wrong")
+    question = await world.topic(space, ASKER)
+    await world.reply(wrong, MANAGING)
+    assert await route(routing) == 2
+    assert (await outbox(world.database))[-2:] == [
+        said.ExpertAsked(person_id=one, topic_id=question.id) for one in ("helper", "expert0")
+    ]
+    assert world.members.capable_asked == []
+
+
+async def test_without_tags_nobody_hears_of_what_they_cannot_read(
+    world: World, routing: RoutingUseCases, space: forum_pb2.Space
+) -> None:
+    await answered(world, space, HELPER)
+    change = forum_pb2.UpdateSpaceRequest(
+        **world.ids(), space_id=space.id, audience=forum_pb2.AUDIENCE_VENDOR
+    )
+    await world.of(MANAGING).UpdateSpace(change)
+    await world.topic(space, MANAGING)
+    before = await outbox(world.database)
+    assert await route(routing) == 0
+    assert await outbox(world.database) == before
+
+
+# -- the next ones
+
+
+@pytest_asyncio.fixture
+async def waiting(
+    world: World, routing: RoutingUseCases, space: forum_pb2.Space
+) -> forum_pb2.Topic:
+    """A question that three of twelve people are asked about, all of them alike."""
+    crowd = [f"crowd{number:02}" for number in range(12)]
+    for name in crowd:
+        world.members.memberships[name] = ["community:c1", f"person:{name}"]
+    world.members.capable = dict.fromkeys(crowd, 1)
+    topic = await world.topic(space, ASKER, tags=["radio"])
+    assert await route(routing) == 3
+    return topic
+
+
+async def decline(world: World, topic: forum_pb2.Topic, person_id: str) -> None:
+    request = pb.DeclineAskRequest(**world.ids(), topic_id=topic.id)
+    await world.of(person_actor(person_id), RoutingServiceStub).DeclineAsk(request)
+
+
+async def who(world: World, topic: forum_pb2.Topic) -> list[str]:
+    return sorted(await world.repository.find_asked("c1", topic.id))
+
+
+async def test_in_the_place_of_who_declines_another_one_is_asked(
+    world: World, routing: RoutingUseCases, waiting: forum_pb2.Topic
+) -> None:
+    assert await who(world, waiting) == ["crowd00", "crowd01", "crowd02"]
+    assert await route(routing) == 0
+    await decline(world, waiting, "crowd01")
+    assert await route(routing) == 1
+    assert (await who(world, waiting))[3:] == ["crowd03"]
+    assert await route(routing) == 0
+    await decline(world, waiting, "crowd01")  # a second time changes nothing
+    assert await route(routing) == 0
+
+
+async def test_in_the_place_of_who_says_nothing_others_are_asked(
+    world: World, routing: RoutingUseCases, waiting: forum_pb2.Topic
+) -> None:
+    start = datetime.now(UTC) + LATER
+    assert await routing.route_questions(start + timedelta(days=2) - timedelta(minutes=1)) == 0
+    for at_once in (True, False):
+        assert await routing.route_questions(start + timedelta(days=2)) == (3 if at_once else 0)
+    assert len(await who(world, waiting)) == 6
+    # Who was asked first may answer all the same.
+    assert await asks(world, person_actor("crowd00")) == [waiting.id]
+
+
+async def test_nobody_is_asked_once_somebody_has_replied(
+    world: World, routing: RoutingUseCases, waiting: forum_pb2.Topic
+) -> None:
+    await world.reply(waiting, MANAGING)
+    await decline(world, waiting, "crowd00")
+    before = await outbox(world.database)
+    for days in (0, 2, 4):
+        later = datetime.now(UTC) + timedelta(days=days) + LATER
+        assert await routing.route_questions(later) == 0
+    assert await outbox(world.database) == before
+    assert await world.database.routing_rounds.count_documents({}) == 0
+
+
+async def test_nine_are_asked_of_one_question(
+    world: World, routing: RoutingUseCases, waiting: forum_pb2.Topic
+) -> None:
+    for most in (6, 9, 9):
+        for person_id in await who(world, waiting):
+            await decline(world, waiting, person_id)
+        await route(routing)
+        assert len(await who(world, waiting)) == most
+    assert await world.database.routing_rounds.count_documents({}) == 0
+
+
+async def test_after_a_week_nobody_more_is_asked(
+    world: World, routing: RoutingUseCases, waiting: forum_pb2.Topic
+) -> None:
+    await decline(world, waiting, "crowd00")
+    assert await routing.route_questions(datetime.now(UTC) + timedelta(days=7, hours=1)) == 0
+    assert await world.database.routing_rounds.count_documents({}) == 0
+
+
+async def test_while_nobody_says_who_is_capable_the_next_round_waits(
+    world: World, routing: RoutingUseCases, waiting: forum_pb2.Topic
+) -> None:
+    await decline(world, waiting, "crowd00")
+    world.members.capable_away = True
+    assert await route(routing) == 0
+    world.members.capable_away = False
+    assert await route(routing) == 1
+
+
+async def test_who_declines_while_others_are_asked_is_not_overlooked(
+    world: World, waiting: forum_pb2.Topic
+) -> None:
+    repository = world.repository
+    await decline(world, waiting, "crowd00")
+    now = datetime.now(UTC) + LATER
+    (due,) = await repository.find_due_rounds(now, 9)
+    (topic,) = await repository.find_topics("c1", [waiting.id], None)
+    await decline(world, waiting, "crowd01")
+    (declined,) = await repository.find_due_rounds(now, 9)
+    assert declined.time > due.time
+    await repository.keep_round(topic, now + timedelta(days=2), due)
+    assert await repository.find_due_rounds(now, 9) == [declined]
+    await repository.keep_round(topic, now + timedelta(days=2), None)
+    assert await repository.find_due_rounds(now, 9) == [declined]
+
+
+async def test_a_declined_invitation_routes_nothing_early(
+    world: World, routing: RoutingUseCases, space: forum_pb2.Space
+) -> None:
+    world.members.capable = {"expert0": 1}
+    topic = await world.topic(space, ASKER, tags=["radio"])
+    await invite(world, topic, "helper")
+    await decline(world, topic, "helper")
+    assert await routing.route_questions(datetime.now(UTC) + timedelta(hours=3)) == 0
+    assert await route(routing) == 1
+
+
+def test_places() -> None:
+    hour = timedelta(hours=1)
+    ask = Ask("t1", NOW)
+    assert places([], NOW) == 3
+    assert places([ask, replace(ask, declined=True)], NOW + 47 * hour) == 2
+    assert places([ask] * 3, NOW + 47 * hour) == 0
+    assert places([ask] * 3, NOW + 48 * hour) == 3
+    assert places([ask] * 8, NOW + 48 * hour) == 1
+    assert places([ask] * 12, NOW + 48 * hour) == 0
 
 
 # -- what those say who are asked
@@ -456,7 +630,7 @@ async def test_those_invited_count_among_the_three(
     await invite(world, topic, "expert4")
     assert await route(routing) == 1
     asked = await world.repository.find_asked("c1", topic.id)
-    assert asked == {"helper", "expert4", "expert0"}
+    assert set(asked) == {"helper", "expert4", "expert0"}
 
 
 async def test_invitations_hold_the_limits_of_whoever_is_asked(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -24,16 +24,20 @@ from guildhall.forum.v1 import routing_pb2 as pb
 from services.forum.converters.messages import topic_to_proto
 from services.forum.domain.members import Member, MemberNotFoundError
 from services.forum.domain.routing import (
-    MOST_ASKED,
     ROUTED_AFTER,
     ROUTED_WITHIN,
+    Ask,
     AskNotFoundError,
     AskNotPossibleError,
     Capable,
     Expert,
+    Round,
     check_invitation,
+    next_round,
+    places,
     ranked,
     require_inviter,
+    waits,
 )
 from services.forum.domain.spaces import Space
 from services.forum.domain.topics import Topic
@@ -74,6 +78,21 @@ class RoutingUseCases(OwnUseCases):
             place = (topics[-1].create_time, topics[-1].id)
             if whole:
                 await self._repository.keep_routing_place(place)
+        return asked + await self._next_rounds(now)
+
+    async def _next_rounds(self, now: datetime) -> int:
+        """Of questions whose experts declined or said nothing; how many asks."""
+        asked = 0
+        while due := await self._repository.find_due_rounds(now, _AT_ONCE):
+            for one in due:
+                topics = await self._repository.find_topics(one.community_id, [one.topic_id], None)
+                if not (topics and waits(topics[0], now)):
+                    await self._repository.end_rounds(one.community_id, one.topic_id)
+                    continue
+                capable = await self._capable(topics[0])
+                if capable is None:
+                    return asked
+                asked += await self._route(topics[0], capable, now, one)
         return asked
 
     async def _capable(self, topic: Topic) -> list[Capable] | None:
@@ -96,15 +115,40 @@ class RoutingUseCases(OwnUseCases):
                 break
         return found
 
-    async def _route(self, topic: Topic, capable: Sequence[Capable], now: datetime) -> int:
-        """At most three people, whoever was asked before counted."""
+    async def _route(
+        self,
+        topic: Topic,
+        capable: Sequence[Capable],
+        now: datetime,
+        due: Round | None = None,
+    ) -> int:
+        """As many people as there are places for, and when the next ones are asked."""
         repository, community_id = self._repository, topic.community_id
         before = await repository.find_asked(community_id, topic.id)
-        if not topic.tags or len(before) >= MOST_ASKED:
-            return 0
+        room = places(before.values(), now)
+        asked = await self._ask_likely(topic, capable, before, room, now) if room else []
+        time = next_round(topic, [*before.values(), *asked], now)
+        if time is None:
+            await repository.end_rounds(community_id, topic.id)
+        else:
+            await repository.keep_round(topic, time, due)
+        return len(asked)
+
+    async def _ask_likely(
+        self,
+        topic: Topic,
+        capable: Sequence[Capable],
+        before: Collection[str],
+        most: int,
+        now: datetime,
+    ) -> list[Ask]:
+        repository, community_id = self._repository, topic.community_id
         (space,) = await repository.find_spaces(community_id, [topic.space_id], None)
-        spaces = await repository.walls.opened(community_id, None)
-        answers = await repository.find_given_answers(community_id, spaces, topic.tags)
+        if topic.tags:
+            spaces = await repository.walls.opened(community_id, None)
+            answers = await repository.find_given_answers(community_id, spaces, topic.tags)
+        else:
+            answers = await repository.find_answers_in(community_id, topic.space_id)
         people = {one.person_id for one in answers} | {one.person_id for one in capable}
         people -= {*before, topic.author.person_id}
         experts = await repository.find_experts(community_id, people)
@@ -113,13 +157,13 @@ class RoutingUseCases(OwnUseCases):
             for one in ranked(answers, capable, experts, now)
             if one in people and (one not in experts or experts[one].may_be_asked(topic.id, now))
         ][:_MOST_CANDIDATES]
-        count = len(before)
-        while likely and count < MOST_ASKED:
+        asked: list[Ask] = []
+        while likely and len(asked) < most:
             some, likely = likely[:_CANDIDATES], likely[_CANDIDATES:]
             for person_id in await self._readers(space, some):
-                if count < MOST_ASKED:
-                    count += await self._ask(community_id, person_id, topic.id)
-        return count - len(before)
+                if len(asked) < most and await self._ask(community_id, person_id, topic.id):
+                    asked.append(Ask(topic.id, now))
+        return asked
 
     async def _readers(self, space: Space, person_ids: Sequence[str]) -> list[str]:
         """Those of the persons who are members and can read the space, in the same order."""
@@ -246,7 +290,10 @@ class RoutingUseCases(OwnUseCases):
             answer = pb.DeclineAskResponse(
                 topic_id=request.topic_id, community_id=request.community_id
             )
-            return Decision(after, lambda _: answer, [event] if after != before else [])
+            if after == before:
+                return Decision(before, lambda _: answer)
+            due = self._repository.round_due(request.community_id, request.topic_id, seen.now.time)
+            return Decision(after, lambda _: answer, [event], writes=[due])
 
         return await self._commands.run(actor, request, ref, decide)
 
