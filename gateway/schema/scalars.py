@@ -298,6 +298,23 @@ class CloseReason(Enum):
     )
 
 
+@strawberry.enum(
+    description="Why something was done to a post, or lifted: to count and to filter by."
+)
+class ReasonCode(Enum):
+    """forum.ReasonCode."""
+
+    SPAM = forum_pb2.REASON_CODE_SPAM
+    OFF_TOPIC = forum_pb2.REASON_CODE_OFF_TOPIC
+    DUPLICATE = forum_pb2.REASON_CODE_DUPLICATE
+    OUTDATED = forum_pb2.REASON_CODE_OUTDATED
+    ABUSE = forum_pb2.REASON_CODE_ABUSE
+    RULE_BREAKING = forum_pb2.REASON_CODE_RULE_BREAKING
+    NOT_CLEAR = forum_pb2.REASON_CODE_NOT_CLEAR
+    RESOLVED = forum_pb2.REASON_CODE_RESOLVED
+    OTHER = forum_pb2.REASON_CODE_OTHER
+
+
 @strawberry.enum(description="Why a topic names another.")
 class TopicLink(Enum):
     """forum.TopicLink."""

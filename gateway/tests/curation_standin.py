@@ -25,6 +25,10 @@ class CurationStandIn(_StandIn, CurationServiceServicer):
         article.owner_id = request.owner_id
         return curation_pb2.SetArticleOwnerResponse(topic=article)
 
+    async def UnpinTopic(self, request: Any, _context: Any) -> Any:
+        self.called("UnpinTopic", request)
+        return curation_pb2.UnpinTopicResponse(topic=topic(3))
+
     async def ListOwnerlessArticles(self, request: Any, _context: Any) -> Any:
         self.called("ListOwnerlessArticles", request)
         return curation_pb2.ListOwnerlessArticlesResponse(

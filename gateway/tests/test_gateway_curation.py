@@ -11,7 +11,7 @@ from gateway.cursors import encode_id
 from gateway.tests.conftest import House
 from gateway.tests.curation_standin import CurationStandIn
 from gateway.tests.test_gateway_quality import mutate
-from guildhall.forum.v1 import curation_pb2
+from guildhall.forum.v1 import curation_pb2, forum_pb2
 
 T3 = encode_id("Topic", "c1", "t3")
 MEMBER = encode_id("Member", "c1", "p2")
@@ -82,3 +82,16 @@ async def test_ownerless_articles_are_listed(curation: CurationStandIn, house: H
     answer = await house.ask(LIST, asked)
     assert answer["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT", "field": "spaceId"}
     assert len(curation.requests) == 3
+
+
+@pytest.mark.parametrize("coded", [True, False])
+async def test_moderators_say_why_of_a_list(
+    curation: CurationStandIn, house: House, coded: bool
+) -> None:
+    why = {"reason": "It is over.", "reasonCode": "OUTDATED"} if coded else {}
+    answer = await mutate(house, "unpinTopic", {"topicId": T3, **why}, "topic { id }")
+    assert answer["data"]["unpinTopic"] == {"topic": {"id": T3}}
+    (request,) = curation.requests
+    code = forum_pb2.REASON_CODE_OUTDATED if coded else forum_pb2.REASON_CODE_UNSPECIFIED
+    assert isinstance(request, curation_pb2.UnpinTopicRequest)
+    assert (request.reason, request.reason_code) == ("It is over." if coded else "", code)

@@ -6,8 +6,8 @@ import strawberry
 
 from gateway.schema.forum import Reply, Topic
 from gateway.schema.forum.ideas import IdeaStatus
-from gateway.schema.forum.inputs.base import TopicPayload, TopicWrite, Write, optional
-from gateway.schema.scalars import DateTime
+from gateway.schema.forum.inputs.base import TopicPayload, TopicWrite, Write, optional, reason_code
+from gateway.schema.scalars import DateTime, ReasonCode
 from gateway.schema.writes import expected_version
 
 
@@ -33,6 +33,8 @@ class PinTopicInput(TopicWrite):
     pin_expire_time: DateTime | None = strawberry.field(
         default=None, description="Until when; by default for good."
     )
+    reason: str = strawberry.field(default="", description="Why.")
+    reason_code: ReasonCode | None = reason_code()
 
 
 @strawberry.type(description="The pinned topic.")
@@ -43,6 +45,9 @@ class PinTopicPayload(TopicPayload):
 @strawberry.input(description="Which topic is one among the others again.")
 class UnpinTopicInput(TopicWrite):
     """Of unpinTopic."""
+
+    reason: str = strawberry.field(default="", description="Why.")
+    reason_code: ReasonCode | None = reason_code()
 
 
 @strawberry.type(description="The topic.")

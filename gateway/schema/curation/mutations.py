@@ -9,7 +9,7 @@ import strawberry
 from gateway.context import Info
 from gateway.cursors import decode_id, decode_reply_id
 from gateway.schema.curation import inputs as f
-from gateway.schema.forum.mutations.base import MODERATOR, TOPIC, What, of_topic
+from gateway.schema.forum.mutations.base import MODERATOR, TOPIC, What, of_topic, why
 from gateway.schema.writes import codes, number, version, write
 from guildhall.forum.v1 import curation_pb2
 
@@ -62,24 +62,29 @@ class CurationMutation:
     @strawberry.mutation(
         description=codes(
             "Show a topic before all others of its space. For moderators.", *TOPIC, MODERATOR,
-            "FIELD_INVALID",
+            "FIELD_INVALID", "TEXT_INVALID",
         )
     )  # fmt: skip
     async def pin_topic(
         self, info: Info, input: Annotated[f.PinTopicInput, What]
     ) -> f.PinTopicPayload:
         request = curation_pb2.PinTopicRequest(
-            **of_topic(input), pin_expire_time=input.pin_expire_time
+            **of_topic(input), **why(input), pin_expire_time=input.pin_expire_time
         )
         return await write(info, info.context.services.curation.PinTopic, request)
 
     @strawberry.mutation(
-        description=codes("Show a topic among the others again. For moderators.", *TOPIC, MODERATOR)
+        description=codes(
+            "Show a topic among the others again. For moderators.",
+            *TOPIC,
+            MODERATOR,
+            "TEXT_INVALID",
+        )
     )
     async def unpin_topic(
         self, info: Info, input: Annotated[f.UnpinTopicInput, What]
     ) -> f.UnpinTopicPayload:
-        request = curation_pb2.UnpinTopicRequest(**of_topic(input))
+        request = curation_pb2.UnpinTopicRequest(**of_topic(input), **why(input))
         return await write(info, info.context.services.curation.UnpinTopic, request)
 
     @strawberry.mutation(

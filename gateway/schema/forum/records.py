@@ -9,7 +9,7 @@ from gateway.loaders import Reference
 from gateway.schema.attachments import Attachment
 from gateway.schema.fields import fetched
 from gateway.schema.forum.diffs import RevisionDiff
-from gateway.schema.scalars import DateTime, HeldEditState, Html, Markdown, unset_is_null
+from gateway.schema.scalars import DateTime, HeldEditState, Html, Markdown, ReasonCode, unset_is_null
 
 
 @strawberry.type(description="A former text of a topic or reply.")
@@ -70,6 +70,12 @@ class ModerationEntry:
     reason: str = strawberry.field(description="Why; may be empty.")
     actor: str = strawberry.field(description="Who: a person's id, or service:<name>.")
     time: DateTime = strawberry.field(description="When.")
+
+    @strawberry.field(
+        description="Why, of a list; of a closed topic its closeReason. Null where none was given."
+    )
+    def reason_code(self) -> ReasonCode | None:
+        return unset_is_null(self, "reason_code")
 
     @strawberry.field(description="Whether it was done to a reply rather than to the topic.")
     def on_reply(self) -> bool:

@@ -11,6 +11,7 @@ from guildhall.forum.v1 import attachments_pb2, forum_pb2, moves_pb2
 from services.forum.domain.attachments import AttachmentState
 from services.forum.domain.held_edits import HeldEditState
 from services.forum.domain.kinds import IdeaStatus, TopicKind
+from services.forum.domain.records import ReasonCode
 from services.forum.domain.replies import ReplyState
 from services.forum.domain.space_settings import AcceptedAnswers, PostingRight
 from services.forum.domain.spaces import Audience, SpaceMode, Vitality
@@ -37,6 +38,7 @@ POSTING_RIGHTS = {one: forum_pb2.PostingRight.Value(f"POSTING_RIGHT_{one}") for 
 ACCEPTED_ANSWERS = {
     one: forum_pb2.AcceptedAnswers.Value(f"ACCEPTED_ANSWERS_{one}") for one in AcceptedAnswers
 }
+REASON_CODES = {one: forum_pb2.ReasonCode.Value(f"REASON_CODE_{one}") for one in ReasonCode}
 LINKS = {one: moves_pb2.TopicLink.Value(f"TOPIC_LINK_{one}") for one in Link}
 
 
@@ -79,6 +81,11 @@ def close_reason(number: int) -> CloseReason:
     """One that can be given. Refuses with FIELD_INVALID."""
     given = {why: value for why, value in CLOSE_REASONS.items() if why is not CloseReason.MERGED}
     return one_of(given, number, "close_reason")
+
+
+def reason_code(number: int) -> ReasonCode | None:
+    """None where none is given. Refuses with FIELD_INVALID."""
+    return one_of(REASON_CODES, number, "reason_code") if number else None
 
 
 def links(numbers: Iterable[int]) -> frozenset[Link]:

@@ -208,6 +208,11 @@ def moderation_entry_to_proto(entry: ModerationEntry) -> forum_pb2.ModerationEnt
         reason=entry.reason,
         actor=entry.actor,
         time=timestamp_of(entry.time),
+        reason_code=(
+            enums.REASON_CODES[entry.reason_code]
+            if entry.reason_code
+            else forum_pb2.REASON_CODE_UNSPECIFIED
+        ),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from chassis.errors import NotFoundError
 from services.forum.domain.replies import Reply
@@ -60,6 +61,20 @@ class Revision:
         return len(self.body)
 
 
+class ReasonCode(StrEnum):
+    """Why something was done to a post; whatever a topic may be closed for is among them."""
+
+    SPAM = "SPAM"
+    OFF_TOPIC = "OFF_TOPIC"
+    DUPLICATE = "DUPLICATE"
+    OUTDATED = "OUTDATED"
+    ABUSE = "ABUSE"
+    RULE_BREAKING = "RULE_BREAKING"
+    NOT_CLEAR = "NOT_CLEAR"
+    RESOLVED = "RESOLVED"
+    OTHER = "OTHER"
+
+
 @dataclass(frozen=True, slots=True)
 class ModerationEntry:
     """One thing a moderator or a rule did to a topic or one of its replies."""
@@ -72,3 +87,4 @@ class ModerationEntry:
     reason: str
     actor: str
     time: datetime
+    reason_code: ReasonCode | None = None

@@ -11,7 +11,12 @@ from chassis.decisions import Document, Write
 from chassis.mongo import Index
 from chassis.pagination import Paging
 from services.forum.domain.posting import Poster
-from services.forum.domain.records import ModerationEntry, Revision, RevisionNotFoundError
+from services.forum.domain.records import (
+    ModerationEntry,
+    ReasonCode,
+    Revision,
+    RevisionNotFoundError,
+)
 from services.forum.domain.replies import Reply
 from services.forum.domain.topics import Topic
 from services.forum.repository.documents import read_page
@@ -119,6 +124,7 @@ class RecordCollection(ReplyCollection):
             "reason": entry.reason,
             "actor": entry.actor,
             "time": entry.time,
+            **({"reason_code": entry.reason_code.value} if entry.reason_code else {}),
         }
         return Write("moderation_entries", InsertOne(document))
 
@@ -181,4 +187,5 @@ def _moderation_entry(row: Document) -> ModerationEntry:
         row["reason"],
         row["actor"],
         row["time"],
+        ReasonCode(row["reason_code"]) if "reason_code" in row else None,
     )

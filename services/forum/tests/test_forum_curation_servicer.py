@@ -161,3 +161,22 @@ async def test_review_article_refuses(world: World) -> None:
     await refused(world, stale, VersionStaleError, "expected_version")
     await world.act("HideTopic", MODERATING, topic, reason="wrong")
     await refused(world, review(ASKER), "TOPIC_STATE_INVALID")
+
+
+async def test_a_pin_has_a_reason_and_its_code(world: World) -> None:
+    topic = await world.topic(await world.space())
+    outdated = forum_pb2.REASON_CODE_OUTDATED
+    why: dict[str, Any] = {"reason": "It is over.", "reason_code": outdated}
+    await curate(world, "PinTopic", MODERATING, topic)
+    await curate(world, "UnpinTopic", MODERATING, topic, **why)
+    request = forum_pb2.ListModerationEntriesRequest(community_id="c1", topic_id=topic.id)
+    entries = (await world.of(MODERATING).ListModerationEntries(request)).moderation_entries
+    assert [(one.action, one.reason, one.reason_code) for one in entries] == [
+        ("UnpinTopic", "It is over.", outdated),
+        ("PinTopic", "", forum_pb2.REASON_CODE_UNSPECIFIED),
+    ]
+    for rpc in ("PinTopic", "UnpinTopic"):
+        call = curate(world, rpc, MODERATING, topic, reason_code=99)
+        await refused(world, call, FieldInvalidError, "reason_code")
+        call = curate(world, rpc, MODERATING, topic, reason="x" * 1001)
+        await refused(world, call, TextInvalidError, "reason")

@@ -963,6 +963,54 @@ async def test_list_moderation_entries(world: World) -> None:
     await refused(world, call, "TOPIC_NOT_FOUND", "topic_id")
 
 
+async def test_moderators_give_a_reason_code(world: World) -> None:
+    topic = await world.topic(await world.space())
+    reply = await world.reply(topic)
+    spam, outdated = pb.REASON_CODE_SPAM, pb.REASON_CODE_OUTDATED
+    why: dict[str, Any] = {"reason": "for sale", "reason_code": spam}
+    done: list[tuple[str, pb.Topic | pb.Reply, dict[str, Any]]] = [
+        ("HideReply", reply, why),
+        ("RestoreReply", reply, {"reason_code": pb.REASON_CODE_OTHER}),
+        ("RemoveReply", reply, why),
+        ("CloseTopic", topic, {"close_reason": pb.CLOSE_REASON_NOT_CLEAR}),
+        ("ReopenTopic", topic, {"reason": "now it is", "reason_code": pb.REASON_CODE_RESOLVED}),
+        ("HideTopic", topic, why),
+        ("RestoreTopic", topic, {}),
+        ("ArchiveTopic", topic, {"reason": "of 2014", "reason_code": outdated}),
+        ("RemoveTopic", topic, {"reason": "no", "reason_code": pb.REASON_CODE_RULE_BREAKING}),
+    ]
+    for rpc, post, more in done:
+        await world.act(rpc, MODERATING, post, **more)
+    trail = [(one.action, one.reason, one.reason_code) for one in await entries(world, topic)]
+    unspecified, not_clear = pb.REASON_CODE_UNSPECIFIED, pb.REASON_CODE_NOT_CLEAR
+    assert list(reversed(trail)) == [
+        ("HideReply", "for sale", spam),
+        ("RestoreReply", "", pb.REASON_CODE_OTHER),
+        ("RemoveReply", "for sale", spam),
+        ("CloseTopic", "", not_clear),
+        ("ReopenTopic", "now it is", pb.REASON_CODE_RESOLVED),
+        ("HideTopic", "for sale", spam),
+        ("RestoreTopic", "", unspecified),
+        ("ArchiveTopic", "of 2014", outdated),
+        ("RemoveTopic", "no", pb.REASON_CODE_RULE_BREAKING),
+    ]
+
+
+async def test_a_reason_code_is_of_the_list_and_no_reason(world: World) -> None:
+    topic = await world.topic(await world.space())
+    reply = await world.reply(topic)
+    for post, rpcs in (
+        (topic, ("HideTopic", "RemoveTopic", "RestoreTopic", "ReopenTopic", "ArchiveTopic")),
+        (reply, ("HideReply", "RemoveReply", "RestoreReply")),
+    ):
+        for rpc in rpcs:
+            call = world.act(rpc, MODERATING, post, reason="no", reason_code=99)
+            await refused(world, call, FieldInvalidError, "reason_code")
+    for post, rpc in ((topic, "HideTopic"), (reply, "RemoveReply")):
+        call = world.act(rpc, MODERATING, post, reason_code=pb.REASON_CODE_SPAM)
+        await refused(world, call, "REASON_REQUIRED", "reason")
+
+
 async def test_import_posts(world: World) -> None:
     space = await world.space()
     post = pb.ImportedPost(

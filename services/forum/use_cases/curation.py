@@ -38,6 +38,7 @@ from services.forum.domain.topics.curation import (
 )
 from services.forum.use_cases.base import UseCases
 from services.forum.use_cases.moderating import Outcome, entry
+from services.forum.use_cases.moderation import check_optional_reason
 
 _MAX_NOTE = 1000
 
@@ -157,6 +158,7 @@ class CurationUseCases(UseCases):
         expire_time = None
         if request.HasField("pin_expire_time"):
             expire_time = time_of(request.pin_expire_time, "pin_expire_time")
+        reason, code = check_optional_reason(request.reason), enums.reason_code(request.reason_code)
         if (done := await self._done(actor, request, PinTopicResponse)) is not None:
             return done
         found, _ = await self._repository.get_topic_space(
@@ -166,7 +168,7 @@ class CurationUseCases(UseCases):
         def change(seen: Seen[Topic], topic: Topic) -> Outcome:
             check_version(topic.version, request.expected_version)
             pinned = pin(topic, expire_time, seen.now.time)
-            line = entry(seen.now, topic, "PinTopic", "", member.person_id)
+            line = entry(seen.now, topic, "PinTopic", reason, member.person_id, code=code)
             return Outcome(pinned, [said.TopicPinned(topic_id=topic.id)], writes=[line])
 
         def answer(outcome: Outcome, version: int) -> PinTopicResponse:
@@ -178,6 +180,7 @@ class CurationUseCases(UseCases):
         """MODERATOR."""
         member = Member.of(actor, request.community_id)
         member.require_moderator()
+        reason, code = check_optional_reason(request.reason), enums.reason_code(request.reason_code)
         if (done := await self._done(actor, request, UnpinTopicResponse)) is not None:
             return done
         found, _ = await self._repository.get_topic_space(
@@ -188,7 +191,7 @@ class CurationUseCases(UseCases):
             check_version(topic.version, request.expected_version)
             if topic.pin_time is None:
                 return Outcome(topic)
-            line = entry(seen.now, topic, "UnpinTopic", "", member.person_id)
+            line = entry(seen.now, topic, "UnpinTopic", reason, member.person_id, code=code)
             return Outcome(unpin(topic), [said.TopicUnpinned(topic_id=topic.id)], writes=[line])
 
         def answer(outcome: Outcome, version: int) -> UnpinTopicResponse:

@@ -27,7 +27,7 @@ from services.forum.converters.domain_events import (
     topic_submitted,
 )
 from services.forum.domain.held_edits import HeldEdit, HeldEditState
-from services.forum.domain.records import ModerationEntry, Revision
+from services.forum.domain.records import ModerationEntry, ReasonCode, Revision
 from services.forum.domain.references import Mention
 from services.forum.domain.replies import Reply, ReplyStep
 from services.forum.domain.topics import Topic, TopicState, TopicStep
@@ -145,12 +145,26 @@ def _mentions(before: Topic | Reply | None, after: Topic | Reply, now: Moment) -
 
 
 def entry(
-    now: Moment, topic: Topic, action: str, reason: str, actor: str, reply_id: str = ""
+    now: Moment,
+    topic: Topic,
+    action: str,
+    reason: str,
+    actor: str,
+    reply_id: str = "",
+    code: ReasonCode | None = None,
 ) -> Write:
     """A line of the audit trail."""
     return ForumRepository.new_moderation_entry(
         ModerationEntry(
-            now.new_id(), topic.community_id, topic.id, reply_id, action, reason, actor, now.time
+            now.new_id(),
+            topic.community_id,
+            topic.id,
+            reply_id,
+            action,
+            reason,
+            actor,
+            now.time,
+            code,
         )
     )
 

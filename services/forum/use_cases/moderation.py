@@ -37,6 +37,7 @@ from services.forum.converters import enums
 from services.forum.converters.messages import reply_to_proto, topic_to_proto
 from services.forum.domain.members import Author, Member
 from services.forum.domain.moves import check_original
+from services.forum.domain.records import ReasonCode
 from services.forum.domain.replies import Reply
 from services.forum.domain.spaces import Space
 from services.forum.domain.topics import CloseReason, Topic, TopicNotFoundError, TopicStep
@@ -46,8 +47,7 @@ from services.forum.use_cases.moderating import Outcome
 
 A = TypeVar("A", bound=Message)
 TopicRequest: TypeAlias = (
-    CloseTopicRequest
-    | ReopenTopicRequest
+    ReopenTopicRequest
     | ArchiveTopicRequest
     | HideTopicRequest
     | RestoreTopicRequest
@@ -89,29 +89,34 @@ class ModerationUseCases(UseCases):
             closed = replace(closed, duplicate_of_id=original_id)
             return Outcome(closed, [said.TopicClosed(topic_id=topic.id)], linked=linked)
 
-        return await self._in_space(actor, request, member, CloseTopicResponse, change, reason)
+        code = ReasonCode(why)
+        return await self._in_space(
+            actor, request, member, CloseTopicResponse, change, reason, code
+        )
 
     async def reopen_topic(self, actor: Actor, request: ReopenTopicRequest) -> ReopenTopicResponse:
         """MODERATOR. Refuses with TOPIC_STATE_INVALID."""
         member = moderator(actor, request.community_id)
+        reason = check_optional_reason(request.reason)
 
         def change(_: Seen[Topic], topic: Topic) -> Outcome:
             reopened = topic.step(TopicStep.REOPEN)
             return Outcome(reopened, [said.TopicReopened(topic_id=topic.id)])
 
-        return await self._on_topic(actor, request, member, ReopenTopicResponse, change)
+        return await self._on_topic(actor, request, member, ReopenTopicResponse, change, reason)
 
     async def archive_topic(
         self, actor: Actor, request: ArchiveTopicRequest
     ) -> ArchiveTopicResponse:
         """MODERATOR. Refuses with TOPIC_STATE_INVALID."""
         member = moderator(actor, request.community_id)
+        reason = check_optional_reason(request.reason)
 
         def change(_: Seen[Topic], topic: Topic) -> Outcome:
             archived = topic.step(TopicStep.ARCHIVE)
             return Outcome(archived, [said.TopicArchived(topic_id=topic.id)])
 
-        return await self._on_topic(actor, request, member, ArchiveTopicResponse, change)
+        return await self._on_topic(actor, request, member, ArchiveTopicResponse, change, reason)
 
     async def hide_topic(self, actor: Actor, request: HideTopicRequest) -> HideTopicResponse:
         """MODERATOR. Refuses with TOPIC_STATE_INVALID, REASON_REQUIRED."""
@@ -190,23 +195,25 @@ class ModerationUseCases(UseCases):
         member: Member,
         kind: Callable[..., A],
         change: Callable[[Seen[Topic], Topic], Outcome],
-        reason: str = "",
+        reason: str,
     ) -> A:
         """One step of one topic; `kind` is the response's class."""
+        code = enums.reason_code(request.reason_code)
 
         def anywhere(seen: Seen[Topic], topic: Topic, _: Space) -> Outcome:
             return change(seen, topic)
 
-        return await self._in_space(actor, request, member, kind, anywhere, reason)
+        return await self._in_space(actor, request, member, kind, anywhere, reason, code)
 
     async def _in_space(
         self,
         actor: Actor,
-        request: TopicRequest,
+        request: TopicRequest | CloseTopicRequest,
         member: Member,
         kind: Callable[..., A],
         change: Callable[[Seen[Topic], Topic, Space], Outcome],
-        reason: str = "",
+        reason: str,
+        code: ReasonCode | None,
     ) -> A:
         """As _on_topic, where the space's settings have a say."""
         if (done := await self._commands.replay(actor, request)) is not None:
@@ -221,7 +228,7 @@ class ModerationUseCases(UseCases):
             outcome = change(seen, topic, space)
             if action in _AUTHORS_OWN and member.wrote(topic.author):
                 return outcome
-            line = moderating.entry(seen.now, topic, action, reason, member.person_id)
+            line = moderating.entry(seen.now, topic, action, reason, member.person_id, code=code)
             return replace(outcome, writes=[*outcome.writes, line])
 
         def answer(outcome: Outcome, version: int) -> A:
@@ -239,6 +246,7 @@ class ModerationUseCases(UseCases):
         reason: str,
     ) -> A:
         """One step of one reply; `kind` is the response's class."""
+        code = enums.reason_code(request.reason_code)
         if (done := await self._commands.replay(actor, request)) is not None:
             return cast(A, done)
         found, _ = await self._repository.get_topic_space(
@@ -254,7 +262,9 @@ class ModerationUseCases(UseCases):
             outcome = change(seen, topic, reply)
             if action in _AUTHORS_OWN and member.wrote(reply.author):
                 return outcome
-            line = moderating.entry(seen.now, topic, action, reason, member.person_id, reply.id)
+            line = moderating.entry(
+                seen.now, topic, action, reason, member.person_id, reply.id, code
+            )
             return replace(outcome, writes=[*outcome.writes, line])
 
         def answer(outcome: Outcome, _: int) -> A:

@@ -69,6 +69,11 @@ class QuoteInput:
     )
 
 
+def reason_code() -> Any:
+    """Of whatever moderators do to a post."""
+    return optional("Why, of a list; it is kept beside the reason.")
+
+
 def mentioned_ids() -> Any:
     """Of whatever writes a post."""
     return optional(

@@ -15,8 +15,9 @@ from gateway.schema.forum.inputs.base import (
     mentioned_ids,
     optional,
     quotes,
+    reason_code,
 )
-from gateway.schema.scalars import Markdown
+from gateway.schema.scalars import Markdown, ReasonCode
 
 
 @strawberry.input(description="A new reply.")
@@ -69,6 +70,7 @@ class HideReplyInput(ReplyWrite):
     """Of hideReply."""
 
     reason: str = strawberry.field(description="Why; the author sees it.")
+    reason_code: ReasonCode | None = reason_code()
 
 
 @strawberry.type(description="The hidden reply.")
@@ -81,6 +83,7 @@ class RestoreReplyInput(ReplyWrite):
     """Of restoreReply."""
 
     reason: str = strawberry.field(default="", description="Why.")
+    reason_code: ReasonCode | None = reason_code()
 
 
 @strawberry.type(description="The visible reply.")
@@ -93,6 +96,7 @@ class RemoveReplyInput(ReplyWrite):
     """Of removeReply."""
 
     reason: str = strawberry.field(default="", description="Why; moderators must say.")
+    reason_code: ReasonCode | None = reason_code()
 
 
 @strawberry.type(description="The removed reply.")

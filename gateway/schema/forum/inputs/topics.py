@@ -13,8 +13,9 @@ from gateway.schema.forum.inputs.base import (
     mentioned_ids,
     optional,
     quotes,
+    reason_code,
 )
-from gateway.schema.scalars import CloseReason, DateTime, Markdown, TopicKind
+from gateway.schema.scalars import CloseReason, DateTime, Markdown, ReasonCode, TopicKind
 
 
 @strawberry.input(description="A new topic.")
@@ -123,6 +124,9 @@ class CloseTopicPayload(TopicPayload):
 class ReopenTopicInput(TopicWrite):
     """Of reopenTopic."""
 
+    reason: str = strawberry.field(default="", description="Why.")
+    reason_code: ReasonCode | None = reason_code()
+
 
 @strawberry.type(description="The open topic.")
 class ReopenTopicPayload(TopicPayload):
@@ -134,6 +138,7 @@ class HideTopicInput(TopicWrite):
     """Of hideTopic."""
 
     reason: str = strawberry.field(description="Why; the author sees it.")
+    reason_code: ReasonCode | None = reason_code()
 
 
 @strawberry.type(description="The hidden topic.")
@@ -146,6 +151,7 @@ class RestoreTopicInput(TopicWrite):
     """Of restoreTopic."""
 
     reason: str = strawberry.field(default="", description="Why.")
+    reason_code: ReasonCode | None = reason_code()
 
 
 @strawberry.type(description="The visible topic.")
@@ -158,6 +164,7 @@ class RemoveTopicInput(TopicWrite):
     """Of removeTopic."""
 
     reason: str = strawberry.field(default="", description="Why; moderators must say.")
+    reason_code: ReasonCode | None = reason_code()
 
 
 @strawberry.type(description="The removed topic.")
@@ -168,6 +175,9 @@ class RemoveTopicPayload(TopicPayload):
 @strawberry.input(description="Which topic becomes read-only.")
 class ArchiveTopicInput(TopicWrite):
     """Of archiveTopic."""
+
+    reason: str = strawberry.field(default="", description="Why.")
+    reason_code: ReasonCode | None = reason_code()
 
 
 @strawberry.type(description="The archived topic.")

@@ -7,7 +7,7 @@ from typing import Any
 import strawberry
 
 from gateway.cursors import decode_id, decode_reply_id
-from gateway.schema.writes import version
+from gateway.schema.writes import number, version
 from guildhall.forum.v1 import forum_pb2
 
 What = strawberry.argument(description="What to do.")
@@ -40,6 +40,11 @@ def of_reply(input: Any) -> dict[str, Any]:
         "reply_id": reply.id,
         "expected_version": version(input),
     }
+
+
+def why(input: Any) -> dict[str, Any]:
+    """The fields by which moderators say why."""
+    return {"reason": input.reason, "reason_code": number(input.reason_code)}
 
 
 def id_of(id: str | None, field: str, kind: str) -> str:

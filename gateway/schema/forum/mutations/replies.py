@@ -22,6 +22,7 @@ from gateway.schema.forum.mutations.base import (
     of_reply,
     of_topic,
     references,
+    why,
 )
 from gateway.schema.writes import codes, write
 from guildhall.forum.v1 import forum_pb2
@@ -85,7 +86,7 @@ class ReplyMutation:
     async def hide_reply(
         self, info: Info, input: Annotated[f.HideReplyInput, What]
     ) -> f.HideReplyPayload:
-        request = forum_pb2.HideReplyRequest(**of_reply(input), reason=input.reason)
+        request = forum_pb2.HideReplyRequest(**of_reply(input), **why(input))
         return await write(info, info.context.services.forum.HideReply, request)
 
     @strawberry.mutation(
@@ -97,7 +98,7 @@ class ReplyMutation:
     async def restore_reply(
         self, info: Info, input: Annotated[f.RestoreReplyInput, What]
     ) -> f.RestoreReplyPayload:
-        request = forum_pb2.RestoreReplyRequest(**of_reply(input), reason=input.reason)
+        request = forum_pb2.RestoreReplyRequest(**of_reply(input), **why(input))
         return await write(info, info.context.services.forum.RestoreReply, request)
 
     @strawberry.mutation(
@@ -109,7 +110,7 @@ class ReplyMutation:
     async def remove_reply(
         self, info: Info, input: Annotated[f.RemoveReplyInput, What]
     ) -> f.RemoveReplyPayload:
-        request = forum_pb2.RemoveReplyRequest(**of_reply(input), reason=input.reason)
+        request = forum_pb2.RemoveReplyRequest(**of_reply(input), **why(input))
         return await write(info, info.context.services.forum.RemoveReply, request)
 
     @strawberry.mutation(

@@ -21,6 +21,7 @@ from gateway.schema.forum.mutations.base import (
     id_of,
     of_topic,
     references,
+    why,
 )
 from gateway.schema.writes import codes, number, write
 from guildhall.forum.v1 import forum_pb2
@@ -141,12 +142,14 @@ class TopicMutation:
         return await write(info, info.context.services.forum.CloseTopic, request)
 
     @strawberry.mutation(
-        description=codes("Open a closed topic again. For moderators.", *TOPIC, MODERATOR)
+        description=codes(
+            "Open a closed topic again. For moderators.", *TOPIC, MODERATOR, "TEXT_INVALID"
+        )
     )
     async def reopen_topic(
         self, info: Info, input: Annotated[f.ReopenTopicInput, What]
     ) -> f.ReopenTopicPayload:
-        request = forum_pb2.ReopenTopicRequest(**of_topic(input))
+        request = forum_pb2.ReopenTopicRequest(**of_topic(input), **why(input))
         return await write(info, info.context.services.forum.ReopenTopic, request)
 
     @strawberry.mutation(
@@ -158,7 +161,7 @@ class TopicMutation:
     async def hide_topic(
         self, info: Info, input: Annotated[f.HideTopicInput, What]
     ) -> f.HideTopicPayload:
-        request = forum_pb2.HideTopicRequest(**of_topic(input), reason=input.reason)
+        request = forum_pb2.HideTopicRequest(**of_topic(input), **why(input))
         return await write(info, info.context.services.forum.HideTopic, request)
 
     @strawberry.mutation(
@@ -170,7 +173,7 @@ class TopicMutation:
     async def restore_topic(
         self, info: Info, input: Annotated[f.RestoreTopicInput, What]
     ) -> f.RestoreTopicPayload:
-        request = forum_pb2.RestoreTopicRequest(**of_topic(input), reason=input.reason)
+        request = forum_pb2.RestoreTopicRequest(**of_topic(input), **why(input))
         return await write(info, info.context.services.forum.RestoreTopic, request)
 
     @strawberry.mutation(
@@ -182,16 +185,18 @@ class TopicMutation:
     async def remove_topic(
         self, info: Info, input: Annotated[f.RemoveTopicInput, What]
     ) -> f.RemoveTopicPayload:
-        request = forum_pb2.RemoveTopicRequest(**of_topic(input), reason=input.reason)
+        request = forum_pb2.RemoveTopicRequest(**of_topic(input), **why(input))
         return await write(info, info.context.services.forum.RemoveTopic, request)
 
     @strawberry.mutation(
-        description=codes("Make a topic read-only. For moderators.", *TOPIC, MODERATOR)
+        description=codes(
+            "Make a topic read-only. For moderators.", *TOPIC, MODERATOR, "TEXT_INVALID"
+        )
     )
     async def archive_topic(
         self, info: Info, input: Annotated[f.ArchiveTopicInput, What]
     ) -> f.ArchiveTopicPayload:
-        request = forum_pb2.ArchiveTopicRequest(**of_topic(input))
+        request = forum_pb2.ArchiveTopicRequest(**of_topic(input), **why(input))
         return await write(info, info.context.services.forum.ArchiveTopic, request)
 
 
