@@ -192,7 +192,8 @@ class RoutingMutation:
 
     @strawberry.mutation(
         description=codes(
-            "One cannot help with this question. A second time changes nothing.", "ASK_NOT_FOUND",
+            "One cannot help with this question: another one is asked. A second time changes "
+            "nothing.", "ASK_NOT_FOUND",
             "TOPIC_NOT_FOUND",
         )
     )  # fmt: skip

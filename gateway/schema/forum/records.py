@@ -9,7 +9,14 @@ from gateway.loaders import Reference
 from gateway.schema.attachments import Attachment
 from gateway.schema.fields import fetched
 from gateway.schema.forum.diffs import RevisionDiff
-from gateway.schema.scalars import DateTime, HeldEditState, Html, Markdown, ReasonCode, unset_is_null
+from gateway.schema.scalars import (
+    DateTime,
+    HeldEditState,
+    Html,
+    Markdown,
+    ReasonCode,
+    unset_is_null,
+)
 
 
 @strawberry.type(description="A former text of a topic or reply.")
