@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from chassis.errors import FieldInvalidError
 from guildhall.forum.v1 import participation_pb2 as pb
@@ -38,15 +38,20 @@ def post_ref_to_proto(post: PostRef) -> pb.PostRef:
     return pb.PostRef(topic_id=post.topic_id, reply_id=post.reply_id)
 
 
+def reaction_counts_to_proto(counts: Mapping[ReactionKind, int]) -> list[pb.ReactionCount]:
+    """Those there are, by kind."""
+    return [
+        pb.ReactionCount(kind=REACTION_KINDS[kind], count=counts[kind])
+        for kind in ReactionKind
+        if kind in counts
+    ]
+
+
 def participation_to_proto(one: Participation) -> pb.Participation:
     """As its viewer sees it."""
     return pb.Participation(
         post=post_ref_to_proto(one.post),
-        reactions=[
-            pb.ReactionCount(kind=REACTION_KINDS[kind], count=one.reactions[kind])
-            for kind in ReactionKind
-            if kind in one.reactions
-        ],
+        reactions=reaction_counts_to_proto(one.reactions),
         viewer_reactions=[REACTION_KINDS[kind] for kind in one.viewer_reactions],
         viewer_vote=VOTE_VALUES[one.viewer_vote] if one.viewer_vote else pb.VOTE_VALUE_UNSPECIFIED,
     )

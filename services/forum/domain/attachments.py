@@ -18,6 +18,7 @@ from chassis.errors import (
 from chassis.values import value
 from services.forum.domain.file_types import FileType, file_type
 from services.forum.domain.members import Member
+from services.forum.domain.references import PostRef
 
 MEGABYTE = 1 << 20
 MAX_SIZE = 10 * MEGABYTE
@@ -240,6 +241,14 @@ class Attachment:
     def _check(self, state: AttachmentState) -> None:
         if self.state is not state:
             raise AttachmentStateInvalidError(f"the attachment is {self.state}, not {state}")
+
+
+@dataclass(frozen=True, slots=True)
+class ListedAttachment:
+    """An attachment and the posts that list it, of those that a reader sees."""
+
+    attachment: Attachment
+    posts: tuple[PostRef, ...]
 
 
 @dataclass(frozen=True, slots=True)

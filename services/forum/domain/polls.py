@@ -127,6 +127,11 @@ class SeenPoll:
     ballot: Ballot | None
     now: datetime
 
+    @property
+    def shows_ballots(self) -> bool:
+        """Whether the person sees who said what."""
+        return self.poll.shows_ballots(self.ballot, self.now)
+
 
 def check_question(question: str) -> str:
     """Refuses with TEXT_INVALID."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
@@ -13,10 +14,12 @@ from services.forum.domain.attachments import (
     Attachment,
     AttachmentNotFoundError,
     AttachmentState,
+    ListedAttachment,
     Review,
     Uploader,
     UploadLimitReachedError,
 )
+from services.forum.domain.references import PostRef
 from services.forum.repository.held_edits import HeldEditCollection
 from services.forum.repository.records import RecordCollection
 
@@ -63,6 +66,13 @@ class AttachmentCollection(HeldEditCollection, RecordCollection):
         """Those in posts and held edits that the keyring shows now, and the person's own that are
         in none yet.
         """
+        found = await self.find_listed_attachments(community_id, ids, person_id, keyring)
+        return [one.attachment for one in found]
+
+    async def find_listed_attachments(
+        self, community_id: str, ids: Sequence[str], person_id: str, keyring: Collection[str]
+    ) -> list[ListedAttachment]:
+        """The same, each with the posts that list it."""
         wall = await self._wall(community_id, keyring)
         query: Document = {
             "community_id": community_id,
@@ -75,18 +85,25 @@ class AttachmentCollection(HeldEditCollection, RecordCollection):
             .to_list(),
             *await self._find_replies(query, wall, "attachment_post"),
         ]
-        listed = {one["id"] for post in posts for one in post["attachments"]}
-        if not listed.issuperset(ids):
-            listed |= await self.find_pending_attachment_ids(community_id, ids, keyring)
+        listing: dict[str, list[PostRef]] = defaultdict(list)
+        for post in posts:
+            reply_id = post["_id"] if "topic_id" in post else ""
+            place = PostRef(post.get("topic_id", post["_id"]), reply_id)
+            for one in post["attachments"]:
+                listing[one["id"]].append(place)
+        shown = set(listing)
+        if not shown.issuperset(ids):
+            shown |= await self.find_pending_attachment_ids(community_id, ids, keyring)
         own = {"uploader_id": person_id, "state": {"$in": _IN_NO_POST}}
         found = self._database.attachments.find(
             {
                 "community_id": community_id,
                 "_id": {"$in": list(ids)},
-                "$or": [{"_id": {"$in": list(listed & set(ids))}}, own],
+                "$or": [{"_id": {"$in": list(shown & set(ids))}}, own],
             }
         ).hint("_id_")
-        return [_load(document) async for document in found]
+        attachments = [_load(document) async for document in found]
+        return [ListedAttachment(one, tuple(listing.get(one.id, ()))) for one in attachments]
 
     async def find_attachment(self, community_id: str, attachment_id: str) -> Attachment | None:
         """Whoever put it, in whatever state: for the job."""

@@ -74,7 +74,7 @@ class DraftCollection(ReferenceCollection, AttachmentCollection):
                 continue
             if row is None:
                 break
-            return _draft(row)
+            return load_draft(row)
         raise VersionStaleError("it was saved elsewhere: read it again", field="expected_version")
 
     async def shown_drafts(
@@ -121,7 +121,7 @@ class DraftCollection(ReferenceCollection, AttachmentCollection):
     async def find_draft(self, place: DraftPlace) -> Draft | None:
         """One's own."""
         row = await self._database.drafts.find_one(_of(place))
-        return _draft(row) if row else None
+        return load_draft(row) if row else None
 
     async def count_drafts(self, community_id: str, person_id: str, most: int) -> int:
         """Of one person, at most so many."""
@@ -133,7 +133,7 @@ class DraftCollection(ReferenceCollection, AttachmentCollection):
         query: Document = {"community_id": community_id, "person_id": person_id}
         cursor = self._database.drafts.find({**query, **paging.beyond(_LAST_SAVED)})
         cursor = cursor.sort(paging.sort(_LAST_SAVED)).limit(paging.limit).hint("draft_page")
-        return [_draft(row) async for row in cursor]
+        return [load_draft(row) async for row in cursor]
 
 
 def _of(place: DraftPlace) -> Document:
@@ -144,7 +144,8 @@ def _of(place: DraftPlace) -> Document:
     }
 
 
-def _draft(row: Document) -> Draft:
+def load_draft(row: Document) -> Draft:
+    """As it was last saved."""
     return Draft(
         DraftPlace(
             row["community_id"],

@@ -94,6 +94,11 @@ def _poll_id(topic_id: str) -> str:
     return f"poll-{topic_id}"
 
 
+def topic_id_of(poll_id: str) -> str:
+    """The topic that a stored poll is in."""
+    return poll_id.removeprefix(_poll_id(""))
+
+
 def _ballot_id(topic_id: str, person_id: str) -> str:
     return f"{topic_id}:{person_id}"
 

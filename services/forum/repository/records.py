@@ -133,7 +133,7 @@ class RecordCollection(ReplyCollection):
         query: Document = {"community_id": topic.community_id, "topic_id": topic.id}
         cursor = self._database.moderation_entries.find({**query, **paging.beyond(_NEWEST)})
         cursor = cursor.sort(paging.sort(_NEWEST)).limit(paging.limit)
-        return [_moderation_entry(row) async for row in cursor]
+        return [load_moderation_entry(row) async for row in cursor]
 
     async def get_poster(self, community_id: str, person_id: str) -> Poster:
         """What a person posted in the last day."""
@@ -177,7 +177,8 @@ def load_revision(row: Document) -> Revision:
     )
 
 
-def _moderation_entry(row: Document) -> ModerationEntry:
+def load_moderation_entry(row: Document) -> ModerationEntry:
+    """Back from new_moderation_entry."""
     return ModerationEntry(
         row["_id"],
         row["community_id"],

@@ -71,17 +71,21 @@ class ReferenceCollection(ParticipationCollection):
             posts[mention.community_id].append(mention.post)
         shown: dict[str, tuple[PostRef, Author]] = {}
         for community_id, some in posts.items():
-            keyring = keyrings[community_id]
-            topics = [post.id for post in some if not post.reply_id]
-            replies = [post.id for post in some if post.reply_id]
-            found = await self.find_posts(
-                community_id, topics, replies, keyring, without_texts=True
-            )
-            for topic in found[0]:
-                shown[topic.id] = PostRef(topic.id), topic.author
-            for reply in found[1]:
-                shown[reply.id] = PostRef(reply.topic_id, reply.id), reply.author
+            shown |= await self.find_shown_posts(community_id, some, keyrings[community_id])
         return [ShownMention(one, *shown[one.post.id]) for one in mentions if one.post.id in shown]
+
+    async def find_shown_posts(
+        self, community_id: str, posts: Iterable[PostRef], keyring: Collection[str]
+    ) -> dict[str, tuple[PostRef, Author]]:
+        """Those that the keyring shows, by id: where they are now, as replies move, and whose."""
+        some = list(posts)
+        topics = [post.id for post in some if not post.reply_id]
+        replies = [post.id for post in some if post.reply_id]
+        found = await self.find_posts(community_id, topics, replies, keyring, without_texts=True)
+        shown = {topic.id: (PostRef(topic.id), topic.author) for topic in found[0]}
+        for reply in found[1]:
+            shown[reply.id] = PostRef(reply.topic_id, reply.id), reply.author
+        return shown
 
     async def find_quotes(
         self, community_id: str, posts: Iterable[PostRef], keyring: Collection[str]

@@ -104,7 +104,7 @@ class ParticipationServicer(participation_pb2_grpc.ParticipationServiceServicer)
             member.keyring,
             datetime.now(UTC),
         )
-        if not seen.poll.shows_ballots(seen.ballot, seen.now):
+        if not seen.shows_ballots:
             raise PollResultsHiddenError
         found = await self._repository.list_ballots(
             request.community_id, request.topic_id, request.option, paging

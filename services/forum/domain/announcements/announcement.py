@@ -309,6 +309,11 @@ class Translation:
     title: str
     body: Text
 
+    @property
+    def characters(self) -> int:
+        """How much text it is to send."""
+        return len(self.body.source)
+
 
 @dataclass(frozen=True, slots=True)
 class Correction:

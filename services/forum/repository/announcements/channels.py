@@ -151,7 +151,8 @@ def dump_channel(channel: Channel) -> Document:
     }
 
 
-def _load_follow(document: Document) -> ChannelFollow:
+def load_channel_follow(document: Document) -> ChannelFollow:
+    """Back from _dump_follow."""
     return ChannelFollow(document["channel_id"], document["person_id"], document["following"])
 
 
@@ -167,5 +168,5 @@ CHANNELS: Aggregates[Channel] = Aggregates(
     "channel", "channels", load_channel, dump_channel, {"channel_slug": ChannelSlugTakenError}
 )
 CHANNEL_FOLLOWS: Aggregates[ChannelFollow] = Aggregates(
-    "channel_follow", "channel_follows", _load_follow, _dump_follow
+    "channel_follow", "channel_follows", load_channel_follow, _dump_follow
 )

@@ -163,7 +163,7 @@ class ReceiptCollection:
             clauses.append({"company_id": company_id})
         cursor = self._database.receipts.find({"$and": [one for one in clauses if one]})
         cursor = cursor.sort(paging.sort(_BY_COMPANY)).limit(paging.limit).hint("receipt_page")
-        return [_receipt(row, announcement) async for row in cursor]
+        return [load_receipt(row, announcement) async for row in cursor]
 
     async def count_receipts(self, announcement: Announcement, now: datetime) -> Counts:
         """Of the people on the frozen list, as far as it is written; from the index alone."""
@@ -332,7 +332,8 @@ def new_receipt(
     }
 
 
-def _receipt(row: Document, announcement: Announcement) -> Receipt:
+def load_receipt(row: Document, announcement: Announcement) -> Receipt:
+    """Back from new_receipt; the deadline is the announcement's."""
     return Receipt(
         row["community_id"],
         row["announcement_id"],
@@ -352,7 +353,7 @@ def _by_announcement(
     """For each person, theirs of what was found."""
     return [
         {
-            one.id: _receipt(row, one)
+            one.id: load_receipt(row, one)
             for one in announcements
             if (row := rows.get(receipt_id(one.id, person_id))) is not None
         }
