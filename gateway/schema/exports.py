@@ -9,7 +9,6 @@ import orjson
 import strawberry
 from google.protobuf.json_format import MessageToDict
 
-from chassis.pagination import encode_page_token
 from gateway.context import Info
 from gateway.cursors import decode_id, decode_within, encode_id, encode_reply_id
 from gateway.loaders import filled
@@ -17,9 +16,15 @@ from gateway.pages import page_of
 from gateway.schema.relay import After, Before, Connection, First, Last
 from guildhall.forum.v1 import exports_pb2
 
-# In the order of an export: a page token begins with the kind's place here.
-_KINDS = ("space", "topic", "reply", "revision")
 _NOT_TAKEN = ("version", "readKeys")
+# What the schema has an id for, under its name there.
+_NODES = {
+    "space": "Space",
+    "topic": "Topic",
+    "attachment": "Attachment",
+    "channel": "Channel",
+    "announcement": "Announcement",
+}
 
 
 @strawberry.enum(description="What a record of an export is.")
@@ -30,9 +35,35 @@ class ExportRecordKind(Enum):
     TOPIC = "topic"
     REPLY = "reply"
     REVISION = strawberry.enum_value("revision", description="A former text of a topic or reply.")
+    POLL = "poll"
+    BALLOT = strawberry.enum_value("ballot", description="What one person said in a poll.")
+    REACTION_COUNTS = strawberry.enum_value(
+        "reaction_counts", description="How many reacted to a post."
+    )
+    ATTACHMENT = strawberry.enum_value("attachment", description="A file, without its content.")
+    CHANNEL = "channel"
+    ANNOUNCEMENT = "announcement"
+    TRANSLATION = strawberry.enum_value(
+        "translation", description="An announcement's text in one more language."
+    )
+    CORRECTION = strawberry.enum_value(
+        "correction", description="A change of an announcement since it was published."
+    )
+    RECEIPT = strawberry.enum_value(
+        "receipt", description="That one person was told an announcement, saw and acknowledged it."
+    )
+    MODERATION_ENTRY = strawberry.enum_value(
+        "moderation_entry", description="What a moderator or a rule did to a post."
+    )
+    VOTE = strawberry.enum_value("vote", description="One's own, as all that follow.")
+    REACTION = "reaction"
+    FOLLOW = "follow"
+    CHANNEL_FOLLOW = "channel_follow"
+    BOOKMARK = "bookmark"
+    DRAFT = "draft"
 
 
-@strawberry.type(description="One thing that was written, or a space, as it is now.")
+@strawberry.type(description="One thing that was written, done or set up, as it is now.")
 class ExportRecord:
     """forum.ExportRecord."""
 
@@ -58,8 +89,8 @@ def line_of(row: Any) -> str:
     line = {"record": kind, **fields}
     if kind == "reply":
         line["globalId"] = encode_reply_id(record.community_id, record.topic_id, record.id)
-    elif kind != "revision":
-        line["globalId"] = encode_id(kind.capitalize(), record.community_id, record.id)
+    elif kind in _NODES:
+        line["globalId"] = encode_id(_NODES[kind], record.community_id, record.id)
     return orjson.dumps(line).decode()
 
 
@@ -68,12 +99,7 @@ def _kind(row: Any) -> str:
 
 
 def _token(row: Any) -> str:
-    kind = _kind(row)
-    record = getattr(row, kind)
-    author = {"space": "", "revision": getattr(record, "author_id", "")}.get(kind)
-    if author is None:
-        author = record.author.person_id
-    return encode_page_token(_KINDS.index(kind), author, record.id)
+    return row.page_token  # type: ignore[no-any-return]
 
 
 @strawberry.type
@@ -82,9 +108,10 @@ class ExportQuery:
 
     @strawberry.field(
         metadata={"guildhall_cost": 5},
-        description="All spaces, topics, replies and former texts of a community, for managers; "
-        "or all that one person wrote there, for that person and managers. What one cannot read is "
-        "not in it. Page on with after until there is no next page: writing does not change the "
+        description="All that was written and announced in a community, for managers; or all that "
+        "one person wrote there, for that person and managers, and of oneself what is for one's "
+        "own eyes only as well. What one cannot read is not in it. Page on with after until there "
+        "is no next page: writing does not change the "
         "order. Codes: BAD_USER_INPUT, COMMUNITY_NOT_FOUND, ROLE_REQUIRED.",
     )
     async def export_records(

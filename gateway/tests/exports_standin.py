@@ -10,7 +10,13 @@ from grpc import aio
 
 from chassis.pagination import encode_page_token
 from gateway.tests.standins import paged, time
-from guildhall.forum.v1 import exports_pb2, forum_pb2
+from guildhall.forum.v1 import (
+    announcements_pb2,
+    drafts_pb2,
+    exports_pb2,
+    forum_pb2,
+    participation_pb2,
+)
 from guildhall.forum.v1.exports_pb2_grpc import (
     ExportServiceServicer,
     add_ExportServiceServicer_to_server,
@@ -40,11 +46,43 @@ RECORDS = [
     exports_pb2.ExportRecord(
         revision=forum_pb2.Revision(id="v1", post_id="t1", author_id="p1", title="Radio")
     ),
+    exports_pb2.ExportRecord(
+        poll=participation_pb2.Poll(
+            topic_id="t1", community_id="c1", question="FM?", anonymous=True,
+            options=[
+                participation_pb2.PollOption(text="Yes", count=0),
+                participation_pb2.PollOption(text="No"),
+            ],
+        )
+    ),
+    exports_pb2.ExportRecord(
+        attachment=exports_pb2.ExportedAttachment(
+            id="a1", community_id="c1", uploader_id="p1", name="aerial.png", size=70,
+            posts=[participation_pb2.PostRef(topic_id="t1", reply_id="r1")],
+        )
+    ),
+    exports_pb2.ExportRecord(
+        announcement=announcements_pb2.Announcement(
+            id="n1", community_id="c1", channel_id="ch1", title="Margins", version=2,
+            audience_rule=announcements_pb2.AudienceRule(tiers=["gold"]),
+        )
+    ),
+    exports_pb2.ExportRecord(
+        vote=exports_pb2.ExportedVote(
+            community_id="c1", post=participation_pb2.PostRef(topic_id="t1"),
+            value=participation_pb2.VOTE_VALUE_UP,
+        )
+    ),
+    exports_pb2.ExportRecord(
+        draft=drafts_pb2.Draft(id="d1", community_id="c1", body="Dear all", version=4)
+    ),
 ]  # fmt: skip
+for number, record in enumerate(RECORDS):
+    record.page_token = encode_page_token(number, "p1", str(number))
 
 
 class ExportStandIn(ExportServiceServicer):
-    """Four records of c1, whoever asks; every request is kept."""
+    """The same records of c1, whoever asks; every request is kept."""
 
     def __init__(self) -> None:
         self.requests: list[Message] = []
@@ -54,18 +92,8 @@ class ExportStandIn(ExportServiceServicer):
         self.requests.append(request)
         if self.failure is not None:
             raise self.failure
-        page, token = paged(request, RECORDS, _token)
+        page, token = paged(request, RECORDS, lambda row: row.page_token)
         return exports_pb2.ListExportRecordsResponse(records=page, next_page_token=token)
-
-
-def _token(row: exports_pb2.ExportRecord) -> str:
-    author, number = {
-        "space": ("", 0),
-        "topic": ("p1", 1),
-        "reply": ("", 2),
-        "revision": ("p1", 3),
-    }[row.WhichOneof("record") or ""]
-    return encode_page_token(number, author, getattr(row, row.WhichOneof("record") or "").id)
 
 
 def add_exports(servicer: ExportServiceServicer) -> Callable[[aio.Server], None]:

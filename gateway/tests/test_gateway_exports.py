@@ -10,8 +10,10 @@ import pytest
 
 from chassis.errors import RoleRequiredError
 from gateway.cursors import decode_id, decode_reply_id, encode_id
+from gateway.schema.exports import ExportRecordKind
 from gateway.tests.conftest import House
 from gateway.tests.exports_standin import RECORDS, ExportStandIn
+from guildhall.forum.v1 import exports_pb2
 
 COMMUNITY = encode_id("Community", "platform", "c1")
 PERSON = encode_id("Person", "platform", "p1")
@@ -35,7 +37,7 @@ async def lines(house: House, **variables: Any) -> list[dict[str, Any]]:
 
 
 async def test_records_are_lines_of_json(house: House) -> None:
-    space, topic, reply, revision = await lines(house, first=10)
+    space, topic, reply, revision = (await lines(house, first=10))[:4]
     assert (space["kind"], space["record"], space["slug"]) == ("SPACE", "space", "general")
     assert space["createTime"] == "2026-01-01T00:01:00Z"
     assert {"version", "readKeys"} & space.keys() == set()
@@ -52,6 +54,26 @@ async def test_records_are_lines_of_json(house: House) -> None:
     )
 
 
+async def test_what_is_beside_posts_is_lines_as_well(house: House) -> None:
+    poll, attachment, announcement, vote, draft = (await lines(house, first=10))[4:]
+    assert (poll["kind"], poll["record"], poll["topicId"]) == ("POLL", "poll", "t1")
+    assert poll["options"] == [{"text": "Yes", "count": 0}, {"text": "No"}]  # 0 is a result
+    assert attachment["posts"] == [{"topicId": "t1", "replyId": "r1"}]
+    assert (attachment["size"], attachment["globalId"]) == (
+        70,
+        encode_id("Attachment", "c1", "a1"),
+    )
+    assert announcement["globalId"] == encode_id("Announcement", "c1", "n1")
+    assert announcement["audienceRule"] == {"tiers": ["gold"]}
+    assert (vote["post"], vote["value"]) == ({"topicId": "t1"}, "VOTE_VALUE_UP")
+    assert (draft["body"], "version" in draft, "globalId" in draft) == ("Dear all", False, False)
+
+
+def test_the_schema_has_every_kind_of_record() -> None:
+    kinds = exports_pb2.ExportRecord.DESCRIPTOR.oneofs_by_name["record"].fields
+    assert [one.value for one in ExportRecordKind] == [field.name for field in kinds]
+
+
 async def test_a_line_has_no_line_in_it(house: House) -> None:
     answer = await house.ask(EXPORT, {"community": COMMUNITY, "first": 10})
     for edge in answer["data"]["exportRecords"]["edges"]:
@@ -65,7 +87,7 @@ async def test_pages_go_on_both_ways(house: House, caplog: pytest.LogCaptureFixt
     for way, place, end in (("first", "after", "endCursor"), ("last", "before", "startCursor")):
         found: list[dict[str, Any]] = []
         cursor = None
-        for _ in range(4):
+        for _ in RECORDS:
             variables = {"community": COMMUNITY, way: 1, place: cursor}
             answer = await house.ask(EXPORT, variables)
             page = answer["data"]["exportRecords"]

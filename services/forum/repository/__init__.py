@@ -30,14 +30,10 @@ from services.forum.repository import (
     trust,
     vitality,
 )
-from services.forum.repository.announcements import AnnouncementCollections, AnnouncementFilter
+from services.forum.repository.announcements import AnnouncementFilter
 from services.forum.repository.automation import AutomationCollection
-from services.forum.repository.drafts import DraftCollection
 from services.forum.repository.exports import ExportCollection
-from services.forum.repository.feed import FeedCollection
-from services.forum.repository.moves import MoveCollection
 from services.forum.repository.owners import OwnerCollection
-from services.forum.repository.polls import PollCollection
 from services.forum.repository.rechecks import RecheckCollection
 from services.forum.repository.routing import RoutingCollection
 from services.forum.repository.seeding import SeedingCollection
@@ -51,20 +47,15 @@ __all__ = ["AnnouncementFilter", "ForumRepository", "TopicFilter"]
 
 class ForumRepository(
     ExportCollection,
-    FeedCollection,
-    MoveCollection,
-    PollCollection,
     AutomationCollection,
-    DraftCollection,
     OwnerCollection,
     RecheckCollection,
     RoutingCollection,
     TrustCollection,
     VitalityCollection,
-    AnnouncementCollections,
     SeedingCollection,
 ):
-    """All reads, and where commands find what they change."""
+    """All reads, and where commands find what they change. An export reads of most of it."""
 
     indexes: Sequence[Index] = (
         *spaces.INDEXES,

@@ -129,6 +129,7 @@ def correction_to_proto(correction: Correction) -> pb.Correction:
         former_title=correction.former_title,
         former_body=correction.former_body,
         community_id=correction.community_id,
+        announcement_id=correction.announcement_id,
     )
 
 
