@@ -22,21 +22,24 @@ class PersonaInput:
     display_name: str = strawberry.field(description="The author's name there.")
 
 
-@strawberry.input(description="A question, discussion or answer of the other system.")
+@strawberry.input(description="A topic or answer of the other system.")
 class ImportedPostInput:
     """Of importPosts."""
 
     external_id: str = strawberry.field(description="The post's id there.")
     kind: ImportedPostKind = strawberry.field(description="What it is.")
     question_external_id: str | None = strawberry.field(
-        default=None, description="Of answers: the question's or the discussion's id there."
+        default=None, description="Of answers: the id there of the topic, whatever its kind."
     )
-    title: str | None = strawberry.field(
-        default=None, description="Of questions and discussions: the title."
+    parent_answer_external_id: str | None = strawberry.field(
+        default=None,
+        description="Of answers: the id there of the answer of the same topic that it replies to, "
+        "which replies to none itself.",
     )
+    title: str | None = strawberry.field(default=None, description="Of all but answers: the title.")
     body: Markdown = strawberry.field(description="The text.")
     tags: list[str] | None = strawberry.field(
-        default=None, description="Of questions and discussions: the tags."
+        default=None, description="Of all but answers: the tags."
     )
     score: int = strawberry.field(description="The score there.")
     create_time: DateTime = strawberry.field(description="When it was written.")
@@ -44,7 +47,7 @@ class ImportedPostInput:
         default=None, description="When it was last edited."
     )
     close_time: DateTime | None = strawberry.field(
-        default=None, description="Of closed questions: when."
+        default=None, description="Of what is closed, but answers: when."
     )
     accepted_answer_external_id: str | None = strawberry.field(
         default=None, description="Of questions: the accepted answer's id there."
@@ -60,7 +63,7 @@ class ImportPostsInput:
     space_id: strawberry.ID = strawberry.field(description="The space they go to.")
     source: str = strawberry.field(description="The other system's name, the same in every call.")
     posts: list[ImportedPostInput] = strawberry.field(
-        description="The posts; an answer comes after its question, or behind it in this call."
+        description="The posts; an answer comes after what it replies to, or in the same call."
     )
 
 
@@ -87,6 +90,7 @@ def _post(post: ImportedPostInput) -> forum_pb2.ImportedPost:
         persona_external_id=post.persona.external_id,
         persona_display_name=post.persona.display_name,
         accepted_answer_external_id=post.accepted_answer_external_id or "",
+        parent_answer_external_id=post.parent_answer_external_id or "",
     )
 
 
@@ -99,8 +103,8 @@ class ImportMutation:
             "Bring posts of another system in, with dates, scores, accepted answers and their "
             "authors as personas. What is there already is left as it is. One bad post refuses "
             "the call; the field names it, as posts.12.body. For managers.",
-            "SPACE_NOT_FOUND", "QUESTION_NOT_FOUND", "TEXT_INVALID", "TAGS_INVALID",
-            "FIELD_INVALID", "ROLE_REQUIRED",
+            "SPACE_NOT_FOUND", "QUESTION_NOT_FOUND", "PARENT_INVALID", "KIND_NOT_ALLOWED",
+            "TEXT_INVALID", "TAGS_INVALID", "FIELD_INVALID", "ROLE_REQUIRED",
         )
     )  # fmt: skip
     async def import_posts(

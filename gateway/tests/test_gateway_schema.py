@@ -411,3 +411,23 @@ async def test_import_posts_hands_a_hundred_posts_on(house: House) -> None:
     assert request.posts[0].persona_display_name == "Ann"
     assert request.posts[0].accepted_answer_external_id == "7"
     assert not request.posts[0].HasField("edit_time")
+
+
+async def test_import_posts_hands_on_what_an_answer_replies_to(house: House) -> None:
+    answer = {
+        "externalId": "a2",
+        "kind": "ANSWER",
+        "questionExternalId": "q",
+        "parentAnswerExternalId": "a1",
+        "body": "Thanks",
+        "score": 0,
+        "createTime": "2014-05-13T23:58:30.457Z",
+        "persona": {"externalId": "5", "displayName": "Ann"},
+    }
+    await house.ask(
+        """mutation ImportPosts($input: ImportPostsInput!) {
+          importPosts(input: $input) { created } }""",
+        {"input": {"requestId": "import-1", "spaceId": SPACE, "source": "se", "posts": [answer]}},
+    )
+    (post,) = house.forum.requests[0].posts  # type: ignore[attr-defined]
+    assert (post.question_external_id, post.parent_answer_external_id) == ("q", "a1")

@@ -62,6 +62,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "audienceNames": {"audience": "TIER"},
     "replacement": {"kind": "REPLACE"},
     "questionExternalId": {"kind": "ANSWER"},
+    "parentAnswerExternalId": {"kind": "ANSWER", "questionExternalId": "q1"},
     "targetSpaceId": {"action": "MOVE", "closeReason": None},
 }
 ALSO = {
@@ -94,8 +95,8 @@ STATES = {
 }  # fmt: skip
 # What must be another one than the input's first.
 OTHERS = {"targetTopicId": "CLOSED"}
-# Of imported posts: some have lost their author, some have no accepted answer.
-LOST = {"persona", "acceptedAnswerExternalId"}
+# Of imported posts: some have lost their author, some have no accepted answer, most no parent.
+LOST = {"persona", "acceptedAnswerExternalId", "parentAnswerExternalId"}
 OTHER_KINDS = ("Community", "Topic", "Person")
 
 

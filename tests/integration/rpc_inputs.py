@@ -68,7 +68,7 @@ ALSO: dict[str, Any] = {
     "audience": 0, "audience_names": [], "replacement": "", "outcome": 2,
     "settings.kinds": [1, 2], "max_length": 20, "settings.own_close_reasons": ["grace"],
     "own_close_reason": "", "close_reason": 1,
-    "trust_level": 2, "parent_reply_id": "", "duplicate_of_id": "",
+    "trust_level": 2, "parent_reply_id": "", "duplicate_of_id": "", "parent_answer_external_id": "",
     "SetTagFollow.tag": "grace",
     "tag": "", "mentioned_ids": [], "CreateTopic.seeding_item_id": "", "CreateReply.seeding_id": "",
     "attachment_ids": [], "CreateAutomation.target_space_id": "", "CreateAutomation.pin_days": 0,
@@ -83,6 +83,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "audience_names": {"audience": forum_pb2.AUDIENCE_TIER},
     "replacement": {"kind": moderation_pb2.RULE_KIND_REPLACE},
     "question_external_id": {"kind": forum_pb2.IMPORTED_POST_KIND_ANSWER},
+    "parent_answer_external_id": {"kind": forum_pb2.IMPORTED_POST_KIND_ANSWER},
     "target_space_id": {
         "action": automation_pb2.AUTOMATION_ACTION_MOVE,
         "close_reason": 0,
@@ -91,8 +92,11 @@ BESIDE: dict[str, dict[str, Any]] = {
 }
 # What a request does not take, where what is good for it is another of its fields.
 NOT_BESIDE = dict.fromkeys(("SaveDraft", "DeleteDraft", "GetDraft"), ("topic_id", "reply_id"))
-# Of imported posts: some have lost their author, some have no accepted answer.
-LOST = {"persona_external_id", "persona_display_name", "accepted_answer_external_id"}
+# Of imported posts: some have lost their author, some have no accepted answer, most no parent.
+LOST = {
+    "persona_external_id", "persona_display_name", "accepted_answer_external_id",
+    "parent_answer_external_id",
+}  # fmt: skip
 # Ids that say more where they are given.
 MAY_LACK = {"parent_reply_id", "duplicate_of_id", "discussion_topic_id"}
 # RPCs about a topic, and one of its replies where that is given.

@@ -30,6 +30,8 @@ from services.forum.domain.topics import TopicKind
 _TOPIC_KINDS = {
     forum_pb2.IMPORTED_POST_KIND_QUESTION: TopicKind.QUESTION,
     forum_pb2.IMPORTED_POST_KIND_DISCUSSION: TopicKind.DISCUSSION,
+    forum_pb2.IMPORTED_POST_KIND_ARTICLE: TopicKind.ARTICLE,
+    forum_pb2.IMPORTED_POST_KIND_IDEA: TopicKind.IDEA,
 }
 
 
@@ -74,14 +76,20 @@ class _Reading:
         edit_time = self._time(post.edit_time, "edit_time") if post.HasField("edit_time") else None
         if post.kind == forum_pb2.IMPORTED_POST_KIND_ANSWER:
             question_id = self._id(post.question_external_id, "question_external_id")
+            parent = post.parent_answer_external_id
+            parent_id = self._id(parent, "parent_answer_external_id") if parent else ""
             return ImportedAnswer(
-                id_, body, post.score, author, create_time, edit_time, question_id
+                id_, body, post.score, author, create_time, edit_time, question_id, parent_id
             )
         kind = _TOPIC_KINDS.get(post.kind)
         if kind is None:
             raise FieldInvalidError(
-                f"{at}.kind must be QUESTION, DISCUSSION or ANSWER", field=f"{at}.kind"
+                f"{at}.kind must be ANSWER or one of {', '.join(_TOPIC_KINDS.values())}",
+                field=f"{at}.kind",
             )
+        if post.parent_answer_external_id:
+            field = f"{at}.parent_answer_external_id"
+            raise FieldInvalidError("only answers reply to an answer", field=field)
         accepted = post.accepted_answer_external_id
         if accepted and kind is not TopicKind.QUESTION:
             field = f"{at}.accepted_answer_external_id"

@@ -10,7 +10,7 @@ from chassis.errors import FieldInvalidError, NotFoundError
 from chassis.moment import cut
 from chassis.texts import check_line
 from services.forum.domain.members import Author, Persona
-from services.forum.domain.replies import Reply, ReplyState
+from services.forum.domain.replies import ParentInvalidError, Reply, ReplyState
 from services.forum.domain.spaces import Space
 from services.forum.domain.texts import Submission, Text
 from services.forum.domain.topics import CloseReason, Topic, TopicKind, TopicState
@@ -41,7 +41,10 @@ class ImportedPost:
 
 @dataclass(frozen=True, slots=True)
 class ImportedQuestion(ImportedPost):
-    """Becomes a topic: a question, or a discussion, which has no accepted answer."""
+    """Becomes a topic: a question, or one of another kind, which has no accepted answer.
+
+    An article has no owner until a moderator names one.
+    """
 
     title: str
     tags: tuple[str, ...]
@@ -76,6 +79,21 @@ class ImportedAnswer(ImportedPost):
     """Becomes a reply."""
 
     question_id: str
+    parent_reply_id: str = ""  # of the answer it replies to; empty: it replies to the question
+
+    def check_parent(self, parent: ImportedAnswer | Reply | None, field: str) -> None:
+        """One of the same topic, that replies to none itself. Refuses with PARENT_INVALID."""
+        match parent:
+            case ImportedAnswer(question_id=topic_id, parent_reply_id=its):
+                pass
+            case Reply(topic_id=topic_id, parent_reply_id=its):
+                pass
+            case None:
+                raise ParentInvalidError("the answer it replies to is not there", field=field)
+        if topic_id != self.question_id:
+            raise ParentInvalidError("it replies to an answer of another topic", field=field)
+        if its:
+            raise ParentInvalidError("it replies to what replies to an answer", field=field)
 
     def reply(self, topic: Topic, body: Text) -> Reply:
         """As it is stored when it arrives."""
@@ -91,6 +109,7 @@ class ImportedAnswer(ImportedPost):
             score=self.score,
             edit_time=self.edit_time,
             submission=Submission(imported=True),
+            parent_reply_id=self.parent_reply_id,
         )
 
 

@@ -109,10 +109,10 @@ class SpaceSettings:
             raise PostingNotAllowedError("others may begin topics in this space")
         self.check_kind(kind)
 
-    def check_kind(self, kind: TopicKind) -> None:
+    def check_kind(self, kind: TopicKind, field: str = "kind") -> None:
         """Whoever wrote it. Refuses with KIND_NOT_ALLOWED."""
         if kind not in self.kinds:
-            raise KindNotAllowedError(f"this space takes no {kind}", field="kind")
+            raise KindNotAllowedError(f"this space takes no {kind}", field=field)
 
     def check_new_reply(self, member: Member) -> None:
         """Refuses with POSTING_NOT_ALLOWED."""

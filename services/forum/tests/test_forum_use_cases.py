@@ -22,8 +22,10 @@ from chassis.errors import (
 )
 from chassis.rpc_status import reason_of
 from chassis.testing import outbox, person_actor
+from guildhall.forum.v1 import curation_pb2
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1 import forum_pb2 as pb
+from guildhall.forum.v1.curation_pb2_grpc import CurationServiceStub
 from guildhall.moderation.v1 import moderation_pb2
 from services.forum.domain.imports import QuestionNotFoundError, imported_id
 from services.forum.domain.posting import PostingTooFastError
@@ -40,6 +42,7 @@ from services.forum.tests.conftest import (
     STRANGER,
     World,
 )
+from services.forum.tests.test_forum_servicer import refused
 from services.forum.use_cases import ForumUseCases
 
 PENDING = pb.TOPIC_STATE_PENDING_REVIEW
@@ -347,6 +350,10 @@ def post(kind: str, id: str, **more: Any) -> pb.ImportedPost:
     return made
 
 
+def taking(kind: Any) -> pb.SpaceSettingsChange:
+    return pb.SpaceSettingsChange(kinds=[kind], update_kinds=True)
+
+
 def answer_to(question_id: str, id: str, **more: Any) -> pb.ImportedPost:
     return post("ANSWER", id, question_external_id=question_id, **more)
 
@@ -420,6 +427,104 @@ async def test_import_of_a_discussion(world: World, space: pb.Space) -> None:
     topic = await world.see(HELPER, pb.Topic(id=imported_id(space.id, "se", "d")))
     assert (topic.kind, topic.title) == (pb.TOPIC_KIND_DISCUSSION, "Discussion d")
     assert (topic.reply_count, topic.accepted_reply_id) == (1, "")
+
+
+@pytest.mark.parametrize("kind", ["ARTICLE", "IDEA"])
+async def test_import_of_other_kinds(world: World, kind: str) -> None:
+    wanted = pb.TopicKind.Value(f"TOPIC_KIND_{kind}")
+    space = await world.space(settings=taking(wanted))
+    assert await bring(world, space, post(kind, "k"), answer_to("k", "r1")) == (2, 0)
+    topic = await world.see(HELPER, pb.Topic(id=imported_id(space.id, "se", "k")))
+    assert (topic.kind, topic.owner_id, topic.reply_count) == (wanted, "", 1)
+    assert topic.idea_status == (
+        pb.IDEA_STATUS_NEW if kind == "IDEA" else pb.IDEA_STATUS_UNSPECIFIED
+    )
+
+
+async def test_an_imported_article_is_found_as_nobodys(world: World) -> None:
+    space = await world.space(settings=taking(pb.TOPIC_KIND_ARTICLE))
+    await bring(world, space, post("ARTICLE", "k"))
+    topic = await world.see(MODERATING, pb.Topic(id=imported_id(space.id, "se", "k")))
+    curation = world.of(MANAGING, CurationServiceStub)
+    request = curation_pb2.ListOwnerlessArticlesRequest(community_id="c1")
+    (found,) = (await curation.ListOwnerlessArticles(request)).articles
+    assert found.topic_id == topic.id
+    world.members.memberships["helper"] = HELPER.memberships["c1"].keyring
+    await curation.SetArticleOwner(
+        curation_pb2.SetArticleOwnerRequest(**world.ids(), topic_id=topic.id, owner_id="helper")
+    )
+    assert (await world.see(HELPER, topic)).owner_id == "helper"
+    assert (await curation.ListOwnerlessArticles(request)).articles == []
+
+
+async def test_a_space_takes_imports_of_its_kinds_only(world: World, space: pb.Space) -> None:
+    await bring(world, space, post("QUESTION", "q"))
+    call = bring(world, space, post("QUESTION", "q2"), post("IDEA", "i"))
+    await refused(world, call, "KIND_NOT_ALLOWED", "posts.1.kind")
+    request = pb.UpdateSpaceRequest(
+        **world.ids(), space_id=space.id, settings=taking(pb.TOPIC_KIND_IDEA)
+    )
+    await world.of(MANAGING).UpdateSpace(request)
+    assert await bring(world, space, post("QUESTION", "q"), answer_to("q", "a")) == (1, 1)
+
+
+async def test_import_of_replies_to_answers(world: World, space: pb.Space) -> None:
+    posts = [
+        answer_to("q", "c1", parent_answer_external_id="a1"),  # in whatever order they come
+        answer_to("q", "c22", parent_answer_external_id="a1"),
+        answer_to("q", "a1"),
+        post("QUESTION", "q", accepted_answer_external_id="c22"),
+    ]
+    assert await bring(world, space, *posts) == (4, 0)
+    topic = await world.see(HELPER, pb.Topic(id=imported_id(space.id, "se", "q")))
+    answer_id, accepted_id = (imported_id(space.id, "se", one) for one in ("a1", "c22"))
+    assert (topic.reply_count, topic.accepted_reply_id) == (3, accepted_id)
+    (answer,) = await world.replies(HELPER, topic, threads=True)
+    assert (answer.id, answer.child_count) == (answer_id, 2)
+    thread = await world.replies(HELPER, topic, parent_reply_id=answer_id)
+    assert [one.id for one in thread] == [imported_id(space.id, "se", "c1"), accepted_id]
+    before = await world.stored()
+    assert await bring(world, space, *posts) == (0, 4)
+    assert await world.stored() == before
+    late = answer_to("q", "c333", parent_answer_external_id="a1")
+    assert await bring(world, space, late) == (1, 0)
+    (answer,) = await world.replies(HELPER, topic, threads=True)
+    assert answer.child_count == 3
+
+
+async def test_nothing_comes_back_to_a_removed_answer(world: World, space: pb.Space) -> None:
+    await bring(world, space, post("QUESTION", "q"), answer_to("q", "a1"))
+    (answer,) = await world.replies(HELPER, pb.Topic(id=imported_id(space.id, "se", "q")))
+    await world.act("RemoveReply", MODERATING, answer, reason="spam")
+    comment = answer_to("q", "c1", parent_answer_external_id="a1")
+    assert await bring(world, space, comment) == (0, 1)
+    await bring(world, space, post("QUESTION", "q2"))
+    topic = pb.Topic(id=imported_id(space.id, "se", "q2"))
+    await world.act("RemoveTopic", MODERATING, topic, reason="spam")
+    assert await bring(world, space, answer_to("q2", "a2")) == (0, 1)
+    comment = answer_to("q2", "c2", parent_answer_external_id="a2")
+    assert await bring(world, space, comment) == (0, 1)
+
+
+async def test_a_reply_to_an_answer_needs_one_of_its_topic(world: World, space: pb.Space) -> None:
+    stored = [
+        post("QUESTION", "q"), answer_to("q", "a1"), post("QUESTION", "q2"), answer_to("q2", "a2"),
+        answer_to("q", "c1", parent_answer_external_id="a1"),
+    ]  # fmt: skip
+    await bring(world, space, *stored)
+    new = [answer_to("q", "a3"), answer_to("q2", "a4")]
+    nested = answer_to("q", "c3", parent_answer_external_id="a3")
+    for parent in ("none", "q", "a2", "a4", "c1", "c3", "x"):
+        call = bring(
+            world, space, *new, nested, answer_to("q", "x", parent_answer_external_id=parent)
+        )
+        await refused(world, call, "PARENT_INVALID", "posts.3.parent_answer_external_id")
+    other = await world.space("other")
+    await bring(world, other, post("QUESTION", "q"))
+    call = bring(world, other, answer_to("q", "x", parent_answer_external_id="a1"))
+    await refused(world, call, "PARENT_INVALID", "posts.0.parent_answer_external_id")
+    call = bring(world, space, post("QUESTION", "x", parent_answer_external_id="a1"))
+    await refused(world, call, "FIELD_INVALID", "posts.0.parent_answer_external_id")
 
 
 async def test_import_of_a_discussion_with_an_answer_is_refused(
@@ -519,9 +624,9 @@ async def test_import_refuses_the_whole_call(world: World, space: pb.Space) -> N
         request = pb.ImportPostsRequest(
             **world.ids(), space_id=space.id, source="se", posts=[good, bad]
         )
-        with pytest.raises(refusal) as refused:
+        with pytest.raises(refusal) as found:
             await world.use_cases.import_posts(MANAGING, request)
-        assert refused.value.field == field
+        assert found.value.field == field
     calls: list[tuple[dict[str, Any], Any, type[DomainError] | str, str]] = [
         ({"source": ""}, MANAGING, TextInvalidError, "source"),
         ({"posts": []}, MANAGING, FieldInvalidError, "posts"),
@@ -533,10 +638,10 @@ async def test_import_refuses_the_whole_call(world: World, space: pb.Space) -> N
     ]
     for change, actor, reason, field in calls:
         fields = {**world.ids(), "space_id": space.id, "source": "se", "posts": [good], **change}
-        with pytest.raises(DomainError) as refused:
+        with pytest.raises(DomainError) as found:
             await world.use_cases.import_posts(actor, pb.ImportPostsRequest(**fields))
         wanted = reason if isinstance(reason, str) else reason.reason()
-        assert (reason_of(refused.value), refused.value.field) == (wanted, field)
+        assert (reason_of(found.value), found.value.field) == (wanted, field)
     assert await world.stored() == before
 
 

@@ -142,7 +142,8 @@ class CurationUseCases(UseCases):
         found: list[OwnedArticle] = []
         for start in range(0, len(owners), MAX_PAGE_SIZE):
             some = owners[start : start + MAX_PAGE_SIZE]
-            gone = set(some) - await self._members(community_id, some)
+            # What was imported is nobody's: the first of all.
+            gone = set(some) - await self._members(community_id, [one for one in some if one])
             if gone:
                 found += await self._repository.list_articles_of(
                     community_id, gone, member.keyring, request.space_id, paging

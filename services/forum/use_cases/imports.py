@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from datetime import UTC, datetime
 
 from google.protobuf.message import Message
@@ -21,6 +21,7 @@ from services.forum.converters.imports import imported_posts
 from services.forum.converters.markdown import rendered
 from services.forum.domain.imports import ImportedAnswer, ImportedQuestion, QuestionNotFoundError
 from services.forum.domain.members import Member
+from services.forum.domain.replies import Reply, ReplyState
 from services.forum.domain.spaces import Space
 from services.forum.domain.topics import Topic, TopicState
 from services.forum.use_cases.base import UseCases
@@ -31,7 +32,7 @@ class ImportUseCases(UseCases):
     """One post is one command, with a request_id made of its id: what is there stays as it is."""
 
     async def import_posts(self, actor: Actor, request: ImportPostsRequest) -> ImportPostsResponse:
-        """MANAGER. Refuses with SPACE_NOT_FOUND, QUESTION_NOT_FOUND, and the first bad field."""
+        """MANAGER. Refuses with SPACE_NOT_FOUND, KIND_NOT_ALLOWED, and the first bad field."""
         actor.require_role(request.community_id, MANAGER)
         member = Member.of(actor, request.community_id)
         self._commands.new_id(actor, request)  # a good request_id, though none is stored for it
@@ -49,20 +50,55 @@ class ImportUseCases(UseCases):
             self._repository.find_stored_reply_ids(space.community_id, [a.id for a in answers]),
         )
         known = topics | {question.id for question in questions}
+        parents = await self._parents(space, [one for one in answers if one.id not in replies])
         for index, post in enumerate(posts):
-            if isinstance(post, ImportedAnswer) and post.question_id not in known:
+            if isinstance(post, ImportedQuestion):
+                if post.id not in topics:
+                    space.settings.check_kind(post.kind, f"posts.{index}.kind")
+            elif post.question_id not in known:
                 raise QuestionNotFoundError(field=f"posts.{index}.question_external_id")
+            elif post.id in parents:
+                field = f"posts.{index}.parent_answer_external_id"
+                post.check_parent(parents[post.id], field)
         created = await _count(
             self._import_question(actor, request, space, question)
             for question in questions
             if question.id not in topics
         )
-        created += await _count(
-            self._import_answer(actor, request, space, answer)
-            for answer in answers
-            if answer.id not in replies
-        )
+        for nested in (False, True):  # those that reply to an answer after all answers
+            created += await _count(
+                self._import_answer(actor, request, space, answer)
+                for answer in answers
+                if answer.id not in replies and bool(answer.parent_reply_id) is nested
+            )
         return ImportPostsResponse(created=created, already_there=len(posts) - created)
+
+    async def _parents(
+        self, space: Space, answers: Sequence[ImportedAnswer]
+    ) -> dict[str, ImportedAnswer | Reply | None]:
+        """What those reply to that reply to an answer, by their ids; None: it is not there.
+
+        Not of those whose question was removed here: they do not come back, nor did that answer.
+        """
+        nested = [one for one in answers if one.parent_reply_id]
+        stored = await self._repository.find_replies(
+            space.community_id,
+            {one.parent_reply_id for one in nested},
+            None,
+            without_texts=True,
+        )
+        known: dict[str, ImportedAnswer | Reply] = {one.id: one for one in answers}
+        known |= {reply.id: reply for reply in stored}
+        lost = {one.question_id for one in nested if one.parent_reply_id not in known}
+        topics = await self._repository.find_topics(
+            space.community_id, lost, None, without_texts=True
+        )
+        removed = {one.id for one in topics if one.state is TopicState.REMOVED}
+        return {
+            one.id: known.get(one.parent_reply_id)
+            for one in nested
+            if one.question_id not in removed
+        }
 
     async def _import_question(
         self, actor: Actor, request: ImportPostsRequest, space: Space, question: ImportedQuestion
@@ -90,6 +126,8 @@ class ImportUseCases(UseCases):
     ) -> bool:
         body = rendered(answer.body)
         ref = self._repository.reply_ref(space.community_id, answer.id)
+        parent_id = answer.parent_reply_id
+        parents = (self._repository.reply_ref(space.community_id, parent_id),) if parent_id else ()
         created = False
 
         def decide(seen: Seen[Topic]) -> Decision[Topic, ImportPostsResponse]:
@@ -97,8 +135,12 @@ class ImportUseCases(UseCases):
             topic = seen.state
             if topic is None:
                 raise QuestionNotFoundError
-            # Nothing comes back to a question that was removed here.
+            # Nothing comes back to a question, or to an answer, that was removed here.
             created = seen.part(ref) is None and topic.state is not TopicState.REMOVED
+            for one in parents if created else ():
+                parent = seen.part(one)
+                answer.check_parent(parent, "parent_answer_external_id")
+                created = parent is None or parent.state is not ReplyState.REMOVED
             if not created:
                 return Outcome(topic).decision(seen, _imported)
             reply = answer.reply(topic, body)
@@ -111,7 +153,7 @@ class ImportUseCases(UseCases):
 
         target = self._repository.topics.ref(space.community_id, answer.question_id)
         request = _inner(request, answer.id)
-        await self._commands.run(actor, request, target.having(ref), decide)
+        await self._commands.run(actor, request, target.having(ref, *parents), decide)
         return created
 
 

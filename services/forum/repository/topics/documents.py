@@ -193,7 +193,8 @@ def _curation_document(topic: Topic) -> Document:
         "idea_status": topic.idea_status.value if idea else None,
         "idea_note": topic.idea_note or None,
         "idea_status_time": topic.idea_status_time,
-        "owner_id": topic.owner_id or None,
+        # An imported article is nobody's, and is found as that.
+        "owner_id": topic.owner_id if topic.kind is TopicKind.ARTICLE else None,
         "review_time": topic.review_time,
         "review_due_time": topic.review_due_time,
         "review_expired": topic.review_expired or None,
