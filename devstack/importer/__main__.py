@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 from rich.console import Console
 
-from devstack.importer.batches import Spool
+from devstack.importer.batches import Spools
 from devstack.importer.client import Guildhall, ImportRefusedError
+from devstack.importer.dump import dump_files
 from devstack.importer.formats import FORMATS
 from devstack.importer.progress import Stage
 from devstack.importer.reading import Reading, read
@@ -31,7 +32,8 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "file",
         type=Path,
-        help="Posts.xml of a Stack Exchange data dump, dump.sql of a Discourse backup, or a CSV",
+        help="a Stack Exchange data dump (its directory, or Posts.xml without comments), "
+        "dump.sql of a Discourse backup, or a CSV",
     )
     parser.add_argument("space", help="<community>/<space>, for example aurora/general")
     parser.add_argument(
@@ -84,10 +86,8 @@ def _token_source(person: str, token: str | None) -> Callable[[], str]:
     return sign_in
 
 
-async def _send(
-    options: argparse.Namespace, questions: Spool, answers: Spool, console: Console
-) -> Sent:
-    total = questions.count + answers.count
+async def _send(options: argparse.Namespace, spools: Spools, console: Console) -> Sent:
+    total = spools.count
     guildhall = Guildhall(options.url, options.person, _token_source(options.person, options.token))
     try:
         space_id = await guildhall.find_space(options.community, options.space)
@@ -96,7 +96,7 @@ async def _send(
                 guildhall, space_id, options.source, lambda done: stage.update(done, done)
             )
             try:
-                return await sending.send(questions, answers)
+                return await sending.send(spools)
             except ImportRefusedError as refusal:
                 raise ImportRefusedError(
                     f"{refusal}; {sending.stored:,} of {total:,} posts are in, "
@@ -128,10 +128,11 @@ def _left_out(reading: Reading) -> str:
 
 def run(options: argparse.Namespace, console: Console, errors: Console) -> int:
     started = time.monotonic()
-    with Spool() as questions, Spool() as answers:
-        size = options.file.stat().st_size if options.file.is_file() else 0
+    with Spools() as spools:
+        files = [file for file in dump_files(options.file) if file and file.is_file()]
+        size = sum(file.stat().st_size for file in files)
         with Stage("reading", size, console) as stage:
-            reading = read(options.file, questions, answers, stage.update, options.format or "")
+            reading = read(options.file, spools, stage.update, options.format or "")
         if reading.problems:
             for line in reading.problems.lines():
                 errors.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -140,16 +141,16 @@ def run(options: argparse.Namespace, console: Console, errors: Console) -> int:
         options.source = options.source or reading.site
         if options.check:
             seconds = time.monotonic() - started
-            posts = questions.count + answers.count
+            questions = spools.questions.count
             console.print(
-                f"{questions.count:,} questions and {answers.count:,} answers can be imported; "
-                f"{posts / max(seconds, 0.001):,.0f} posts/s{_left_out(reading)}",
+                f"{questions:,} questions and {spools.count - questions:,} answers can be "
+                f"imported; {spools.count / max(seconds, 0.001):,.0f} posts/s{_left_out(reading)}",
                 highlight=False,
                 soft_wrap=True,
             )
             return 0
         try:
-            sent = asyncio.run(_send(options, questions, answers, console))
+            sent = asyncio.run(_send(options, spools, console))
         except ImportRefusedError as refusal:
             errors.print(str(refusal), markup=False, highlight=False, soft_wrap=True)
             return 1

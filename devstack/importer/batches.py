@@ -1,6 +1,7 @@
 """Checked posts, kept on disk until all are, and cut into requests of bounded size."""
 
 import hashlib
+import itertools
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
@@ -81,3 +82,29 @@ class Spool:
         for stored in self._file:
             line, external_id, json = stored[:-1].split(b" ", 2)
             yield EncodedPost(int(line), external_id.decode(), json)
+
+
+class Spools:
+    """What begins topics, what replies to these, and what replies to a reply: in this order."""
+
+    def __init__(self) -> None:
+        self.questions, self.answers, self.nested = Spool(), Spool(), Spool()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for spool in (self.questions, self.answers, self.nested):
+            spool.__exit__(kind, error, trace)
+
+    @property
+    def count(self) -> int:
+        return self.questions.count + self.answers.count + self.nested.count
+
+    def __iter__(self) -> Iterator[EncodedPost]:
+        return itertools.chain(self.questions, self.answers, self.nested)

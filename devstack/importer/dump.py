@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 # Longer is no post: expat keeps a whole tag in memory and scans it again with every chunk.
 MAX_ROW_BYTES = 1024 * 1024
+POSTS, COMMENTS = "Posts.xml", "Comments.xml"
 
 _ARCHIVES = {
     b"\x1f\x8b": "a gzip archive",
@@ -21,11 +22,22 @@ class UnreadableDumpError(Exception):
     """The file as a whole is no dump of posts; says why in one line."""
 
 
+def dump_files(path: Path) -> tuple[Path, Path | None]:
+    """The file that is read, and one beside it: a directory is a Stack Exchange data dump."""
+    try:
+        if path.is_dir():
+            comments = path / COMMENTS
+            return path / POSTS, comments if comments.exists() else None
+    except OSError:  # told when it is opened
+        pass
+    return path, None
+
+
 def open_dump(path: Path) -> BinaryIO:
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            raise UnreadableDumpError(f"{path} is a directory: name its Posts.xml")
+            raise UnreadableDumpError(f"{path} is a directory")
         # A pipe would block and a device never ends.
         if not stat.S_ISREG(mode):
             raise UnreadableDumpError(f"{path} is not a regular file")

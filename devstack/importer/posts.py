@@ -9,6 +9,7 @@ from devstack.importer.characters import clean_line
 from devstack.importer.markdown import MAX_MARKDOWN_LENGTH
 
 QUESTION, DISCUSSION, ANSWER = "QUESTION", "DISCUSSION", "ANSWER"
+ARTICLE, IDEA = "ARTICLE", "IDEA"
 MAX_TITLE_LENGTH = 255
 MAX_TAGS = 5
 MAX_TAG_LENGTH = 35
@@ -40,7 +41,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A question or discussion, which have a title, or the answer of one."""
+    """What begins a topic, which has a title, or the answer of one, perhaps to another answer."""
 
     line: int
     id: str
@@ -56,6 +57,7 @@ class Post:
     accepted_answer_id: str | None
     persona_id: str
     persona_name: str
+    parent_id: str | None = None
 
     def encoded(self) -> bytes:
         """`ImportedPostInput` as JSON; the same post always gives the same bytes."""
@@ -71,6 +73,7 @@ class Post:
             post |= {"title": self.title, "tags": self.tags}
         optional = {
             "questionExternalId": self.question_id,
+            "parentAnswerExternalId": self.parent_id,
             "acceptedAnswerExternalId": self.accepted_answer_id,
             "editTime": self.edit_time,
             "closeTime": self.close_time,

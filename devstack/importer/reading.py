@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from devstack.importer.batches import EncodedPost, Spool
-from devstack.importer.dump import UnreadableDumpError, open_dump
+from devstack.importer.batches import EncodedPost, Spools
+from devstack.importer.dump import UnreadableDumpError, dump_files, open_dump
 from devstack.importer.formats import FORMATS, recognised
 from devstack.importer.posts import ANSWER, MAX_POST_BYTES, Post, Problem
 
@@ -48,28 +49,30 @@ class Reading:
 
 def read(
     path: Path,
-    questions: Spool,
-    answers: Spool,
+    spools: Spools,
     on_progress: Callable[[int, int], None],
     format_name: str = "",
 ) -> Reading:
-    """Fills both spools. They are only worth sending if there are no problems.
+    """Fills the spools. They are only worth sending if there are no problems.
 
-    Without a format's name it is recognised. `questions` takes whatever begins a topic.
+    Without a format's name it is recognised.
     """
     problems = Problems()
     reading = Reading(problems)
     try:
-        with open_dump(path) as stream:
+        file, comments = dump_files(path)
+        with ExitStack() as streams:
+            stream = streams.enter_context(open_dump(file))
+            beside = streams.enter_context(open_dump(comments)) if comments else None
             form = FORMATS[format_name or recognised(stream)]()
             reading = Reading(problems, form.site, form.skipped, form.notes)
-            for number, found in enumerate(form.read(stream), 1):
+            for number, found in enumerate(form.read(stream, beside), 1):
                 if isinstance(found, Post):
-                    found = _spooled(found, questions, answers)
+                    found = _spooled(found, spools)
                 if found is not None:
                     problems.add(found)
                 if number % 50 == 0:
-                    on_progress(stream.tell(), number)
+                    on_progress(stream.tell() + (beside.tell() if beside else 0), number)
     except UnreadableDumpError as error:
         problems.unreadable = str(error)
     except OSError as error:
@@ -77,12 +80,14 @@ def read(
     return reading
 
 
-def _spooled(post: Post, questions: Spool, answers: Spool) -> Problem | None:
+def _spooled(post: Post, spools: Spools) -> Problem | None:
     """Keeps it, or says why it is too large."""
     encoded = post.encoded()
     if len(encoded) > MAX_POST_BYTES:
         reason = f"the post takes {len(encoded):,} bytes of a request; at most {MAX_POST_BYTES:,}"
         return Problem(post.line, post.id, reason)
-    spool = answers if post.kind == ANSWER else questions
+    spool = spools.nested if post.parent_id else spools.answers
+    if post.kind != ANSWER:
+        spool = spools.questions
     spool.add(EncodedPost(post.line, post.id, encoded))
     return None

@@ -1,10 +1,10 @@
-"""Sends every question, then every answer: an answer may only follow its question."""
+"""Sends every question, then every answer, then what replies to these: each after its parent."""
 
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from devstack.importer.batches import Batch, Spool, batches
+from devstack.importer.batches import Batch, Spools, batches
 from devstack.importer.client import Guildhall, ImportRefusedError
 
 IN_FLIGHT = 4
@@ -41,10 +41,11 @@ class Sending:
         """Posts the server has acknowledged so far, also when the sending broke off."""
         return self._created + self._already_there
 
-    async def send(self, questions: Spool, answers: Spool) -> Sent:
-        await self._send_all(batches(questions))
+    async def send(self, spools: Spools) -> Sent:
+        await self._send_all(batches(spools.questions))
         created_questions = self._created
-        await self._send_all(batches(answers))
+        await self._send_all(batches(spools.answers))
+        await self._send_all(batches(spools.nested))
         return Sent(created_questions, self._created - created_questions, self._already_there)
 
     async def _send_all(self, waiting: Iterator[Batch]) -> None:

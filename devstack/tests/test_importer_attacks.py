@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from chassis.texts import check_body
-from devstack.importer.batches import Spool
+from devstack.importer.batches import Spools
 from devstack.importer.characters import clean
 from devstack.importer.dump import UnreadableDumpError
 from devstack.importer.formats.posts_xml import rows
@@ -133,10 +133,9 @@ def test_odd_encoding_is_refused_in_one_line(tmp_path: Path, content: bytes) -> 
 
 
 def refusal(file: Path) -> str:
-    with Spool() as questions, Spool() as answers:
-        reading = read(file, questions, answers, lambda done, posts: None)
-        assert not list(questions)
-        assert not list(answers)
+    with Spools() as spools:
+        reading = read(file, spools, lambda done, posts: None)
+        assert not list(spools)
     return reading.problems.lines()[-1]
 
 

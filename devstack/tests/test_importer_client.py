@@ -232,6 +232,23 @@ def test_questions_are_acknowledged_before_the_first_answer_is_sent(
     assert max(len(request["posts"]) for request in server.requests) == 100
 
 
+def test_answers_are_acknowledged_before_what_replies_to_them_is_sent(
+    server: RecordingServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _dump(tmp_path / "Posts.xml", 1, 250)
+    rows = "\n".join(
+        f'<row Id="{n}" PostId="{n}" Score="0" Text="Thanks" CreationDate="2024-03-02T10:20:30" />'
+        for n in range(251)
+    )
+    (tmp_path / "Comments.xml").write_text(f"<comments>{rows}</comments>")
+    assert _import(server, tmp_path) == 0
+    assert "imported 1 questions and 501 answers (502 posts)" in capsys.readouterr().out
+    nested = ["parentAnswerExternalId" in request["posts"][0] for request in server.requests]
+    assert nested == sorted(nested)
+    sent = [post for request in server.requests for post in request["posts"]]
+    assert sum("parentAnswerExternalId" in post for post in sent) == 250
+
+
 def test_second_run_sends_the_same_requests_and_imports_nothing(
     server: RecordingServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,13 +1,14 @@
 """A Discourse backup: what of it is imported, what stays there, and how bad files are refused."""
 
 import json
+import time
 import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from devstack.importer.__main__ import main
-from devstack.importer.batches import Spool
+from devstack.importer.batches import Spools
 from devstack.importer.formats.discourse_markdown import converted
 from devstack.importer.reading import Reading, read
 
@@ -15,8 +16,9 @@ TABLES = {
     "categories": ("id", "name", "slug", "read_restricted"),
     "discourse_solved_solved_topics": ("id", "topic_id", "answer_post_id"),
     "posts": (
-        "id", "user_id", "topic_id", "post_number", "raw", "cooked", "created_at", "deleted_at",
-        "user_deleted", "hidden", "post_type", "like_count", "version", "last_version_at",
+        "id", "user_id", "topic_id", "post_number", "reply_to_post_number", "raw", "cooked",
+        "created_at", "deleted_at", "user_deleted", "hidden", "post_type", "like_count", "version",
+        "last_version_at",
     ),
     "tags": ("id", "name"),
     "topic_custom_fields": ("id", "topic_id", "name", "value"),
@@ -102,9 +104,9 @@ def file(tmp_path: Path) -> Path:
 
 
 def read_all(path: Path) -> tuple[Reading, list[dict[str, object]]]:
-    with Spool() as questions, Spool() as answers:
-        reading = read(path, questions, answers, lambda done, posts: None)
-        return reading, [json.loads(post.json) for post in [*questions, *answers]]
+    with Spools() as spools:
+        reading = read(path, spools, lambda done, posts: None)
+        return reading, [json.loads(post.json) for post in spools]
 
 
 def test_topics_become_questions_and_discussions(file: Path) -> None:
@@ -156,6 +158,53 @@ def test_topics_become_questions_and_discussions(file: Path) -> None:
         },
     ]
     assert reading.notes == {"tags written otherwise": 1}
+
+
+def reply(number: int, to: int | None, **more: str | None) -> dict[str, str | None]:
+    return {
+        **POST, "id": f"2{number}", "user_id": "7", "topic_id": "2", "post_number": str(number),
+        "reply_to_post_number": None if to is None else str(to), "raw": f"Reply {number}", **more,
+    }  # fmt: skip
+
+
+def parents(posts: list[dict[str, object]]) -> dict[object, object]:
+    return {
+        post["externalId"]: post["parentAnswerExternalId"]
+        for post in posts
+        if "parentAnswerExternalId" in post
+    }
+
+
+def test_replies_to_replies_are_nested_one_level_deep(file: Path) -> None:
+    replies = [
+        reply(7, 6), reply(6, 3), reply(3, 2),  # whatever the order: 2 <- 3 <- 6 <- 7
+        reply(4, 1), reply(5, 4),  # to the topic's first post, and to that
+        reply(8, 9), reply(9, None, hidden="t"),  # to what is not imported
+        reply(10, 99), reply(11, 11),
+    ]  # fmt: skip
+    file.write_text(dump(forum(posts=replies)))
+    reading, posts = read_all(file)
+    assert not reading.problems
+    assert parents(posts) == {"p23": "p22", "p26": "p22", "p27": "p22", "p25": "p24"}
+    assert reading.notes["deeper replies put under the first of their thread"] == 2
+    assert [post["externalId"] for post in posts[-4:]] == ["p27", "p26", "p23", "p25"]  # last
+
+
+def test_replies_in_a_circle_reply_to_the_topic(file: Path) -> None:
+    circle = [reply(3, 4), reply(4, 5), reply(5, 3), reply(6, 5)]
+    file.write_text(dump(forum(posts=circle)))
+    reading, posts = read_all(file)
+    assert not reading.problems
+    nested = parents(posts)
+    assert not set(nested) & set(nested.values())  # nothing nested has something under it
+
+
+def test_a_thread_of_thousands_is_read_fast(file: Path) -> None:
+    file.write_text(dump(forum(posts=[reply(number, number - 1) for number in range(3, 20_000)])))
+    begun = time.process_time()
+    _, posts = read_all(file)
+    assert set(parents(posts).values()) == {"p22"}
+    assert time.process_time() - begun < 20
 
 
 def test_solutions_of_newer_versions_are_found_too(file: Path) -> None:

@@ -11,7 +11,7 @@ from xml.sax.saxutils import quoteattr
 import pytest
 
 from devstack.importer.__main__ import main
-from devstack.importer.batches import Spool
+from devstack.importer.batches import Spools
 from devstack.importer.dump import UnreadableDumpError, open_dump
 from devstack.importer.formats.posts_xml import rows
 from devstack.importer.reading import Reading, read
@@ -54,9 +54,9 @@ def _quoted(value: str) -> str:
 
 
 def read_all(path: Path) -> tuple[Reading, list[dict[str, object]]]:
-    with Spool() as questions, Spool() as answers:
-        reading = read(path, questions, answers, lambda done, posts: None)
-        return reading, [json.loads(post.json) for post in [*questions, *answers]]
+    with Spools() as spools:
+        reading = read(path, spools, lambda done, posts: None)
+        return reading, [json.loads(post.json) for post in spools]
 
 
 @pytest.fixture
@@ -201,6 +201,103 @@ def test_wrong_or_broken_file_is_refused_in_one_line(file: Path, text: str, reas
     lines = reading.problems.lines()
     assert reason in lines[-1]
     assert "\n" not in lines[-1]
+
+
+COMMENT = {
+    "Id": "1",
+    "PostId": "2",
+    "Score": "4",
+    "Text": "Thanks, `that` is it & more",
+    "CreationDate": "2024-03-04T00:00:00.5",
+    "UserId": "7",
+}
+
+
+def comments(*rows: dict[str, str]) -> str:
+    return dump(*rows).replace("posts>", "comments>")
+
+
+def test_a_directory_is_read_with_its_comments(tmp_path: Path, file: Path) -> None:
+    file.write_text(dump(QUESTION, ANSWER, WIKI))
+    on_question = {**COMMENT, "Id": "2", "PostId": "1", "UserDisplayName": "Jo"}
+    del on_question["UserId"]
+    beside = tmp_path / "Comments.xml"
+    beside.write_text(
+        comments(COMMENT, on_question, {**COMMENT, "PostId": "3"}, {**COMMENT, "PostId": "99"})
+    )
+    reading, posts = read_all(tmp_path)
+    assert not reading.problems
+    assert reading.skipped == {
+        "posts of other kinds": 1, "comments on posts of other kinds, or of none": 2,
+    }  # fmt: skip
+    assert [post["externalId"] for post in posts] == ["1", "2", "c2", "c1"]  # each after its own
+    assert posts[2:] == [
+        {
+            "externalId": "c2",
+            "kind": "ANSWER",
+            "questionExternalId": "1",
+            "body": "Thanks, `that` is it & more",
+            "score": 4,
+            "createTime": "2024-03-04T00:00:00.500Z",
+            "persona": {"externalId": "name:Jo", "displayName": "Jo"},
+        },
+        {
+            "externalId": "c1",
+            "kind": "ANSWER",
+            "questionExternalId": "1",
+            "parentAnswerExternalId": "2",
+            "body": "Thanks, `that` is it & more",
+            "score": 4,
+            "createTime": "2024-03-04T00:00:00.500Z",
+            "persona": {"externalId": "7", "displayName": "Stack Exchange user 7"},
+        },
+    ]
+    _, alone = read_all(file)  # named itself, it is read alone
+    assert alone == posts[:2]
+
+
+def test_a_directory_without_comments_is_read_too(tmp_path: Path, file: Path) -> None:
+    file.write_text(dump(QUESTION, ANSWER))
+    _, posts = read_all(tmp_path)
+    assert [post["externalId"] for post in posts] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"Text": ""}, "line 3, post c1: Comments.xml: the body is empty"),
+        ({"Score": "x"}, "line 3, post c1: Comments.xml: Score 'x' is not an integer of 32 bits"),
+        ({"PostId": "x"}, "line 3, post c1: Comments.xml: PostId 'x' is not a post's number"),
+        (
+            {"CreationDate": "now"},
+            "line 3, post c1: Comments.xml: CreationDate 'now' is not a date and time",
+        ),
+        ({"UserId": "x"}, "line 3, post c1: Comments.xml: UserId 'x' is not a user's number"),
+    ],
+)
+def test_a_bad_comment_is_named_with_its_line(
+    tmp_path: Path, file: Path, change: dict[str, str], problem: str
+) -> None:
+    file.write_text(dump(QUESTION, ANSWER))
+    (tmp_path / "Comments.xml").write_text(comments({**COMMENT, **change}))
+    reading, _ = read_all(tmp_path)
+    assert reading.problems.lines() == [problem]
+
+
+def test_comments_that_are_none_are_refused(tmp_path: Path, file: Path) -> None:
+    file.write_text(dump(QUESTION, ANSWER))
+    (tmp_path / "Comments.xml").write_text(dump(QUESTION))
+    reading, _ = read_all(tmp_path)
+    assert reading.problems.lines() == [
+        "line 2: the root is <posts>, not <comments>: this is no Comments.xml"
+    ]
+
+
+def test_a_directory_without_posts_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "Comments.xml").write_text(comments(COMMENT))
+    reading, _ = read_all(tmp_path)
+    (problem,) = reading.problems.lines()
+    assert problem.endswith("Posts.xml does not exist")
 
 
 @pytest.mark.parametrize("start", [b'<posts><row Body="', b"<posts><!-- ", b"<posts>"])

@@ -15,7 +15,7 @@ from xml.sax.saxutils import quoteattr
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from devstack.importer.batches import Spool
+from devstack.importer.batches import Spools
 from devstack.importer.characters import clean
 from devstack.importer.dump import UnreadableDumpError
 from devstack.importer.formats.posts_xml import rows
@@ -275,15 +275,15 @@ def broken(draw: st.DrawFn) -> bytes:
 @example(b"<?xml version='1.0' encoding='idna'?><posts/>")
 @fuzzed(150)
 def test_any_file_is_read_or_refused_line_by_line(data: bytes) -> None:
-    with NamedTemporaryFile() as dump, Spool() as questions, Spool() as answers:
+    with NamedTemporaryFile() as dump, Spools() as spools:
         dump.write(data)
         dump.flush()
-        reading = read(Path(dump.name), questions, answers, lambda done, number: None)
+        reading = read(Path(dump.name), spools, lambda done, number: None)
         for line in reading.problems.lines():
             assert line
             assert line.isprintable()
             assert len(line) < 400
-        for post in (*questions, *answers):
+        for post in spools:
             assert b"\n" not in post.json
             post.json.decode()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from devstack.importer.batches import Spool
+from devstack.importer.batches import Spools
 from devstack.importer.formats import recognised
 from devstack.importer.reading import Reading, read
 
@@ -26,9 +26,9 @@ def file(tmp_path: Path) -> Path:
 
 
 def read_all(path: Path) -> tuple[Reading, list[dict[str, object]]]:
-    with Spool() as questions, Spool() as answers:
-        reading = read(path, questions, answers, lambda done, posts: None)
-        return reading, [json.loads(post.json) for post in [*questions, *answers]]
+    with Spools() as spools:
+        reading = read(path, spools, lambda done, posts: None)
+        return reading, [json.loads(post.json) for post in spools]
 
 
 def table(*rows: str) -> str:
@@ -84,6 +84,49 @@ def test_rows_become_posts(file: Path) -> None:
     ]
 
 
+def test_articles_and_ideas_have_replies_and_these_have_replies(file: Path) -> None:
+    file.write_text(
+        "id,kind,parent,reply_to,title,body,created\n"
+        "k1,article,,,Pairing,All of it,2024-03-01 00:00:00\n"
+        "c1,reply,k1,r1,,Me too,2024-03-03 00:00:00\n"  # before what it replies to
+        "r1,reply,k1,,,Thanks,2024-03-02 00:00:00\n"
+        "i1,Idea,,,Longer cables,Please,2024-03-01 00:00:00\n"
+    )
+    reading, posts = read_all(file)
+    assert not reading.problems
+    assert [(post["externalId"], post["kind"]) for post in posts] == [
+        ("k1", "ARTICLE"), ("i1", "IDEA"), ("r1", "ANSWER"), ("c1", "ANSWER"),
+    ]  # fmt: skip
+    assert [post.get("parentAnswerExternalId") for post in posts] == [None, None, None, "r1"]
+
+
+@pytest.mark.parametrize(
+    ("reply_to", "problem"),
+    [
+        ("x", "its reply_to x is no answer to k1"),
+        ("k1", "its reply_to k1 is no answer to k1"),
+        ("r2", "its reply_to r2 is no answer to k1"),
+        ("c1", "its reply_to c1 replies to an answer itself: threads are one deep"),
+        ("c2", "its reply_to c2 replies to an answer itself: threads are one deep"),
+        ("a b", "reply_to 'a b' is no id: letters, digits and _.:- only"),
+    ],
+)
+def test_a_reply_to_needs_a_reply_of_the_same_topic(
+    file: Path, reply_to: str, problem: str
+) -> None:
+    file.write_text(
+        "id,kind,parent,reply_to,title,body,created\n"
+        "k1,article,,,Pairing,All of it,2024-03-01 00:00:00\n"
+        "r1,reply,k1,,,Thanks,2024-03-02 00:00:00\n"
+        "c1,reply,k1,r1,,Me too,2024-03-03 00:00:00\n"
+        "k2,article,,,Cables,All of them,2024-03-01 00:00:00\n"
+        "r2,reply,k2,,,Thanks,2024-03-02 00:00:00\n"
+        f"c2,reply,k1,{reply_to},,Me too,2024-03-03 00:00:00\n"
+    )
+    reading, _ = read_all(file)
+    assert reading.problems.lines() == [f"line 7, post c2: {problem}"]
+
+
 @pytest.mark.parametrize("delimiter", [";", "\t"])
 def test_other_delimiters_are_seen(file: Path, delimiter: str) -> None:
     file.write_text(
@@ -103,15 +146,16 @@ def test_other_delimiters_are_seen(file: Path, delimiter: str) -> None:
     ("row", "problem"),
     [
         ("x1,answer,q9,,Hm,,,,2024-03-01 00:00:00,,,,",
-         "line 7, post x1: its parent q9 is no question or discussion of the file"),
+         "line 7, post x1: its parent q9 is no topic of the file"),
         ("x1,answer,a1,,Hm,,,,2024-03-01 00:00:00,,,,",
-         "line 7, post x1: its parent a1 is no question or discussion of the file"),
+         "line 7, post x1: its parent a1 is no topic of the file"),
         ("x1,answer,,,Hm,,,,2024-03-01 00:00:00,,,,",
          "line 7, post x1: parent '' is no id: letters, digits and _.:- only"),
         ("a1,answer,q1,,Hm,,,,2024-03-01 00:00:00,,,,",
          "line 7, post a1: its id was already used by a row above"),
         ("x1,opinion,,T,Hm,,,,2024-03-01 00:00:00,,,,",
-         "line 7, post x1: kind 'opinion' is none of question, discussion, answer, reply"),
+         "line 7, post x1: kind 'opinion' is none of question, discussion, article, idea, answer, "
+         "reply"),
         ("x1,question,,,Hm,,,,2024-03-01 00:00:00,,,,",
          "line 7, post x1: the title has 0 characters: 1 to 255 are allowed"),
         ("x1,question,,T,,,,,2024-03-01 00:00:00,,,,", "line 7, post x1: the body is empty"),
@@ -135,7 +179,7 @@ def test_a_bad_row_is_named_with_its_line(file: Path, row: str, problem: str) ->
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (HEADER + "\n", "line 1: the file has no question and no discussion"),
+        (HEADER + "\n", "line 1: the file has no topic, as a question is one"),
         (HEADER + ",mood\n", "line 1: the column 'mood' is unknown"),
         (HEADER + ",id\n", "line 1: a column stands there twice"),
         (table(*ROWS, 'x1,question,,"T"y,Hm'), "broken CSV"),
@@ -150,8 +194,8 @@ def test_a_broken_file_is_refused(file: Path, text: str, problem: str) -> None:
 
 def test_a_table_without_our_columns_is_told_which_there_are(file: Path) -> None:
     file.write_text("name,age\nx,3\n")
-    with Spool() as questions, Spool() as answers:
-        reading = read(file, questions, answers, lambda done, posts: None, "csv")
+    with Spools() as spools:
+        reading = read(file, spools, lambda done, posts: None, "csv")
     (line,) = reading.problems.lines()
     assert line.startswith("line 1: no header with the columns id, kind, body, created")
 

@@ -50,11 +50,36 @@ _ROWS: tuple[dict[str, str], ...] = (
 )
 
 
-def write_dump(path: Path) -> Path:
-    """Two questions, two answers, one of them accepted."""
-    rows = "\n".join(
-        "  <row " + " ".join(f"{name}={quoteattr(value)}" for name, value in row.items()) + " />"
-        for row in _ROWS
-    )
-    path.write_text(f'<?xml version="1.0" encoding="utf-8"?>\n<posts>\n{rows}\n</posts>\n')
-    return path
+_COMMENTS: tuple[dict[str, str], ...] = (
+    {
+        "Id": "1",
+        "PostId": "3",
+        "Score": "2",
+        "Text": "A *stethoscope* costs less than a new queen.",
+        "CreationDate": "2021-03-06T07:00:00.000",
+        "UserId": "7",
+    },
+    {
+        "Id": "2",
+        "PostId": "1",
+        "Score": "0",
+        "Text": "How cold is it?",
+        "CreationDate": "2021-03-04T08:20:00.000",
+        "UserDisplayName": "beatrice",
+    },
+)
+
+
+def write_dump(folder: Path) -> Path:
+    """Two questions, two answers, one of them accepted, and a comment on it and its question."""
+    for root, rows in (("posts", _ROWS), ("comments", _COMMENTS)):
+        lines = "\n".join(
+            "  <row "
+            + " ".join(f"{name}={quoteattr(value)}" for name, value in row.items())
+            + " />"
+            for row in rows
+        )
+        (folder / f"{root.capitalize()}.xml").write_text(
+            f'<?xml version="1.0" encoding="utf-8"?>\n<{root}>\n{lines}\n</{root}>\n'
+        )
+    return folder

@@ -21,10 +21,13 @@ class Format(Protocol):
     skipped: Counter[str]  # what is not imported on purpose, by why
     notes: Counter[str]  # what was changed on the way
 
-    def read(self, stream: BinaryIO) -> Iterator[Post | Problem | None]:
+    def read(
+        self, stream: BinaryIO, beside: BinaryIO | None = None
+    ) -> Iterator[Post | Problem | None]:
         """Every post in the file's order, or what is wrong with it; None: nothing came of a row.
 
-        Memory is bounded whatever the file. Raises UnreadableDumpError where it is no such file.
+        `beside` is what a dump of several files has of comments. Memory is bounded whatever the
+        file. Raises UnreadableDumpError where it is no such file.
         """
         ...
 

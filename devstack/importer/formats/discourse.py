@@ -1,8 +1,8 @@
 """A Discourse backup's dump.sql: public topics and their replies, with tags and solutions."""
 
 import re
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -27,10 +27,15 @@ from devstack.importer.posts import (
     check_title,
 )
 
-_AROUND = (
-    "categories", "users", "tags", "topics", "topic_tags", "topic_custom_fields",
-    "discourse_solved_solved_topics",
-)  # fmt: skip
+_AROUND: Mapping[str, Collection[str]] = {
+    **dict.fromkeys(("categories", "users", "tags", "topics", "topic_tags"), ()),
+    **dict.fromkeys(("topic_custom_fields", "discourse_solved_solved_topics"), ()),
+    # Of posts no texts yet.
+    "posts": (
+        "id", "topic_id", "post_number", "reply_to_post_number", "deleted_at", "user_deleted",
+        "hidden", "post_type",
+    ),
+}  # fmt: skip
 _REGULAR_POST = "1"
 _NO_TAG = re.compile(r"[^a-z0-9+#.-]+")
 
@@ -45,10 +50,47 @@ class _Topic:
     accepted: str | None = None
 
 
+class _Threads:
+    """Which replies are replies to a reply, of those that are imported.
+
+    Discourse nests them without end, we one level deep: all are under the first of their thread.
+    """
+
+    def __init__(self) -> None:
+        # By topic and number: the post's id, and the number that it replies to.
+        self._posts: dict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
+
+    def take(self, row: CopyRow) -> None:
+        if row["post_number"] != "1" and not _why_not(row):
+            posts = self._posts[row.text("topic_id")]
+            posts[row.text("post_number")] = row.text("id"), row.text("reply_to_post_number")
+
+    def first(self, row: CopyRow) -> tuple[str, bool]:
+        """The id of the first reply above this one, and whether others are between them.
+
+        Empty: it is the first itself.
+        """
+        posts = self._posts.get(row.text("topic_id"), {})
+        number, last = row.text("post_number"), ""
+        passed: dict[str, None] = {}
+        while number in posts:
+            if number in passed:  # in a circle: nobody wrote it like this
+                posts.update({one: (posts[one][0], "") for one in passed})
+                return "", False
+            passed[number] = None
+            last, number = number, posts[number][1]
+        # The next one that is below these has a short way.
+        posts.update({one: (posts[one][0], last) for one in passed if one != last})
+        if last in ("", row["post_number"]):
+            return "", False
+        return posts[last][0], row["reply_to_post_number"] != last
+
+
 class _Around:
     """What stands around the posts, in whatever order its tables come."""
 
     def __init__(self) -> None:
+        self.threads = _Threads()
         self.topics: dict[str, _Topic] = {}
         self.names: dict[str, str] = {}
         self._closed_off: set[str] = set()
@@ -58,6 +100,8 @@ class _Around:
 
     def take(self, row: CopyRow) -> None:
         match row.table:
+            case "posts":
+                self.threads.take(row)
             case "categories" if row.true("read_restricted"):
                 self._closed_off.add(row.text("id"))
             case "users":
@@ -100,19 +144,22 @@ class Discourse:
         self.notes: Counter[str] = Counter()
         self._topics: dict[str, _Topic] = {}
         self._names: dict[str, str] = {}
+        self._threads = _Threads()
 
     @staticmethod
     def recognises(head: bytes) -> bool:
         """By its first bytes."""
         return b"PostgreSQL database dump" in head or b"\nCOPY public." in head
 
-    def read(self, stream: BinaryIO) -> Iterator[Post | Problem | None]:
+    def read(
+        self, stream: BinaryIO, beside: BinaryIO | None = None
+    ) -> Iterator[Post | Problem | None]:
         """As `Format.read`."""
         self._read_around(stream)
         stream.seek(0)
         begun: set[str] = set()
         orphans: dict[str, tuple[int, str]] = {}  # a topic's first reply before its beginning
-        for row in copied(stream, ("posts",)):
+        for row in copied(stream, {"posts": ()}):
             topic_id = row.text("topic_id")
             try:
                 post = self._post(row)
@@ -133,7 +180,7 @@ class Discourse:
             yield Problem(1, None, "the file has no topic that everybody could read")
 
     def _read_around(self, stream: BinaryIO) -> None:
-        """All but the posts, which it is needed for."""
+        """All but the posts' texts, which it is needed for."""
         around = _Around()
         for row in copied(stream, _AROUND):
             around.take(row)
@@ -143,6 +190,7 @@ class Discourse:
             )
         around.join()
         self._topics, self._names = around.topics, around.names
+        self._threads = around.threads
 
     def _post(self, row: CopyRow) -> Post | None:
         topic = self._topics.get(row.text("topic_id"))
@@ -153,6 +201,9 @@ class Discourse:
         body, notes = converted(row.text("raw"))
         self.notes.update(notes)
         first = row["post_number"] == "1"
+        parent, deeper = ("", False) if first else self._threads.first(row)
+        if deeper:
+            self.notes["deeper replies put under the first of their thread"] += 1
         create_time = check_time(row.text("created_at"), "created_at")
         edited = row["last_version_at"] if row["version"] not in (None, "1") else None
         closed = topic.closed_at if first else None
@@ -173,6 +224,7 @@ class Discourse:
             accepted_answer_id=f"p{topic.accepted}" if first and topic.accepted else None,
             persona_id=user_id or "nobody",
             persona_name=name,
+            parent_id=f"p{parent}" if parent else None,
         )
 
     def _tags(self, names: list[str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The rows of a Stack Exchange Posts.xml, read as a stream, and what makes it unreadable."""
+"""The rows of a Stack Exchange Posts.xml or its like, as a stream, and what makes it unreadable."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,19 +22,21 @@ class Row:
 
 
 class _RowCollector(ContentHandler):
-    """Takes `<posts><row/>...</posts>` and nothing else."""
+    """Takes `<posts><row/>...</posts>`, or rows in another root, and nothing else."""
 
-    def __init__(self, parser: DefusedExpatParser) -> None:
+    def __init__(self, parser: DefusedExpatParser, root: str) -> None:
         super().__init__()
         self._parser = parser
+        self._root = root
         self._depth = 0
         self.rows: list[Row] = []
 
     def startElement(self, name: str, attrs: AttributesImpl) -> None:  # noqa: N802 - SAX's name
         line = self._parser.getLineNumber() or 0
-        if self._depth == 0 and name != "posts":
+        if self._depth == 0 and name != self._root:
             raise UnreadableDumpError(
-                f"line {line}: the root is <{name[:60]}>, not <posts>: this is no Posts.xml"
+                f"line {line}: the root is <{name[:60]}>, not <{self._root}>: "
+                f"this is no {self._root.capitalize()}.xml"
             )
         if self._depth == 1:
             if name != "row":
@@ -52,10 +54,10 @@ class _RowCollector(ContentHandler):
         return rows
 
 
-def rows(stream: BinaryIO) -> Iterator[Row]:
+def rows(stream: BinaryIO, root: str = "posts") -> Iterator[Row]:
     """Each row with the line it begins on; memory is bounded by one chunk and one row."""
     parser = DefusedExpatParser(forbid_dtd=True)
-    collector = _RowCollector(parser)
+    collector = _RowCollector(parser, root)
     parser.setContentHandler(collector)
     since_row = 0
     while True:

@@ -1,7 +1,7 @@
 """The rows of a PostgreSQL dump in its plain form: `COPY table (columns) FROM stdin;` and text."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -36,8 +36,11 @@ class CopyRow:
         return self.cells.get(column) == "t"
 
 
-def copied(stream: BinaryIO, wanted: Collection[str]) -> Iterator[CopyRow]:
-    """The rows of those tables in the file's order; all else is passed over, unread."""
+def copied(stream: BinaryIO, wanted: Mapping[str, Collection[str]]) -> Iterator[CopyRow]:
+    """The rows of those tables in the file's order, with these columns, none: with all.
+
+    All else is passed over, unread.
+    """
     line, table, columns = 0, "", [""]
     inside = False
     while raw := stream.readline(MAX_LINE_BYTES + 1):
@@ -54,12 +57,14 @@ def copied(stream: BinaryIO, wanted: Collection[str]) -> Iterator[CopyRow]:
         elif raw.rstrip(b"\r") == _END:
             inside = False
         elif table in wanted:
-            yield CopyRow(line, table, _cells(raw, columns, line))
+            yield CopyRow(line, table, _cells(raw, columns, line, wanted[table]))
     if inside:
         raise UnreadableDumpError(f"line {line}: the file ends within the rows of {table}")
 
 
-def _cells(raw: bytes, columns: Sequence[str], line: int) -> dict[str, str | None]:
+def _cells(
+    raw: bytes, columns: Sequence[str], line: int, wanted: Collection[str]
+) -> dict[str, str | None]:
     values = raw.split(b"\t")
     if len(values) != len(columns):
         raise UnreadableDumpError(
@@ -69,6 +74,7 @@ def _cells(raw: bytes, columns: Sequence[str], line: int) -> dict[str, str | Non
         return {
             column: None if value == _NULL else _unescaped(value).decode()
             for column, value in zip(columns, values, strict=True)
+            if not wanted or column in wanted
         }
     except UnicodeDecodeError:
         raise UnreadableDumpError(f"line {line}: it is not UTF-8") from None

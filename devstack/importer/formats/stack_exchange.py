@@ -1,10 +1,12 @@
-"""A Stack Exchange data dump: each row of Posts.xml a question, an answer or something else."""
+"""A Stack Exchange data dump: questions and answers of Posts.xml, and their Comments.xml."""
 
 import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from devstack.importer.characters import clean
+from devstack.importer.dump import COMMENTS
 from devstack.importer.formats.posts_xml import Row, rows
 from devstack.importer.markdown import PostConverter, UnconvertibleBodyError
 from devstack.importer.posts import (
@@ -31,7 +33,7 @@ _TAG_LISTS = (re.compile(r"(?:<[^<>]*>)*"), re.compile(r"\|(?:[^|]*\|)*"))
 
 
 class StackExchange:
-    """Posts.xml as a format of the importer."""
+    """Posts.xml, and Comments.xml where it stands beside it, as a format of the importer."""
 
     site = "stackexchange"
 
@@ -39,7 +41,9 @@ class StackExchange:
         self.skipped: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
 
-    def read(self, stream: BinaryIO) -> Iterator[Post | Problem | None]:
+    def read(
+        self, stream: BinaryIO, beside: BinaryIO | None = None
+    ) -> Iterator[Post | Problem | None]:
         """As `Format.read`."""
         reader = PostReader()
         for row in rows(stream):
@@ -52,7 +56,21 @@ class StackExchange:
             if post is None:
                 self.skipped["posts of other kinds"] += 1
             yield post
+        yield from self._comments(reader, beside) if beside else ()
         yield from reader.finish()
+
+    def _comments(self, reader: "PostReader", stream: BinaryIO) -> Iterator[Post | Problem | None]:
+        """After all posts: of a comment only they tell what it is about."""
+        for row in rows(stream, "comments"):
+            try:
+                comment = reader.read_comment(row)
+            except RowRefusedError as refusal:
+                comment_id = ascii(row.attributes.get("Id", "")[:20])[1:-1]
+                yield Problem(row.line, f"c{comment_id}", f"{COMMENTS}: {refusal}")
+                continue
+            if comment is None:
+                self.skipped["comments on posts of other kinds, or of none"] += 1
+            yield comment
 
 
 class PostReader:
@@ -89,6 +107,31 @@ class PostReader:
             self._orphans.append((row.line, post_id))
         body = _body(row.attributes, self._converter)
         return _post(row, post_id, ANSWER, body, question_id=question_id)
+
+    def read_comment(self, row: Row) -> Post | None:
+        """A reply to its question, or to the answer it is on. Refuses with `RowRefusedError`."""
+        comment_id, post_id = _post_id(row.attributes, "Id"), _post_id(row.attributes, "PostId")
+        question_id = self._answers.get(post_id, post_id if post_id in self._questions else None)
+        if question_id is None:
+            return None
+        persona_id, persona_name = _persona(row.attributes, "User")
+        return Post(
+            line=row.line,
+            id=f"c{comment_id}",
+            kind=ANSWER,
+            question_id=str(question_id),
+            title=None,
+            body=check_body(clean(_required(row.attributes, "Text")).strip()),
+            tags=(),
+            score=check_score(_required(row.attributes, "Score"), "Score"),
+            create_time=check_time(_required(row.attributes, "CreationDate"), "CreationDate"),
+            edit_time=None,
+            close_time=None,
+            accepted_answer_id=None,
+            persona_id=persona_id,
+            persona_name=persona_name,
+            parent_id=str(post_id) if post_id in self._answers else None,
+        )
 
     def finish(self) -> Iterator[Problem]:
         """What is wrong between rows: to be asked after the last one."""
@@ -130,7 +173,7 @@ def _post(
     accepted_id: int | None = None,
 ) -> Post:
     attributes = row.attributes
-    persona_id, persona_name = _persona(attributes)
+    persona_id, persona_name = _persona(attributes, "Owner")
     return Post(
         line=row.line,
         id=str(post_id),
@@ -189,12 +232,14 @@ def _tags(value: str) -> tuple[str, ...]:
     return check_tags(tags)
 
 
-def _persona(attributes: dict[str, str]) -> tuple[str, str]:
-    name = check_name(attributes.get("OwnerDisplayName", ""), "OwnerDisplayName")
-    user_id = attributes.get("OwnerUserId", "")
+def _persona(attributes: dict[str, str], whose: str) -> tuple[str, str]:
+    """Of an "Owner" of a post, or the "User" of a comment."""
+    id_column = "OwnerUserId" if whose == "Owner" else "UserId"
+    name = check_name(attributes.get(f"{whose}DisplayName", ""), f"{whose}DisplayName")
+    user_id = attributes.get(id_column, "")
     if not user_id:
         name = name or "Anonymous"
         return f"name:{name}", name
     if not _INTEGER.fullmatch(user_id):
-        raise RowRefusedError(f"OwnerUserId {shown(user_id)} is not a user's number")
+        raise RowRefusedError(f"{id_column} {shown(user_id)} is not a user's number")
     return user_id, name or f"Stack Exchange user {user_id}"

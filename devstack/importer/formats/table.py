@@ -10,7 +10,9 @@ from devstack.importer.characters import clean
 from devstack.importer.dump import MAX_ROW_BYTES, UnreadableDumpError
 from devstack.importer.posts import (
     ANSWER,
+    ARTICLE,
     DISCUSSION,
+    IDEA,
     QUESTION,
     Post,
     Problem,
@@ -26,11 +28,14 @@ from devstack.importer.posts import (
 
 REQUIRED = ("id", "kind", "body", "created")
 COLUMNS = (
-    *REQUIRED, "parent", "title", "tags", "author", "author_id", "edited", "closed", "score",
-    "accepted",
+    *REQUIRED, "parent", "reply_to", "title", "tags", "author", "author_id", "edited", "closed",
+    "score", "accepted",
 )  # fmt: skip
 
-_KINDS = {"question": QUESTION, "discussion": DISCUSSION, "answer": ANSWER, "reply": ANSWER}
+_KINDS = {
+    "question": QUESTION, "discussion": DISCUSSION, "article": ARTICLE, "idea": IDEA,
+    "answer": ANSWER, "reply": ANSWER,
+}  # fmt: skip
 _ID = re.compile(r"[\w.:-]{1,100}", re.ASCII)
 _BOM = b"\xef\xbb\xbf"
 _DELIMITERS = (",", ";", "\t")
@@ -46,6 +51,7 @@ class Table:
         self.notes: Counter[str] = Counter()
         self._kinds: dict[str, str] = {}
         self._parents: dict[str, tuple[int, str]] = {}
+        self._replies_to: dict[str, tuple[int, str]] = {}
         self._accepted: dict[str, tuple[int, str]] = {}
 
     @staticmethod
@@ -54,7 +60,9 @@ class Table:
         first = head.removeprefix(_BOM).partition(b"\n")[0]
         return _columns(first.decode(errors="replace"))[1] is not None
 
-    def read(self, stream: BinaryIO) -> Iterator[Post | Problem | None]:
+    def read(
+        self, stream: BinaryIO, beside: BinaryIO | None = None
+    ) -> Iterator[Post | Problem | None]:
         """As `Format.read`."""
         lines = _lines(stream)
         delimiter, columns = _columns(next(lines, ""))
@@ -99,10 +107,13 @@ class Table:
         if kind is None:
             raise RowRefusedError(f"kind {shown(row['kind'])} is none of {', '.join(_KINDS)}")
         self._kinds[post_id] = kind
-        parent = accepted = None
+        parent = reply_to = accepted = None
         if kind == ANSWER:
             parent = _id(row, "parent")
             self._parents[post_id] = (line, parent)
+            if row.get("reply_to"):
+                reply_to = _id(row, "reply_to")
+                self._replies_to[post_id] = (line, reply_to)
         elif kind == QUESTION and row.get("accepted"):
             accepted = _id(row, "accepted")
             self._accepted[post_id] = (line, accepted)
@@ -126,15 +137,24 @@ class Table:
             accepted_answer_id=accepted,
             persona_id=_id(row, "author_id") if row.get("author_id") else f"name:{name or '-'}",
             persona_name=name or "Anonymous",
+            parent_id=reply_to,
         )
 
     def _finish(self) -> Iterator[Problem]:
         """What is wrong between rows."""
         if not any(kind != ANSWER for kind in self._kinds.values()):
-            yield Problem(1, None, "the file has no question and no discussion")
+            yield Problem(1, None, "the file has no topic, as a question is one")
         for post_id, (line, parent) in self._parents.items():
             if self._kinds.get(parent, ANSWER) == ANSWER:
-                reason = f"its parent {parent} is no question or discussion of the file"
+                reason = f"its parent {parent} is no topic of the file"
+                yield Problem(line, post_id, reason)
+        for post_id, (line, other) in self._replies_to.items():
+            parent = self._parents[post_id][1]
+            if self._parents.get(other, (0, ""))[1] != parent:
+                reason = f"its reply_to {other} is no answer to {parent}"
+                yield Problem(line, post_id, reason)
+            elif other in self._replies_to:
+                reason = f"its reply_to {other} replies to an answer itself: threads are one deep"
                 yield Problem(line, post_id, reason)
         for post_id, (line, accepted) in self._accepted.items():
             if self._parents.get(accepted, (0, ""))[1] != post_id:
