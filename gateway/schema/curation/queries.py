@@ -45,8 +45,9 @@ class CurationQuery:
     @strawberry.field(
         metadata={"guildhall_cost": 5},
         description="Articles that one can read whose owner is a member no more, those of one "
-        "owner together; of one space, if asked. setArticleOwner takes them from the list. For "
-        "managers. Codes: BAD_USER_INPUT, COMMUNITY_NOT_FOUND, ROLE_REQUIRED, SPACE_NOT_FOUND.",
+        "owner together, and before them those that are nobody's since they were imported; of one "
+        "space, if asked. setArticleOwner takes them from the list. For managers. Codes: "
+        "BAD_USER_INPUT, COMMUNITY_NOT_FOUND, ROLE_REQUIRED, SPACE_NOT_FOUND.",
     )
     async def ownerless_articles(
         self,

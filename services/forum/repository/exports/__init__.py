@@ -40,7 +40,8 @@ class ExportCollection(ShownCollection):
                 place = ids[-1]
                 if not shown:  # many steps would read little each
                     limit = min(limit * 3, _MOST_READ)
-                if kind.name == "poll_ballot" and place[1] not in shown:
+                hidden = kind.name == "poll_ballot" and place[1] not in shown
+                if hidden and not await self.find_telling_polls([place[0]], taker, now):
                     place = place[0], "" if paging.backward else _BEHIND_ALL
         return found[: paging.limit]
 

@@ -122,15 +122,18 @@ class ShownCollection(
         """One's own, and those that their poll shows; what was taken back says nothing."""
         rows = await self._rows(self._database.ballots, ids, taker)
         ballots = {row["_id"]: load_ballot(row) for row in rows if row["options"]}
-        found = await self.find_polls(
-            taker.community_id,
-            {one.topic_id for one in ballots.values()},
-            taker.reader.person_id,
-            taker.keyring,
-            now,
-        )
-        shown = {one.poll.topic_id for one in found if taker.own or one.shows_ballots}
+        topics = {one.topic_id for one in ballots.values()}
+        shown = await self.find_telling_polls(topics, taker, now)
         return {id_: one for id_, one in ballots.items() if one.topic_id in shown}
+
+    async def find_telling_polls(
+        self, topic_ids: Collection[str], taker: Taker, now: datetime
+    ) -> set[str]:
+        """In which of the topics the taker may have ballots: their own, or everybody's."""
+        found = await self.find_polls(
+            taker.community_id, topic_ids, taker.reader.person_id, taker.keyring, now
+        )
+        return {one.poll.topic_id for one in found if taker.own or one.shows_ballots}
 
     async def _shown_reaction_counts(self, ids: Sequence[str], taker: Taker, _: datetime) -> Shown:
         rows = await self._rows(self._database.reaction_counts, ids, taker)
