@@ -17,6 +17,12 @@ GOOD = {
     "body": MARKER,
 }
 TOPICS = "query q($n: Int, $c: ID!) { topics(communityId: $c, first: $n) { totalCount } }"
+DRAFT = "mutation d($input: SaveDraftInput!) { saveDraft(input: $input) { draft { title } } }"
+UPLOAD = "mutation u($input: CreateUploadInput!) { createUpload(input: $input) { url } }"
+ANNOUNCE = """mutation a($input: CreateAnnouncementInput!) {
+  createAnnouncement(input: $input) { announcement { id } } }"""
+INVITE = """mutation i($input: InviteToGroupInput!) {
+  inviteToGroup(input: $input) { groupMember { role } } }"""
 
 # what is sent, and what the message says all the same
 SENT: dict[str, tuple[str, Any, str]] = {
@@ -52,6 +58,23 @@ SENT: dict[str, tuple[str, Any, str]] = {
     "a block where a name belongs": (f'{{ """{MARKER}\n\'""" }}', None, "BlockString"),
     "a text that does not end": (f'{{ topic(id: "{MARKER}', None, "Unterminated"),
     "a comment": (f"# {MARKER}\n{{ viewre }}", None, "'viewre'"),
+    "no kind of a draft": (DRAFT, {"input": {"draftKind": MARKER, "title": MARKER}}, "enum"),
+    "an object for a draft's tag": (DRAFT, {"input": {"tags": [{"a": MARKER}]}}, "String cannot"),
+    "a text for a file's size": (UPLOAD, {"input": {"name": MARKER, "size": MARKER}}, "Int cannot"),
+    "no deadline": (ANNOUNCE, {"input": {"title": MARKER, "deadline": MARKER}}, "date and time"),
+    "no rule of an audience": (ANNOUNCE, {"input": {"audienceRule": MARKER}}, "to be an object"),
+    "no role of an audience": (
+        ANNOUNCE,
+        {"input": {"audienceRule": {"roles": [MARKER]}}},
+        "'Role' enum",
+    ),
+    "no end of an invitation": (INVITE, {"input": {"expireTime": MARKER}}, "date and time"),
+    "no cursor of an export": (
+        "query q($a: String) { exportRecords(communityId: $c, first: 1, after: $a) {"
+        " edges { cursor } } }".replace("$c", '"Q29tbXVuaXR5OmMxOmMx"'),
+        {"a": MARKER},
+        "after is not a cursor",
+    ),
     "no id": ("query q($c: ID!) { topic(id: $c) { title } }", {"c": MARKER}, "id is not an id"),
 }
 
