@@ -89,7 +89,8 @@ class Subscription:
         description="An answer without an item at once, and then every topic of one's feed that "
         "was published, was replied to, or mentions one, but for what one wrote oneself; in all "
         "one's communities or these. Whoever follows something else, or joins a community, hears "
-        f"of that. Codes: {_CODES}."
+        "of that; of a community that one has left no more, and it ends when one is in none of "
+        f"them. Codes: COMMUNITY_NOT_FOUND, {_CODES}."
     )
     async def feed_changed(self, info: Info, community_ids: CommunityIds = None) -> FeedChanged:
         communities = decode_communities(community_ids)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from chassis.actors import Actor
+from chassis.errors import CommunityNotFoundError
 from chassis.ordered import Heard
 from gateway.context import Context
 from gateway.subscriptions.followers import ACTIVITY, Followers
@@ -49,7 +50,7 @@ class FeedWatch(Watch):
         shared.followers.leave(listener)
 
     def is_wall(self, event: Heard) -> bool:
-        """No: each item is asked for as the person, and the feed itself has no wall."""
+        """No: each item is asked for as the person; whose communities they are, at every check."""
         return False
 
     async def missed(
@@ -71,8 +72,13 @@ class FeedWatch(Watch):
         return event.aggregate_id
 
     async def first(self, context: Context) -> Change:
-        """Also whenever somebody has other rights, or follows something else."""
-        self.actor = context.actor
+        """Also whenever somebody has other rights, or follows something else.
+
+        Refuses with COMMUNITY_NOT_FOUND where none is left of what it is about.
+        """
+        had, self.actor = self._communities(self.actor), context.actor
+        if not self._communities(self.actor) and (had or self.community_ids):
+            raise CommunityNotFoundError(field="community_ids" if self.community_ids else "")
         request = feed_pb2.GetFeedKeysRequest(community_ids=self.community_ids)
         if self._hearing is None:
             return Change(FeedChange())

@@ -24,7 +24,8 @@ class DirectoryStandIn(_StandIn, DirectoryServiceServicer):
         super().__init__()
         self.known = {"s1": "p1", "s2": "p2"}
         self.operators: set[str] = set()
-        self.left: set[str] = set()  # who is in no community any more
+        self.left: set[str] = set()  # who is in c1 no more
+        self.others: dict[str, list[str]] = {}  # what somebody is in beside c1
         self.groups: dict[str, list[str]] = {}  # whose keys somebody holds in c1
 
     def actor(self, person_id: str) -> directory_pb2.Actor:
@@ -32,22 +33,25 @@ class DirectoryStandIn(_StandIn, DirectoryServiceServicer):
             person_id=person_id,
             display_name="Edda Engineer",
             operator=person_id in self.operators,
-            memberships=[
-                directory_pb2.Membership(
-                    community_id="c1",
-                    company_id="co1",
-                    roles=[directory_pb2.ROLE_MEMBER, directory_pb2.ROLE_MODERATOR],
-                    trust_level=directory_pb2.TRUST_LEVEL_BASIC,
-                    keyring=[
-                        "community:c1",
-                        "company:co1@c1",
-                        f"person:{person_id}",
-                        *(f"group:{one}" for one in self.groups.get(person_id, ())),
-                    ],
-                )
-            ]
-            if person_id not in self.left
-            else [],
+            memberships=[self._membership(person_id)] * (person_id not in self.left)
+            + [
+                directory_pb2.Membership(community_id=one, company_id="co1")
+                for one in self.others.get(person_id, ())
+            ],
+        )
+
+    def _membership(self, person_id: str) -> directory_pb2.Membership:
+        return directory_pb2.Membership(
+            community_id="c1",
+            company_id="co1",
+            roles=[directory_pb2.ROLE_MEMBER, directory_pb2.ROLE_MODERATOR],
+            trust_level=directory_pb2.TRUST_LEVEL_BASIC,
+            keyring=[
+                "community:c1",
+                "company:co1@c1",
+                f"person:{person_id}",
+                *(f"group:{one}" for one in self.groups.get(person_id, ())),
+            ],
         )
 
     async def ResolvePerson(self, request: Any, _context: Any) -> Any:

@@ -17,7 +17,7 @@ from gateway.subscriptions.connection import Close
 from gateway.subscriptions.followers import Followers
 from gateway.tests.conftest import House
 from gateway.tests.feed_standin import FeedStandIn
-from gateway.tests.socket_client import Socket, until
+from gateway.tests.socket_client import Socket, until, within
 from gateway.tests.subscribing import Replica, replica
 from guildhall.forum.v1 import domain_events_pb2 as said
 
@@ -27,6 +27,7 @@ WITH_REPLY = "subscription { feedChanged { item { topic { id } newestReply { bod
 OF_ONE = """subscription ($id: ID!) {
   feedChanged(communityIds: [$id]) { item { reason topic { id } } }
 }"""
+BOUND = 5.0  # seconds until what is revoked has ended
 NOTHING = {"feedChanged": {"item": None}}
 
 
@@ -261,17 +262,59 @@ async def test_who_leaves_a_community_hears_of_it_no_more(told: Replica, feed: F
     async with await told.socket(token) as socket, await told.socket() as other:
         for one in (socket, other):
             await begun(one)
-        told.house.directory.left.add("p2")
-        await until(lambda: [f.communities for f in followers._by_person["p2"]] == [frozenset()])
+        directory = told.house.directory
+        directory.others["p2"] = ["c2"]
+        await until(lambda: [f.communities for f in followers._by_person["p2"]] == [{"c1", "c2"}])
+        directory.left.add("p2")
+        await until(lambda: [f.communities for f in followers._by_person["p2"]] == [{"c2"}])
         before = feed.calls["BatchGetFeedItems"]
         await publish(told, "t2")
         assert await topic_told(other) == "t2"
         await is_quiet(told, socket)
         assert feed.calls["BatchGetFeedItems"] == before + 1
-        told.house.directory.left.clear()  # and is back
-        await until(lambda: [f.communities for f in followers._by_person["p2"]] == [{"c1"}])
+        directory.left.clear()  # and is back
+        await until(lambda: [f.communities for f in followers._by_person["p2"]] == [{"c1", "c2"}])
         await publish(told, "t4")
         assert await topic_told(socket) == "t4"
+
+
+@pytest.mark.parametrize("query", [FEED_CHANGED, OF_ONE], ids=["of all", "of one named"])
+async def test_who_loses_the_last_community_is_told_the_end_in_time(
+    told: Replica, feed: FeedStandIn, query: str
+) -> None:
+    """And another's goes on."""
+    token = told.house.issuer.access_token({"sub": "s2"})
+    feed.keys["p2"] = ["space:sp1"]
+    async with await told.socket(token) as socket, await told.socket() as other:
+        for one in (socket, other):
+            await begun(one, query)
+        told.house.directory.left.add("p2")
+        (failure,) = await within(BOUND, socket.refused())
+        assert failure["extensions"]["code"] == "COMMUNITY_NOT_FOUND"
+        before = feed.calls["BatchGetFeedItems"]
+        await publish(told, "t2")
+        assert await topic_told(other) == "t2"
+        await is_quiet(told, socket)
+        assert feed.calls["BatchGetFeedItems"] == before + 1
+        followers = told.subscriptions.followers
+        assert {one.person_id for one in followers._followers.values()} == {"p1"}
+
+
+async def test_whoever_is_in_no_community_yet_hears_of_the_first(
+    told: Replica, feed: FeedStandIn
+) -> None:
+    token = told.house.issuer.access_token({"sub": "s2"})
+    directory = told.house.directory
+    directory.left.add("p2")
+    feed.keys["p2"] = ["space:sp1"]
+    async with await told.socket(token) as socket:
+        await begun(socket)
+        directory.operators.add("p2")  # other rights, and none more in any community
+        await until(lambda: feed.calls["GetFeedKeys"] == 2)
+        directory.left.clear()
+        await until(lambda: feed.calls["GetFeedKeys"] == 3)
+        await publish(told, "t2")
+        assert await topic_told(socket) == "t2"
 
 
 async def test_who_is_of_no_such_community_hears_what_nobody_does(
@@ -281,10 +324,16 @@ async def test_who_is_of_no_such_community_hears_what_nobody_does(
     token = told.house.issuer.access_token({"sub": "s2"})
     told.house.directory.left.add("p2")
     feed.keys["p2"] = ["space:sp1"]
+    failures: list[list[dict[str, Any]]] = []
     async with await told.socket(token) as socket:
         for number, id_ in enumerate((COMMUNITY, encode_id("Community", "nothing", "nothing"))):
             await socket.subscribe(OF_ONE, id=str(number), of=id_)
-            assert (await socket.told())[0] == NOTHING
+            failures.append(await socket.refused())
+        assert failures[0] == failures[1]
+        assert failures[0][0]["extensions"] == {
+            "code": "COMMUNITY_NOT_FOUND",
+            "field": "communityIds",
+        }
         await mention(told, "t1", "p2")
         await publish(told, "t2")
         await is_quiet(told, socket)
