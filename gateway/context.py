@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -174,6 +175,7 @@ class Context:
     rpcs: int = 0
     tables: Tables = field(default_factory=Tables)
     selections: Selections = field(init=False)  # of the operation under way
+    timeout: asyncio.Timeout | None = None  # the operation's, while it is under way
 
     @property
     def actor(self) -> Actor:
@@ -198,6 +200,11 @@ class Context:
                 "ask for less at once"
             )
         return await method(request)
+
+    def give_up(self) -> None:
+        """Nobody waits for the answer: the operation is out of time, with all its RPCs."""
+        if self.timeout is not None and not self.timeout.expired():
+            self.timeout.reschedule(0)
 
     async def find(self, method: Callable[[R], Awaitable[A]], request: R) -> A | None:
         """As call, for reads: what is not there, or may not be seen, is None."""

@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import (
 MAX_HEAD = 32_768  # bytes while a head is not complete; the application's own limits are narrower
 MAX_LEFT_OVER = 1 << 20  # bytes of a request that was answered before its end
 WHOLE = "guildhall.whole"  # in a request's scope: all of it has come
+GONE = "guildhall.gone"  # likewise: what is called where its client does not wait for the answer
 _BLANK_LINES = b"\r\n"
 _VERSIONS = ("1.0", "1.1")
 
@@ -39,10 +40,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self._timer = self.loop.call_later(self.request_seconds, self._late)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing is left to be late."""
+        """Nothing is left to be late, and nobody to be answered."""
         self._stop_timer()
         self._stop_unread()
+        cycle: RequestResponseCycle | None = self.cycle
         super().connection_lost(exc)
+        if cycle is not None and not cycle.response_complete and GONE in cycle.scope:
+            cast("dict[str, Any]", cycle.scope)[GONE]()
 
     def data_received(self, data: bytes) -> None:
         """Blank lines between requests are allowed, and are no sign of life."""

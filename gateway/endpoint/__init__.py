@@ -38,6 +38,7 @@ from gateway.endpoint.visitors import (
 )
 from gateway.execution.operations import Operation, Refused
 from gateway.portals.portal import Portal
+from gateway.protocol import GONE
 from gateway.rate_limits import RateLimitedError, Standing
 from gateway.rate_limits import headers as told
 
@@ -159,6 +160,8 @@ class GraphQLEndpoint:
         )
         if caller is not None:
             current_actor.set(caller.actor)
+        if isinstance(found, Operation) and found.kind == "query":  # a write is done all the same
+            connection.scope[GONE] = context.give_up
         answer = await parts.operations.answer(
             found, work.asked.variables, work.asked.operation_name, context, trace_id
         )

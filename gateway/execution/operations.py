@@ -240,8 +240,11 @@ class Operations:
     ) -> Answer:
         rpc_client.deadline.set(time.monotonic() + EXECUTION_TIMEOUT)
         try:
-            async with asyncio.timeout(EXECUTION_TIMEOUT):
-                result = await self._result(operation, variables, context)
+            async with asyncio.timeout(EXECUTION_TIMEOUT) as context.timeout:
+                try:
+                    result = await self._result(operation, variables, context)
+                finally:
+                    context.timeout = None
         except TimeoutError:
             refusal = OperationTimeoutError(f"not done within {EXECUTION_TIMEOUT:g} seconds")
             error: Json = {"message": str(refusal), "extensions": errors.refusal(refusal)}
