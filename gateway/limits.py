@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -45,6 +46,12 @@ _UNPAGED = 10  # objects that a list without first or last is taken to have
 INTROSPECTION = 100  # what the whole schema costs
 _MUTATION = 10
 _INLINE = "... on"  # how inline fragments are counted
+_LEXED = re.compile(  # nothing is tried twice, so it takes no longer whatever is written
+    r'''(\#[^\n\r]*+)
+    | [_A-Za-z][_A-Za-z0-9]*+ | -?[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)? | \.\.\.
+    | [!$&()\[\]{}:=@|] | """(?:[^"\\]++|\\"""|\\|"(?!""))*+(?:""")? | "(?:[^"\\\n\r]++|\\.)*+"?''',
+    re.VERBOSE,
+)
 _WRAPPERS = ("Connection", "Edge", "PageInfo", "Payload")
 
 
@@ -104,6 +111,13 @@ def exceeded(limit: str, actual: int | str, most: int, node: Node | None = None)
     return GraphQLError(
         f"{limit} {actual} exceeds the limit of {most}", node, extensions=extensions
     )
+
+
+def count_of(limit: str, text: str) -> int:
+    """How many tokens or comments a text has, to its end, where the library has stopped."""
+    found = _LEXED.findall(text)  # a comment's text, or nothing for a token
+    tokens = found.count("")
+    return tokens if limit == "tokens" else len(found) - tokens
 
 
 class Measure:

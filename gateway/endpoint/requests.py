@@ -21,6 +21,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 ALLOWED = b"GET, POST"
 MAX_BODY = 65_536
 READ_TIMEOUT = 7.0
+_MAX_DIGITS = 9  # of a declared length: no more than an Int has
 _MAX_PARAMETERS = 20
 _DOCUMENT_ID = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -102,18 +103,20 @@ def _check_headers(connection: HTTPConnection) -> None:
         raise HttpError(415, "UNSUPPORTED_MEDIA_TYPE", "send application/json in UTF-8")
     if headers.get("content-encoding", "identity").lower() != "identity":
         raise HttpError(415, "UNSUPPORTED_MEDIA_TYPE", "send the body without compression")
-    length = headers.get("content-length", "")
-    if length and (not length.isascii() or not length.isdigit() or int(length[:12]) > MAX_BODY):
-        raise _too_large()
+    if length := headers.get("content-length", ""):
+        number = length.isascii() and length.isdigit() and len(length) <= _MAX_DIGITS
+        if not number or int(length) > MAX_BODY:
+            raise _too_large(int(length) if number else None)
 
 
-def _too_large() -> HttpError:
-    return HttpError(
-        413,
-        "REQUEST_TOO_LARGE",
-        f"the body exceeds the limit of {MAX_BODY} bytes",
-        maximum=MAX_BODY,
-    )
+def _too_large(declared: int | None = None) -> HttpError:
+    """With how much was declared; without where reading stopped at the limit."""
+    told: dict[str, Any] = {"maximum": MAX_BODY}
+    if declared is not None:
+        told["actual"] = declared
+    actual = told.get("actual", f"more than {MAX_BODY}")
+    problem = f"the body has {actual} bytes: the limit is {MAX_BODY}"
+    return HttpError(413, "REQUEST_TOO_LARGE", problem, **told)
 
 
 async def _body(connection: HTTPConnection, receive: Receive) -> bytes:

@@ -32,7 +32,7 @@ from gateway.execution.selections import deciding_variables
 from gateway.execution.variables import PlainVariables
 from gateway.faults import fields_at_fault, with_fields
 from gateway.latest_used import LatestUsed
-from gateway.limits import LIMIT_EXCEEDED, Limits, Measure, Price, check_json, exceeded
+from gateway.limits import LIMIT_EXCEEDED, Limits, Measure, Price, check_json, count_of, exceeded
 from gateway.validation import MAX_ERRORS, invalid
 
 EXECUTION_TIMEOUT = 8.0  # seconds
@@ -166,7 +166,8 @@ class Operations:
         except GraphQLSyntaxError as broken:
             if "more than" not in broken.message:
                 return Refused(errors.before_execution([broken], errors.PARSE_FAILED))
-            many = exceeded("tokens", f"(more than {self.limits.tokens})", self.limits.tokens)
+            limit = "comments" if "comments" in broken.message else "tokens"
+            many = exceeded(limit, count_of(limit, text), self.limits.tokens)
             return Refused(errors.before_execution([many], LIMIT_EXCEEDED))
         measure = Measure(self._schema, document, self.limits)
         if over := measure.errors():

@@ -368,7 +368,8 @@ class Refusal:
         description="Of LIMIT_EXCEEDED and REQUEST_TOO_LARGE: the most that is allowed."
     )
     actual: int | None = strawberry.field(
-        description="Of LIMIT_EXCEEDED: how much it was, where all was counted."
+        description="Of LIMIT_EXCEEDED and REQUEST_TOO_LARGE: how much it was, where all was "
+        "counted."
     )
     trace_id: str | None = strawberry.field(
         description="Of INTERNAL: what finds the failure in the logs."

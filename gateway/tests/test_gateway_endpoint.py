@@ -109,7 +109,13 @@ async def test_body_of_64_kib_passes_and_one_byte_more_does_not(house: House) ->
     assert (await house.http.post("/graphql", content=fitting, headers=JSON)).status_code == 200
     response = await house.http.post("/graphql", content=fitting + b" ", headers=JSON)
     assert response.status_code == 413
-    assert code(response.content) == "REQUEST_TOO_LARGE"
+    (error,) = response.json()["errors"]
+    assert error["extensions"] == {
+        "code": "REQUEST_TOO_LARGE",
+        "maximum": 65_536,
+        "actual": 65_537,
+    }
+    assert "65537 bytes" in error["message"]
 
 
 async def test_chunked_body_is_cut_off_at_the_limit(house: House) -> None:
@@ -123,6 +129,9 @@ async def test_chunked_body_is_cut_off_at_the_limit(house: House) -> None:
 
     response = await house.http.post("/graphql", content=chunks(), headers=JSON)
     assert response.status_code == 413
+    (error,) = response.json()["errors"]
+    assert error["extensions"] == {"code": "REQUEST_TOO_LARGE", "maximum": 65_536}
+    assert "more than 65536 bytes" in error["message"]
     assert sent < 100
 
 

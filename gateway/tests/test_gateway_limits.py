@@ -6,10 +6,14 @@ import time
 from typing import Any
 
 import pytest
+from graphql import GraphQLSyntaxError, Lexer, Source, TokenKind
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chassis.testing import bound
+from chassis.testing_fuzz import fuzzed
 from gateway.execution.operations import Operation, Operations, Refused
-from gateway.limits import Limits, check_json
+from gateway.limits import Limits, check_json, count_of
 from gateway.schema import schema
 
 C = "Q29tbXVuaXR5OmM6Yw"
@@ -208,12 +212,35 @@ def test_document_beyond_a_limit_is_told_limit_and_actual(
     }
 
 
-def test_too_many_tokens_are_refused_before_the_rest_is_read() -> None:
-    assert refusal("{" + " a" * 1_000 + "}") == {
-        "code": "LIMIT_EXCEEDED",
-        "limit": "tokens",
-        "maximum": 1000,
-    }
+@pytest.mark.parametrize(
+    ("text", "limit", "actual"),
+    [
+        ("{" + " a" * 1_000 + "}", "tokens", 1_002),
+        ('{ a(b: "#", c: """#"#""", d: -1.5e+3) }' * 100, "tokens", 1_400),
+        ("{" + "a " * 30_000, "tokens", 30_001),
+        ("{ a #" + "\n#a{b" * 1_005 + "\n}", "comments", 1_006),
+    ],
+)
+def test_too_many_tokens_or_comments_are_all_counted(text: str, limit: str, actual: int) -> None:
+    told = {"code": "LIMIT_EXCEEDED", "limit": limit, "maximum": 1000, "actual": actual}
+    assert refusal(text) == told
+
+
+LEXED = ["#", '"', '"""', "\\", "\n", " ", ",", "{", "a", "_1", "1", "-1.5e+3", "...", "$", "(x)"]
+
+
+@fuzzed(200)
+@given(st.lists(st.sampled_from(LEXED)).map("".join))
+def test_tokens_are_counted_as_the_library_counts_them(text: str) -> None:
+    found = {"tokens": 0, "comments": 0}
+    lexer = Lexer(Source(text))
+    try:
+        while (token := lexer.read_next_token(lexer.token.end)).kind != TokenKind.EOF:
+            found["comments" if token.kind == TokenKind.COMMENT else "tokens"] += 1
+            lexer.token = token
+    except GraphQLSyntaxError:
+        return
+    assert {limit: count_of(limit, text) for limit in found} == found
 
 
 def spreading(count: int) -> str:
