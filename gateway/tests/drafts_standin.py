@@ -1,38 +1,48 @@
-"""A stand-in for drafts: what was saved last is there, as the forum would show it."""
+"""A stand-in for the forum's drafts: what was saved last is there, or a canned one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from google.protobuf.message import Message
 from grpc import aio
 
-from gateway.tests.standins import time
-from guildhall.forum.v1 import attachments_pb2, drafts_pb2, forum_pb2, participation_pb2
+from gateway.tests.standins import _StandIn, time
+from guildhall.forum.v1 import attachments_pb2, forum_pb2, participation_pb2
+from guildhall.forum.v1 import drafts_pb2 as pb
 from guildhall.forum.v1.drafts_pb2_grpc import (
     DraftServiceServicer,
     add_DraftServiceServicer_to_server,
 )
 
 
-class DraftStandIn(DraftServiceServicer):
-    """Keeps one draft."""
+def draft(number: int, **more: Any) -> pb.Draft:
+    fields: dict[str, Any] = {
+        "title": f"Draft {number}", "body": "So far", "save_time": time(number), **more,
+    }  # fmt: skip
+    return pb.Draft(
+        id=f"d{number}",
+        community_id="c1",
+        draft_kind=pb.DRAFT_KIND_TOPIC,
+        space_id="sp1",
+        version=number,
+        **fields,
+    )
+
+
+class DraftStandIn(_StandIn, DraftServiceServicer):
+    """There is one of every place, and the last one saved is the one it gives."""
 
     def __init__(self) -> None:
-        self.requests: list[Message] = []
-        self.draft = drafts_pb2.Draft()
+        super().__init__()
+        self.draft = draft(1)
 
     async def SaveDraft(self, request: Any, _context: Any) -> Any:
-        self.requests.append(request)
-        self.draft = drafts_pb2.Draft(
-            community_id=request.community_id,
-            draft_kind=request.draft_kind,
-            space_id=request.space_id,
+        self.called("SaveDraft", request)
+        self.draft = draft(
+            2,
+            title=request.title,
             body=request.body,
-            save_time=time(0),
-            version=1,
-            id="d1",
             attachments=[
                 attachments_pb2.Attachment(
                     id=one,
@@ -54,11 +64,11 @@ class DraftStandIn(DraftServiceServicer):
                 for one in request.quotes
             ],
         )
-        return drafts_pb2.SaveDraftResponse(draft=self.draft)
+        return pb.SaveDraftResponse(draft=self.draft)
 
     async def GetDraft(self, request: Any, _context: Any) -> Any:
-        self.requests.append(request)
-        return drafts_pb2.GetDraftResponse(draft=self.draft)
+        self.called("GetDraft", request)
+        return pb.GetDraftResponse(draft=self.draft)
 
 
 def add_drafts(servicer: DraftServiceServicer) -> Callable[[aio.Server], None]:

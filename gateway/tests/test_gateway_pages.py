@@ -11,12 +11,16 @@ import pytest_asyncio
 from graphql import build_schema, get_named_type, is_object_type
 from grpc import aio
 
+from chassis.errors import CommunityNotFoundError, NotFoundError
 from chassis.pagination import encode_page_token
 from chassis.testing import Loopback
 from gateway.cursors import encode_id, encode_reply_id
 from gateway.schema import schema
 from gateway.tests.conftest import House
+from gateway.tests.curation_standin import CurationStandIn
 from gateway.tests.directory_standin import community, company, member
+from gateway.tests.drafts_standin import DraftStandIn, draft
+from gateway.tests.participation_standin import ParticipationStandIn
 from gateway.tests.staff_standins import (
     ModerationStandIn,
     OperationsStandIn,
@@ -34,7 +38,7 @@ from gateway.tests.staff_standins import (
 from gateway.tests.standins import paged, reply, space, time, topic
 from guildhall.chassis.v1 import operations_pb2
 from guildhall.directory.v1 import directory_pb2
-from guildhall.forum.v1 import forum_pb2
+from guildhall.forum.v1 import curation_pb2, drafts_pb2, forum_pb2, participation_pb2
 from guildhall.moderation.v1 import moderation_pb2
 from guildhall.search.v1 import search_pb2
 
@@ -144,6 +148,52 @@ _LISTS: dict[type, list[Any]] = {
             by_time("create_time"),
         ),
     ],
+    CurationStandIn: [
+        (
+            curation_pb2.ListPinnedTopicsResponse,
+            [altered(topic(n), pin_time=time(n // 2)) for n in ROWS],
+            by_time("pin_time"),
+        ),
+        (
+            curation_pb2.ListRechecksResponse,
+            [
+                curation_pb2.Recheck(
+                    community_id="c1",
+                    topic_id=f"t{n}",
+                    reply_id=f"r{n}" if n % 2 else "",
+                    due_time=time(n // 2),
+                )
+                for n in ROWS
+            ],
+            lambda row: encode_page_token(
+                row.due_time.ToDatetime(UTC), row.reply_id or row.topic_id
+            ),
+        ),
+        (
+            curation_pb2.ListOwnerlessArticlesResponse,
+            [
+                curation_pb2.OwnerlessArticle(
+                    community_id="c1", topic_id=f"t{n}", page_token=f"token-{n}"
+                )
+                for n in ROWS
+            ],
+            lambda row: row.page_token,
+        ),
+    ],
+    DraftStandIn: [
+        (
+            drafts_pb2.ListDraftsResponse,
+            [draft(n, save_time=time(n // 2)) for n in ROWS],
+            by_time("save_time"),
+        ),
+    ],
+    ParticipationStandIn: [
+        (
+            participation_pb2.ListBallotsResponse,
+            [participation_pb2.Ballot(person_id=f"p{n}", time=time(n // 2)) for n in ROWS],
+            lambda row: encode_page_token(row.time.ToDatetime(UTC), f"t1:{row.person_id}"),
+        ),
+    ],
     OperationsStandIn: [
         (
             operations_pb2.ListDeadLettersResponse,
@@ -191,6 +241,24 @@ def forum() -> WalledForum:
     return made
 
 
+@pytest.fixture
+def curation() -> CurationStandIn:
+    made: CurationStandIn = with_lists(CurationStandIn)
+    return made
+
+
+@pytest.fixture
+def drafts() -> DraftStandIn:
+    made: DraftStandIn = with_lists(DraftStandIn)
+    return made
+
+
+@pytest.fixture
+def participation() -> ParticipationStandIn:
+    made: ParticipationStandIn = with_lists(ParticipationStandIn)
+    return made
+
+
 @pytest_asyncio.fixture
 async def everyone(loopback: Loopback) -> None:
     """Search, with what operators ask of it, and moderation."""
@@ -218,6 +286,9 @@ CONNECTIONS = {
     "moderationCases": f'moderationCases(communityId: "{C1}", {_ARGS}) {_PAGE}',
     "moderationRules": f'moderationRules(communityId: "{C1}", {_ARGS}) {_PAGE}',
     "moderationCase.flags": f'moderationCase(id: "{K1}") {{ flags({_ARGS}) {_PAGE} }}',
+    "drafts": f'drafts(communityId: "{C1}", {_ARGS}) {_PAGE}',
+    "rechecks": f'rechecks(communityId: "{C1}", {_ARGS}) {_PAGE}',
+    "ownerlessArticles": f'ownerlessArticles(communityId: "{C1}", {_ARGS}) {_PAGE}',
     "deadLetters": f"deadLetters(service: SEARCH, {_ARGS}) {_PAGE}",
     "search": f'search(query: "x", {_ARGS}) {_PAGE}',
     "community.members": f"{_COMMUNITY} {{ members({_ARGS}) {_PAGE} }}",
@@ -229,6 +300,9 @@ CONNECTIONS = {
     "community.enrolments": f"{_COMMUNITY} {{ enrolments({_ARGS}) {_PAGE} }}",
     "community.auditEntries": f"{_COMMUNITY} {{ auditEntries({_ARGS}) {_PAGE} }}",
     "community.space.topics": f'{_COMMUNITY} {{ space(slug: "s") {{ topics({_ARGS}) {_PAGE} }} }}',
+    "community.space.pinnedTopics": f'{_COMMUNITY} {{ space(slug: "s") {{ pinnedTopics({_ARGS}) '
+    f"{_PAGE} }} }}",
+    "topic.poll.ballots": f'topic(id: "{T1}") {{ poll {{ ballots(option: 0, {_ARGS}) {_PAGE} }} }}',
     "topic.replies": f'topic(id: "{T1}") {{ replies({_ARGS}) {_PAGE} }}',
     "topic.revisions": f'topic(id: "{T1}") {{ revisions({_ARGS}) {_PAGE} }}',
     "topic.moderationEntries": f'topic(id: "{T1}") {{ moderationEntries({_ARGS}) {_PAGE} }}',
@@ -249,16 +323,12 @@ ELSEWHERE = {
     "feed": ("Query.feed", "Viewer.bookmarks", "Viewer.follows", "Viewer.mentions"),
     "groups": ("Community.groups", "Group.members"),
     "moves": ("Topic.linkedTopics",),
-    "participation": ("Poll.ballots", "Reply.children", "Topic.threads"),
+    "participation": ("Reply.children", "Topic.threads"),
     "quality": (
         "Automation.matches", "Query.automations", "Query.seedings", "Seeding.dueFirstReplies",
         "Space.days",
     ),
     "routing": ("Query.asks",),
-    # The forum's servicer tests walk them both ways.
-    "topics": (
-        "Query.drafts", "Query.ownerlessArticles", "Query.rechecks", "Space.pinnedTopics",
-    ),
 }  # fmt: skip
 
 
@@ -351,6 +421,67 @@ async def test_every_connection_wants_first_or_last(
         ({"last": 1, "before": ""}, "before"),
     ):
         assert await walker.refused(**arguments) == {"code": "BAD_USER_INPUT", "field": field}
+
+
+@pytest.mark.parametrize("name", CONNECTIONS)
+async def test_of_every_connection_others_learn_nothing_by_a_cursor(
+    everyone: None, house: House, name: str
+) -> None:
+    """Neither whoever has found one, nor whoever has not signed in."""
+    [cursor], _ = await Walker(house, name).page(first=1)
+    query = f"{_HEAD} {{ {CONNECTIONS[name]} }}"
+    other = house.issuer.access_token({"sub": "s2"})
+    for arguments, field in (
+        ({"first": 1, "after": cursor}, "after"),
+        ({"last": 1, "before": cursor}, "before"),
+    ):
+        answer = await house.ask(query, arguments, token=other)
+        [error] = answer["errors"]
+        assert error["extensions"] == {"code": "BAD_USER_INPUT", "field": field}
+        assert "edges" not in str(answer)
+    answer = await house.ask(query, {"first": 1}, token=None)
+    assert answer["errors"][0]["extensions"] == {"code": "UNAUTHENTICATED"}
+    assert "edges" not in str(answer)
+
+
+class PollNotFoundError(NotFoundError):
+    """As the forum's."""
+
+
+class SpaceNotFoundError(NotFoundError):
+    """As the forum's."""
+
+
+@pytest.mark.parametrize(
+    ("name", "refusal", "code"),
+    [
+        ("drafts", CommunityNotFoundError(), "COMMUNITY_NOT_FOUND"),
+        ("rechecks", CommunityNotFoundError(), "COMMUNITY_NOT_FOUND"),
+        ("ownerlessArticles", CommunityNotFoundError(), "COMMUNITY_NOT_FOUND"),
+        ("community.space.pinnedTopics", SpaceNotFoundError(), "SPACE_NOT_FOUND"),
+        ("topic.poll.ballots", PollNotFoundError(), "POLL_NOT_FOUND"),
+    ],
+)
+async def test_an_outsider_gets_no_page(
+    everyone: None,
+    house: House,
+    drafts: DraftStandIn,
+    curation: CurationStandIn,
+    participation: ParticipationStandIn,
+    name: str,
+    refusal: NotFoundError,
+    code: str,
+) -> None:
+    """What the service says of the wall is all that is told."""
+    rpc = f"List{name.rpartition('.')[2][0].upper()}{name.rpartition('.')[2][1:]}"
+    for service in (drafts, curation, participation):
+        service.failures[rpc] = refusal
+    query = f"{_HEAD} {{ {CONNECTIONS[name]} }}"
+    for arguments in ({"first": 100}, {"last": 100}):
+        answer = await house.ask(query, arguments)
+        [error] = answer["errors"]
+        assert error["extensions"]["code"] == code
+        assert "edges" not in str(answer)
 
 
 async def test_the_reason_of_a_refusal_is_told(house: House) -> None:
