@@ -35,9 +35,9 @@ export: ## export a community: make export COMMUNITY=aurora FILE=aurora.jsonl OF
 documents: ## register a portal's documents: make documents PORTAL=id FILES="queries/*.graphql"
 	@$(BIN)/python -m devstack.documents "$(PORTAL)" $(FILES)
 
-documents-check: setup ## which registered documents a schema would break: make documents-check SCHEMA=gateway/schema.graphql
+documents-check: setup ## which documents a schema would break: make documents-check SCHEMA=gateway/schema.graphql FILES="*.graphql"
 	@GATEWAY_MONGO_URI="$${GATEWAY_MONGO_URI:-mongodb://127.0.0.1:$$(( $${GUILDHALL_PORT:-8080} + 2 ))/?replicaSet=rs0}" \
-	  $(BIN)/python -m gateway.portals "$(SCHEMA)"
+	  $(BIN)/python -m gateway.portals "$(SCHEMA)" $(FILES)
 
 chaos: setup ## kill everything in turn and count: make chaos COMMANDS=20000 SEED=7
 	$(BIN)/python -m tests.chaos
@@ -65,6 +65,7 @@ lint: setup protos ## ruff, buf, and what changes break
 	cd protos && ../$(BIN)/buf lint && ../$(BIN)/buf format --diff --exit-code
 	cd protos && ../$(BIN)/buf breaking --against released.binpb.gz
 	$(BIN)/python -m gateway.schema.changes
+	$(BIN)/python -m gateway.portals gateway/schema.graphql sdk/operations/*.graphql
 
 format: setup ## rewrite in our style
 	$(BIN)/ruff format .

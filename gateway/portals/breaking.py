@@ -1,4 +1,4 @@
-"""Which registered documents a schema would break: those that are no longer valid in it."""
+"""Which registered documents a schema would break: what is no longer valid in it, or too dear."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from graphql import GraphQLSchema, GraphQLSyntaxError, parse
 
-from gateway.limits import Limits
-from gateway.portals.portal import Document
+from gateway.limits import Limits, Measure
+from gateway.portals.portal import Document, Portal
+from gateway.rate_limits import Rate
 from gateway.validation import invalid
 
 
@@ -27,7 +28,27 @@ def problems(schema: GraphQLSchema, text: str) -> tuple[str, ...]:
         document = parse(text, max_lexical_tokens=Limits().tokens)
     except GraphQLSyntaxError as broken:
         return (broken.message,)
-    return tuple(error.message for error in invalid(schema, document, Limits()))
+    limits = Limits()
+    measure = Measure(schema, document, limits)
+    if wrong := measure.errors() or invalid(schema, document, limits):
+        return tuple(error.message for error in wrong)
+    price = measure.price({})
+    too_much = [] if measure.paging_variables else measure.price_errors(price)
+    return tuple(error.message for error in too_much)
+
+
+def dearer(schema: GraphQLSchema, portal: Portal, document: Document) -> tuple[str, ...]:
+    """Which limits of its portal a document that can be executed was within, and is no more."""
+    cost = Measure(schema, parse(document.text), Limits()).price({}).cost
+    at_once = Rate.a_minute(portal.points_per_minute).burst
+    return tuple(
+        f"cost {cost}, which was {document.cost}, exceeds the {most} {what}"
+        for most, what in (
+            (Limits().cost, "of an operation"),
+            (at_once, "points that the portal has at once"),
+        )
+        if document.cost <= most < cost
+    )
 
 
 async def broken(schema: GraphQLSchema, documents: Iterable[Document]) -> list[BrokenDocument]:

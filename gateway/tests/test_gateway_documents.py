@@ -6,17 +6,19 @@ import json
 from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
 import pytest
 import pytest_asyncio
-from graphql import build_schema
+from graphql import GraphQLObjectType, GraphQLSchema, build_schema
 
 from chassis.testing import outbox, stored
 from gateway.execution.operations import Operation, Operations
+from gateway.limits import COST
 from gateway.portals import portal as portal_module
-from gateway.portals.__main__ import check
+from gateway.portals.__main__ import check, check_files, main, priced
 from gateway.portals.breaking import problems
 from gateway.tests.conftest import OTHER, House
 from gateway.tests.portals_made import (
@@ -355,3 +357,72 @@ async def test_a_new_schema_is_checked_against_everything_registered(
     assert sorted(lines) == sorted(
         f"{one['name']} ({one['id']}): {problem}" for one in (portal, other)
     )
+
+
+SPACES = "query Spaces { communities(first: 50) { edges { node { slug } } } }"
+
+
+def dear(text: str, cost: int) -> GraphQLSchema:
+    """This schema, where a field of communities costs more than it did."""
+    schema = priced(text)
+    kind = schema.type_map["Community"]
+    assert isinstance(kind, GraphQLObjectType)
+    metadata = SimpleNamespace(metadata={COST: cost})
+    kind.fields["slug"].extensions = {"strawberry-definition": metadata}
+    return schema
+
+
+async def test_what_becomes_too_dear_for_its_portal_is_told(home: House, mongo_uri: str) -> None:
+    rich = await make_portal(home, pointsPerMinute=30_000)
+    await register(home, rich, SPACES, DOCUMENT)
+    poor = await make_portal(home, name="Beta", clients=[], origins=[], pointsPerMinute=1_000)
+    await register(home, poor, SPACES)
+    name, text = home.parts.sessions._database.name, SCHEMA.read_text()
+    assert await check(mongo_uri, name, priced(text)) == (3, [])
+    count, lines = await check(mongo_uri, name, dear(text, 3))
+    told = f"{hashed(SPACES)}: cost 205, which was 55, exceeds the 200 points that the portal has"
+    assert (count, lines) == (3, [f"Beta ({poor['id']}): Spaces {told} at once"])
+    # What no portal could have executed any more is broken, and said so once.
+    count, lines = await check(mongo_uri, name, dear(text, 30))
+    problem = f"Spaces {hashed(SPACES)}: cost 1555 exceeds the limit of 1000"
+    assert sorted(lines) == sorted(
+        f"{one['name']} ({one['id']}): {problem}" for one in (rich, poor)
+    )
+
+
+async def test_what_was_too_dear_already_is_no_change(home: House, mongo_uri: str) -> None:
+    poor = await make_portal(home, pointsPerMinute=100)
+    await register(home, poor, SPACES)
+    name = home.parts.sessions._database.name
+    assert await check(mongo_uri, name, dear(SCHEMA.read_text(), 3)) == (1, [])
+
+
+def test_files_are_checked_without_a_store(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Fragments may stand in other files."""
+    texts = {
+        "a.graphql": "query Look($id: ID!) { topic(id: $id) { ...Row } }",
+        "b.graphql": "query Me { viewer { isOperator } } fragment Row on Topic { title }",
+    }
+    paths = [tmp_path / name for name in texts]
+    for path in paths:
+        path.write_text(texts[path.name])
+    assert check_files(paths, priced(SCHEMA.read_text())) == (2, [])
+    count, lines = check_files(paths, OLD)
+    assert (count, lines) == (2, ["Me: Cannot query field 'isOperator' on type 'Viewer'."])
+    count, lines = check_files(paths[:1], priced(SCHEMA.read_text()))
+    assert (count, lines) == (1, ["Look: Unknown fragment 'Row'."])
+    assert main([str(SCHEMA), *map(str, paths)]) == 0
+    assert capsys.readouterr().out == "2 documents, 0 problems\n"
+    paths[0].write_text("{ viewre }")
+    assert main([str(SCHEMA), str(paths[0])]) == 1
+    paths[0].write_text("{")
+    assert main([str(SCHEMA), str(paths[0])]) == 2
+
+
+def test_the_examples_for_portals_fit_the_schema() -> None:
+    """As `make lint` asks."""
+    examples = sorted((SCHEMA.parent.parent / "sdk/operations").glob("*.graphql"))
+    count, lines = check_files(examples, priced(SCHEMA.read_text()))
+    assert (count >= 3, lines) == (True, [])
