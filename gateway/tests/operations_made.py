@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from graphql import (
     DocumentNode,
@@ -37,8 +38,21 @@ from graphql import (
 )
 
 from chassis.errors import UnavailableError
+from gateway.execution.kinds import message_of
+from gateway.loaders import FAILURES
+from gateway.tests.messages_made import filled
 
 _DEPTH = 6
+_GAPS = 0.02  # how often a message lacks a field
+_TEXTS = ("", *("a", "ä\u2028", "x" * 40) * 5)  # an id that is empty names nothing
+_LITERALS = {
+    "Int": "2",
+    "Float": "1.5",
+    "Boolean": "true",
+    "DateTime": '"2026-01-31T12:00:00Z"',
+    "Locale": '"de"',
+    "URL": '"https://a.example"',
+}
 
 
 @dataclass
@@ -60,12 +74,14 @@ class OperationMaker:
         self._left = 60  # fields
 
     def make(self) -> Made:
-        """A query."""
-        root = self._schema.query_type
+        """A query, or a mutation: what is shown of its payload."""
+        writes = self._random.random() < 0.3
+        root = self._schema.mutation_type if writes else self._schema.query_type
         assert root is not None
         body = self._selections(root, _DEPTH)
         declared = ", ".join(f"${name}: Boolean!" for name in self._variables)
-        head = f"query Q({declared})" if declared else "query Q"
+        word = "mutation" if writes else "query"
+        head = f"{word} Q({declared})" if declared else f"{word} Q"
         return Made("\n".join([f"{head} {body}", *self._fragments]), dict(self._variables))
 
     def _selections(self, kind: Any, depth: int) -> str:
@@ -113,11 +129,14 @@ class OperationMaker:
         # An alias of its own, so that what is merged is the same field with the same arguments.
         if self._random.random() < 0.25:
             text = f"{name}_{self._random.randint(1, 2)}_{kind.name}: {text}"
-        elif kind is not self._schema.query_type and self._random.random() < 0.5:
+        elif not self._is_root(kind) and self._random.random() < 0.5:
             text = f"{name}_{kind.name}: {text}"
         text += self._directive()
         below = get_named_type(definition.type)
         return f"{text} {self._selections(below, depth - 1)}" if is_composite_type(below) else text
+
+    def _is_root(self, kind: Any) -> bool:
+        return kind is self._schema.query_type or kind is self._schema.mutation_type
 
     def _directive(self) -> str:
         if self._random.random() > 0.12:
@@ -151,9 +170,7 @@ def _literal(argument: GraphQLArgument | Any) -> str:
     if isinstance(kind, GraphQLInputObjectType):
         needed = {name: one for name, one in kind.fields.items() if is_non_null_type(one.type)}
         return "{" + ", ".join(f"{name}: {_literal(one)}" for name, one in needed.items()) + "}"
-    return {"Int": "2", "Boolean": "true", "DateTime": '"2026-01-31T12:00:00Z"'}.get(
-        kind.name, '"x"'
-    )
+    return _LITERALS.get(kind.name, '"x"')
 
 
 class Later:
@@ -171,12 +188,18 @@ class Later:
 
 
 class Rows:
-    """Made-up values of any type; `trouble` is how often one is not as it should be."""
+    """Made-up values of any type; `trouble` is how often one is not as it should be.
 
-    def __init__(self, schema: GraphQLSchema, seed: int, trouble: float) -> None:
+    With `messages` the rows of types that stand for messages are such.
+    """
+
+    def __init__(
+        self, schema: GraphQLSchema, seed: int, trouble: float, *, messages: bool = False
+    ) -> None:
         self.schema = schema
         self.seed = seed
         self.trouble = trouble
+        self.messages = messages
 
     def random(self, *place: object) -> Random:
         """The same for the same place."""
@@ -194,10 +217,18 @@ class Rows:
             many = random.choice((0, 1, 2, 3))
             return [self.value(inner.of_type, *place, index) for index in range(many)]
         if is_abstract_type(inner):
-            return Row(self, random.choice(self.schema.get_possible_types(inner)), place)
+            return self._object(random.choice(self.schema.get_possible_types(inner)), place)
         if is_leaf_type(inner):
             return self._leaf(inner, random)
-        return Row(self, inner, place)
+        return self._object(inner, place)
+
+    def message(self, kind: type[Message], *place: object) -> Message:
+        """Of this kind, at this place."""
+        return filled(kind(), self.random(*place), gaps=max(self.trouble, _GAPS))
+
+    def _object(self, kind: GraphQLObjectType, place: tuple[object, ...]) -> Any:
+        message = message_of(kind) if self.messages else None
+        return Row(self, kind, place) if message is None else self.message(message, *place)
 
     def _trouble(self, kind: Any, random: Random, place: tuple[object, ...]) -> Any:
         roll = random.randrange(6)
@@ -216,7 +247,8 @@ class Rows:
 
     def _leaf(self, kind: Any, random: Random) -> Any:
         if isinstance(kind, GraphQLEnumType):
-            return random.choice(list(kind.values.values())).value.value
+            value = random.choice(list(kind.values.values())).value
+            return getattr(value, "value", value)
         if kind.name == "DateTime":
             return Timestamp(seconds=random.randrange(2**31), nanos=5_000_000)
         plain: Mapping[str, Any] = {
@@ -224,7 +256,7 @@ class Rows:
             "Float": random.choice((0.0, 1.25, 7)),
             "Boolean": random.random() < 0.5,
         }
-        return plain.get(kind.name, random.choice(("", "a", "ä\u2028", "x" * 40)))
+        return plain.get(kind.name, random.choice(_TEXTS))
 
 
 class Row:
@@ -262,27 +294,49 @@ class Row:
 
 
 class TablesMade:
-    """Tables as after `fill`: any row and any page is there, or was met with a failure."""
+    """Tables as after `fill`: any row and any page is there, or was met with a failure.
 
-    def __init__(self, rows: Rows, document: DocumentNode, batches: Mapping[Any, str]) -> None:
+    `batches` has the GraphQL type of each batch's rows, or their message where none stands for it.
+    """
+
+    def __init__(
+        self, rows: Rows, document: DocumentNode, batches: Mapping[Any, str | type[Message]]
+    ) -> None:
         self._rows = rows
         self._batches = batches
         self._types = _types(rows.schema, document)
         self.pages = self
         self.rows = {batch: _Rows(self, batch) for batch in batches}
+        self.asked: set[Any] = set()  # batches of which a row was found
         self.made: Mapping[Any, Mapping[int, Any]] = defaultdict(dict)
 
     def row(self, batch: Any, key: tuple[str, str] | None) -> Any:
         """As Tables'."""
-        if key is None:
+        if key is None or not key[1]:
             return None
-        kind: Any = self._rows.schema.get_type(self._batches[batch])
-        return self._rows.value(kind, "row", self._batches[batch], repr(key))
+        found = self.rows[batch][key]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def found(self, batch: Any, key: tuple[str, str]) -> Any:
+        """What stands in the table: a row, none, or what fetching it met."""
+        self.asked.add(batch)
+        what = self._batches[batch]
+        if isinstance(what, str):
+            return self._value(self._rows.schema.get_type(what), "row", what, repr(key))
+        return self._rows.message(what, "row", what.DESCRIPTOR.name, repr(key))
 
     def __getitem__(self, place: tuple[int, str]) -> Any:
         node, key = place
         kind, number = self._types[node]
-        return self._rows.value(kind, "page", number, repr(key))
+        return self._value(kind, "page", number, repr(key))
+
+    def _value(self, kind: Any, *place: object) -> Any:
+        try:
+            return self._rows.value(kind, *place)
+        except FAILURES as failure:
+            return failure
 
 
 class _Rows:
@@ -292,7 +346,9 @@ class _Rows:
         self._tables, self._batch = tables, batch
 
     def __getitem__(self, key: tuple[str, str]) -> Any:
-        return self._tables.row(self._batch, key)
+        if not key[1]:
+            raise KeyError(key)  # nobody fetches what has no id
+        return self._tables.found(self._batch, key)
 
 
 def _types(schema: GraphQLSchema, document: DocumentNode) -> dict[int, tuple[Any, int]]:

@@ -20,6 +20,7 @@ from gateway.execution.kinds import message_of
 from gateway.execution.operations import is_awaitable
 from gateway.loaders import fetch_of
 from gateway.schema import schema
+from gateway.tests.messages_made import filled
 
 SEED = int(os.environ.get("MESSAGES_SEED") or time.time_ns() % 1_000_000_007)
 TIMES = 40  # a type
@@ -49,44 +50,6 @@ def attributes(kind: GraphQLObjectType) -> list[str]:
         elif isinstance(of, GraphQLObjectType) and message_of(of) is not None:
             found.append(f"{name} {{ {' '.join(attributes(of))} }}")
     return found
-
-
-def filled(message: Message, random: Random, depth: int = 2) -> Message:
-    """With some of its fields set, and enums that nobody knows among them."""
-    for field in message.DESCRIPTOR.fields:
-        if random.random() < 0.2 or field.type == FieldDescriptor.TYPE_BYTES:
-            continue
-        if field.message_type is not None:
-            fill_message(message, field, random, depth)
-            continue
-        value: Any
-        if field.type == FieldDescriptor.TYPE_ENUM:
-            known = [one.number for one in field.enum_type.values]  # type: ignore[union-attr]
-            value = random.choice([*known, *known, 99])
-        elif field.type == FieldDescriptor.TYPE_STRING:
-            value = random.choice(["", "x", "ä\u2028"])
-        elif field.type == FieldDescriptor.TYPE_BOOL:
-            value = random.random() < 0.5
-        else:
-            value = random.choice([0, 1, 2**31 - 1])
-        if field.is_repeated:
-            getattr(message, field.name).extend([value] * random.randrange(3))
-        else:
-            setattr(message, field.name, value)
-    return message
-
-
-def fill_message(message: Message, field: Any, random: Random, depth: int) -> None:
-    """A message within it, or some; so deep only, as there may be no end."""
-    value = getattr(message, field.name)
-    if field.message_type.name == "Timestamp":
-        value.FromSeconds(random.randrange(2_000_000_000))
-    elif depth and field.is_repeated:
-        for _ in range(random.randrange(3)):
-            filled(value.add(), random, depth - 1)
-    elif depth:
-        value.SetInParent()
-        filled(value, random, depth - 1)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
