@@ -271,11 +271,6 @@ def feed() -> FeedStandIn:
 
 
 @pytest.fixture
-def drafts() -> DraftStandIn:
-    return DraftStandIn()  # type: ignore[abstract]
-
-
-@pytest.fixture
 def curation() -> CurationStandIn:
     return CurationStandIn()  # type: ignore[abstract]
 

@@ -38,7 +38,7 @@ from services.forum.domain.announcements.channels import Channel, ChannelFollow
 from services.forum.domain.announcements.copies import Copy
 from services.forum.domain.announcements.receipts import Receipt
 from services.forum.domain.attachments import ListedAttachment
-from services.forum.domain.drafts import Draft
+from services.forum.domain.drafts import ShownDraft
 from services.forum.domain.exports import Exported, Taker
 from services.forum.domain.feed.bookmarks import Bookmark
 from services.forum.domain.feed.follows import Follow
@@ -188,8 +188,8 @@ def _bookmark(one: Bookmark, _: Taker, __: datetime) -> pb.ExportRecord:
     return pb.ExportRecord(bookmark=bookmark_to_proto(one, None, None))
 
 
-def _draft(one: Draft, _: Taker, __: datetime) -> pb.ExportRecord:
-    return pb.ExportRecord(draft=draft_to_proto(one))
+def _draft(one: ShownDraft, taker: Taker, __: datetime) -> pb.ExportRecord:
+    return pb.ExportRecord(draft=draft_to_proto(one, taker.keyring))
 
 
 _MESSAGES: Mapping[type[Any], Callable[[Any, Taker, datetime], pb.ExportRecord]] = {
@@ -212,5 +212,5 @@ _MESSAGES: Mapping[type[Any], Callable[[Any, Taker, datetime], pb.ExportRecord]]
     Follow: _follow,
     ChannelFollow: _channel_follow,
     Bookmark: _bookmark,
-    Draft: _draft,
+    ShownDraft: _draft,
 }

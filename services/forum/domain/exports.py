@@ -12,7 +12,7 @@ from services.forum.domain.announcements.channels import Channel, ChannelFollow
 from services.forum.domain.announcements.copies import Copy
 from services.forum.domain.announcements.receipts import Receipt
 from services.forum.domain.attachments import ListedAttachment
-from services.forum.domain.drafts import Draft
+from services.forum.domain.drafts import ShownDraft
 from services.forum.domain.feed.bookmarks import Bookmark
 from services.forum.domain.feed.follows import Follow
 from services.forum.domain.members import Member
@@ -43,7 +43,7 @@ Record: TypeAlias = (
     | Follow
     | ChannelFollow
     | Bookmark
-    | Draft
+    | ShownDraft
 )
 
 
@@ -90,7 +90,9 @@ class Exported:
     def characters(self) -> int:
         """How much text it is to send; what is short by its kind takes no place."""
         match self.record:
-            case Topic() | Reply() | Revision() | Copy() | Translation() | Correction() | Draft():
+            case Topic() | Reply() | Revision() | Copy() | Translation() | Correction():
                 return self.record.characters
+            case ShownDraft():
+                return self.record.draft.characters
             case _:
                 return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pymongo import DeleteOne, ReturnDocument
 from pymongo.errors import DuplicateKeyError
@@ -14,7 +14,6 @@ from chassis.pagination import Paging
 from services.forum.domain.attachments import Attachment
 from services.forum.domain.drafts import Draft, DraftKind, DraftPlace, ShownDraft
 from services.forum.domain.kinds import TopicKind
-from services.forum.domain.members import Member
 from services.forum.domain.references import Quote, ShownQuote
 from services.forum.repository.attachments import AttachmentCollection
 from services.forum.repository.documents import references, references_document
@@ -78,18 +77,22 @@ class DraftCollection(ReferenceCollection, AttachmentCollection):
         raise VersionStaleError("it was saved elsewhere: read it again", field="expected_version")
 
     async def shown_drafts(
-        self, drafts: Sequence[Draft], member: Member, community_id: str
+        self,
+        drafts: Sequence[Draft],
+        community_id: str,
+        person_id: str,
+        keyring: Collection[str],
     ) -> list[ShownDraft]:
         """One's own drafts in a community, with what one may see now of what they have."""
         ids = list({id_ for draft in drafts for id_ in draft.attachment_ids})
         quotes = {quote for draft in drafts for quote in draft.references.quotes}
         attachments: dict[str, Attachment] = {}
         if ids:
-            found = await self.find_attachments(community_id, ids, member.person_id, member.keyring)
+            found = await self.find_attachments(community_id, ids, person_id, keyring)
             attachments = {one.id: one for one in found}
         quoted: dict[Quote, ShownQuote] = {}
         if quotes:
-            quoted = await self.find_shown_quotes(community_id, quotes, member.keyring)
+            quoted = await self.find_shown_quotes(community_id, quotes, keyring)
         return [
             ShownDraft(
                 draft,

@@ -39,7 +39,9 @@ class DraftServicer(drafts_pb2_grpc.DraftServiceServicer):
         found = await self._repository.find_draft(place_of(request, member.person_id))
         if found is None:
             raise DraftNotFoundError(field="draft_kind")
-        (shown,) = await self._repository.shown_drafts([found], member, request.community_id)
+        (shown,) = await self._repository.shown_drafts(
+            [found], request.community_id, member.person_id, member.keyring
+        )
         return pb.GetDraftResponse(draft=draft_to_proto(shown, member.keyring))
 
     async def ListDrafts(
@@ -53,7 +55,9 @@ class DraftServicer(drafts_pb2_grpc.DraftServiceServicer):
             lambda last: (last.save_time, last.place.id),
             most=fitting(found, paging.size),
         )
-        shown = await self._repository.shown_drafts(drafts, member, request.community_id)
+        shown = await self._repository.shown_drafts(
+            drafts, request.community_id, member.person_id, member.keyring
+        )
         return pb.ListDraftsResponse(
             drafts=[draft_to_proto(one, member.keyring) for one in shown], next_page_token=token
         )

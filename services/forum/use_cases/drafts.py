@@ -63,7 +63,9 @@ class DraftUseCases(ReferenceUseCases):
             draft, references=await self._references(member, space, request, before, post)
         )
         saved = await self._repository.save_draft(draft, request.expected_version)
-        (shown,) = await self._repository.shown_drafts([saved], member, place.community_id)
+        (shown,) = await self._repository.shown_drafts(
+            [saved], place.community_id, member.person_id, member.keyring
+        )
         return SaveDraftResponse(draft=draft_to_proto(shown, member.keyring))
 
     async def delete_draft(self, actor: Actor, request: DeleteDraftRequest) -> DeleteDraftResponse:

@@ -18,7 +18,6 @@ from services.forum.repository.announcements import AnnouncementCollections
 from services.forum.repository.announcements.channels import load_channel_follow
 from services.forum.repository.announcements.documents import load_correction, load_translation
 from services.forum.repository.announcements.receipts import load_receipt
-from services.forum.repository.attachments import AttachmentCollection
 from services.forum.repository.drafts import DraftCollection, load_draft
 from services.forum.repository.exports.kinds import Kind
 from services.forum.repository.feed import FeedCollection
@@ -32,11 +31,10 @@ Shown: TypeAlias = Mapping[str, Record]  # by the ids that a kind is read by
 
 
 class ShownCollection(
-    AttachmentCollection,
+    DraftCollection,
     FeedCollection,
     MoveCollection,
     PollCollection,
-    DraftCollection,
     AnnouncementCollections,
 ):
     """Reads of what a taker sees."""
@@ -281,7 +279,9 @@ class ShownCollection(
 
     async def _shown_drafts(self, ids: Sequence[str], taker: Taker, _: datetime) -> Shown:
         rows = await self._rows(self._database.drafts, ids, taker)
-        return {row["_id"]: load_draft(row) for row in rows}
+        drafts = [load_draft(row) for row in rows]
+        shown = await self.shown_drafts(drafts, taker.community_id, taker.person_id, taker.keyring)
+        return {one.draft.place.id: one for one in shown}
 
 
 def follow_key(follow: Follow) -> str:
