@@ -314,7 +314,9 @@ class FeedAddress:
 class UnreadAnnouncements:
     """forum.CountUnreadAnnouncementsResponse."""
 
-    unread_count: int = strawberry.field(description="Current announcements not seen.")
+    unread_count: int = strawberry.field(
+        description="Current announcements of the last 90 days that one has not seen."
+    )
     open_must_read_count: int = strawberry.field(
         description="Must-reads not seen or, where asked for, not acknowledged."
     )

@@ -18,7 +18,7 @@ from services.forum.domain.verification import Verification
 
 T = TypeVar("T")
 # The planner merges at most 200 branches of one index; beyond, it would walk and sort.
-_KEYS_PER_QUERY = 190
+KEYS_PER_QUERY = 190
 
 
 def with_seldom(made: T, seldom: Mapping[str, Callable[[Any], Any]], document: Document) -> T:
@@ -165,10 +165,11 @@ async def read_page(
     query = {**query, **paging.beyond(order)}
     sort = paging.sort(order)
     found: dict[str, Document] = {}
-    for start in range(0, len(wanted), _KEYS_PER_QUERY):
-        part = list(wanted[start : start + _KEYS_PER_QUERY])
+    for start in range(0, len(wanted), KEYS_PER_QUERY):
+        part = list(wanted[start : start + KEYS_PER_QUERY])
         cursor = collection.find({**query, field: {"$in": part}}, shown)
-        cursor = cursor.sort(sort).limit(paging.limit).hint(index)
+        # All at once: the store's own first batch has 101.
+        cursor = cursor.sort(sort).limit(paging.limit).batch_size(paging.limit).hint(index)
         found.update({document["_id"]: document for document in await cursor.to_list()})
     rows = sorted(
         found.values(), key=lambda row: [row[name] for name, _ in sort], reverse=sort[0][1] < 0

@@ -50,6 +50,12 @@ async def above_the_feed(town: Town, actor: Actor, *communities: str) -> list[st
     return [one.announcement_id for one in answer.must_reads]
 
 
+async def unread(town: Town, actor: Actor) -> tuple[int, int]:
+    """Announcements that are not seen, and open must-reads."""
+    got = await town.call(actor, "CountUnreadAnnouncements")
+    return got.unread_count, got.open_must_read_count
+
+
 async def summary(town: Town, one: pb.Announcement) -> tuple[int, ...]:
     """People, companies, seen, acknowledged, overdue."""
     got = await town.act("GetReceiptSummary", one)
@@ -278,24 +284,20 @@ async def test_unread_and_open_must_reads_are_counted_and_listed(town: Town) -> 
     must = await town.must_read(channel)
     golden = await town.must_read(channel, audience_rule=GOLDEN)
 
-    async def unread(actor: Actor) -> tuple[int, int]:
-        got = await town.call(actor, "CountUnreadAnnouncements")
-        return got.unread_count, got.open_must_read_count
-
-    assert (await unread(GOLD), await unread(SILVER), await unread(OUTSIDER)) == (
+    assert [await unread(town, actor) for actor in (GOLD, SILVER, OUTSIDER)] == [
         (4, 3),
         (3, 2),
         (0, 0),
-    )
+    ]
     assert await town.ids(SILVER, open_must_reads=True) == [must.id, told.id]
     assert await above_the_feed(town, SILVER) == [must.id, told.id]
     assert await above_the_feed(town, OUTSIDER) == []
     assert await above_the_feed(town, OUTSIDER, "c1") == []
     await mark_seen(town, SILVER, plain.id, told.id, must.id)
-    assert await unread(SILVER) == (0, 1)  # it is seen, but an acknowledgement is asked for
+    assert await unread(town, SILVER) == (0, 1)  # it is seen, but an acknowledgement is asked for
     assert await town.ids(SILVER, open_must_reads=True) == [must.id]
     await town.act("AcknowledgeAnnouncement", must, SILVER)
-    assert await unread(SILVER) == (0, 0)
+    assert await unread(town, SILVER) == (0, 0)
     assert await town.ids(SILVER, open_must_reads=True) == []
     assert await town.ids(GOLD, open_must_reads=True) == [golden.id, must.id, told.id]
     assert await above_the_feed(town, SILVER) == []

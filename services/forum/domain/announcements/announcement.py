@@ -18,6 +18,7 @@ from services.forum.domain.texts import Text
 MOST_LOCALES = 20  # the source's included
 REMIND_BEFORE = timedelta(days=2)
 ARCHIVE_AFTER = timedelta(days=90)  # of having expired
+NEWS_FOR = timedelta(days=90)  # of having been published it counts as unread
 DEFAULT_LOCALE = "en"
 
 

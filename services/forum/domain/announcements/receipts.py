@@ -72,6 +72,11 @@ def receipt_id(announcement_id: str, person_id: str) -> str:
     return f"{announcement_id}-{person_id}"
 
 
+def is_done(state: ReceiptState, deadline: datetime | None) -> bool:
+    """As Receipt.done, by the state that is stored."""
+    return state is ReceiptState.ACKNOWLEDGED or (state is ReceiptState.SEEN and deadline is None)
+
+
 def stored_states(
     wanted: Collection[ReceiptState], deadline: datetime | None, now: datetime
 ) -> set[ReceiptState]:

@@ -12,6 +12,7 @@ from services.forum.repository.announcements import (
     documents,
     feed_addresses,
     receipts,
+    unread,
 )
 from services.forum.repository.announcements.announcements import AnnouncementFilter
 from services.forum.repository.announcements.audiences import AudienceCollection
@@ -22,6 +23,7 @@ __all__ = ["INDEXES", "MIGRATIONS", "AnnouncementCollections", "AnnouncementFilt
 INDEXES: Sequence[Index] = (
     *channels.INDEXES,
     *announcements.INDEXES,
+    *unread.INDEXES,
     *receipts.INDEXES,
     *audiences.INDEXES,
     *feed_addresses.INDEXES,

@@ -25,7 +25,6 @@ from services.forum.domain.announcements.announcement import (
 from services.forum.domain.announcements.audiences import Reader
 from services.forum.domain.announcements.channels import ChannelNotFoundError, channel_key
 from services.forum.domain.announcements.copies import Copy, is_shown
-from services.forum.domain.announcements.receipts import MOST_COUNTED
 from services.forum.repository.announcements.documents import (
     dump_announcement,
     dump_correction,
@@ -34,26 +33,19 @@ from services.forum.repository.announcements.documents import (
     load_correction,
     load_translation,
 )
-from services.forum.repository.announcements.finding import FindingCollection, rule
-from services.forum.repository.announcements.receipts import ReceiptCollection
+from services.forum.repository.announcements.finding import rule
+from services.forum.repository.announcements.unread import NEWEST, Current, UnreadCollection
 from services.forum.repository.documents import read_page
+from services.forum.repository.feed.anywhere import shown_page
 
-_NEWEST = [("list_time", -1), ("_id", -1)]
 _LAST_CORRECTED = [("time", -1), ("_id", -1)]
-_MOST_OPEN = 500  # must-reads and news that count as current; who has more will not read them
 
 INDEXES: Sequence[Index] = (
     # The last fields only answer filters from the index itself.
     Index(
         "announcements",
-        [("community_id", 1), ("read_keys", 1), *_NEWEST, ("state", 1), ("channel_id", 1)],
+        [("community_id", 1), ("read_keys", 1), *NEWEST, ("state", 1), ("channel_id", 1)],
         "announcement_page",
-    ),
-    Index(
-        "announcements",
-        [("community_id", 1), ("read_keys", 1), *_NEWEST],
-        "announcement_must_read_page",
-        partial={"state": "PUBLISHED", "severity": "MUST_READ"},
     ),
     # Jobs ask for what is due in all communities.
     Index("announcements", [("wake_time", 1), ("_id", 1)], "announcement_wake", sparse=True),
@@ -82,7 +74,7 @@ class AnnouncementFilter:
     open_must_reads: bool = False
 
 
-class AnnouncementCollection(FindingCollection, ReceiptCollection):
+class AnnouncementCollection(UnreadCollection):
     """Reads of announcements."""
 
     async def find_announcement(
@@ -117,6 +109,8 @@ class AnnouncementCollection(FindingCollection, ReceiptCollection):
         if wanted.followed:
             followed = await self.find_followed_ids([reader.community_id], reader.person_id)
             ids = [id_ for id_ in ids if id_ in followed]
+        if wanted.open_must_reads:
+            return await self._list_open(reader, ids, wanted, paging, now)
         query: Document = {
             "community_id": reader.community_id,
             "channel_id": {"$in": ids},
@@ -125,21 +119,43 @@ class AnnouncementCollection(FindingCollection, ReceiptCollection):
         }
         if wanted.severity is not None:
             query["severity"] = wanted.severity.value
-        if wanted.open_must_reads:
-            open_ids = await self._open_must_read_ids(
-                {reader.community_id: reader.keyring}, reader.person_id, now
-            )
-            query["_id"] = {"$in": open_ids}
         keys = [*reader.keys, *map(channel_key, ids)]
         rows = await read_page(
             self._database.announcements,
             query,
             ("read_keys", keys),
-            _NEWEST,
+            NEWEST,
             paging,
             "announcement_page",
         )
         return [load_announcement(row) for row in rows]
+
+    async def _list_open(
+        self,
+        reader: Reader,
+        channel_ids: Sequence[str],
+        wanted: AnnouncementFilter,
+        paging: Paging,
+        now: datetime,
+    ) -> list[Announcement]:
+        """Must-reads of these channels that the reader has still to read, as a plain one."""
+        severities = (None, Severity.MUST_READ)
+        if AnnouncementState.PUBLISHED not in wanted.states or wanted.severity not in severities:
+            return []
+        community_id = reader.community_id
+        current = Current(
+            {community_id: reader.keyring}, {community_id: channel_ids}, now, Severity.MUST_READ
+        )
+
+        async def show(rows: Sequence[Document]) -> list[Announcement]:
+            return [one for one, _ in await self._not_done(rows, reader.person_id, now)]
+
+        return await shown_page(
+            paging,
+            lambda step: self._current_page(current, step),
+            show,
+            lambda last: (last["list_time"], last["_id"]),
+        )
 
     async def copies(
         self,
@@ -178,78 +194,6 @@ class AnnouncementCollection(FindingCollection, ReceiptCollection):
         query = {"community_id": community_id, "_id": {"$in": list(ids)}}
         rows = self._database.announcement_translations.find(query)
         return {row["announcement_id"]: load_translation(row) async for row in rows}
-
-    # -- what a person has not read, over many communities
-
-    async def list_open_must_reads(
-        self,
-        keyrings_by_community: Mapping[str, Sequence[str]],
-        person_id: str,
-        now: datetime,
-        limit: int,
-    ) -> list[Announcement]:
-        """Must-reads that the person has neither seen nor, where asked for, acknowledged.
-
-        Newest first; as many queries for eight communities as for one: a key names its own.
-        """
-        open_ = await self._open_must_reads(keyrings_by_community, person_id, now)
-        return open_[:limit]
-
-    async def _open_must_read_ids(
-        self, keyrings: Mapping[str, Sequence[str]], person_id: str, now: datetime
-    ) -> list[str]:
-        return [one.id for one in await self._open_must_reads(keyrings, person_id, now)]
-
-    async def _open_must_reads(
-        self, keyrings: Mapping[str, Sequence[str]], person_id: str, now: datetime
-    ) -> list[Announcement]:
-        current = await self._current(keyrings, now, severity=Severity.MUST_READ)
-        receipts = await self.find_receipts(person_id, current)
-        return [
-            one
-            for one in current
-            if is_shown(one, receipts.get(one.id), now)
-            and not (one.id in receipts and receipts[one.id].done)
-        ]
-
-    async def count_unread_announcements(
-        self, keyrings: Mapping[str, Sequence[str]], person_id: str, now: datetime
-    ) -> tuple[int, int]:
-        """What is current and not seen, and open must-reads; each counted to MOST_COUNTED."""
-        current = await self._current(keyrings, now)
-        receipts = await self.find_receipts(person_id, current)
-        shown = [one for one in current if is_shown(one, receipts.get(one.id), now)]
-        unread = [one for one in shown if not (r := receipts.get(one.id)) or r.see_time is None]
-        open_ = [
-            one
-            for one in shown
-            if one.terms.severity is Severity.MUST_READ
-            and not ((r := receipts.get(one.id)) and r.done)
-        ]
-        return min(len(unread), MOST_COUNTED), min(len(open_), MOST_COUNTED)
-
-    async def _current(
-        self,
-        keyrings: Mapping[str, Sequence[str]],
-        now: datetime,
-        *,
-        severity: Severity | None = None,
-    ) -> list[Announcement]:
-        """What is out and has not expired, behind the wall of a plain reader; newest first."""
-        communities, keys = list(keyrings), [key for ring in keyrings.values() for key in ring]
-        opened = await self.channel_walls.opened_anywhere(keyrings)
-        channels = [id_ for ids in opened.values() for id_ in ids]
-        query = {
-            "community_id": {"$in": communities},
-            "read_keys": {"$in": list(map(channel_key, channels))},
-            "state": AnnouncementState.PUBLISHED.value,
-            "$or": [{"terms.expire_time": None}, {"terms.expire_time": {"$gt": now}}],
-            **rule(keys),
-            **({"severity": severity.value} if severity else {}),
-        }
-        index = "announcement_must_read_page" if severity else "announcement_page"
-        cursor = self._database.announcements.find(query).sort(_NEWEST).limit(_MOST_OPEN)
-        return [load_announcement(row) async for row in cursor.hint(index)]
 
     # -- what jobs look for
 

@@ -18,7 +18,13 @@ from services.forum.domain.announcements.announcement import (
 )
 from services.forum.domain.announcements.audiences import EVERYONE, AudienceRule, managers_key
 from services.forum.domain.announcements.schedules import Schedule
-from services.forum.repository.documents import author, author_document, text, text_document
+from services.forum.repository.documents import (
+    author,
+    author_document,
+    body,
+    text,
+    text_document,
+)
 
 # The fields of the keys that readers need one of each, beside read_keys.
 RULE_FIELDS = ("tier_keys", "company_keys", "role_keys", "locale_keys", "territory_keys")
@@ -31,7 +37,7 @@ def load_announcement(document: Document) -> Announcement:
         community_id=document["community_id"],
         channel_id=document["channel_id"],
         title=document["title"],
-        body=text(document["body"]),
+        body=body(document),
         source_locale=document["source_locale"],
         author=author(document["author"]),
         create_time=document["create_time"],

@@ -32,7 +32,7 @@ from services.forum.domain.announcements.receipts import (
 
 _BY_COMPANY = [("company_id", 1), ("person_id", 1)]
 _DUPLICATE_KEY = 11000
-_SEEN = [ReceiptState.SEEN.value, ReceiptState.ACKNOWLEDGED.value]
+SEEN = [ReceiptState.SEEN.value, ReceiptState.ACKNOWLEDGED.value]
 
 INDEXES: Sequence[Index] = (
     # The last fields answer counts by company from the index itself.
@@ -81,7 +81,8 @@ class ReceiptCollection:
             },
             "_id": {"$in": list(ids)},
         }
-        rows = await self._database.receipts.find(query).hint("_id_").to_list()
+        cursor = self._database.receipts.find(query).hint("_id_").batch_size(len(ids) + 1)
+        rows = await cursor.to_list()
         return _by_announcement(asked, {row["_id"]: row for row in rows})
 
     async def mark_seen(
@@ -181,7 +182,7 @@ class ReceiptCollection:
             hint="receipt_count",
         )
         people = {row["_id"]: row["people"] async for row in cursor}
-        seen = sum(people.get(state, 0) for state in _SEEN)
+        seen = sum(people.get(state, 0) for state in SEEN)
         acknowledged = people.get(ReceiptState.ACKNOWLEDGED.value, 0)
         return _counts(announcement, now, sum(people.values()), seen, acknowledged)
 
@@ -190,8 +191,7 @@ class ReceiptCollection:
     ) -> list[CompanyReceipts]:
         """Of these companies' people on the frozen list, by company id; from the index alone."""
         is_seen, is_acknowledged = (
-            {"$sum": {"$cond": [{"$in": ["$state", states]}, 1, 0]}}
-            for states in (_SEEN, _SEEN[1:])
+            {"$sum": {"$cond": [{"$in": ["$state", states]}, 1, 0]}} for states in (SEEN, SEEN[1:])
         )
         cursor = await self._database.receipts.aggregate(
             [
