@@ -88,6 +88,11 @@ class FeedStandIn(_StandIn, FeedServiceServicer):
         rows = [pb.MustRead(community_id="c1", announcement_id=id_) for id_ in ("a9", "a1")]
         return pb.ListMustReadsResponse(must_reads=rows)
 
+    async def ListBanners(self, request: Any, _context: Any) -> Any:
+        self.called("ListBanners", request)
+        rows = [pb.Banner(community_id="c1", announcement_id=id_) for id_ in ("a1", "a9")]
+        return pb.ListBannersResponse(banners=rows)
+
     async def ListFollows(self, request: Any, _context: Any) -> Any:
         self.called("ListFollows", request)
         level = pb.FOLLOW_LEVEL_WATCHING

@@ -159,6 +159,7 @@ def test_a_deprecation_has_a_date_and_what_to_use_instead() -> None:
 PAGING = {"first": "Int", "after": "String", "last": "Int", "before": "String"}
 # Lists of objects with ids that are no connections, because something bounds them.
 BOUNDED = {
+    "Query.banners": "five at most; more are in announcements",
     "Query.mustReads": "the newest twenty; more are in announcements",
     "Query.similarTopics": "the five that are most alike",
     "Query.relatedTopics": "the five that are most alike",

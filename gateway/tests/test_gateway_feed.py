@@ -307,11 +307,17 @@ async def test_what_fits_together_is_asked_before_the_forum_is(
     assert answer["errors"][0]["extensions"]["code"] == "TOO_MANY_BOOKMARKS"
 
 
-async def test_must_reads_stand_above_the_feed(feed: FeedStandIn, house: House) -> None:
-    query = "query($c: [ID!]) { mustReads(communityIds: $c) { id title } }"
+@pytest.mark.parametrize(
+    ("name", "request_type"),
+    [("mustReads", pb.ListMustReadsRequest), ("banners", pb.ListBannersRequest)],
+)
+async def test_must_reads_and_banners_stand_above_the_feed(
+    feed: FeedStandIn, house: House, name: str, request_type: Any
+) -> None:
+    query = f"query($c: [ID!]) {{ {name}(communityIds: $c) {{ id title }} }}"
     answer = await house.ask(query, {"c": [C1]})
-    (found,) = answer["data"]["mustReads"]  # what its owner shows no more is left out
+    (found,) = answer["data"][name]  # what its owner shows no more is left out
     assert found["id"] == encode_id("Announcement", "c1", "a1")
-    assert feed.requests == [pb.ListMustReadsRequest(community_ids=["c1"])]
+    assert feed.requests == [request_type(community_ids=["c1"])]
     answer = await house.ask(query, {"c": ["x"]})
     assert answer["errors"][0]["extensions"]["field"] == "communityIds.0"

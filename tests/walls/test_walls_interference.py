@@ -159,9 +159,9 @@ _READS = {
     and method.name
     not in (
         "GetPerson", "BatchGetPersons", "ListFollows", "ListBookmarks", "ListMentions",
-        "ListMustReads", "ListAsks", "ListHeads", "GetRebuild", "BatchGetMemberships",
-        "ListAudience", "ListCapableMembers", "BatchGetFeedItems", "BatchGetTopicFeedKeys",
-        "BatchGetOpenFlags",
+        "ListMustReads", "ListBanners", "ListAsks", "ListHeads", "GetRebuild",
+        "BatchGetMemberships", "ListAudience", "ListCapableMembers", "BatchGetFeedItems",
+        "BatchGetTopicFeedKeys", "BatchGetOpenFlags",
     )
 }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import Annotated, Any
 
@@ -20,7 +21,7 @@ from guildhall.forum.v1 import feed_pb2
 
 _NODE = ("edges", "node")
 _BRIEF = {"__typename", "id", "createTime", "author", "topic"}  # what topics know of a reply
-_MUST_READ = Reference(batches.announcements, attrgetter("community_id", "announcement_id"))
+_ANNOUNCED = Reference(batches.announcements, attrgetter("community_id", "announcement_id"))
 
 
 @strawberry.type
@@ -75,8 +76,31 @@ class FeedQuery:
         context = info.context
         request = feed_pb2.ListMustReadsRequest(community_ids=decode_communities(community_ids))
         answer = await context.call(context.services.feed.ListMustReads, request)
-        await fetch_ahead(context, [(_MUST_READ, one) for one in answer.must_reads])
-        rows = [_MUST_READ.find(context.tables, one) for one in answer.must_reads]
-        found: list[Any] = [row for row in rows if row is not None]
-        await fill(info, found)
-        return found
+        return await _announced(info, answer.must_reads)
+
+    @strawberry.field(
+        metadata={"guildhall_cost": 10},
+        description="What a portal shows across its pages: must-reads as in mustReads, then what "
+        "is IMPORTANT, was published in the last 30 days and has not been seen; each newest first, "
+        "at most 5. Put away with markAnnouncementsSeen or, where that is asked for, "
+        "acknowledgeAnnouncement. Codes: BAD_USER_INPUT.",
+    )
+    async def banners(
+        self,
+        info: Info,
+        community_ids: CommunityIds = None,
+    ) -> list[Announcement] | None:
+        context = info.context
+        request = feed_pb2.ListBannersRequest(community_ids=decode_communities(community_ids))
+        answer = await context.call(context.services.feed.ListBanners, request)
+        return await _announced(info, answer.banners)
+
+
+async def _announced(info: Info, named: Sequence[Any]) -> list[Announcement]:
+    """The announcements; what its owner shows no more is left out."""
+    context = info.context
+    await fetch_ahead(context, [(_ANNOUNCED, one) for one in named])
+    rows = [_ANNOUNCED.find(context.tables, one) for one in named]
+    found: list[Any] = [row for row in rows if row is not None]
+    await fill(info, found)
+    return found

@@ -95,3 +95,8 @@ class FeedServicer(feed_pb2_grpc.FeedServiceServicer):
         self, request: pb.ListMustReadsRequest, context: Context
     ) -> pb.ListMustReadsResponse:
         return await self._use_cases.list_must_reads(require_person(), request)
+
+    async def ListBanners(
+        self, request: pb.ListBannersRequest, context: Context
+    ) -> pb.ListBannersResponse:
+        return await self._use_cases.list_banners(require_person(), request)

@@ -19,6 +19,7 @@ MOST_LOCALES = 20  # the source's included
 REMIND_BEFORE = timedelta(days=2)
 ARCHIVE_AFTER = timedelta(days=90)  # of having expired
 NEWS_FOR = timedelta(days=90)  # of having been published it counts as unread
+BANNER_FOR = timedelta(days=30)  # of having been published, if IMPORTANT: MUST_READ until done
 DEFAULT_LOCALE = "en"
 
 

@@ -16,6 +16,7 @@ from chassis.decisions import Document
 from chassis.mongo import Index
 from chassis.pagination import Paging
 from services.forum.domain.announcements.announcement import (
+    BANNER_FOR,
     NEWS_FOR,
     Announcement,
     AnnouncementState,
@@ -42,15 +43,18 @@ _LEAN: Document = {"community_id": 1, "list_time": 1, "terms.deadline": 1}
 _PAGES = {
     None: "announcement_page",
     Severity.MUST_READ: "announcement_must_read_page",
+    Severity.IMPORTANT: "announcement_important_page",
 }
 
-INDEXES: Sequence[Index] = (
+INDEXES: Sequence[Index] = tuple(
     Index(
         "announcements",
         [("community_id", 1), ("read_keys", 1), *NEWEST],
-        "announcement_must_read_page",
-        partial={"state": "PUBLISHED", "severity": "MUST_READ"},
-    ),
+        name,
+        partial={"state": "PUBLISHED", "severity": severity.value},
+    )
+    for severity, name in _PAGES.items()
+    if severity is not None
 )
 
 
@@ -112,6 +116,18 @@ class UnreadCollection(FindingCollection, ReceiptCollection):
         """
         severity = Severity.MUST_READ
         return await self._open(keyrings_by_community, person_id, now, limit, severity=severity)
+
+    async def list_banners(
+        self, keyrings: Mapping[str, Sequence[str]], person_id: str, now: datetime, limit: int
+    ) -> list[Announcement]:
+        """Open must-reads, then what is IMPORTANT and not seen; newest first, without texts."""
+        must_reads, important = await asyncio.gather(
+            self.list_open_must_reads(keyrings, person_id, now, limit),
+            self._open(
+                keyrings, person_id, now, limit, severity=Severity.IMPORTANT, since=now - BANNER_FOR
+            ),
+        )
+        return [*must_reads, *important][:limit]
 
     async def count_unread_announcements(
         self, keyrings: Mapping[str, Sequence[str]], person_id: str, now: datetime

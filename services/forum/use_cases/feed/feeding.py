@@ -28,6 +28,7 @@ from services.forum.use_cases.feed.base import OwnUseCases, keyrings_of
 from services.forum.use_cases.feed.merging import Merging
 
 _MOST_MUST_READS = 20
+_MOST_BANNERS = 5
 
 
 class FeedingUseCases(OwnUseCases):
@@ -134,6 +135,20 @@ class FeedingUseCases(OwnUseCases):
         return pb.ListMustReadsResponse(
             must_reads=[
                 pb.MustRead(community_id=one.community_id, announcement_id=one.id) for one in found
+            ]
+        )
+
+    async def list_banners(
+        self, actor: Actor, request: pb.ListBannersRequest
+    ) -> pb.ListBannersResponse:
+        """Refuses with FIELD_INVALID."""
+        keyrings = keyrings_of(actor, request.community_ids)
+        found = await self._repository.list_banners(
+            keyrings, actor.person_id, moment.now(), _MOST_BANNERS
+        )
+        return pb.ListBannersResponse(
+            banners=[
+                pb.Banner(community_id=one.community_id, announcement_id=one.id) for one in found
             ]
         )
 
