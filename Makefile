@@ -12,7 +12,7 @@ PROTO_FILES := $(shell find protos/guildhall -name '*.proto')
 export PYTHONPATH := .:protos/gen
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run bench chaos differential documents documents-check fuzz worlds test check format lint types imports layout isolate lock protos release sdl setup token import export rotate clean
+.PHONY: help run bench chaos differential documents documents-check fuzz worlds test check format lint types imports layout isolate lock protos release sdl setup token import export receipts rotate clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,9 @@ import: ## import another community: make import FILE=Posts.xml SPACE=aurora/gen
 
 export: ## export a community: make export COMMUNITY=aurora FILE=aurora.jsonl OF=me
 	@$(BIN)/python -m devstack.exporter "$(COMMUNITY)" "$(FILE)" $(if $(OF),--of "$(OF)")
+
+receipts: ## who was told an announcement: make receipts ANNOUNCEMENT=id FILE=told.csv STATES="OVERDUE"
+	@$(BIN)/python -m devstack.receipts "$(ANNOUNCEMENT)" "$(FILE)" $(if $(STATES),--states $(STATES))
 
 documents: ## register a portal's documents: make documents PORTAL=id FILES="queries/*.graphql"
 	@$(BIN)/python -m devstack.documents "$(PORTAL)" $(FILES)

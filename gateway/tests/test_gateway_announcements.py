@@ -27,7 +27,7 @@ WHOLE = """query($id: ID!, $company: ID!, $locales: [Locale!]) {
   corrections(first: 5) { edges { node { fields formerTitle formerBody editor { id } } } }
   receiptSummary { people companies seen acknowledged overdue audienceState }
   companyReceipts(first: 5) { edges { node { people company { id } } } }
-  receipts(first: 5, companyId: $company, states: [OVERDUE]) { edges { node { person { id } } } }
+  receipts(first: 5, companyId: $company, states: [OVERDUE]) { edges { node { memberId person { id } } } }
 } }"""
 LIST = """query($community: ID!, $after: String) {
   announcements(communityId: $community, first: 2, after: $after, states: [PUBLISHED, EXPIRED],
@@ -67,6 +67,9 @@ async def test_announcement_with_all_that_is_beside_it(
         "audienceState": "FROZEN",
     }
     assert one["companyReceipts"]["edges"] == [{"node": {"people": 4, "company": {"id": COMPANY}}}]
+    (told,) = one["receipts"]["edges"]
+    member = encode_id("Member", "c1", "p2")
+    assert told["node"] == {"memberId": member, "person": {"id": member}}
     asked = next(r for r in announcements.requests if isinstance(r, pb.ListReceiptsRequest))
     assert (asked.company_id, list(asked.states)) == ("co1", [pb.RECEIPT_STATE_OVERDUE])
 

@@ -97,6 +97,12 @@ class Receipt:
         description="Whether the person is on the list of when it was published."
     )
 
+    @strawberry.field(
+        description="Whose it is, by global id; there where `person` is null as well."
+    )
+    def member_id(self) -> strawberry.ID:
+        return strawberry.ID(encode_id("Member", self.community_id, self.person_id))  # type: ignore[attr-defined]
+
     person: Member | None = fetched(PERSON, "Whose it is.")
     company: Company | None = fetched(COMPANY, "For whom the person acted then.")
 
