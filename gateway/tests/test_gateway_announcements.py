@@ -27,7 +27,8 @@ WHOLE = """query($id: ID!, $company: ID!, $locales: [Locale!]) {
   corrections(first: 5) { edges { node { fields formerTitle formerBody editor { id } } } }
   receiptSummary { people companies seen acknowledged overdue audienceState }
   companyReceipts(first: 5) { edges { node { people company { id } } } }
-  receipts(first: 5, companyId: $company, states: [OVERDUE]) { edges { node { memberId person { id } } } }
+  receipts(first: 5, companyId: $company, states: [OVERDUE]) {
+    edges { node { memberId person { id } } } }
 } }"""
 LIST = """query($community: ID!, $after: String) {
   announcements(communityId: $community, first: 2, after: $after, states: [PUBLISHED, EXPIRED],

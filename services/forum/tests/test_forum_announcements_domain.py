@@ -69,6 +69,20 @@ def test_every_state_takes_its_steps_and_refuses_the_others() -> None:
                 )
 
 
+def test_its_life_is_as_it_was_agreed() -> None:
+    """Draft, scheduled, published, expired, archived; withdrawn before it has ended."""
+    ways = {
+        "DRAFT": {"SCHEDULED", "PUBLISHED"},
+        "SCHEDULED": {"SCHEDULED", "PUBLISHED", "WITHDRAWN"},
+        "PUBLISHED": {"EXPIRED", "WITHDRAWN"},
+        "EXPIRED": {"ARCHIVED"},
+        "ARCHIVED": set(),
+        "WITHDRAWN": set(),
+    }
+    for state in AnnouncementState:
+        assert {to for (was, _), to in TRANSITIONS.items() if was is state} == ways[state], state
+
+
 def test_its_life_goes_on_by_itself() -> None:
     terms = replace(MUST, expire_time=NOW + 20 * DAY)
     planned = draft(terms=terms).plan(Schedule(NOW + DAY))

@@ -366,6 +366,18 @@ async def test_scheduled_is_published_when_it_is_due_and_expires_and_is_archived
     ]
 
 
+async def test_without_an_expiry_it_stays_until_it_is_given_one(town: Town) -> None:
+    one = await town.published(await town.channel())
+    await town.wake(ahead(days=4000))
+    assert (await town.get(one, GOLD)).state == pb.ANNOUNCEMENT_STATE_PUBLISHED
+    assert await refused(town, CHIEF, "ArchiveAnnouncement", announcement_id=one.id) == WRONG_STATE
+    await town.act("UpdateAnnouncement", one, expire_time=ahead(days=1))
+    for days, state in ((1, "PUBLISHED"), (2, "EXPIRED"), (90, "EXPIRED"), (93, "ARCHIVED")):
+        await town.wake(ahead(days=days, minutes=-1))
+        got = (await town.get(one, GOLD)).state
+        assert got == pb.AnnouncementState.Value(f"ANNOUNCEMENT_STATE_{state}"), days
+
+
 async def test_two_replicas_that_wake_at_once_publish_once(town: Town) -> None:
     draft = await town.draft(await town.channel())
     await town.act("ScheduleAnnouncement", draft, publish_time=ahead(days=1))
