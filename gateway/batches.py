@@ -194,6 +194,17 @@ async def channels(
     return {channel.id: channel for channel in response.channels}
 
 
+async def comment_policies(
+    context: Context, community_id: str, ids: list[str]
+) -> Mapping[str, announcements_pb2.TopicCommentPolicy]:
+    """Whether the person may comment, by topics that they can see."""
+    request = announcements_pb2.BatchGetCommentPoliciesRequest(
+        community_id=community_id, topic_ids=ids
+    )
+    response = await context.call(context.services.announcements.BatchGetCommentPolicies, request)
+    return {one.topic_id: one for one in response.comment_policies}
+
+
 async def announcements(
     context: Context, community_id: str, ids: list[str]
 ) -> Mapping[str, announcements_pb2.Announcement]:

@@ -104,6 +104,14 @@ class AnnouncementStandIn(AnnouncementServiceServicer):
             community_id="c1",
         )
 
+    async def BatchGetCommentPolicies(self, request: Any, _context: Any) -> Any:
+        self._called(request)
+        policies = [
+            pb.TopicCommentPolicy(topic_id=id_, comment_policy=pb.COMMENT_POLICY_MODERATED)
+            for id_ in request.topic_ids
+        ]
+        return pb.BatchGetCommentPoliciesResponse(comment_policies=policies)
+
     async def ListCorrections(self, request: Any, _context: Any) -> Any:
         self._called(request)
         correction = pb.Correction(

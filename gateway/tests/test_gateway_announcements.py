@@ -19,7 +19,7 @@ COMPANY = encode_id("Company", "platform", "co1")
 WRITE: dict[str, Any] = {"requestId": "request-1", "announcementId": ANNOUNCEMENT}
 
 WHOLE = """query($id: ID!, $company: ID!, $locales: [Locale!]) {
- announcement(id: $id, locales: $locales) { discussion { id title }
+ announcement(id: $id, locales: $locales) { commentPolicy discussion { id title }
   id title bodyHtml locale locales state severity wallClock publishTime deadline version
   channel { id name } author { id } community { id }
   audienceState audienceRule { tiers companyIds roles locales territories }
@@ -45,6 +45,7 @@ async def test_announcement_with_all_that_is_beside_it(
     assert (one["id"], one["locale"], one["locales"]) == (ANNOUNCEMENT, "de-AT", ["en", "de"])
     assert one["channel"] == {"id": CHANNEL, "name": "News & <more>"}
     assert one["discussion"] == {"id": encode_id("Topic", "c1", "t3"), "title": "Topic 3"}
+    assert one["commentPolicy"] == "MODERATED"
     assert one["author"] == {"id": encode_id("Member", "c1", "p2")}
     assert one["audienceRule"] == {
         "tiers": ["gold"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Annotated, Any
 
 import strawberry
@@ -16,6 +17,7 @@ from gateway.schema.announcements.enums import (
     AnnouncementState,
     AudienceState,
     ChannelTheme,
+    CommentPolicy,
     ReceiptState,
 )
 from gateway.schema.audiences import AudienceFields
@@ -232,6 +234,16 @@ class Announcement(CommunityNode):
             lambda row: batches.key_of(row, row.discussion_topic_id),
         ),
         "The topic where it is discussed; null where it is not, or not where one can read.",
+    )
+
+    comment_policy: CommentPolicy | None = fetched(
+        Reference(
+            batches.comment_policies,
+            lambda row: batches.key_of(row, row.discussion_topic_id),
+            attrgetter("comment_policy"),
+        ),
+        "Whether one may comment in the discussion: set by closing that topic, or by the mode and "
+        "the settings of its space; null where `discussion` is.",
     )
 
     corrections: Connection[Correction] | None = paged(

@@ -43,6 +43,19 @@ class AnnouncementSeverity(Enum):
     MUST_READ = pb.ANNOUNCEMENT_SEVERITY_MUST_READ
 
 
+@strawberry.enum(description="What becomes of one's comments on an announcement.")
+class CommentPolicy(Enum):
+    """forum.CommentPolicy."""
+
+    ALLOW_ALL = pb.COMMENT_POLICY_ALLOW_ALL
+    MODERATED = strawberry.enum_value(
+        pb.COMMENT_POLICY_MODERATED, description="Those of people below REGULAR wait for review."
+    )
+    CLOSED = strawberry.enum_value(
+        pb.COMMENT_POLICY_CLOSED, description="The topic takes no replies, or none of one's own."
+    )
+
+
 @strawberry.enum(description="How far the list of who is told is.")
 class AudienceState(Enum):
     """forum.AudienceState."""

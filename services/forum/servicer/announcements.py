@@ -265,6 +265,22 @@ class AnnouncementServicer(announcements_pb2_grpc.AnnouncementServiceServicer):
         )
         return pb.CountUnreadAnnouncementsResponse(unread_count=unread, open_must_read_count=open_)
 
+    async def BatchGetCommentPolicies(
+        self, request: pb.BatchGetCommentPoliciesRequest, context: Context
+    ) -> pb.BatchGetCommentPoliciesResponse:
+        member = Member.of(require_person(), request.community_id)
+        ids = check_batch(list(request.topic_ids), "topic_ids")
+        policies = await self._use_cases.comment_policies(member, request.community_id, ids)
+        return pb.BatchGetCommentPoliciesResponse(
+            comment_policies=[
+                pb.TopicCommentPolicy(
+                    topic_id=id_, comment_policy=requests.COMMENT_POLICIES[policies[id_]]
+                )
+                for id_ in ids
+                if id_ in policies
+            ]
+        )
+
     async def ListCorrections(
         self, request: pb.ListCorrectionsRequest, context: Context
     ) -> pb.ListCorrectionsResponse:

@@ -96,6 +96,7 @@ async def test_what_readers_do_is_refused_to_outsiders_and_services(town: Town) 
         "BatchGetAnnouncements": {"announcement_ids": [one.id]},
         "ListAnnouncements": {},
         "ListCorrections": {"announcement_id": one.id},
+        "BatchGetCommentPolicies": {"topic_ids": ["nothing"]},
         "MarkAnnouncementsSeen": {"announcement_ids": [one.id]},
         "AcknowledgeAnnouncement": {"announcement_id": one.id},
         "CreateFeedAddress": address,
@@ -581,6 +582,41 @@ async def test_discussion_is_a_topic_that_its_manager_can_see(town: Town) -> Non
     assert refusal == ("TOPIC_NOT_FOUND", "discussion_topic_id")
     ended = (await town.act("UpdateAnnouncement", one, discussion_topic_id="")).announcement
     assert (ended.discussion_topic_id, ended.correction_count) == ("", 1)
+
+
+async def test_comment_policy_is_the_discussion_s_as_of_now(town: Town) -> None:
+    world = town.world
+    free, reviewed, vendors = [
+        await world.space("free"),
+        await world.space("reviewed", mode=forum_pb2.SPACE_MODE_REQUIRED),
+        await world.space("vendors", audience=forum_pb2.AUDIENCE_VENDOR),
+    ]
+    topics = [await world.topic(space, CHIEF) for space in (free, reviewed, vendors)]
+
+    async def policies(actor: Actor) -> list[str]:
+        ids = [*(topic.id for topic in topics), "nothing"]
+        answer = await town.call(actor, "BatchGetCommentPolicies", topic_ids=ids)
+        places = {topic.id: name for topic, name in zip(topics, "frv", strict=True)}
+        return [
+            f"{places[one.topic_id]} {pb.CommentPolicy.Name(one.comment_policy)[15:]}"
+            for one in answer.comment_policies
+        ]
+
+    assert await policies(GOLD) == ["f ALLOW_ALL", "r MODERATED"]  # nothing of the vendor's own
+    assert await policies(CHIEF) == ["f ALLOW_ALL", "r MODERATED", "v ALLOW_ALL"]
+    settings = forum_pb2.SpaceSettingsChange(may_reply=forum_pb2.POSTING_RIGHT_MODERATORS)
+    update = forum_pb2.UpdateSpaceRequest(**world.ids(), space_id=free.id, settings=settings)
+    await world.of(CHIEF).UpdateSpace(update)
+    assert await policies(GOLD) == ["f CLOSED", "r MODERATED"]
+    assert await policies(CHIEF) == ["f ALLOW_ALL", "r MODERATED", "v ALLOW_ALL"]
+    close = forum_pb2.CloseTopicRequest(
+        **world.ids(), topic_id=topics[1].id, close_reason=forum_pb2.CLOSE_REASON_OFF_TOPIC
+    )
+    await world.of(MODERATING).CloseTopic(close)
+    assert await policies(GOLD) == ["f CLOSED", "r CLOSED"]
+    too_many = {"topic_ids": [f"t{number}" for number in range(101)]}
+    refusal = await refused(town, GOLD, "BatchGetCommentPolicies", **too_many)
+    assert refusal == ("FIELD_INVALID", "topic_ids")
 
 
 async def test_text_is_in_the_reader_s_language_or_as_it_was_written(town: Town) -> None:

@@ -17,6 +17,7 @@ from services.forum.domain.announcements.announcement import (
 )
 from services.forum.domain.announcements.audiences import AudienceRule, check_rule
 from services.forum.domain.announcements.channels import ChannelTheme
+from services.forum.domain.announcements.discussions import CommentPolicy
 from services.forum.domain.announcements.receipts import ReceiptState
 
 E = TypeVar("E", bound=StrEnum)
@@ -29,6 +30,7 @@ SEVERITIES = {
     one: pb.AnnouncementSeverity.Value(f"ANNOUNCEMENT_SEVERITY_{one}") for one in Severity
 }
 AUDIENCE_STATES = {one: pb.AudienceState.Value(f"AUDIENCE_STATE_{one}") for one in AudienceState}
+COMMENT_POLICIES = {one: pb.CommentPolicy.Value(f"COMMENT_POLICY_{one}") for one in CommentPolicy}
 RECEIPT_STATES = {one: pb.ReceiptState.Value(f"RECEIPT_STATE_{one}") for one in ReceiptState}
 
 
