@@ -158,6 +158,8 @@ class UnreadCollection(FindingCollection, ReceiptCollection):
         paging = Paging(_FIRST)
         while True:
             rows = await self._current_page(current, paging)
+            if not rows:
+                return found
             open_ = await self._not_done(rows, person_id, now, TEXTLESS)
             found += [one for one, receipt in open_ if seen or not (receipt and receipt.see_time)]
             if len(found) >= limit or len(rows) < paging.limit:
@@ -209,5 +211,5 @@ class UnreadCollection(FindingCollection, ReceiptCollection):
         return [
             (one, receipt)
             for one, receipt in open_
-            if is_shown(one, receipt, now) and not (receipt and receipt.done)
+            if one.published and is_shown(one, receipt, now) and not (receipt and receipt.done)
         ]
