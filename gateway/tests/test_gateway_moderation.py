@@ -20,14 +20,14 @@ from chassis.errors import (
 from chassis.testing import Loopback
 from gateway.cursors import encode_id, encode_reply_id
 from gateway.tests.conftest import House
-from gateway.tests.staff_standins import (
+from gateway.tests.moderation_standin import (
     CaseDecidedError,
     ModerationStandIn,
-    WalledForum,
     add_moderation,
     case,
     flag,
 )
+from gateway.tests.staff_standins import WalledForum
 from gateway.tests.standins import time
 from guildhall.moderation.v1 import moderation_pb2 as pb
 

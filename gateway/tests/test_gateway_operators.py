@@ -9,11 +9,7 @@ import pytest_asyncio
 from chassis.errors import RoleRequiredError
 from chassis.testing import Loopback
 from gateway.tests.conftest import House
-from gateway.tests.staff_standins import (
-    DeadLetterNotFoundError,
-    OperationsStandIn,
-    add_operations,
-)
+from gateway.tests.staff_standins import DeadLetterNotFoundError, OperationsStandIn, add_operations
 from guildhall.chassis.v1 import operations_pb2 as pb
 
 LETTERS = """query Letters($service: ServiceName!, $first: Int!, $after: String) {

@@ -20,20 +20,16 @@ from gateway.tests.conftest import House
 from gateway.tests.curation_standin import CurationStandIn
 from gateway.tests.directory_standin import community, company, member
 from gateway.tests.drafts_standin import DraftStandIn, draft
+from gateway.tests.moderation_standin import ModerationStandIn, add_moderation, case, flag, rule
 from gateway.tests.participation_standin import ParticipationStandIn
 from gateway.tests.staff_standins import (
-    ModerationStandIn,
     OperationsStandIn,
     SearchStandIn,
     StaffDirectory,
     WalledForum,
-    add_moderation,
     add_operations,
     add_search,
-    case,
     enrolment,
-    flag,
-    rule,
 )
 from gateway.tests.standins import paged, reply, space, time, topic
 from guildhall.chassis.v1 import operations_pb2

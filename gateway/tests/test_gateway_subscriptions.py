@@ -18,8 +18,9 @@ from gateway.cursors import encode_id, encode_reply_id
 from gateway.rate_limits import Rate
 from gateway.subscriptions.connection import UNCONFIRMED, Close
 from gateway.tests.conftest import House
+from gateway.tests.moderation_standin import ModerationStandIn, add_moderation, case
 from gateway.tests.socket_client import QUEUE_CHANGED, TOPIC, TOPIC_CHANGED, Socket, until, within
-from gateway.tests.staff_standins import ModerationStandIn, WalledForum, add_moderation, case
+from gateway.tests.staff_standins import WalledForum
 from gateway.tests.standins import TopicNotFoundError
 from gateway.tests.subscribing import Replica, replica, served
 from guildhall.forum.v1 import domain_events_pb2
