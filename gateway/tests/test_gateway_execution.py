@@ -40,7 +40,7 @@ from gateway.execution.selections import deciding_variables
 from gateway.loaders import Choice, Reference, fetch_of
 from gateway.schema import schema
 from gateway.tests.operations_made import OperationMaker, Row, Rows, TablesMade
-from guildhall.forum.v1 import participation_pb2
+from guildhall.forum.v1 import announcements_pb2, participation_pb2
 
 CASES = int(os.environ.get("DIFFERENTIAL") or 500)
 CONFLICTING = "conflict because they return conflicting types"
@@ -55,6 +55,7 @@ def _kinds() -> dict[Any, str | type[Message]]:
         # Fields show something of these, and no field shows them.
         batches.attachments: "Attachment",
         batches.participations: participation_pb2.Participation,
+        batches.comment_policies: announcements_pb2.TopicCommentPolicy,
     }
     for definition in _fields():
         fetch = fetch_of(definition)
@@ -129,7 +130,7 @@ def test_every_batch_of_the_schema_has_rows() -> None:
         elif isinstance(fetch, Choice):
             found |= {one.batch for one in fetch.references.values()}
     assert found == KINDS.keys()
-    assert len(found) == 16
+    assert len(found) == 20
 
 
 async def answer(
