@@ -232,7 +232,8 @@ class Loopback:
 
     async def serve(self, part: str, *add: Callable[[aio.Server], None]) -> str:
         """Serve servicers as this part: `lambda s: add_XServicer_to_server(X(...), s)`."""
-        for other in ("gateway", "directory", "forum", "moderation", "search"):
+        parts = ("gateway", "directory", "forum", "moderation", "notifications", "search")
+        for other in parts:
             self.key(other)
         server = Server(TokenVerifier(part, self.keys))
         for add_servicer in add:

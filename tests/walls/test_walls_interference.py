@@ -161,7 +161,8 @@ _READS = {
         "GetPerson", "BatchGetPersons", "ListFollows", "ListBookmarks", "ListMentions",
         "ListMustReads", "ListBanners", "ListAsks", "ListHeads", "GetRebuild",
         "BatchGetMemberships", "ListAudience", "ListCapableMembers", "BatchGetFeedItems",
-        "BatchGetTopicFeedKeys", "BatchGetOpenFlags",
+        "BatchGetTopicFeedKeys", "BatchGetOpenFlags", "BatchGetAnnouncementCopies",
+         "BatchGetAddresses",
     )
 }  # fmt: skip
 

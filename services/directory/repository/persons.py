@@ -140,6 +140,20 @@ class PersonQueries(GroupQueries):
     ) -> dict[str, ActorMembership]:
         """Those of the people who are in the community now, by person id: three queries."""
         people = [p for p, _ in await self.list_persons_by_id(person_ids) if p.active]
+        return await self._memberships_of(people, community_id, at)
+
+    async def find_emails(
+        self, community_id: str, person_ids: Sequence[str], at: datetime
+    ) -> dict[str, str]:
+        """By person id, of those who are in the community now and have an address."""
+        found = await self.list_persons_by_id(person_ids)
+        people = [person for person, _ in found if person.active and person.email]
+        members = await self._memberships_of(people, community_id, at)
+        return {person.id: person.email for person in people if person.id in members}
+
+    async def _memberships_of(
+        self, people: Sequence[Person], community_id: str, at: datetime
+    ) -> dict[str, ActorMembership]:
         resolved = await self._resolve_all(people, at, [community_id])
         return {
             person_id: membership

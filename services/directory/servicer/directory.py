@@ -294,6 +294,19 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
             ]
         )
 
+    async def BatchGetAddresses(
+        self, request: pb.BatchGetAddressesRequest, context: Context
+    ) -> pb.BatchGetAddressesResponse:
+        require_actor().require_service("notifications")
+        ids = check_batch(list(request.person_ids), "person_ids")
+        found = await self._repository.find_emails(request.community_id, ids, _now())
+        return pb.BatchGetAddressesResponse(
+            addresses=[
+                pb.PersonAddress(person_id=person_id, email=email)
+                for person_id, email in found.items()
+            ]
+        )
+
     async def ListMembers(
         self, request: pb.ListMembersRequest, context: Context
     ) -> pb.ListMembersResponse:

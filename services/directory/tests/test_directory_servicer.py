@@ -983,6 +983,28 @@ async def test_batch_of_memberships_tells_services_what_members_hold(town: Town)
     assert await town.refused(forum, "BatchGetMemberships", **many) == refusal
 
 
+async def test_addresses_are_told_to_notifications_alone(town: Town) -> None:
+    notifications = service_actor("notifications")
+    asked = {"community_id": "aurora", "person_ids": ["ann", "max", "lea", "nobody", "ann"]}
+    await town.call(OPERATOR, "UpdatePerson", person_id="max", email="")
+    await town.call(OPERATOR, "UpdatePerson", person_id="ann", email="ann@kestrel.example")
+
+    async def told() -> dict[str, str]:
+        found = await town.call(notifications, "BatchGetAddresses", **asked)
+        return {one.person_id: one.email for one in found.addresses}
+
+    assert await told() == {town.ann.person_id: "ann@kestrel.example"}
+    others = [service_actor(name) for name in ("gateway", "forum", "moderation", "search")]
+    for actor in (town.ann, town.max, OPERATOR, *others):
+        refused = await town.refused(actor, "BatchGetAddresses", **asked)
+        assert refused == ("ROLE_REQUIRED", "")
+    many = {"community_id": "aurora", "person_ids": ["x"] * 101}
+    refusal = ("FIELD_INVALID", "person_ids")
+    assert await town.refused(notifications, "BatchGetAddresses", **many) == refusal
+    await town.world.end_enrolment(town.enrolment)
+    assert await told() == {}  # nobody of a company that has left
+
+
 async def test_list_members(town: Town) -> None:
     async def names(**fields: Any) -> list[str]:
         page = await town.call(town.ann, "ListMembers", community_id="aurora", **fields)

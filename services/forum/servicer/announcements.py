@@ -366,6 +366,16 @@ class AnnouncementServicer(announcements_pb2_grpc.AnnouncementServiceServicer):
             next_page_token=token,
         )
 
+    async def BatchGetAnnouncementCopies(
+        self, request: pb.BatchGetAnnouncementCopiesRequest, context: Context
+    ) -> pb.BatchGetAnnouncementCopiesResponse:
+        require_actor().require_service("notifications")
+        now, ids = moment.now(), check_batch(list(request.person_ids), "person_ids")
+        announcement, copies = await self._use_cases.copies_for(
+            request.community_id, request.announcement_id, ids, now
+        )
+        return messages.copies_to_proto(announcement, copies, now)
+
     # -- feed addresses
 
     async def ListFeedAddresses(

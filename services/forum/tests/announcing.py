@@ -88,6 +88,24 @@ class Directory(DirectoryServiceServicer):
             companies=[directory_pb2.Company(id=id_) for id_ in request.company_ids if id_ in known]
         )
 
+    async def BatchGetMemberships(
+        self, request: directory_pb2.BatchGetMembershipsRequest, context: Context
+    ) -> directory_pb2.BatchGetMembershipsResponse:
+        return directory_pb2.BatchGetMembershipsResponse(
+            memberships=[
+                directory_pb2.PersonMembership(
+                    person_id=id_,
+                    membership=directory_pb2.Membership(
+                        community_id=request.community_id,
+                        company_id=self.people[id_][0],
+                        keyring=sorted(self.people[id_][2]),
+                    ),
+                )
+                for id_ in request.person_ids
+                if id_ in self.people
+            ]
+        )
+
     async def ListAudience(
         self, request: directory_pb2.ListAudienceRequest, context: Context
     ) -> directory_pb2.ListAudienceResponse:

@@ -502,3 +502,69 @@ async def test_five_thousand_are_told_and_see_it_and_are_counted_by_company(town
     examined = re.search(r"'totalKeysExamined': (\d+)", stages)
     assert examined is not None
     assert 100 <= int(examined[1]) <= 102  # that company's people, not the announcement's
+
+
+# -- for who is written to
+
+
+async def test_copies_are_in_each_ones_language_and_behind_the_walls_of_now(town: Town) -> None:
+    notifications = service_actor("notifications")
+    channel = await town.channel()
+    one = await town.must_read(channel, audience_rule=pb.AudienceRule(tiers=["silver"]))
+    text = {"title": "Neue Margen", "body": "Sie sind *besser*."}
+    about = {"announcement_id": one.id, "locale": "de", **text}
+    await town.call(CHIEF, "PutTranslation", **about)
+    await mark_seen(town, SILVER, one.id)
+    people = ["silver", "german", "gold", "chief", "nobody", "silver"]
+
+    async def copies() -> pb.BatchGetAnnouncementCopiesResponse:
+        answer: pb.BatchGetAnnouncementCopiesResponse = await town.act(
+            "BatchGetAnnouncementCopies", one, notifications, person_ids=people
+        )
+        return answer
+
+    got = await copies()
+    assert got.state == pb.ANNOUNCEMENT_STATE_PUBLISHED
+    assert [(c.person_id, c.locale, c.receipt_state) for c in got.announcement_copies] == [
+        ("silver", "en", SEEN),
+        ("german", "de", DELIVERED),
+    ]
+    assert [(text.locale, text.title) for text in got.announcements] == [
+        ("en", "New margins"),
+        ("de", "Neue Margen"),
+    ]
+    assert not any(text.HasField("receipt") for text in got.announcements)
+    assert not any(text.HasField("audience_rule") for text in got.announcements)
+    del town.directory.people["german"]  # has left
+    assert [c.person_id for c in (await copies()).announcement_copies] == ["silver"]
+    await town.act("WithdrawAnnouncement", one, reason="wrong")
+    assert (await copies()).state == pb.ANNOUNCEMENT_STATE_WITHDRAWN
+    assert [text.body for text in (await copies()).announcements] == [""]
+
+
+async def test_copies_are_for_notifications_alone(town: Town) -> None:
+    one = await town.must_read(await town.channel())
+    asked: dict[str, Any] = {"announcement_id": one.id, "person_ids": ["gold"]}
+    rpc = "BatchGetAnnouncementCopies"
+    others = [service_actor(name) for name in ("gateway", "search", "moderation")]
+    for actor in (CHIEF, GOLD, OUTSIDER, *others):
+        assert await refused(town, actor, rpc, **asked) == ("ROLE_REQUIRED", "")
+    notifications = service_actor("notifications")
+    gone = {**asked, "announcement_id": "nothing"}
+    assert await refused(town, notifications, rpc, **gone) == GONE
+    elsewhere = {**asked, "community_id": "c2"}
+    assert await refused(town, notifications, rpc, **elsewhere) == GONE
+    many = {**asked, "person_ids": ["x"] * 101}
+    refusal = ("FIELD_INVALID", "person_ids")
+    assert await refused(town, notifications, rpc, **many) == refusal
+
+
+async def test_a_frozen_audience_says_whether_it_must_read(town: Town) -> None:
+    channel = await town.channel()
+    asked, told = await town.must_read(channel), await town.published(channel)
+    frozen = {
+        event.announcement_id: event.must_read
+        for event in await outbox(town.world.database)
+        if isinstance(event, said.AnnouncementAudienceFrozen)
+    }
+    assert frozen == {asked.id: True, told.id: False}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -13,7 +14,7 @@ from guildhall.forum.v1 import announcements_pb2 as pb
 from services.forum.converters import enums
 from services.forum.converters.announcements import requests
 from services.forum.converters.markdown import safe_html
-from services.forum.domain.announcements.announcement import Correction
+from services.forum.domain.announcements.announcement import Announcement, Correction
 from services.forum.domain.announcements.audiences import AudienceRule, Preview
 from services.forum.domain.announcements.channels import Channel
 from services.forum.domain.announcements.copies import Copy
@@ -76,6 +77,27 @@ def announcement_to_proto(copy: Copy, now: datetime) -> pb.Announcement:
         correction_count=one.correction_count,
         version=one.version,
         receipt=receipt_to_proto(copy.receipt, now) if copy.receipt else None,
+    )
+
+
+def copies_to_proto(
+    announcement: Announcement, copies: Mapping[str, Copy], now: datetime
+) -> pb.BatchGetAnnouncementCopiesResponse:
+    """By person id; what they have in common once a language."""
+    texts = {copy.locale: replace(copy, receipt=None) for copy in copies.values()}
+    return pb.BatchGetAnnouncementCopiesResponse(
+        state=requests.STATES[announcement.state],
+        announcement_copies=[
+            pb.AnnouncementCopy(
+                person_id=person_id,
+                locale=copy.locale,
+                receipt_state=requests.RECEIPT_STATES[copy.receipt.state(now)]
+                if copy.receipt
+                else pb.RECEIPT_STATE_UNSPECIFIED,
+            )
+            for person_id, copy in copies.items()
+        ],
+        announcements=[announcement_to_proto(copy, now) for copy in texts.values()],
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.forum.use_cases.announcements.channels import ChannelUseCases
 from services.forum.use_cases.announcements.discussing import DiscussingUseCases
+from services.forum.use_cases.announcements.copying import CopyingUseCases
 from services.forum.use_cases.announcements.feed_addresses import FeedAddressUseCases
 from services.forum.use_cases.announcements.freezing import FreezingUseCases
 from services.forum.use_cases.announcements.publishing import PublishingUseCases
@@ -20,6 +21,7 @@ class AnnouncementUseCases(
     FreezingUseCases,
     ReceiptUseCases,
     DiscussingUseCases,
+    CopyingUseCases,
     FeedAddressUseCases,
 ):
     """All of them."""

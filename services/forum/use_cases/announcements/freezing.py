@@ -5,7 +5,11 @@ from __future__ import annotations
 from chassis.decisions import Decision, Seen
 from guildhall.forum.v1 import announcements_pb2 as pb
 from guildhall.forum.v1 import domain_events_pb2 as said
-from services.forum.domain.announcements.announcement import Announcement, AudienceState
+from services.forum.domain.announcements.announcement import (
+    Announcement,
+    AudienceState,
+    Severity,
+)
 from services.forum.use_cases.announcements.base import AnnouncementsBase
 from services.forum.use_cases.announcements.publishing import FORUM
 
@@ -51,7 +55,10 @@ class FreezingUseCases(AnnouncementsBase):
             if state.audience_state is not AudienceState.FREEZING:
                 return Decision(state, lambda _: pb.PublishAnnouncementResponse())
             frozen = said.AnnouncementAudienceFrozen(
-                announcement_id=state.id, channel_id=state.channel_id, people=people
+                announcement_id=state.id,
+                channel_id=state.channel_id,
+                people=people,
+                must_read=state.terms.severity is Severity.MUST_READ,
             )
             return Decision(
                 state.frozen(people), lambda _: pb.PublishAnnouncementResponse(), [frozen]

@@ -1,0 +1,51 @@
+"""An announcement as people get it who do not call, but are written to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+from guildhall.directory.v1 import directory_pb2
+from services.forum.domain.announcements.announcement import (
+    Announcement,
+    AnnouncementNotFoundError,
+)
+from services.forum.domain.announcements.audiences import Reader
+from services.forum.domain.announcements.copies import Copy
+from services.forum.use_cases.announcements.base import AnnouncementsBase
+
+
+class CopyingUseCases(AnnouncementsBase):
+    """Nobody gets more than if they had called: managers neither."""
+
+    async def copies_for(
+        self, community_id: str, announcement_id: str, person_ids: Sequence[str], now: datetime
+    ) -> tuple[Announcement, dict[str, Copy]]:
+        """By person id, of those who can read it now. Refuses with ANNOUNCEMENT_NOT_FOUND."""
+        announcement = await self._repository.find_announcement(community_id, announcement_id)
+        if announcement is None:
+            raise AnnouncementNotFoundError
+        if not person_ids:
+            return announcement, {}
+        request = directory_pb2.BatchGetMembershipsRequest(
+            community_id=community_id, person_ids=person_ids
+        )
+        answer = await self._directory.BatchGetMemberships(request)
+        readers = [
+            Reader(community_id, one.person_id, tuple(one.membership.keyring))
+            for one in answer.memberships
+        ]
+        copies = await asyncio.gather(
+            *(self._copy_for(reader, announcement_id, now) for reader in readers)
+        )
+        return announcement, {
+            reader.person_id: copy
+            for reader, copy in zip(readers, copies, strict=True)
+            if copy is not None
+        }
+
+    async def _copy_for(self, reader: Reader, announcement_id: str, now: datetime) -> Copy | None:
+        found = await self._repository.find_announcements(reader, [announcement_id])
+        copies = await self._repository.copies(reader, found, (), now)
+        return copies[0] if copies else None
