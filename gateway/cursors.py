@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from chassis.global_ids import global_id
 from chassis.values import value
 from gateway.errors import BadUserInputError
 
@@ -31,7 +32,7 @@ class GlobalId:
 
 def encode_id(kind: str, community_id: str, id: str) -> str:
     """The id as clients see it."""
-    return _encode(f"{kind}:{community_id}:{id}".encode())
+    return global_id(kind, community_id, id)
 
 
 def decode_id(text: str, field: str, *kinds: str) -> GlobalId:
