@@ -58,6 +58,11 @@ HEALS = Counter("guildhall_heals_total", "Missing domain events found", ["consum
 FORKS = Counter("guildhall_forks_total", "Two domain events with one seq", ["consumer"])
 DEAD_LETTERS = Gauge("guildhall_dead_letters", "Parked domain events", ["consumer"])
 
+# mails
+MAILS = Counter("guildhall_mails_total", "Mails by what became of an attempt", ["outcome"])
+MAILS_QUEUED = Gauge("guildhall_mails_queued", "Mails that are to be sent, now or later")
+MAILS_OLDEST_SECONDS = Gauge("guildhall_mails_oldest_seconds", "How long the oldest has waited")
+
 # gateway
 HTTP_SECONDS = Histogram(
     "guildhall_http_seconds", "HTTP requests", ["route", "status"], buckets=_SECONDS

@@ -16,6 +16,7 @@ OPENID = 1
 MONGOD = 2
 NATS = 3
 SEARCH_ENGINE = 4
+MAIL = 10
 NATS_MONITOR = 13
 GATEWAY_METRICS = 14
 
@@ -39,10 +40,11 @@ SERVICES = (
     Service("forum", 6, 16),
     Service("moderation", 7, 17),
     Service("search", 8, 18),
+    Service("notifications", 9, 19),
 )
 _BLOCK, _BLOCKS = 20, 600
 OFFSETS = (
-    *(GATEWAY, OPENID, MONGOD, NATS, SEARCH_ENGINE, NATS_MONITOR, GATEWAY_METRICS),
+    *(GATEWAY, OPENID, MONGOD, NATS, SEARCH_ENGINE, MAIL, NATS_MONITOR, GATEWAY_METRICS),
     *(service.port for service in SERVICES),
     *(service.metrics_port for service in SERVICES),
 )
@@ -76,6 +78,11 @@ class Place:
     def keys(self) -> Path:
         """The folder of everything secret."""
         return self.data / "keys"
+
+    @property
+    def mail(self) -> Path:
+        """The folder of what was mailed."""
+        return self.data / "mail"
 
     @property
     def issuers_file(self) -> Path:

@@ -84,6 +84,9 @@ def test_everything_is_told_where_everything_is(tmp_path: Path) -> None:
     assert forum["FORUM_SIGNING_KEY_FILE"] == str(tmp_path / "keys" / "forum.pem")
     assert forum["FORUM_TRUSTED_KEYS_FILE"] == str(tmp_path / "keys" / "trusted.json")
     assert told["search"]["SEARCH_OPENSEARCH_URL"] == "http://s"
+    notifications = told["notifications"]
+    assert notifications["NOTIFICATIONS_SMTP_URL"] == "smtp://127.0.0.1:9010"
+    assert notifications["NOTIFICATIONS_ADDRESS_KEY_FILE"] == str(tmp_path / "keys/addresses.key")
     operator = find_person("operator@guildhall.example")
     assert operator is not None
     assert told["directory"]["DIRECTORY_BOOTSTRAP_OPERATOR"] == (
@@ -115,7 +118,7 @@ def test_keys_are_made_once_and_for_their_owner_only(tmp_path: Path) -> None:
     assert {stat.S_IMODE(path.stat().st_mode) for path in place.keys.iterdir()} == {0o600}
 
     trusted = json.loads(first["trusted.json"])
-    assert set(trusted) == {"gateway", "directory", "forum", "moderation", "search"}
+    assert set(trusted) == {"gateway", *(service.name for service in SERVICES)}
     own = OKPKey.import_key(first["forum.pem"])
     public = own.as_dict(private=False)
     assert trusted["forum"] == {
@@ -204,7 +207,7 @@ def test_a_port_that_is_no_number_is_one_line() -> None:
         text=True,
     )
     assert done.returncode == 1
-    assert done.stdout == "GUILDHALL_PORT is 'eighty': set it to a number from 1024 to 65517\n"
+    assert done.stdout == "GUILDHALL_PORT is 'eighty': set it to a number from 1024 to 65516\n"
     assert done.stderr == ""
 
 

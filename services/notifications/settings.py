@@ -1,0 +1,41 @@
+"""What notifications is told from outside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from chassis.settings import ServiceSettings
+
+_MIN_KEY_BYTES = 32
+
+
+class NotificationsSettings(ServiceSettings):
+    """NOTIFICATIONS_SMTP_URL and so on."""
+
+    model_config = SettingsConfigDict(env_prefix="NOTIFICATIONS_", extra="ignore")
+
+    smtp_url: str = ""  # smtps://host:465, or smtp://host:587 with STARTTLS; empty: no mails
+    smtp_user: str = ""
+    smtp_password_file: Path | None = None
+    from_address: str = ""  # Example programme <no-reply@example.com>
+    # Where the portal shows an announcement; {id} is its GraphQL id.
+    announcement_url: str = ""
+    address_key_file: Path | None = None  # keys the digests of addresses that bounced
+    connections: int = Field(default=2, ge=1, le=32)  # at once
+    mails_per_connection: int = Field(default=50, ge=1, le=100)
+    mails_per_second: float = Field(default=10, gt=0)  # over one connection
+
+    def password(self) -> str:
+        """Of the mail server's user; read once."""
+        file = self.smtp_password_file
+        return file.read_text().strip() if file is not None else ""
+
+    def address_key(self) -> bytes:
+        """Raises ValueError where it is missing or could be guessed."""
+        key = self.address_key_file.read_bytes().strip() if self.address_key_file else b""
+        if len(key) < _MIN_KEY_BYTES:
+            raise ValueError("NOTIFICATIONS_ADDRESS_KEY_FILE must name a file of 32 bytes or more")
+        return key

@@ -1,0 +1,93 @@
+"""Forum domain events, each heard twice, in whatever order they come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from google.protobuf.message import Message
+
+from chassis.testing import stored
+from guildhall.forum.v1 import announcements_pb2 as forum_pb
+from guildhall.forum.v1 import domain_events_pb2 as events
+from services.notifications.consumers import NotificationsConsumers
+from services.notifications.domain import MailKind
+from services.notifications.tests.conftest import House, now, said
+
+FROZEN = events.AnnouncementAudienceFrozen(announcement_id="a1", must_read=True)
+REMINDER = events.AnnouncementReminderDue(announcement_id="a1")
+WITHDRAWN = events.AnnouncementWithdrawn(announcement_id="a1")
+
+
+async def hear_twice(house: House, message: Message) -> None:
+    """The second time nothing changes."""
+    consumers = NotificationsConsumers(house.repository, mails=True)
+    handler: Any = consumers.of_forum().handlers[type(message)]
+    await house.store(await handler(said(message)))
+    after = await stored(house.database)
+    await house.store(await handler(said(message)))
+    assert await stored(house.database) == after
+
+
+async def steps(house: House) -> dict[str, str]:
+    rows = house.database.mailings.find()
+    return {row["kind"]: row.get("step", "") async for row in rows}
+
+
+async def test_who_is_on_the_list_of_a_must_read_is_written_to(house: House) -> None:
+    await hear_twice(house, FROZEN)
+    assert await steps(house) == {"ANNOUNCEMENT": "LIST"}
+    await house.listing.list_mailings(now())
+    await hear_twice(house, FROZEN)  # late
+    assert await steps(house) == {"ANNOUNCEMENT": ""}
+    assert await house.mails() == {"ann": ("QUEUED", ""), "ben": ("QUEUED", "")}
+
+
+async def test_what_need_not_be_read_is_not_mailed(house: House) -> None:
+    before = await stored(house.database)
+    await hear_twice(house, events.AnnouncementAudienceFrozen(announcement_id="a1"))
+    assert await stored(house.database) == before
+
+
+async def test_who_is_to_acknowledge_is_reminded(house: House) -> None:
+    house.person("zoe", state=forum_pb.RECEIPT_STATE_ACKNOWLEDGED)
+    house.person("una", state=forum_pb.RECEIPT_STATE_SEEN)
+    await hear_twice(house, REMINDER)
+    await house.listing.list_mailings(now())
+    assert list(await house.mails()) == ["ann", "ben", "una"]
+    counts = await house.repository.count("c1", "a1")
+    assert list(counts) == [MailKind.REMINDER]
+
+
+async def test_what_was_withdrawn_is_not_sent(house: House) -> None:
+    await house.begin()
+    await house.begin(MailKind.REMINDER)
+    await hear_twice(house, WITHDRAWN)
+    house.forum.state = forum_pb.ANNOUNCEMENT_STATE_WITHDRAWN
+    assert await house.listing.list_mailings(now()) == 2
+    assert set((await house.mails()).values()) == {("DROPPED", "ENDED")}
+    await hear_twice(house, WITHDRAWN)
+    await house.listing.list_mailings(now())
+    assert await house.listing.list_mailings(now()) == 0
+    assert await house.sending.send_due(now()) == 0
+    assert house.post.taken == []
+
+
+@pytest.mark.parametrize("first", [FROZEN, REMINDER])
+async def test_withdrawn_before_anything_else_nobody_is_listed(
+    house: House, first: Message
+) -> None:
+    before = await stored(house.database)
+    await hear_twice(house, WITHDRAWN)
+    assert await stored(house.database) == before
+    house.forum.state = forum_pb.ANNOUNCEMENT_STATE_WITHDRAWN
+    await hear_twice(house, first)
+    await house.listing.list_mailings(now())
+    assert await house.mails() == {}
+    assert house.forum.listed == 0
+    assert await house.listing.list_mailings(now()) == 0
+
+
+async def test_without_a_mail_server_nothing_comes_of_it(house: House) -> None:
+    consumers = NotificationsConsumers(house.repository, mails=False)
+    assert consumers.of_forum().handlers == {}

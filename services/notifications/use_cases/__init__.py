@@ -1,0 +1,1 @@
+"""What notifications does: it lists whom to write to, and sends."""
