@@ -11,6 +11,7 @@ from devstack.parts import (
     CHECKOUT,
     GATEWAY,
     GATEWAY_METRICS,
+    MAIL,
     NATS_MONITOR,
     OPENID,
     SERVICES,
@@ -19,6 +20,7 @@ from devstack.parts import (
 )
 
 FIRST_OPERATOR = "operator@guildhall.example"
+SENDER = "Guildhall <no-reply@guildhall.example>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,11 @@ def service_environment(place: Place, service: Service, engines: EngineUrls) -> 
         told["FILES_URL"] = place.url(GATEWAY)
     if service.name == "search":
         told["OPENSEARCH_URL"] = engines.search
+    if service.name == "notifications":
+        told["SMTP_URL"] = f"smtp://{place.address(MAIL)}"
+        told["FROM_ADDRESS"] = SENDER
+        told["ANNOUNCEMENT_URL"] = f"{place.url(GATEWAY)}/announcements/{{id}}"
+        told["ADDRESS_KEY_FILE"] = str(place.keys / "addresses.key")
     if service.name == "directory":
         told["BOOTSTRAP_OPERATOR"] = _first_operator(place)
     return _prefixed(place, service.prefix, told)
@@ -81,6 +88,11 @@ def openid_environment(place: Place) -> dict[str, str]:
         "AUDIENCE": place.url(GATEWAY),
     }
     return _prefixed(place, "OPENID_", told)
+
+
+def mail_environment(place: Place) -> dict[str, str]:
+    """For `python -m devstack.mail`."""
+    return _prefixed(place, "MAIL_", {"PORT": str(place.port(MAIL)), "FOLDER": str(place.mail)})
 
 
 def demo_environment(place: Place) -> dict[str, str]:

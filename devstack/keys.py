@@ -30,9 +30,10 @@ def write_keys(place: Place) -> None:
             "kid": key.thumbprint(),
         }
     _write(place.keys / "trusted.json", json.dumps(trusted, indent=2))
-    cursor_key = place.keys / "cursor.key"
-    if not cursor_key.exists():
-        _write(cursor_key, secrets.token_hex(32))
+    for name in ("cursor.key", "addresses.key"):
+        path = place.keys / name
+        if not path.exists():
+            _write(path, secrets.token_hex(32))
     _write(place.issuers_file, json.dumps(_issuers(place), indent=2))
 
 

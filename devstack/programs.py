@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -74,4 +75,13 @@ def answers_http(url: str) -> bool:
         with httpx2.Client(trust_env=False, timeout=2) as client:
             return client.get(url).status_code == httpx2.codes.OK
     except httpx2.HTTPError:
+        return False
+
+
+def answers_tcp(port: int) -> bool:
+    """Whether something listens on this machine."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=2):
+            return True
+    except OSError:
         return False

@@ -20,6 +20,7 @@ from devstack.environment import (
     EngineUrls,
     demo_environment,
     gateway_environment,
+    mail_environment,
     openid_environment,
     service_environment,
 )
@@ -27,6 +28,7 @@ from devstack.keys import write_keys
 from devstack.parts import (
     CHECKOUT,
     GATEWAY,
+    MAIL,
     MONGOD,
     NATS,
     NATS_MONITOR,
@@ -37,7 +39,7 @@ from devstack.parts import (
     Service,
 )
 from devstack.processes import GRACE, Process, ProcessError, require_free_port
-from devstack.programs import Program, answers_http
+from devstack.programs import Program, answers_http, answers_tcp
 
 TICK = 0.1
 LONGEST_BACK_OFF = 30.0
@@ -133,10 +135,12 @@ class Stack:
         mongo, nats, self.search = self._engines()
         openid = self._python("openid", OPENID, "devstack.openid", openid_environment(self.place))
         openid.answers = lambda: answers_http(f"{self.place.url(OPENID)}/healthz")
+        mail = self._python("mail", MAIL, "devstack.mail", mail_environment(self.place))
+        mail.answers = lambda: answers_tcp(self.place.port(MAIL))
         self._bring_up([mongo, nats])
         self.search = self._install(self.search)
         begin = time.monotonic()  # an installation may have taken minutes
-        self._bring_up([self.search, openid])
+        self._bring_up([self.search, openid, mail])
         self._wait_for([mongo, nats], begin)
         urls = EngineUrls(mongo.url, nats.url, self.search.url)
         services = [self._service(service, urls) for service in SERVICES]
@@ -144,7 +148,7 @@ class Stack:
         # The search engine takes longest, and no part needs it to start.
         self._bring_up(services)
         self._bring_up([gateway])
-        self._wait_for([openid, *services, gateway, self.search], begin)
+        self._wait_for([openid, mail, *services, gateway, self.search], begin)
         if self._demo:
             self._load_demo()
 

@@ -20,6 +20,7 @@ def welcome(place: Place, search_engine: str, note: str) -> str:
         ("Search engine", search),
         ("Data", _short(place.data)),
         ("Logs", _short(place.data / "logs")),
+        ("Mails", _short(place.mail)),
     ]
     people = [(person.email, f"{person.name}, {companies[person.company]}") for person in PEOPLE]
     return "\n".join(
