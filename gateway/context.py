@@ -34,6 +34,7 @@ from guildhall.forum.v1.seeding_pb2_grpc import SeedingServiceStub
 from guildhall.forum.v1.trust_pb2_grpc import TrustServiceStub
 from guildhall.forum.v1.vitality_pb2_grpc import VitalityServiceStub
 from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
+from guildhall.notifications.v1.mailings_pb2_grpc import MailingServiceStub
 from guildhall.search.v1.search_pb2_grpc import SearchServiceStub
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from guildhall.forum.v1.trust_pb2_grpc import TrustServiceAsyncStub
     from guildhall.forum.v1.vitality_pb2_grpc import VitalityServiceAsyncStub
     from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceAsyncStub
+    from guildhall.notifications.v1.mailings_pb2_grpc import MailingServiceAsyncStub
     from guildhall.search.v1.search_pb2_grpc import SearchServiceAsyncStub
 
 A = TypeVar("A")
@@ -144,9 +146,13 @@ class Services:
             SearchServiceStub,
             "search",
         )
+        self.mailings: MailingServiceAsyncStub = channels.client(
+            MailingServiceStub,
+            "notifications",
+        )
         self.operations: dict[str, OperationsServiceAsyncStub] = {
             part: channels.client(OperationsServiceStub, part)
-            for part in ("directory", "forum", "moderation", "search")
+            for part in ("directory", "forum", "moderation", "search", "notifications")
         }
 
 

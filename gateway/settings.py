@@ -42,6 +42,7 @@ class GatewaySettings(BaseSettings):
     forum_address: str = ""
     moderation_address: str = ""
     search_address: str = ""
+    notifications_address: str = ""
 
     def address(self, part: str) -> str:
         """Where a service listens."""

@@ -106,10 +106,15 @@ def _streams(place: Place) -> list[dict[str, Any]]:
 
 
 def _all_done(place: Place) -> bool:
-    """Everything said was heard, and no list of an announcement's readers is being written."""
+    """Everything said was heard, no list of who is told is being written, nobody being mailed."""
     address = f"mongodb://{place.address(MONGOD)}/?directConnection=true"
     with pymongo.MongoClient[dict[str, Any]](address) as client:
         if client["forum"].announcements.find_one({"audience_state": "FREEZING"}) is not None:
+            return False
+        mailed = client["notifications"]
+        if mailed.mailings.find_one({"step": {"$exists": True}}) is not None:
+            return False
+        if mailed.mails.find_one({"due_time": {"$exists": True}}) is not None:
             return False
     return not any(
         consumer["num_pending"] or consumer["num_ack_pending"]

@@ -161,6 +161,7 @@ class ServiceName(Enum):
     FORUM = "forum"
     MODERATION = "moderation"
     SEARCH = "search"
+    NOTIFICATIONS = "notifications"
 
 
 @strawberry.enum(description="How a rebuild goes.")

@@ -20,6 +20,11 @@ from guildhall.forum.v1.announcements_pb2_grpc import (
     AnnouncementServiceServicer,
     add_AnnouncementServiceServicer_to_server,
 )
+from guildhall.notifications.v1 import mailings_pb2
+from guildhall.notifications.v1.mailings_pb2_grpc import (
+    MailingServiceServicer,
+    add_MailingServiceServicer_to_server,
+)
 
 
 class ChannelNotFoundError(NotFoundError):
@@ -32,6 +37,22 @@ class AnnouncementNotFoundError(NotFoundError):
 
 class AddressNotFoundError(NotFoundError):
     """As the forum's."""
+
+
+class MailingStandIn(MailingServiceServicer):
+    """Mails of whatever it is asked about."""
+
+    def __init__(self) -> None:
+        self.requests: list[Message] = []
+        self.failure: Exception | None = None
+
+    async def GetMailing(self, request: Any, _context: Any) -> Any:
+        self.requests.append(request)
+        if self.failure is not None:
+            raise self.failure
+        counts = mailings_pb2.MailCounts(queued=5, sent=4, failed=3, bounced=2, dropped=1)
+        mailing = mailings_pb2.Mailing(mails=counts, reminders=mailings_pb2.MailCounts())
+        return mailings_pb2.GetMailingResponse(mailing=mailing)
 
 
 class AnnouncementStandIn(AnnouncementServiceServicer):
@@ -232,3 +253,7 @@ def receipt(person_id: str) -> pb.Receipt:
 
 def add_announcements(servicer: AnnouncementServiceServicer) -> Callable[[aio.Server], None]:
     return lambda server: add_AnnouncementServiceServicer_to_server(servicer, server)
+
+
+def add_mailings(servicer: MailingServiceServicer) -> Callable[[aio.Server], None]:
+    return lambda server: add_MailingServiceServicer_to_server(servicer, server)

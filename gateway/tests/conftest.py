@@ -347,7 +347,7 @@ async def house(
         add_seeding(seeding),
     )
     await loopback.serve("forum", add_forum(forum, *others))
-    for absent in ("moderation", "search"):  # where no other fixture serves them
+    for absent in ("moderation", "search", "notifications"):  # where no other fixture serves them
         loopback.addresses.setdefault(absent, "127.0.0.1:1")
     channels = Channels(
         TokenSigner("gateway", loopback.key("gateway")),

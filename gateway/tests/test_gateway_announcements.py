@@ -5,19 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
+from chassis.errors import RoleRequiredError, UnavailableError
+from chassis.testing import Loopback
 from gateway.cursors import decode_id, encode_id
-from gateway.tests.announcements_standin import AnnouncementStandIn
+from gateway.tests.announcements_standin import (
+    AnnouncementStandIn,
+    MailingStandIn,
+    add_mailings,
+)
 from gateway.tests.conftest import House
 from gateway.tests.directory_standin import DirectoryStandIn
 from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1 import announcements_pb2 as pb
+from guildhall.notifications.v1 import mailings_pb2
 
 COMMUNITY = encode_id("Community", "c1", "c1")
 CHANNEL, ANNOUNCEMENT = encode_id("Channel", "c1", "ch1"), encode_id("Announcement", "c1", "a1")
 COMPANY = encode_id("Company", "platform", "co1")
 WRITE: dict[str, Any] = {"requestId": "request-1", "announcementId": ANNOUNCEMENT}
 
+MAILING = """query($id: ID!) { announcement(id: $id) { title mailing {
+  mails { queued sent failed bounced dropped } reminders { queued sent } } } }"""
 WHOLE = """query($id: ID!, $company: ID!, $locales: [Locale!]) {
  announcement(id: $id, locales: $locales) { commentPolicy discussion { id title }
   id title bodyHtml locale locales state severity wallClock publishTime deadline version
@@ -34,6 +44,40 @@ LIST = """query($community: ID!, $after: String) {
   announcements(communityId: $community, first: 2, after: $after, states: [PUBLISHED, EXPIRED],
     severity: MUST_READ, followed: true, openMustReads: true, locales: ["de-at"]) {
     edges { node { id channel { id } } } pageInfo { hasNextPage endCursor } } }"""
+
+
+@pytest_asyncio.fixture
+async def mailings(loopback: Loopback) -> MailingStandIn:
+    """Beside the forum."""
+    served = MailingStandIn()
+    await loopback.serve("notifications", add_mailings(served))
+    return served
+
+
+async def test_managers_see_how_mails_go(mailings: MailingStandIn, house: House) -> None:
+    answer = await house.ask(MAILING, {"id": ANNOUNCEMENT})
+    assert "errors" not in answer
+    assert answer["data"]["announcement"]["mailing"] == {
+        "mails": {"queued": 5, "sent": 4, "failed": 3, "bounced": 2, "dropped": 1},
+        "reminders": {"queued": 0, "sent": 0},
+    }
+    assert mailings.requests == [
+        mailings_pb2.GetMailingRequest(community_id="c1", announcement_id="a1")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [(RoleRequiredError(), "ROLE_REQUIRED"), (UnavailableError(), "UNAVAILABLE")],
+)
+async def test_without_mailings_the_announcement_is_there(
+    mailings: MailingStandIn, house: House, failure: Exception, code: str
+) -> None:
+    mailings.failure = failure
+    answer = await house.ask(MAILING, {"id": ANNOUNCEMENT})
+    assert answer["data"]["announcement"]["title"]
+    assert answer["data"]["announcement"]["mailing"] is None
+    assert [error["extensions"]["code"] for error in answer["errors"]] == [code]
 
 
 async def test_announcement_with_all_that_is_beside_it(

@@ -339,6 +339,7 @@ NEVER_TOLD = {
     "SCREENING_TOO_SLOW": "the forum goes on without the screen",
     "INDEX_MISSING": "between search and its engine",
     "INDEX_LOST": "likewise",
+    "MAIL_SERVER_AWAY": "between notifications and its mail server",
 } | {
     kind.reason(): "a class of refusals"
     for kind in DomainError.__subclasses__()
@@ -438,7 +439,7 @@ def _proto(service: str) -> str:
 
 RPCS = {
     rpc: (service, comment)
-    for service in ("directory", "forum", "moderation", "search", "operations")
+    for service in ("directory", "forum", "moderation", "notifications", "search", "operations")
     for comment, rpc in re.findall(r"((?:^ *//.*\n)*)^ *rpc (\w+)\(", _proto(service), re.M)
 }
 

@@ -49,6 +49,7 @@ async def test_process_answers_and_drains_on_sigterm(
         "GATEWAY_FORUM_ADDRESS": addresses["forum"],
         "GATEWAY_MODERATION_ADDRESS": "127.0.0.1:1",
         "GATEWAY_SEARCH_ADDRESS": "127.0.0.1:1",
+        "GATEWAY_NOTIFICATIONS_ADDRESS": "127.0.0.1:1",
         "GATEWAY_SUGGESTIONS": "true",
     }
     process = await asyncio.create_subprocess_exec(

@@ -48,7 +48,8 @@ def _modules(service: str) -> list[ModuleType]:
     ]
 
 
-OFFERED = {service: _modules(service) for service in ("directory", "forum", "moderation", "search")}
+_SERVICES = ("directory", "forum", "moderation", "search", "notifications")
+OFFERED = {service: _modules(service) for service in _SERVICES}
 # Companies and persons belong to no community: writes may name them anywhere.
 OF_NO_COMMUNITY = {"company_id", "person_id", "vendor_company_id", "owner_id", "owner_ids"}
 OF_ALL = (event_log_pb2, operations_pb2)

@@ -15,7 +15,7 @@ from tests.system import ENGINEER, MANAGER, System
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
-PARTS = ("directory", "forum", "moderation", "search", "gateway")
+PARTS = ("directory", "forum", "moderation", "search", "notifications", "gateway")
 
 
 async def test_health_and_readiness_are_told(system: System) -> None:

@@ -19,7 +19,7 @@ from tests.world import quiet
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
-PARTS = ("directory", "forum", "moderation", "search", "gateway")
+PARTS = ("directory", "forum", "moderation", "search", "notifications", "gateway")
 CREATE = "mutation C($input: CreateTopicInput!) { createTopic(input: $input) { topic { id } } }"
 
 

@@ -20,6 +20,7 @@ from gateway.schema.announcements.enums import (
     CommentPolicy,
     ReceiptState,
 )
+from gateway.schema.announcements.mailing import MAILING, Mailing
 from gateway.schema.audiences import AudienceFields
 from gateway.schema.directory import Community, Company, Member
 from gateway.schema.fields import COMMUNITY, COMPANY, PERSON, fetched, paged
@@ -256,6 +257,13 @@ class Announcement(CommunityNode):
         Listing(_summary),
         "How many were told, have seen and acknowledged it. For managers; one call an "
         "announcement. Codes: ROLE_REQUIRED.",
+        cost=5,
+    )
+
+    mailing: Mailing | None = fetched(
+        MAILING,
+        "How its mails go, where it must be read. For managers; one call an announcement. "
+        "Codes: ROLE_REQUIRED.",
         cost=5,
     )
 
