@@ -46,6 +46,7 @@ async def settle(rows: Rows, traffic: Traffic, row: str) -> None:
 STANDING = {
     "directory": {"read": {"UNAVAILABLE"}, "write": {"UNAVAILABLE"}, "search": {"UNAVAILABLE"}},
     "moderation": {},
+    "notifications": {},
     "search": {"search": {"SEARCH_UNAVAILABLE"}},
     "mongod": {"read": OUTAGE_CODES, "write": OUTAGE_CODES, "search": OUTAGE_CODES},
     "nats-server": {},
