@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from services.forum.use_cases.announcements.channels import ChannelUseCases
-from services.forum.use_cases.announcements.discussing import DiscussingUseCases
 from services.forum.use_cases.announcements.copying import CopyingUseCases
+from services.forum.use_cases.announcements.discussing import DiscussingUseCases
 from services.forum.use_cases.announcements.feed_addresses import FeedAddressUseCases
 from services.forum.use_cases.announcements.freezing import FreezingUseCases
 from services.forum.use_cases.announcements.publishing import PublishingUseCases
