@@ -39,7 +39,7 @@ from tests.world import World, identity
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 PEOPLE = (MANAGER, OPERATOR, ENGINEER, SELLER, BOREALIS_MANAGER)
-GATEWAY = "gateway"  # calls for itself
+GATEWAY, NOTIFICATIONS = "gateway", "notifications"  # call for themselves
 GARBAGE = (b"\xff\xff\xff", b"\x0a\x7fcut off")
 # An identity provider's claims are only shown: what cannot be is left out, never refused.
 CLAIMS = {"SignIn": {"email", "display_name"}}
@@ -60,10 +60,10 @@ class Answer:
 
 @dataclass
 class Line:
-    """Calls services as anybody, as only the holder of the gateway's key could."""
+    """Calls services as anybody, as only the holder of these parts' keys could."""
 
     place: Place
-    signer: TokenSigner
+    signers: dict[str, TokenSigner]
     channels: dict[str, aio.Channel]
     actors: dict[str, Actor] = field(default_factory=dict)
 
@@ -78,8 +78,8 @@ class Line:
         )
         metadata = []
         if who is not None:
-            actor = None if who == GATEWAY else self.actors[who]
-            metadata.append((ACTOR_TOKEN, self.signer.token(service, actor)))
+            signer = self.signers.get(who, self.signers[GATEWAY])
+            metadata.append((ACTOR_TOKEN, signer.token(service, self.actors.get(who))))
         try:
             return Answer(StatusCode.OK, message=await call(request, metadata=metadata, timeout=9))
         except aio.AioRpcError as error:
@@ -101,7 +101,10 @@ async def line(system: System) -> AsyncIterator[Line]:
     place = system.place
     line = Line(
         place,
-        TokenSigner.from_file(GATEWAY, place.keys / "gateway.pem"),
+        {
+            name: TokenSigner.from_file(name, place.keys / f"{name}.pem")
+            for name in (GATEWAY, NOTIFICATIONS)
+        },
         {one.name: aio.insecure_channel(place.address(one.port)) for one in SERVICES},
     )
     service = directory_pb2.DESCRIPTOR.services_by_name["DirectoryService"]
@@ -124,7 +127,7 @@ async def champion(line: Line, service: str, method: MethodDescriptor, requests:
     if owner in ("OperationsService", "EventLogService"):
         return OPERATOR if owner == "OperationsService" else GATEWAY
     answers = {}
-    for who in (MANAGER, OPERATOR, GATEWAY):
+    for who in (MANAGER, OPERATOR, GATEWAY, NOTIFICATIONS):
         request: Any = requests.legal()
         if is_write(method):
             request.request_id = ""
