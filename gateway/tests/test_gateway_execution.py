@@ -152,8 +152,11 @@ async def answer(
 def told(result: ExecutionResult) -> str:
     """All of it, data in order: a key that comes too early is a difference.
 
-    Root fields are executed beside each other: which of them fails first is nobody's promise.
+    Root fields are executed beside each other: which of them fails first is nobody's promise, nor
+    what else is told where one that may not be null takes all data with it.
     """
+    if result.data is None:
+        return "nothing but errors" if result.errors else "nothing"
     errors = sorted(((error.message, error.path) for error in result.errors or ()), key=repr)
     return json.dumps([result.data, errors], indent=1, default=repr)
 
