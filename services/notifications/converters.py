@@ -157,14 +157,11 @@ def _lines(text: str) -> str:
 
 
 def mailing_to_proto(
-    community_id: str,
-    announcement_id: str,
-    counts: Mapping[MailKind, Mapping[MailState, int]],
+    community_id: str, counts: Mapping[MailKind, Mapping[MailState, int]]
 ) -> pb.Mailing:
     """Counts only."""
     return pb.Mailing(
         community_id=community_id,
-        announcement_id=announcement_id,
         mails=_counts(counts.get(MailKind.ANNOUNCEMENT, {})),
         reminders=_counts(counts.get(MailKind.REMINDER, {})),
     )

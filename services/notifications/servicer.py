@@ -21,6 +21,4 @@ class MailingServicer(mailings_pb2_grpc.MailingServiceServicer):
     ) -> pb.GetMailingResponse:
         require_person().require_role(request.community_id, MANAGER)
         counts = await self._repository.count(request.community_id, request.announcement_id)
-        return pb.GetMailingResponse(
-            mailing=mailing_to_proto(request.community_id, request.announcement_id, counts)
-        )
+        return pb.GetMailingResponse(mailing=mailing_to_proto(request.community_id, counts))

@@ -184,8 +184,8 @@ def test_nothing_goes_in_clear_but_on_this_machine() -> None:
 
 def test_counts_are_those_of_each_kind() -> None:
     counts = {MailKind.ANNOUNCEMENT: {state: n for n, state in enumerate(MailState, 1)}}
-    mailing = mailing_to_proto("c1", "a1", counts)
-    assert (mailing.community_id, mailing.announcement_id) == ("c1", "a1")
+    mailing = mailing_to_proto("c1", counts)
+    assert mailing.community_id == "c1"
     mails = mailing.mails
     assert (mails.queued, mails.sent, mails.failed) == (1 + 2, 3, 4)
     assert (mails.bounced, mails.dropped) == (5, 6)

@@ -25,7 +25,6 @@ async def test_managers_are_told_how_many(house: House, call_as: CallAs) -> None
     got = (await call_as(CHIEF).GetMailing(REQUEST)).mailing
     assert got == pb.Mailing(
         community_id="c1",
-        announcement_id="a1",
         mails=pb.MailCounts(sent=1, bounced=1, dropped=1),
         reminders=pb.MailCounts(queued=3),
     )
@@ -48,6 +47,6 @@ async def test_others_are_told_nothing(house: House, call_as: CallAs) -> None:
     theirs = pb.GetMailingRequest(community_id="c2", announcement_id="a1")
     missing = pb.GetMailingRequest(community_id="c2", announcement_id="a9")
     told, other = [(await call_as(elsewhere).GetMailing(one)).mailing for one in (theirs, missing)]
-    assert (told.mails, told.reminders) == (other.mails, other.reminders)
+    assert told == other
     assert told.mails.ByteSize() == 0
     assert await stored(house.database) == before
