@@ -163,6 +163,29 @@ def export(portal: Portal, slug: str, person: str | None, file: Path) -> int:
     return count
 
 
+def add_portal(parser: argparse.ArgumentParser, person: str | None, who: str) -> None:
+    """The options that say which portal is asked, and as whom."""
+    parser.add_argument("--person", default=os.environ.get("PERSON") or person, help=who)
+    parser.add_argument("--token", default=os.environ.get("GUILDHALL_TOKEN") or None)
+    parser.add_argument("--url", default=os.environ.get("GUILDHALL_URL") or "http://127.0.0.1:8080")
+
+
+def write_from(portal: Portal, write: Callable[[], int], file: Path, what: str) -> int:
+    """Write the file and say how much is in it, or say why not; the program's exit status."""
+    try:
+        count = write()
+    except (ExportRefusedError, TokenRefusedError) as refusal:
+        print(refusal, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{file} cannot be written: {error.strerror or error}", file=sys.stderr)
+        return 1
+    finally:
+        portal.close()
+    print(f"{count:,} {what} are in {file}")
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Write the file, or say why not."""
     parser = argparse.ArgumentParser(
@@ -171,28 +194,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("community", help="its slug, for example aurora")
     parser.add_argument("file", type=Path, help="where to; broken off, run it again to go on")
     parser.add_argument("--of", help="only of this person: me, or a person's global id")
-    parser.add_argument(
-        "--person",
-        default=os.environ.get("PERSON") or None,
-        help="who exports (PERSON); by default manager@<community>.example",
-    )
-    parser.add_argument("--token", default=os.environ.get("GUILDHALL_TOKEN") or None)
-    parser.add_argument("--url", default=os.environ.get("GUILDHALL_URL") or "http://127.0.0.1:8080")
+    who = "who exports (PERSON); by default manager@<community>.example"
+    add_portal(parser, None, who)
     options = parser.parse_args(arguments)
     person = options.person or f"manager@{options.community}.example"
     portal = Portal(options.url, lambda: options.token or access_token(person))
-    try:
-        count = export(portal, options.community, options.of, options.file)
-    except (ExportRefusedError, TokenRefusedError) as refusal:
-        print(refusal, file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"{options.file} cannot be written: {error.strerror or error}", file=sys.stderr)
-        return 1
-    finally:
-        portal.close()
-    print(f"{count:,} records are in {options.file}")
-    return 0
+    return write_from(
+        portal,
+        lambda: export(portal, options.community, options.of, options.file),
+        options.file,
+        "records",
+    )
 
 
 if __name__ == "__main__":

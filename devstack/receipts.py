@@ -9,14 +9,20 @@ import argparse
 import csv
 import io
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from devstack.exporter import PAGE, ExportRefusedError, Portal, Unfinished
-from devstack.token import TokenRefusedError, access_token
+from devstack.exporter import (
+    PAGE,
+    ExportRefusedError,
+    Portal,
+    Unfinished,
+    add_portal,
+    write_from,
+)
+from devstack.token import access_token
 
 Row: TypeAlias = Mapping[str, Any]
 
@@ -125,27 +131,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--states", nargs="*", choices=STATES, default=[], help="in these states only"
     )
-    parser.add_argument(
-        "--person",
-        default=os.environ.get("PERSON") or "manager@aurora.example",
-        help="the manager who exports (PERSON)",
-    )
-    parser.add_argument("--token", default=os.environ.get("GUILDHALL_TOKEN") or None)
-    parser.add_argument("--url", default=os.environ.get("GUILDHALL_URL") or "http://127.0.0.1:8080")
+    add_portal(parser, "manager@aurora.example", "the manager who exports (PERSON)")
     options = parser.parse_args(arguments)
     portal = Portal(options.url, lambda: options.token or access_token(options.person))
-    try:
-        count = export_receipts(portal, options.announcement, options.states, options.file)
-    except (ExportRefusedError, TokenRefusedError) as refusal:
-        print(refusal, file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"{options.file} cannot be written: {error.strerror or error}", file=sys.stderr)
-        return 1
-    finally:
-        portal.close()
-    print(f"{count:,} receipts are in {options.file}")
-    return 0
+    return write_from(
+        portal,
+        lambda: export_receipts(portal, options.announcement, options.states, options.file),
+        options.file,
+        "receipts",
+    )
 
 
 if __name__ == "__main__":
