@@ -173,7 +173,8 @@ async def test_flags_of_what_went_away_are_moot(
     case = (await cases_of(repository))[0]
     assert case.state is CaseState.MOOT
     assert await states(repository, case) == [FlagState.MOOT] * 2
-    assert CaseMooted(case_id=case.id) in await outbox(database)
+    moot = CaseMooted(case_id=case.id, topic_id="t1", submission_number=case.submission_number)
+    assert moot in await outbox(database)
     await flag()  # it is back: nobody has decided, so nobody waits
     anew = (await cases_of(repository))[1]
     assert (anew.state, anew.flag_count) == (CaseState.OPEN, 1)
