@@ -124,7 +124,7 @@ def _rpcs(service: str) -> list[str]:
 def test_every_rpc_is_served_and_tested(service: str) -> None:
     folder = ROOT / "services" / service
     served = "\n".join(p.read_text() for p in folder.glob("servicer*") if p.is_file())
-    served += "\n".join(p.read_text() for p in folder.glob("servicer/*.py"))
+    served += "\n".join(p.read_text() for p in folder.glob("servicer/**/*.py"))
     tests = "\n".join(p.read_text() for p in folder.glob("tests/test_*servicer*.py"))
     for rpc in _rpcs(service):
         assert f"async def {rpc}(" in served, f"{rpc} is not served"
