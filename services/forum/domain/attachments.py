@@ -277,7 +277,7 @@ class Uploader:
 
     def put(self, attachment: Attachment, member: Member) -> Attachment:
         """This as their next one. Refuses with UPLOAD_LIMIT_REACHED; moderators never."""
-        limits = UPLOAD_LIMITS[min(max(member.trust_level, NEW), LEADER)]
+        limits = UPLOAD_LIMITS[member.known_level]
         now, left, files = attachment.create_time, limits.bytes - attachment.size, limits.files - 1
         for time, size in self.uploads:
             left, files = left - size, files - 1

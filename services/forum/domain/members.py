@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from chassis.actors import MANAGER, MODERATOR, NEW, REGULAR, TRUSTED_MEMBER, Actor
+from chassis.actors import LEADER, MANAGER, MODERATOR, NEW, REGULAR, TRUSTED_MEMBER, Actor
 from chassis.errors import NotFoundError, PermissionDeniedError, RoleRequiredError
 from chassis.values import value
 
@@ -90,6 +90,11 @@ class Member:
     def of_vendor(self) -> bool:
         """One of the vendor's people; the keyring is that of one community."""
         return any(key.startswith("vendor:") for key in self.keyring)
+
+    @property
+    def known_level(self) -> int:
+        """The trust level, or the nearest that limits are set for."""
+        return min(max(self.trust_level, NEW), LEADER)
 
     @property
     def newcomer(self) -> bool:

@@ -102,7 +102,7 @@ class Voter:
         now: datetime,
     ) -> Vote:
         """One vote more, in place of one for the same post. Refuses with VOTE_LIMIT_REACHED."""
-        factor = factors[min(max(member.trust_level, NEW), LEADER)]
+        factor = factors[member.known_level]
         alike = [
             vote
             for vote in self.votes

@@ -74,7 +74,7 @@ class Poster:
 
 def limits_of(member: Member, limits: Mapping[int, Limits]) -> Limits:
     """What holds for this member, who is no moderator."""
-    return limits[min(max(member.trust_level, NEW), LEADER)]
+    return limits[member.known_level]
 
 
 def check_limit(seconds: float, a_day: int, field: str, what: str) -> Limit:
