@@ -84,9 +84,10 @@ class ImportedAnswer(ImportedPost):
     def check_parent(self, parent: ImportedAnswer | Reply | None, field: str) -> None:
         """One of the same topic, that replies to none itself. Refuses with PARENT_INVALID."""
         match parent:
-            case ImportedAnswer(question_id=topic_id, parent_reply_id=its):
-                pass
-            case Reply(topic_id=topic_id, parent_reply_id=its):
+            case (
+                ImportedAnswer(question_id=topic_id, parent_reply_id=its)
+                | Reply(topic_id=topic_id, parent_reply_id=its)
+            ):
                 pass
             case None:
                 raise ParentInvalidError("the answer it replies to is not there", field=field)

@@ -13,6 +13,7 @@ from chassis.decisions import Document
 from services.forum.domain.announcements.copies import Copy, is_shown
 from services.forum.domain.exports import Record, Taker
 from services.forum.domain.feed.follows import Follow, FollowKind
+from services.forum.domain.participation import Reaction, Reactions, Vote
 from services.forum.domain.references import PostRef
 from services.forum.repository.announcements import AnnouncementCollections
 from services.forum.repository.announcements.channels import load_channel_follow
@@ -136,12 +137,7 @@ class ShownCollection(
     async def _shown_reaction_counts(self, ids: Sequence[str], taker: Taker, _: datetime) -> Shown:
         rows = await self._rows(self._database.reaction_counts, ids, taker)
         counted = {row["_id"]: one for row in rows if (one := load_reactions(row)).counts}
-        places = await self._places([one.post for one in counted.values()], taker)
-        return {
-            id_: replace(one, post=places[one.post.id])
-            for id_, one in counted.items()
-            if one.post.id in places
-        }
+        return await self._at_places(counted, taker)
 
     async def _shown_attachments(self, ids: Sequence[str], taker: Taker, _: datetime) -> Shown:
         """What is in no post yet is its uploader's only."""
@@ -161,6 +157,17 @@ class ShownCollection(
             taker.community_id, [one.topic_id for one in entries], taker.keyring
         )
         return _by_id([one for one in entries if one.topic_id in topics])
+
+    async def _at_places(
+        self, found: Mapping[str, Reaction | Reactions | Vote], taker: Taker
+    ) -> Shown:
+        """What is said of posts, of those that the taker sees and where they are now."""
+        places = await self._places([one.post for one in found.values()], taker)
+        return {
+            id_: replace(one, post=places[one.post.id])
+            for id_, one in found.items()
+            if one.post.id in places
+        }
 
     async def _places(self, posts: Sequence[PostRef], taker: Taker) -> dict[str, PostRef]:
         """Where those of the posts are now that the taker sees."""
@@ -216,22 +223,12 @@ class ShownCollection(
     async def _shown_votes(self, ids: Sequence[str], taker: Taker, _: datetime) -> Shown:
         rows = await self._rows(self._database.votes, ids, taker)
         votes = {row["_id"]: load_vote(row) for row in rows if row["value"]}
-        places = await self._places([one.post for one in votes.values()], taker)
-        return {
-            id_: replace(one, post=places[one.post.id])
-            for id_, one in votes.items()
-            if one.post.id in places
-        }
+        return await self._at_places(votes, taker)
 
     async def _shown_reactions(self, ids: Sequence[str], taker: Taker, _: datetime) -> Shown:
         rows = await self._rows(self._database.reactions, ids, taker)
         reactions = {row["_id"]: load_reaction(row) for row in rows if row["kinds"]}
-        places = await self._places([one.post for one in reactions.values()], taker)
-        return {
-            id_: replace(one, post=places[one.post.id])
-            for id_, one in reactions.items()
-            if one.post.id in places
-        }
+        return await self._at_places(reactions, taker)
 
     async def _shown_follows(self, ids: Sequence[str], taker: Taker, _: datetime) -> Shown:
         """What one cannot see any more is left out, as from the list of them."""
