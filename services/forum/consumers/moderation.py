@@ -35,8 +35,6 @@ _AWAITS_DECISION = "a rule of the community asks for a review of this post"
 _OUT = (TopicState.PUBLISHED, TopicState.CLOSED)
 _SHOWN = (*_OUT, TopicState.ARCHIVED, TopicState.HIDDEN)  # is seen, or was
 _SHOWN_REPLIES = (ReplyState.PUBLISHED, ReplyState.HIDDEN)
-
-
 _C = TypeVar("_C", CaseOpened, CaseDecided, CaseMooted)
 
 

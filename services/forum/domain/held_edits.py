@@ -9,7 +9,9 @@ from enum import StrEnum
 from services.forum.domain.attachments import Attached
 from services.forum.domain.members import Author, keys_of_withheld
 from services.forum.domain.references import References
+from services.forum.domain.replies import Reply
 from services.forum.domain.texts import Submission, Text
+from services.forum.domain.topics import Topic
 
 
 class HeldEditState(StrEnum):
@@ -39,6 +41,33 @@ class HeldEdit:
     state: HeldEditState = HeldEditState.PENDING_REVIEW
     decide_time: datetime | None = None
     reason: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        post: Topic | Reply,
+        text: tuple[str, Text, tuple[str, ...]],
+        references: References,
+        attachments: tuple[Attached, ...],
+        submission: Submission,
+        editor_id: str,
+        now: datetime,
+    ) -> HeldEdit:
+        """Of this post; `text` is title, body and tags."""
+        title, body, tags = text
+        return cls(
+            community_id=post.community_id,
+            post_id=post.id,
+            title=title,
+            body=body,
+            tags=tags,
+            references=references,
+            attachments=attachments,
+            submission=submission,
+            author=post.author,
+            editor_id=editor_id,
+            create_time=now,
+        )
 
     @property
     def pending(self) -> bool:

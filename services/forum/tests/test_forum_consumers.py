@@ -12,7 +12,12 @@ from chassis.errors import DomainError
 from guildhall.forum.v1 import forum_pb2 as pb
 from guildhall.forum.v1 import moves_pb2
 from guildhall.moderation.v1 import moderation_pb2
-from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened, PostFlagged
+from guildhall.moderation.v1.domain_events_pb2 import (
+    CaseDecided,
+    CaseMooted,
+    CaseOpened,
+    PostFlagged,
+)
 from services.forum.consumers import ForumConsumers
 from services.forum.tests.conftest import ASKER, HELPER, MODERATING, World
 from services.forum.use_cases.carrying import Carrying
@@ -21,7 +26,9 @@ REASON = "a rule of the community asks for a review of this post"
 
 
 async def hear(
-    world: World, message: CaseOpened | PostFlagged | CaseDecided, community_id: str = "c1"
+    world: World,
+    message: CaseOpened | PostFlagged | CaseDecided | CaseMooted,
+    community_id: str = "c1",
 ) -> None:
     """Twice; the second time nothing more happens."""
     consumers = ForumConsumers(world.repository)
@@ -29,6 +36,7 @@ async def hear(
         CaseOpened: consumers.on_case_opened,
         PostFlagged: consumers.on_post_flagged,
         CaseDecided: consumers.on_case_decided,
+        CaseMooted: consumers.on_case_mooted,
     }
     handler = handlers[type(message)]
     event: DomainEvent[Any] = DomainEvent(

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from chassis.actors import Actor
-from chassis.domain_events import DomainEvent
 from chassis.testing import outbox
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1 import forum_pb2 as pb
@@ -18,7 +17,6 @@ from guildhall.forum.v1.drafts_pb2 import DRAFT_KIND_TOPIC_EDIT, ListDraftsReque
 from guildhall.forum.v1.drafts_pb2_grpc import DraftServiceStub
 from guildhall.moderation.v1 import moderation_pb2
 from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseMooted
-from services.forum.consumers import ForumConsumers
 from services.forum.tests.conftest import (
     ASKER,
     HELPER,
@@ -31,7 +29,7 @@ from services.forum.tests.conftest import (
 )
 from services.forum.tests.files_made import ready
 from services.forum.tests.files_made import seen as seen_files
-from services.forum.tests.test_forum_consumers import trail
+from services.forum.tests.test_forum_consumers import hear, on, trail
 from services.forum.tests.test_forum_servicer import refused
 from services.forum.use_cases.attachment_reviews import AttachmentReviews
 
@@ -83,34 +81,18 @@ async def held_again(world: World, post: pb.Topic | pb.Reply, author: Actor, **m
     return answer
 
 
-async def hear(world: World, message: CaseDecided | CaseMooted) -> None:
-    """Twice; the second time nothing more happens."""
-    consumers = ForumConsumers(world.repository)
-    handler: Any = consumers.on_case_mooted
-    if isinstance(message, CaseDecided):
-        handler = consumers.on_case_decided
-    time = datetime.now(UTC)
-    event: DomainEvent[Any] = DomainEvent(
-        "e1", "c1", "case", message.case_id, 1, time, "service:moderation", message
-    )
-    await world.hear(list(await handler(event)))
-    after = await world.stored()
-    await world.hear(list(await handler(event)))
-    assert await world.stored() == after
-
-
-def on(post: pb.Topic | pb.Reply, number: int = 2, **more: Any) -> dict[str, Any]:
-    ids = {"topic_id": post.id}
-    if isinstance(post, pb.Reply):
-        ids = {"topic_id": post.topic_id, "reply_id": post.id}
-    return {"case_id": "case1", **ids, "submission_number": number, **more}
-
-
 async def decide(
     world: World, post: pb.Topic | pb.Reply, number: int = 2, *, approved: bool = True
 ) -> None:
     reason = "" if approved else "No prices"
-    decided = on(post, number, approved=approved, reason=reason, decider_id="mod2", of_edit=True)
+    decided = on(
+        post,
+        submission_number=number,
+        approved=approved,
+        reason=reason,
+        decider_id="mod2",
+        of_edit=True,
+    )
     await hear(world, CaseDecided(**decided))
 
 
@@ -291,7 +273,9 @@ async def test_approved_mentions_are_told_then(world: World) -> None:
 async def test_a_case_of_flags_may_be_about_the_text_that_was_held(world: World) -> None:
     topic, _, _ = await held(world)
     await decide(world, topic)
-    flagged = on(topic, 2, approved=False, reason="No", decider_id="mod2")  # renewed since
+    flagged = on(
+        topic, submission_number=2, approved=False, reason="No", decider_id="mod2"
+    )  # renewed since
     await hear(world, CaseDecided(**flagged))
     assert (await world.see(ASKER, topic)).state == pb.TOPIC_STATE_HIDDEN
     assert await state(world, topic) == APPROVED
@@ -299,7 +283,7 @@ async def test_a_case_of_flags_may_be_about_the_text_that_was_held(world: World)
 
 async def test_the_text_that_readers_see_has_cases_of_its_own(world: World) -> None:
     topic, _, _ = await held(world)
-    flagged = on(topic, 1, approved=False, reason="No", decider_id="mod2")
+    flagged = on(topic, submission_number=1, approved=False, reason="No", decider_id="mod2")
     await hear(world, CaseDecided(**flagged))
     assert (await world.see(ASKER, topic)).state == pb.TOPIC_STATE_HIDDEN
     await decide(world, topic)  # there is no text in sight any more that it could change
@@ -316,7 +300,9 @@ async def test_the_next_edit_takes_its_place(world: World, kind: str) -> None:
     await held_again(world, post, author, body="A third text")
     (edit,) = await edits(world, author, post)
     assert (edit.state, edit.body) == (PENDING, "A third text")
-    await hear(world, CaseMooted(**on(post, 2, of_edit=True)))  # of the one that was replaced
+    await hear(
+        world, CaseMooted(**on(post, submission_number=2, of_edit=True))
+    )  # of the one that was replaced
     assert await state(world, post) == PENDING
     before = await world.stored()
     await decide(world, post, 2)
@@ -364,9 +350,9 @@ async def test_with_its_case_it_is_dropped(world: World, kind: str) -> None:
     rpc = "RemoveTopic" if kind == "topic" else "RemoveReply"
     await world.act(rpc, MODERATING, post, reason="wrong")
     before = await world.stored()
-    await hear(world, CaseMooted(**on(post, of_edit=False)))  # of another kind
+    await hear(world, CaseMooted(**on(post, submission_number=2, of_edit=False)))  # of another kind
     assert await world.stored() == before
-    await hear(world, CaseMooted(**on(post, of_edit=True)))
+    await hear(world, CaseMooted(**on(post, submission_number=2, of_edit=True)))
     assert (await world.said())[-1] == "EditDropped"
     await world.act(rpc.replace("Remove", "Restore"), MODERATING, post)
     assert await state(world, post) == DROPPED

@@ -155,18 +155,14 @@ class ReplyUseCases(ReferenceUseCases):
                 return moderating.drop_edit(topic, reply, waiting, seen.now.time)
             submission = screening.submission(next_number(reply.submission, waiting))
             if reply.published and screening.holds(member, space):
-                edit = HeldEdit(
-                    community_id=reply.community_id,
-                    post_id=reply.id,
-                    title="",
-                    body=body,
-                    tags=(),
-                    references=references,
-                    attachments=taken.attached,
-                    submission=submission,
-                    author=reply.author,
-                    editor_id=member.person_id,
-                    create_time=seen.now.time,
+                edit = HeldEdit.of(
+                    reply,
+                    ("", body, ()),
+                    references,
+                    taken.attached,
+                    submission,
+                    member.person_id,
+                    seen.now.time,
                 )
                 held = moderating.hold_edit(topic, reply, edit)
                 return taken.added(replace(held, writes=[self._no_draft_of(reply, member)]))

@@ -214,27 +214,24 @@ class TopicUseCases(ReferenceUseCases):
                 topic.references,
             )
             waiting = seen.part(ref)
+            changed = (text.title, body, text.tags)
             if same and taken.attached == topic.attachments:
                 return moderating.drop_edit(topic, topic, waiting, seen.now.time)
             submission = _submission(screening, next_number(topic.submission, waiting))
             if topic.state in OPEN_TO_READERS and screening and screening.holds(member, space):
-                edit = HeldEdit(
-                    community_id=topic.community_id,
-                    post_id=topic.id,
-                    title=text.title,
-                    body=body,
-                    tags=text.tags,
-                    references=references,
-                    attachments=taken.attached,
-                    submission=submission,
-                    author=topic.author,
-                    editor_id=member.person_id,
-                    create_time=seen.now.time,
+                edit = HeldEdit.of(
+                    topic,
+                    changed,
+                    references,
+                    taken.attached,
+                    submission,
+                    member.person_id,
+                    seen.now.time,
                 )
                 held = moderating.hold_edit(topic, topic, edit)
                 return taken.added(replace(held, writes=[self._no_draft(topic, member)]))
             edited = replace(topic, references=references, attachments=taken.attached).edit(
-                (text.title, body, text.tags),
+                changed,
                 submission,
                 seen.now.time,
                 by_moderator=not topic.kept_by(member),
