@@ -41,6 +41,7 @@ from guildhall.directory.v1 import directory_pb2_grpc, groups_pb2_grpc
 from guildhall.forum.v1 import forum_pb2_grpc
 from guildhall.moderation.v1 import moderation_pb2_grpc
 from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened, PostFlagged
+from guildhall.notifications.v1 import mailings_pb2_grpc
 from guildhall.search.v1 import search_pb2_grpc
 from services.directory.repository import DirectoryRepository
 from services.directory.servicer import DirectoryServicer, GroupServicer
@@ -55,6 +56,8 @@ from services.moderation.servicer import ModerationServicer
 from services.moderation.use_cases import ModerationUseCases
 from services.moderation.use_cases.flags import FlagUseCases
 from services.moderation.use_cases.screening import Screener
+from services.notifications.repository import NotificationsRepository
+from services.notifications.servicer import MailingServicer
 from services.search import consumers as search_consumers
 from services.search.repository import SearchRepository
 from services.search.repository.index import SearchIndex
@@ -72,6 +75,7 @@ _STUBS: Mapping[str, Callable[..., Any]] = {
     "groups": groups_pb2_grpc.GroupServiceStub,
     "forum": forum_pb2_grpc.ForumServiceStub,
     "moderation": moderation_pb2_grpc.ModerationServiceStub,
+    "notifications": mailings_pb2_grpc.MailingServiceStub,
     "search": search_pb2_grpc.SearchServiceStub,
 }
 _ADD: Mapping[str, Callable[..., None]] = {
@@ -79,6 +83,7 @@ _ADD: Mapping[str, Callable[..., None]] = {
     "groups": groups_pb2_grpc.add_GroupServiceServicer_to_server,
     "forum": forum_pb2_grpc.add_ForumServiceServicer_to_server,
     "moderation": moderation_pb2_grpc.add_ModerationServiceServicer_to_server,
+    "notifications": mailings_pb2_grpc.add_MailingServiceServicer_to_server,
     "search": search_pb2_grpc.add_SearchServiceServicer_to_server,
 }
 _BESIDE = {"groups": "directory"}  # RPC services of a process that has another too
@@ -101,7 +106,7 @@ class _Desk:
 
 @dataclass
 class House:
-    """Directory, forum and moderation, search where there is an index."""
+    """Directory, forum, moderation and notifications; search where there is an index."""
 
     databases: dict[str, Database]
     servicers: dict[str, Any] = field(default_factory=dict)
@@ -221,7 +226,8 @@ async def open_house(mongo_uri: str, index: SearchIndex | None = None) -> AsyncI
     async with AsyncExitStack() as stack:
         client = connect(mongo_uri, app="worlds")
         stack.push_async_callback(client.close)
-        parts = ["directory", "forum", "moderation", *(["search"] if index else [])]
+        parts = ["directory", "forum", "moderation", "notifications"]
+        parts += ["search"] if index else []
         run = uuid.uuid4().hex[:12]
         databases = {part: open_database(client, f"worlds_{run}_{part}") for part in parts}
         for database in databases.values():
@@ -248,6 +254,7 @@ async def _furnish(house: House) -> None:
         prepare(house.databases["directory"], DirectoryRepository),
         prepare(house.databases["forum"], ForumRepository),
         prepare(house.databases["moderation"], ModerationRepository),
+        prepare(house.databases["notifications"], NotificationsRepository),
     )
     directory = DirectoryRepository(house.databases["directory"])
     forum = ForumRepository(house.databases["forum"])
@@ -276,6 +283,9 @@ async def _furnish(house: House) -> None:
         ),
         forum,
     )
+    # Worlds announce nothing: nobody is mailed, and nothing need be heard for it.
+    mailings = NotificationsRepository(house.databases["notifications"])
+    house.servicers["notifications"] = MailingServicer(mailings)
     hearing = ForumConsumers(forum)
     heard: dict[type[Message], Handler] = {
         CaseOpened: hearing.on_case_opened,
