@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from chassis.lanes import Lane
 from chassis.mongo import Database, Index, Migration
+from chassis.recent import Recent
 from services.forum.repository import (
     announcements,
     attachments,
@@ -40,7 +41,7 @@ from services.forum.repository.seeding import SeedingCollection
 from services.forum.repository.topics import TopicFilter
 from services.forum.repository.trust import TrustCollection
 from services.forum.repository.vitality import VitalityCollection
-from services.forum.repository.walls import Walls
+from services.forum.repository.walls import LIFETIME, Walls
 
 __all__ = ["AnnouncementFilter", "ForumRepository", "TopicFilter"]
 
@@ -94,6 +95,7 @@ class ForumRepository(
         self._database = database
         self.walls = Walls(database.spaces)
         self.channel_walls = Walls(database.channels)
+        self.recent_trust_settings = Recent(self.read_trust_settings, lifetime=LIFETIME)
         self.targeting = Lane(self.targets_for)
         self.finding = Lane(self.find_for)
         self.reading = Lane(self.receipts_for)

@@ -11,6 +11,7 @@ from pymongo import UpdateMany, UpdateOne
 
 from chassis.decisions import Aggregates, Document, Ref, Write
 from chassis.mongo import Database, Index
+from chassis.recent import Recent
 from services.forum.domain.posting import Limit, Limits
 from services.forum.domain.trust import Day, Fact, Standing, TrustSettings
 
@@ -31,6 +32,7 @@ class TrustCollection:
 
     standings: Aggregates[Standing]
     trust_settings: Aggregates[TrustSettings]
+    recent_trust_settings: Recent[TrustSettings]
     _database: Database
 
     def standing_ref(self, community_id: str, person_id: str) -> Ref[Standing]:
@@ -43,9 +45,23 @@ class TrustCollection:
 
     async def get_trust_settings(self, community_id: str) -> TrustSettings:
         """As they were set, else by default."""
-        query = {"community_id": community_id, "_id": f"trust-{community_id}"}
-        row = await self._database.trust_settings.find_one(query)
-        return load_trust_settings(row) if row else TrustSettings(community_id)
+        return (await self.read_trust_settings([community_id]))[community_id]
+
+    async def read_trust_settings(self, community_ids: Collection[str]) -> dict[str, TrustSettings]:
+        """As get_trust_settings, of each of these."""
+        ids = [f"trust-{one}" for one in community_ids]
+        query = {"community_id": {"$in": list(community_ids)}, "_id": {"$in": ids}}
+        found = [
+            load_trust_settings(row) async for row in self._database.trust_settings.find(query)
+        ]
+        unset = {one: TrustSettings(one) for one in community_ids}
+        return unset | {settings.community_id: settings for settings in found}
+
+    async def recall_trust_settings(self, community_id: str) -> TrustSettings:
+        """As get_trust_settings, or of a second ago where another replica changed them: what every
+        post and vote asks for.
+        """
+        return (await self.recent_trust_settings.find([community_id]))[community_id]
 
     async def find_standings(
         self, community_id: str, person_ids: Collection[str]

@@ -139,7 +139,7 @@ class UseCases:
             return None
         poster, settings = await asyncio.gather(
             self._repository.get_poster(community_id, member.person_id),
-            self._repository.get_trust_settings(community_id),
+            self._repository.recall_trust_settings(community_id),
         )
         return poster, limits_of(member, settings.posting_limits)
 

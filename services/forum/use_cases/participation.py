@@ -100,7 +100,7 @@ class ParticipationUseCases(UseCases):
                 self._repository.get_voter(
                     request.community_id, member.person_id, datetime.now(UTC)
                 ),
-                self._repository.get_trust_settings(request.community_id),
+                self._repository.recall_trust_settings(request.community_id),
             )
             try:
                 change = cast_by(voter, settings.vote_factors)

@@ -70,7 +70,8 @@ class TrustUseCases:
             )
 
         ref = self._repository.trust_settings_ref(request.community_id)
-        return await self._commands.run(actor, request, ref, decide)
+        with self._repository.recent_trust_settings.changing(request.community_id):
+            return await self._commands.run(actor, request, ref, decide)
 
     async def batch_get_trust_progress(
         self, actor: Actor, request: pb.BatchGetTrustProgressRequest
