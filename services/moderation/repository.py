@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from pymongo import InsertOne, UpdateMany
@@ -36,6 +36,7 @@ from services.moderation.domain import (
 _POLICIES, _CASES, _FLAGS, _AUDIT_ENTRIES = "policies", "cases", "flags", "audit_entries"
 _VERSION = "version"
 _FLAG_NUMBER, _FLAG_POST, _FLAG_CASE = "flag_number", "flag_post", "flag_case"
+_REPLY = "reply"
 _OLDEST_FLAG = [("create_time", 1), ("_id", 1)]
 LIFETIME = 1.0  # seconds that a version is believed from when it was asked for
 
@@ -58,7 +59,7 @@ class ModerationRepository:
         Index(
             _CASES,
             [("community_id", 1), ("reply_id", 1)],
-            "reply",
+            _REPLY,
             partial={"reply_id": {"$gt": ""}},
         ),
         # Two flags of one person that are decided at once want the same number.
@@ -176,6 +177,16 @@ class ModerationRepository:
                 query["reply_id"] = ""
         rows = self._database[_CASES].find(query).sort([("reply_id", 1), ("submission_number", 1)])
         return [_case(document) async for document in rows]
+
+    async def find_cases_of_replies(
+        self, community_id: str, reply_ids: Collection[str]
+    ) -> list[Case]:
+        """Cases of any of these replies, oldest text first."""
+        query = {"community_id": community_id, "reply_id": {"$in": list(reply_ids)}}
+        rows = self._database[_CASES].find(query).hint(_REPLY)
+        return sorted(
+            [_case(document) async for document in rows], key=lambda case: case.submission_number
+        )
 
     @staticmethod
     def flag_ref(community_id: str, case_id: str, person_id: str) -> PartRef[Flag]:

@@ -127,7 +127,7 @@ class ModerationConsumers:
         go on. Again: the case is there.
         """
         said = event.message
-        known = await self._cases.of(event.community_id, said.topic_id, said.reply_id)
+        known = await self._cases.of(event, said.topic_id, said.reply_id)
         case = _case(
             event,
             _Post(said.topic_id, said.reply_id),
@@ -137,17 +137,16 @@ class ModerationConsumers:
             rule_ids=tuple(said.submission.rule_ids),
         )
         replaced = [one for one in _former(known, said.submission) if one.cause is CaseCause.EDIT]
-        return [*self._cases.moot_all(replaced), self._cases.open(case)]
+        return [*self._cases.moot_all(event, replaced), self._cases.open(event, case)]
 
     async def on_edit_dropped(
         self, event: DomainEvent[forum_events.EditDropped]
     ) -> Iterable[Effect]:
         """Its case is moot. Again: it is no longer open."""
         said = event.message
-        known = await self._cases.of(event.community_id, said.topic_id, said.reply_id)
-        return self._cases.moot_all(
-            one for one in known if one.submission_number == said.submission_number
-        )
+        known = await self._cases.of(event, said.topic_id, said.reply_id)
+        dropped = [one for one in known if one.submission_number == said.submission_number]
+        return self._cases.moot_all(event, dropped)
 
     async def on_topic_rejected(
         self, event: DomainEvent[forum_events.TopicRejected]
@@ -181,15 +180,9 @@ class ModerationConsumers:
         if moved.topic_id == moved.from_topic_id:
             return []
         places = (moved.from_topic_id, moved.topic_id)
-        cases = {
-            case.id: case
-            for reply_id in moved.reply_ids
-            for topic_id in places
-            for case in await self._cases.of(event.community_id, topic_id, reply_id)
-        }
         return [
-            self._cases.move(case, moved.topic_id)
-            for case in cases.values()
+            self._cases.move(event, case, moved.topic_id)
+            for case in await self._cases.of_replies(event, places, moved.reply_ids)
             if case.topic_id != moved.topic_id
         ]
 
@@ -201,7 +194,7 @@ class ModerationConsumers:
         The first to submit is the author; a moderator may have edited what waits since. What
         members flagged waits for what becomes of this text.
         """
-        known = await self._cases.of(event.community_id, post.topic_id, post.reply_id)
+        known = await self._cases.of(event, post.topic_id, post.reply_id)
         case = _case(
             event,
             post,
@@ -211,7 +204,7 @@ class ModerationConsumers:
             rule_ids=tuple(submission.rule_ids),
         )
         former = [one for one in _former(known, submission) if not one.flag_count]
-        return [*self._cases.moot_all(former), self._cases.open(case)]
+        return [*self._cases.moot_all(event, former), self._cases.open(event, case)]
 
     async def _shown(
         self,
@@ -226,16 +219,16 @@ class ModerationConsumers:
         clean = submission.screened and not submission.rule_ids
         if submission.imported or (clean and submission.number == _FIRST):
             return []  # nothing was found, and there is no former text with a case
-        known = await self._cases.of(event.community_id, post.topic_id, post.reply_id)
+        known = await self._cases.of(event, post.topic_id, post.reply_id)
         former = _former(known, submission)
         if any(case.keeps_from_view and not case.hide_post for case in former):
             return []  # an edit of what waits: it is held anew, and the next event says so
-        effects = [self._cases.moot(case, submission.number) for case in former]
+        effects = [self._cases.moot(event, case, submission.number) for case in former]
         others = (case for case in known if case.cause is not CaseCause.FLAG)
         if any(case.submission_number == submission.number for case in others):
             return effects  # approved, or heard before
         found = await self._found(event, post, submission, author_id)
-        return [*effects, self._cases.open(found)] if found else effects
+        return [*effects, self._cases.open(event, found)] if found else effects
 
     async def _found(
         self,
@@ -298,7 +291,7 @@ class ModerationConsumers:
     async def _mooted(
         self, event: DomainEvent[Any], topic_id: str, reply_id: str | None
     ) -> list[Effect]:
-        return self._cases.moot_all(await self._cases.of(event.community_id, topic_id, reply_id))
+        return self._cases.moot_all(event, await self._cases.of(event, topic_id, reply_id))
 
 
 def _case(
