@@ -25,6 +25,7 @@ from guildhall.forum.v1.curation_pb2_grpc import CurationServiceStub
 from guildhall.moderation.v1 import moderation_pb2
 from guildhall.moderation.v1.domain_events_pb2 import CaseDecided
 from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
+from services.forum.jobs import schedules
 from services.forum.jobs.schedules import ScheduleJobs
 from services.forum.tests.conftest import (
     ASKER,
@@ -44,7 +45,7 @@ from services.forum.use_cases.schedules import DueTopics
 def jobs(world: World, *, posting_limits: bool = False) -> ScheduleJobs:
     """As __main__ makes them."""
     forum = service_actor("forum")
-    world.members.actors = [ASKER, NEWCOMER]
+    world.members.actors = [ASKER, HELPER, NEWCOMER]
     due = DueTopics(
         world.commands,
         world.repository,
@@ -222,6 +223,39 @@ async def test_what_is_due_waits_for_the_posting_limits(world: World) -> None:
     await jobs(world, posting_limits=True).publish_due_topics()
     states = sorted([(await world.see(ASKER, one)).state for one in topics])
     assert states == [pb.TOPIC_STATE_PUBLISHED, pb.TOPIC_STATE_SCHEDULED]
+
+
+async def test_one_author_who_waits_holds_up_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedules, "_AT_ONCE", 2)
+    space = await world.space()
+    for _ in range(5):
+        await scheduled(world, space)
+    await fall_due(world)
+    other = await scheduled(world, space, HELPER)
+    last = {"$set": {"publish_time": datetime.now(UTC)}}
+    await world.database.topics.update_one({"_id": other.id}, last)
+    publishing = jobs(world, posting_limits=True)
+    for _ in range(2):  # the one of the first round is out, the next is not asked about again
+        await publishing.publish_due_topics()
+    assert (await world.see(HELPER, other)).state == pb.TOPIC_STATE_PUBLISHED
+    states = [pb.TOPIC_STATE_SCHEDULED]
+    assert len(await world.topics(ASKER, states=states)) == 4
+    publishing._waiting.clear()  # later
+    await publishing.publish_due_topics()
+    assert len(publishing._waiting) == 1
+
+
+async def test_what_is_removed_falls_due_no_more(world: World) -> None:
+    space = await world.space()
+    topic = await scheduled(world, space)
+    await world.act("RemoveTopic", ASKER, topic, reason="No longer so.")
+    await fall_due(world)
+    assert await world.database.topics.count_documents({"publish_time": {"$exists": True}}) == 0
+    before = await world.stored()
+    await jobs(world).publish_due_topics()
+    assert await world.stored() == before
 
 
 async def test_unschedule_and_reschedule(world: World) -> None:

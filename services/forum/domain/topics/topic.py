@@ -196,6 +196,7 @@ class Topic:
             duplicate_of_id=self.duplicate_of_id if kept else "",
             moved_to_id=self.moved_to_id if kept else "",
             removed_state=self.state if removed else None,
+            publish_time=None if removed else self.publish_time,
         )
 
     def _restored(self) -> Topic:

@@ -275,9 +275,18 @@ class TopicCollection(SpaceCollection):
         )
         return [load_topic(row) for row in rows]
 
-    async def find_due_topics(self, now: datetime, most: int) -> list[Topic]:
-        """Of all communities, the longest due first: for the job that publishes them."""
-        query = {"publish_time": {"$lte": now}, "state": TopicState.SCHEDULED.value}
+    async def find_due_topics(
+        self, now: datetime, but_of: Collection[tuple[str, str]], most: int
+    ) -> list[Topic]:
+        """Of all communities, the longest due first, but for those of some authors, (community id,
+        person id): for the job that publishes them.
+        """
+        query: Document = {"publish_time": {"$lte": now}, "state": TopicState.SCHEDULED.value}
+        if but_of:
+            query["$nor"] = [
+                {"community_id": community_id, "author.person_id": person_id}
+                for community_id, person_id in but_of
+            ]
         cursor = self._database.topics.find(query).sort("publish_time", 1).limit(most)
         return [load_topic(row) async for row in cursor.hint("topic_due")]
 
