@@ -154,6 +154,24 @@ async def test_a_verification_expires_once(world: World) -> None:
     assert await rechecks(world, MODERATING) == ([], "")
 
 
+async def test_what_was_carried_to_another_topic_expires_there(world: World) -> None:
+    space = await world.space()
+    question, other = await world.topic(space), await world.topic(space)
+    reply = await world.reply(question)
+    await verify(world, MODERATING, reply, verified_until_time=time_in(1))
+    await fall_due(world, reply.id)
+    (found,) = await world.repository.find_expired(datetime.now(UTC), 10)
+    moved = {"$set": {"topic_id": other.id}}  # between the job's look and its command
+    await world.database.replies.update_one({"_id": reply.id}, moved)
+    before = await world.database.replies.find_one({"_id": reply.id})
+    await world.use_cases.expire_verification(found)
+    assert await world.database.replies.find_one({"_id": reply.id}) == before
+    assert "PostVerificationExpired" not in await world.said()
+    await VerificationJobs(world.repository, world.use_cases).expire_verifications()
+    (expired,) = [one for one in await outbox(world.database) if "Expired" in type(one).__name__]
+    assert expired == said.PostVerificationExpired(topic_id=other.id, reply_id=reply.id)
+
+
 async def test_a_review_date_passes_once(world: World) -> None:
     topic, other = await article(world), await world.topic(await world.space())
     await curate(world, "ReviewArticle", ASKER, topic, review_due_time=time_in(1))

@@ -92,7 +92,8 @@ class VerificationUseCases(UseCases):
             event = said.PostVerificationExpired(topic_id=topic.id, reply_id=recheck.reply_id)
             if refs:
                 over = _over(reply.verification if reply else None, recheck)
-                if reply is None or over is None:
+                # One that was carried to another topic meanwhile is changed by that one only.
+                if reply is None or over is None or reply.topic_id != topic.id:
                     return Outcome(topic).decision(seen, _nothing)
                 changed = replace(reply, verification=over)
                 return Outcome(topic, [event], changed).decision(seen, _nothing)
@@ -105,7 +106,7 @@ class VerificationUseCases(UseCases):
         target = self._repository.topics.ref(recheck.community_id, recheck.topic_id).having(*refs)
         due = int(recheck.due_time.timestamp() * 1000)
         request = VerifyPostRequest(
-            request_id=f"expired-{recheck.post_id}-{due}",
+            request_id=f"expired-{recheck.topic_id}-{recheck.post_id}-{due}",
             community_id=recheck.community_id,
             topic_id=recheck.topic_id,
             reply_id=recheck.reply_id,
