@@ -112,5 +112,5 @@ class SeedingServicer(seeding_pb2_grpc.SeedingServiceServicer):
         seeding = await self._repository.get_seeding(
             request.community_id, request.seeding_id, member
         )
-        report = await self._use_cases.report(seeding, datetime.now(UTC))
+        report = await self._use_cases.report(seeding, member, datetime.now(UTC))
         return pb.GetSeedingReportResponse(report=report_to_proto(seeding, report))

@@ -186,6 +186,20 @@ async def test_others_are_told_that_there_is_none(world: World) -> None:
     assert await seen(world, made, HELPER) == [made]  # who owns an item
 
 
+async def test_an_owner_who_lost_the_space_gets_no_report(world: World) -> None:
+    space = await world.space()
+    made = await plan(world, space)
+    audience = forum_pb2.AUDIENCE_VENDOR
+    change = forum_pb2.UpdateSpaceRequest(**world.ids(), space_id=space.id, audience=audience)
+    await world.of(MANAGING).UpdateSpace(change)
+    assert await seen(world, made, OWNER) == [made]
+    for rpc in ("ListDueFirstReplies", "GetSeedingReport"):
+        request = getattr(pb, f"{rpc}Request")(community_id="c1", seeding_id=made.id)
+        call = getattr(of(world, OWNER), rpc)(request)
+        await refused(world, call, SeedingNotFoundError, "seeding_id")
+        await getattr(of(world), rpc)(request)
+
+
 async def test_update_and_end_seeding(world: World) -> None:
     made = await plan(world, await world.space())
     request = pb.UpdateSeedingRequest(

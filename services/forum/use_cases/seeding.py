@@ -185,13 +185,13 @@ class SeedingUseCases:
 
         return await self._change(actor, request, found, change, pb.UpdateSeedingItemResponse)
 
-    async def report(self, seeding: Seeding, now: datetime) -> Report:
-        """What a seeding did until now, or its end."""
+    async def report(self, seeding: Seeding, member: Member, now: datetime) -> Report:
+        """What a seeding did until now, or its end. Refuses with SEEDING_NOT_FOUND who does not
+        read its space.
+        """
+        space = await self._space_of(seeding, member)
         until = seeding.until(now)
         counts = await self._repository.count_weeks(seeding, until)
-        (space,) = await self._repository.find_spaces(
-            seeding.community_id, [seeding.space_id], None
-        )
         return Report(
             weeks_of(seeding, until, counts),
             await self._repository.count_answers(seeding),
@@ -233,12 +233,15 @@ class SeedingUseCases:
         """A seeding the caller may see, with its space. Refuses with SEEDING_NOT_FOUND."""
         member = Member.of(actor, request.community_id)
         seeding = await self._repository.get_seeding(request.community_id, seeding_id, member)
+        return seeding, await self._space_of(seeding, member)
+
+    async def _space_of(self, seeding: Seeding, member: Member) -> Space:
         spaces = await self._repository.find_spaces(
             seeding.community_id, [seeding.space_id], member.keyring
         )
         if not spaces:
             raise SeedingNotFoundError(field="seeding_id")
-        return seeding, spaces[0]
+        return spaces[0]
 
     async def _change(
         self,
