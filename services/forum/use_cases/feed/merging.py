@@ -183,19 +183,23 @@ class Merging:
     async def _find_changed(self) -> dict[str, _Seen]:
         """What has had new activity since the first page stays where it was then."""
         stretch = Stretch((self._as_of + _MOMENT, ""), forward_in_time=True)
-        rows: dict[str, Glimpse] = {}
-        for source in self._wanted.sources(FeedOrder.LATEST):
-            found = await self._repository.find_glimpses(
-                self._communities, source, stretch, _MOST_CHANGED, whole=True
+        found = await asyncio.gather(
+            *(
+                self._repository.find_glimpses(
+                    self._communities, source, stretch, _MOST_CHANGED, whole=True
+                )
+                for source in self._wanted.sources(FeedOrder.LATEST)
             )
-            rows.update({row.id: row for row in found if row.create_time <= self._as_of})
-        former: dict[str, _Seen] = {}
-        for row in rows.values():
-            activity = row.activity_at(self._as_of)
-            if activity is None:
-                activity = await self._repository.find_activity(row, self._as_of)
-            former[row.id] = row, activity
-        return former
+        )
+        rows = {row.id: row for some in found for row in some if row.create_time <= self._as_of}
+        activities = await asyncio.gather(*map(self._find_former_activity, rows.values()))
+        return {row.id: (row, at) for row, at in zip(rows.values(), activities, strict=True)}
+
+    async def _find_former_activity(self, row: Glimpse) -> datetime:
+        activity = row.activity_at(self._as_of)
+        if activity is None:
+            activity = await self._repository.find_activity(row, self._as_of)
+        return activity
 
     async def _take(self, rows: Mapping[str, _Seen]) -> None:
         """With reason and rank, what is in the feed and beyond the page's beginning."""
