@@ -12,7 +12,7 @@ PROTO_FILES := $(shell find protos/guildhall -name '*.proto')
 export PYTHONPATH := .:protos/gen
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help run bench chaos differential documents documents-check fuzz worlds test check format lint types imports layout isolate lock protos release sdl setup token import export receipts rotate clean
+.PHONY: help run bench alarm chaos differential documents documents-check fuzz worlds test check format lint types imports layout isolate lock protos release sdl setup token import export receipts rotate clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,9 @@ differential: setup ## compiled execution against the library's: make differenti
 
 bench: setup ## measure against floors and write docs/figures.md: make bench ONLY="gateway whole"
 	$(BIN)/python -m bench $(ONLY)
+
+alarm: setup ## fail where the gateway takes more than twice what its hand-written floor does
+	$(BIN)/python -m bench.alarm
 
 rotate: ## give a demo issuer a new signing key: make rotate ISSUER=kestrel
 	@$(BIN)/python -m devstack.openid rotate "$(ISSUER)"
