@@ -37,6 +37,7 @@ class Reason(StrEnum):
 
     ENDED = "ENDED"  # withdrawn or expired
     OVERDUE = "OVERDUE"
+    DEADLINE_MOVED = "DEADLINE_MOVED"  # reminded of another one; before this one it is once more
     ACKNOWLEDGED = "ACKNOWLEDGED"
     UNREADABLE = "UNREADABLE"  # has left, or the audience was narrowed
     NO_ADDRESS = "NO_ADDRESS"
@@ -67,22 +68,27 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mailing:
-    """All mails of one kind about one announcement."""
+    """All mails of one kind about one announcement: of reminders, those of one deadline."""
 
     community_id: str
     announcement_id: str
     kind: MailKind
+    deadline: datetime | None = None  # of reminders; None: of before deadlines were told apart
     step: Step = Step.LIST
     page_token: str = ""  # of the list of who is told: how far it was read
 
     @property
     def id(self) -> str:
         """The same whoever asks for it."""
-        return str(uuid.uuid5(_IDS, f"{self.announcement_id}|{self.kind}"))
+        return str(uuid.uuid5(_IDS, f"{self.announcement_id}|{self._why}"))
 
     def mail_id(self, person_id: str) -> str:
         """The same however often the list is read; its Message-ID is made of it."""
-        return str(uuid.uuid5(_IDS, f"{self.announcement_id}|{person_id}|{self.kind}"))
+        return str(uuid.uuid5(_IDS, f"{self.announcement_id}|{person_id}|{self._why}"))
+
+    @property
+    def _why(self) -> str:
+        return f"{self.kind}|{self.deadline.isoformat()}" if self.deadline else str(self.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +101,14 @@ class Mail:
     kind: MailKind
     person_id: str
     queue_time: datetime  # from when it could be sent
+    deadline: datetime | None = None  # as its mailing's
     attempts: int = 0
     claim: str = ""  # whose it is to send
 
     @property
     def mailing(self) -> Mailing:
         """What it belongs to."""
-        return Mailing(self.community_id, self.announcement_id, self.kind)
+        return Mailing(self.community_id, self.announcement_id, self.kind, self.deadline)
 
     def is_late(self, now: datetime) -> bool:
         """It is tried no more."""

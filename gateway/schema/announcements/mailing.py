@@ -32,7 +32,8 @@ class Mailing:
 
     mails: MailCounts = strawberry.field(description="Of when it was published.")
     reminders: MailCounts = strawberry.field(
-        description="To those who had not acknowledged it two days before the deadline."
+        description="To those who had not acknowledged it two days before the deadline; of one "
+        "that was moved, those of each together."
     )
 
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from pymongo import UpdateOne
+from pymongo import UpdateMany, UpdateOne
 
 from chassis.decisions import PLATFORM, Document, Write
 from chassis.mongo import Database, Index, Migration
@@ -33,6 +33,7 @@ class NotificationsRepository:
 
     indexes: Sequence[Index] = (
         Index(_MAILINGS, [("step", 1), ("_id", 1)], "step", sparse=True),
+        Index(_MAILINGS, [("community_id", 1), ("announcement_id", 1)], "announcement"),
         Index("mails", [("due_time", 1), ("_id", 1)], "due", sparse=True),
         Index(
             "mails",
@@ -54,6 +55,7 @@ class NotificationsRepository:
         fields = {
             "announcement_id": mailing.announcement_id,
             "kind": mailing.kind.value,
+            "deadline": mailing.deadline,
             "step": mailing.step.value,
             "page_token": mailing.page_token,
             "begin_time": now,
@@ -61,10 +63,10 @@ class NotificationsRepository:
         change = {"$setOnInsert": fields}
         return Write(_MAILINGS, UpdateOne(_place(mailing), change, upsert=True))
 
-    def stop(self, mailing: Mailing) -> Write:
-        """What is not sent of it is to be dropped; one that is not there stays away."""
-        change = {"$set": {"step": Step.DROP.value}}
-        return Write(_MAILINGS, UpdateOne(_place(mailing), change))
+    def stop(self, community_id: str, announcement_id: str) -> Write:
+        """What is not sent of all its mailings is to be dropped; those not there stay away."""
+        where = {"community_id": community_id, "announcement_id": announcement_id}
+        return Write(_MAILINGS, UpdateMany(where, {"$set": {"step": Step.DROP.value}}))
 
     async def find_unfinished(self, limit: int) -> list[Mailing]:
         """Mailings with a step to do."""
@@ -97,7 +99,7 @@ class NotificationsRepository:
         )
 
     async def drop(self, mailing: Mailing, reason: Reason, now: datetime) -> None:
-        """What waits of it is not sent; what is being sent is asked about again before."""
+        """What waits of its kind is not sent; what is being sent is asked about again before."""
         waiting = {
             "community_id": mailing.community_id,
             "announcement_id": mailing.announcement_id,
@@ -130,7 +132,7 @@ class NotificationsRepository:
     async def count(
         self, community_id: str, announcement_id: str
     ) -> dict[MailKind, dict[MailState, int]]:
-        """An announcement's mails, from the index alone."""
+        """An announcement's mails, those of all its reminders together; from the index alone."""
         wanted = {"community_id": community_id, "announcement_id": announcement_id}
         grouped = {"_id": {"kind": "$kind", "state": "$state"}, "mails": {"$sum": 1}}
         cursor = await self._database.mails.aggregate(
@@ -177,6 +179,7 @@ def _mailing(row: Document) -> Mailing:
         row["community_id"],
         row["announcement_id"],
         MailKind(row["kind"]),
+        row.get("deadline"),
         Step(row["step"]),
         row["page_token"],
     )
@@ -186,6 +189,7 @@ def _queueing(mailing: Mailing, person_id: str, due_time: datetime) -> UpdateOne
     fields = {
         "announcement_id": mailing.announcement_id,
         "kind": mailing.kind.value,
+        "deadline": mailing.deadline,
         "person_id": person_id,
         "state": MailState.QUEUED.value,
         "reason": "",
@@ -205,6 +209,7 @@ def _mail(row: Document) -> Mail:
         MailKind(row["kind"]),
         row["person_id"],
         row["queue_time"],
+        row.get("deadline"),
         row["attempts"],
         row["claim"],
     )

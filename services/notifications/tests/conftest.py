@@ -230,9 +230,11 @@ class House:
             id="a1", community_id="c1", locale=locale, title=title, **fields
         )
 
-    async def begin(self, kind: MailKind = MailKind.ANNOUNCEMENT) -> None:
+    async def begin(
+        self, kind: MailKind = MailKind.ANNOUNCEMENT, deadline: datetime | None = None
+    ) -> None:
         """Mail about a1: the list is written."""
-        await self.store([self.repository.begin(Mailing("c1", "a1", kind), TIME)])
+        await self.store([self.repository.begin(Mailing("c1", "a1", kind, deadline), TIME)])
         await self.listing.list_mailings(now())
 
     async def store(self, writes: Iterable[Write]) -> None:

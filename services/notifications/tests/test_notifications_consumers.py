@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from google.protobuf.message import Message
 
+from chassis.moment import cut
 from chassis.testing import stored
+from chassis.timestamps import timestamp_of
 from guildhall.forum.v1 import announcements_pb2 as forum_pb
 from guildhall.forum.v1 import domain_events_pb2 as events
 from services.notifications.consumers import NotificationsConsumers
-from services.notifications.domain import MailKind
-from services.notifications.tests.conftest import House, now, said
+from services.notifications.domain import MailKind, MailState
+from services.notifications.tests.conftest import TIME, House, now, said
 
 FROZEN = events.AnnouncementAudienceFrozen(announcement_id="a1", must_read=True)
-REMINDER = events.AnnouncementReminderDue(announcement_id="a1")
+REMINDER = events.AnnouncementReminderDue(
+    announcement_id="a1", deadline=timestamp_of(TIME + timedelta(days=2))
+)
 WITHDRAWN = events.AnnouncementWithdrawn(announcement_id="a1")
 
 
@@ -59,12 +64,43 @@ async def test_who_is_to_acknowledge_is_reminded(house: House) -> None:
     assert list(counts) == [MailKind.REMINDER]
 
 
+async def test_who_was_reminded_is_reminded_again_of_another_deadline(house: House) -> None:
+    for days in (2, 9):
+        deadline = timestamp_of(cut(now(days=days)))
+        house.text("en", "New margins", deadline=deadline)
+        event = events.AnnouncementReminderDue(announcement_id="a1", deadline=deadline)
+        await hear_twice(house, event)
+        await house.listing.list_mailings(now())
+        assert await house.sending.send_due(now()) == 2
+        await hear_twice(house, event)  # late
+        await house.listing.list_mailings(now())
+        assert await house.sending.send_due(now()) == 0
+        house.forum.people["ann"].state = forum_pb.RECEIPT_STATE_ACKNOWLEDGED
+        house.person("cem")  # so that two are written to
+    ann, ben, cem = (f"{one}@kestrel.example" for one in ("ann", "ben", "cem"))
+    assert sorted(house.post.recipients) == [ann, ben, ben, cem]
+    counts = await house.repository.count("c1", "a1")
+    assert counts == {MailKind.REMINDER: {MailState.SENT: 4}}
+
+
+async def test_a_reminder_that_does_not_tell_its_deadline_is_one_as_before(house: House) -> None:
+    """What was said before the event told it."""
+    house.text("en", "New margins", deadline=timestamp_of(now(days=2)))
+    await hear_twice(house, events.AnnouncementReminderDue(announcement_id="a1"))
+    await house.listing.list_mailings(now())
+    unset = {"$unset": {"deadline": ""}}
+    await house.database.mails.update_many({}, unset)
+    await house.database.mailings.update_many({}, unset)
+    assert await house.sending.send_due(now()) == 2
+
+
 async def test_what_was_withdrawn_is_not_sent(house: House) -> None:
     await house.begin()
-    await house.begin(MailKind.REMINDER)
+    await house.begin(MailKind.REMINDER, TIME)
+    await house.begin(MailKind.REMINDER, TIME + timedelta(days=7))
     await hear_twice(house, WITHDRAWN)
     house.forum.state = forum_pb.ANNOUNCEMENT_STATE_WITHDRAWN
-    assert await house.listing.list_mailings(now()) == 2
+    assert await house.listing.list_mailings(now()) == 3
     assert set((await house.mails()).values()) == {("DROPPED", "ENDED")}
     await hear_twice(house, WITHDRAWN)
     await house.listing.list_mailings(now())

@@ -24,12 +24,17 @@ MAIL = Mail("m1", "c1", "a1", MailKind.ANNOUNCEMENT, "ann", TIME)
 HOUR = timedelta(hours=1)
 
 
-def test_ids_follow_from_announcement_person_and_kind() -> None:
+def test_ids_follow_from_announcement_person_kind_and_deadline() -> None:
     mailing, reminder = (Mailing("c1", "a1", kind) for kind in MailKind)
     ids = [one.mail_id(person) for one in (mailing, reminder) for person in ("ann", "ben")]
     assert len({*ids, mailing.id, reminder.id}) == 6
     assert ids[0] == replace(mailing, page_token="x").mail_id("ann")
     assert Mailing("c1", "a2", MailKind.REMINDER).mail_id("ann") not in ids
+    dated = [replace(reminder, deadline=TIME + n * HOUR) for n in (0, 1)]
+    assert len({*ids, *(one.mail_id("ann") for one in dated)}) == 6
+    assert len({reminder.id, *(one.id for one in dated)}) == 3
+    mail = replace(MAIL, kind=MailKind.REMINDER, deadline=TIME)
+    assert mail.mailing.id == dated[0].id
 
 
 def test_pauses_grow_to_two_hours_and_are_spread() -> None:

@@ -43,7 +43,7 @@ async def test_a_list_that_was_cut_off_goes_on_where_it_was(house: House) -> Non
 
 async def test_a_list_stops_where_it_is_withdrawn(house: House) -> None:
     mailing = await begun(house)
-    await house.store([house.repository.stop(mailing)])
+    await house.store([house.repository.stop("c1", "a1")])
     assert not await house.repository.queue(mailing, {"ann": TIME}, "ann")
     await house.listing.list_mailings(now())
     assert await house.mails() == {"ann": ("DROPPED", "ENDED")}

@@ -9,6 +9,7 @@ import pytest
 
 from chassis import telemetry
 from chassis.errors import UnavailableError
+from chassis.moment import cut
 from chassis.testing import free_port, stored
 from chassis.timestamps import timestamp_of
 from guildhall.forum.v1 import announcements_pb2 as forum_pb
@@ -87,6 +88,17 @@ async def test_nobody_is_reminded_of_what_is_overdue(house: House) -> None:
     house.text("en", "New margins", deadline=timestamp_of(now(seconds=-1)))
     await house.sending.send_due(now())
     assert set((await house.mails()).values()) == {("DROPPED", "OVERDUE")}
+
+
+async def test_nobody_is_reminded_of_a_deadline_that_was_moved_meanwhile(house: House) -> None:
+    first, second = cut(now(days=1)), cut(now(days=2))
+    await house.begin(MailKind.REMINDER, first)
+    house.text("en", "New margins", deadline=timestamp_of(second))
+    assert await house.sending.send_due(now()) == 2
+    assert set((await house.mails()).values()) == {("DROPPED", "DEADLINE_MOVED")}
+    await house.begin(MailKind.REMINDER, second)
+    assert await house.sending.send_due(now()) == 2
+    assert sorted(house.post.recipients) == [ANN, BEN]
 
 
 async def test_an_address_that_bounced_is_written_to_no_more_until_it_changes(

@@ -212,8 +212,10 @@ def _moot(
         return None
     if copy.receipt_state == announcements_pb2.RECEIPT_STATE_ACKNOWLEDGED:
         return Reason.ACKNOWLEDGED
-    over = not text.HasField("deadline") or text.deadline.ToDatetime(UTC) <= now
-    return Reason.OVERDUE if over else None
+    deadline = text.deadline.ToDatetime(UTC) if text.HasField("deadline") else None
+    if deadline is None or deadline <= now:
+        return Reason.OVERDUE
+    return Reason.DEADLINE_MOVED if mail.deadline not in (None, deadline) else None
 
 
 def _dropped(mail: Mail, reason: Reason) -> Outcome:

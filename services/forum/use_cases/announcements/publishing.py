@@ -13,7 +13,7 @@ from chassis.actors import Actor
 from chassis.decisions import Decision, Seen
 from chassis.errors import VersionStaleError
 from chassis.texts import check_reason
-from chassis.timestamps import time_of
+from chassis.timestamps import time_of, timestamp_of
 from guildhall.forum.v1 import announcements_pb2 as pb
 from guildhall.forum.v1 import domain_events_pb2 as said
 from services.forum.converters.announcements import requests
@@ -266,7 +266,9 @@ def _expired(announcement: Announcement, now: datetime) -> Change:
 
 def _reminded(announcement: Announcement, _: datetime) -> Change:
     due = said.AnnouncementReminderDue(
-        announcement_id=announcement.id, channel_id=announcement.channel_id
+        announcement_id=announcement.id,
+        channel_id=announcement.channel_id,
+        deadline=timestamp_of(announcement.terms.deadline) if announcement.terms.deadline else None,
     )
     return Change(replace(announcement, reminded=True), [due])
 
