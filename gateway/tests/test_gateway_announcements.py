@@ -220,6 +220,7 @@ async def test_preview_tells_members_and_companies(
             {"discussion_topic_id": "t3"},
         ),
         ("updateAnnouncement", {"endDiscussion": True}, {"discussion_topic_id": ""}),
+        ("updateAnnouncement", {"neverExpires": True}, {"never_expires": True}),
         ("scheduleAnnouncement", {"wallClock": "2027-03-28T02:30"}, {}),
         ("publishAnnouncement", {"expectedVersion": 3}, {"expected_version": 3}),
         ("withdrawAnnouncement", {"reason": "wrong"}, {"reason": "wrong"}),

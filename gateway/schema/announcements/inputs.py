@@ -176,6 +176,9 @@ class UpdateAnnouncementInput(AnnouncementWrite):
         default=False, description="It is discussed nowhere any more; the topic stays."
     )
     expire_time: DateTime | None = optional("When it is over.")
+    never_expires: bool = strawberry.field(
+        default=False, description="It is over at no time of itself any more."
+    )
     note: str = strawberry.field(default="", description="What readers are told of a correction.")
 
 

@@ -212,6 +212,7 @@ class AnnouncementMutation:
             if input.end_discussion
             else _discussion(input, of["community_id"]),
             expire_time=input.expire_time,
+            never_expires=input.never_expires,
             note=input.note,
             expected_version=version(input),
         )

@@ -204,6 +204,12 @@ class Town:
         ).announcement
         return got
 
+    async def pass_deadline(self, announcement: pb.Announcement) -> None:
+        """As if it had been yesterday."""
+        await self.world.database.announcements.update_one(
+            {"_id": announcement.id}, {"$set": {"terms.deadline": ahead(days=-1)}}
+        )
+
     async def wake(self, now: datetime) -> None:
         """As the job does it at this hour."""
         while await self.use_cases.wake_due(now):

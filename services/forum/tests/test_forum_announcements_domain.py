@@ -132,6 +132,18 @@ def test_terms_are_checked_against_when_it_is_out_everywhere() -> None:
     assert refusal(lambda: one.plan(Schedule(NOW + 2 * DAY))) == ("FIELD_INVALID", "expire_time")
 
 
+def test_dates_that_stay_may_have_passed() -> None:
+    later = NOW + 11 * DAY  # MUST's deadline has passed
+    kept = replace(MUST, expire_time=NOW + 12 * DAY)
+    assert kept.checked(later, MUST) is kept
+    for terms, field in (
+        (replace(MUST, deadline=MUST.deadline - DAY), "deadline"),  # type: ignore[operator]
+        (replace(MUST, expire_time=later), "expire_time"),
+        (replace(kept, deadline=NOW + 13 * DAY), "expire_time"),
+    ):
+        assert refusal(lambda terms=terms: terms.checked(later, kept)) == ("FIELD_INVALID", field)
+
+
 def test_languages_are_twenty_at_most_and_the_source_is_one() -> None:
     one = draft(translated=tuple(f"l{n}" for n in range(MOST_LOCALES - 1)))
     assert one.translate("l3") is one

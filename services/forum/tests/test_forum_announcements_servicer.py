@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC
 from typing import Any
 
 import pytest
@@ -569,6 +570,36 @@ async def test_change_of_what_is_out_is_a_correction(town: Town) -> None:
     assert listed.next_page_token
     await town.act("WithdrawAnnouncement", one, reason="wrong")
     assert await refused(town, CHIEF, "UpdateAnnouncement", **about, title="X") == WRONG_STATE
+
+
+async def test_after_its_deadline_its_expiry_and_discussion_change_and_the_expiry_goes(
+    town: Town,
+) -> None:
+    world = town.world
+    topic = await world.topic(await world.space())
+    one = await town.must_read(await town.channel())
+    await town.pass_deadline(one)
+    expire_time = ahead(days=20)
+    changed = (await town.act("UpdateAnnouncement", one, expire_time=expire_time)).announcement
+    assert changed.expire_time.ToDatetime(UTC) == expire_time
+    changed = (await town.act("UpdateAnnouncement", one, discussion_topic_id=topic.id)).announcement
+    assert changed.discussion_topic_id == topic.id
+    about = {"announcement_id": one.id}
+    for fields, field in (
+        ({"deadline": ahead(days=-2)}, "deadline"),
+        ({"expire_time": ahead(days=-2)}, "expire_time"),
+        ({"expire_time": ahead(days=9), "never_expires": True}, "expire_time"),
+    ):
+        got = await refused(town, CHIEF, "UpdateAnnouncement", **about, **fields)
+        assert got == ("FIELD_INVALID", field)
+    changed = (await town.act("UpdateAnnouncement", one, never_expires=True)).announcement
+    assert not changed.HasField("expire_time")
+    (last, *_) = (await town.act("ListCorrections", one, GOLD)).corrections
+    assert list(last.fields) == ["expire_time"]
+    again = (await town.act("UpdateAnnouncement", one, never_expires=True)).announcement
+    assert again.version == changed.version
+    await town.wake(ahead(days=30))
+    assert (await town.get(one, GOLD)).state == pb.ANNOUNCEMENT_STATE_PUBLISHED
 
 
 async def test_discussion_is_a_topic_that_its_manager_can_see(town: Town) -> None:

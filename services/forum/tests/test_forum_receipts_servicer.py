@@ -67,14 +67,6 @@ async def receipts(town: Town, one: pb.Announcement, **more: Any) -> list[tuple[
     return [(receipt.person_id, receipt.state) for receipt in answer.receipts]
 
 
-async def pass_deadline(town: Town, one: pb.Announcement) -> None:
-    """As if it had been yesterday."""
-    yesterday = datetime.now(UTC) - timedelta(days=1)
-    await town.world.database.announcements.update_one(
-        {"_id": one.id}, {"$set": {"terms.deadline": yesterday}}
-    )
-
-
 # -- the frozen list
 
 
@@ -232,7 +224,7 @@ async def test_who_has_not_is_listed_by_company_and_counted(town: Town) -> None:
     ]
     out = (await town.get(one)).publish_time
     assert all(row.deliver_time == out for row in rows)
-    await pass_deadline(town, one)
+    await town.pass_deadline(one)
     assert await summary(town, one) == (4, 3, 2, 1, 3)
     assert await receipts(town, one, states=[OVERDUE], company_id="co2") == [
         ("german", OVERDUE),

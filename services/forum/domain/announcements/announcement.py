@@ -104,8 +104,9 @@ class Terms:
     expire_time: datetime | None = None
     discussion_topic_id: str = ""  # empty: it is discussed nowhere
 
-    def checked(self, now: datetime) -> Terms:
-        """Dates lie ahead; what asks for an acknowledgement is a must-read with a deadline.
+    def checked(self, now: datetime, before: Terms | None = None) -> Terms:
+        """Dates lie ahead, but for those of `before` that stay; what asks for an acknowledgement is
+        a must-read with a deadline.
 
         Refuses with FIELD_INVALID.
         """
@@ -117,7 +118,8 @@ class Terms:
                 "a deadline goes with requires_acknowledgement, and only with it", field="deadline"
             )
         for time, field in ((self.deadline, "deadline"), (self.expire_time, "expire_time")):
-            if time is not None and time <= now:
+            stays = before is not None and time == getattr(before, field)
+            if time is not None and time <= now and not stays:
                 raise FieldInvalidError(f"{field} must lie ahead", field=field)
         if self.deadline and self.expire_time and self.expire_time < self.deadline:
             raise FieldInvalidError("it must not expire before the deadline", field="expire_time")

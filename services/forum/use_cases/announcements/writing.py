@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from chassis.actors import Actor
 from chassis.decisions import Decision, Seen
+from chassis.errors import FieldInvalidError
 from chassis.locales import check_locale
 from chassis.moment import Moment
 from chassis.timestamps import time_of
@@ -116,7 +117,7 @@ class WritingUseCases(AnnouncementsBase):
                 return Change(announcement)
             if terms != announcement.terms:
                 due = announcement.schedule.everywhere_time if announcement.schedule else now
-                terms.checked(max(due, now))
+                terms.checked(max(due, now), announcement.terms)
             if terms.deadline != announcement.terms.deadline:
                 after = replace(after, reminded=False)
             if not announcement.published:
@@ -326,6 +327,11 @@ def _changed_terms(request: pb.UpdateAnnouncementRequest, terms: Terms) -> Terms
         terms = replace(terms, deadline=time_of(request.deadline, "deadline"))
     if request.HasField("discussion_topic_id"):
         terms = replace(terms, discussion_topic_id=request.discussion_topic_id)
+    if request.never_expires and request.HasField("expire_time"):
+        field = "expire_time"
+        raise FieldInvalidError("what never expires has no expire_time", field=field)
+    if request.never_expires:
+        terms = replace(terms, expire_time=None)
     if request.HasField("expire_time"):
         terms = replace(terms, expire_time=time_of(request.expire_time, "expire_time"))
     return terms
