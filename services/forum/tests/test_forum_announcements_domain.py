@@ -88,8 +88,11 @@ def test_its_life_goes_on_by_itself() -> None:
     planned = draft(terms=terms).plan(Schedule(NOW + DAY))
     assert planned.wake_time == NOW + DAY
     out = planned.publish(NOW + DAY, due=True)
-    assert (out.audience_state, out.wake_time) == (AudienceState.FREEZING, NOW + 8 * DAY)
-    reminded = replace(out, reminded=True)
+    assert (out.audience_state, out.wake_time) == (AudienceState.FREEZING, NOW + 20 * DAY)
+    frozen = out.frozen(3)
+    assert (frozen.remind_time, frozen.wake_time) == (NOW + 8 * DAY, NOW + 8 * DAY)
+    reminded = replace(frozen, reminded=True)
+    assert [one.stands_as(out) for one in (frozen, reminded, out.next())] == [True, False, False]
     assert reminded.wake_time == NOW + 20 * DAY
     over = reminded.expire(NOW + 20 * DAY)
     assert over.wake_time == NOW + 20 * DAY + ARCHIVE_AFTER
@@ -98,9 +101,11 @@ def test_its_life_goes_on_by_itself() -> None:
 
 
 def test_what_is_out_for_less_than_two_days_before_its_deadline_reminds_nobody() -> None:
-    out = draft(terms=MUST).publish(NOW + 9 * DAY, due=False)
-    assert (out.remind_time, out.wake_time) == (None, None)
-    assert draft(terms=MUST).publish(NOW + 8 * DAY, due=False).remind_time == NOW + 8 * DAY
+    late, timely = (
+        draft(terms=MUST).publish(NOW + days * DAY, due=False).frozen(1) for days in (9, 8)
+    )
+    assert (late.remind_time, late.wake_time) == (None, None)
+    assert timely.remind_time == NOW + 8 * DAY
 
 
 def test_drafts_are_the_managers_and_what_was_never_out_stays_so() -> None:

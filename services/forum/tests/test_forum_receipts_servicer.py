@@ -408,6 +408,48 @@ async def test_reminder_is_due_two_days_before_the_deadline_once(town: Town) -> 
     assert (said_then.count(event), said_then.count(again)) == (1, 1)
 
 
+async def test_reminder_waits_until_the_list_is_whole(town: Town) -> None:
+    draft = await town.draft(
+        await town.channel(), severity=3, requires_acknowledgement=True, deadline=ahead(days=10)
+    )
+    await town.act("PublishAnnouncement", draft)
+    before = await town.world.stored()
+    await town.wake(ahead(days=9))
+    assert await town.world.stored() == before
+    await town.use_cases.freeze_audiences()
+    await town.wake(ahead(days=9))
+    assert (await town.world.said())[-2:] == [
+        "AnnouncementAudienceFrozen",
+        "AnnouncementReminderDue",
+    ]
+
+
+async def test_what_is_due_moves_on_though_the_list_was_finished_meanwhile(town: Town) -> None:
+    """What was found as FREEZING is FROZEN when it is decided on."""
+    draft = await town.draft(await town.channel(), expire_time=ahead(days=1))
+    await town.act("PublishAnnouncement", draft)
+    later = ahead(days=2)
+    (found,) = await town.world.repository.find_due(later, 10)
+    await town.use_cases.freeze_audiences()
+    assert await town.use_cases._wake(found, later)
+    assert (await town.get(draft)).state == pb.ANNOUNCEMENT_STATE_EXPIRED
+    assert not await town.use_cases._wake(found, later)
+    assert (await town.world.said()).count("AnnouncementExpired") == 1
+
+
+async def test_what_its_manager_has_changed_meanwhile_is_looked_at_again(town: Town) -> None:
+    one = await town.published(await town.channel(), expire_time=ahead(days=1))
+    later = ahead(days=2)
+    (found,) = await town.world.repository.find_due(later, 10)
+    await town.act("UpdateAnnouncement", one, expire_time=ahead(days=1, hours=1))
+    for _ in range(2):  # the second time the first answer is given again
+        assert not await town.use_cases._wake(found, later)
+    assert (await town.get(one)).state == pb.ANNOUNCEMENT_STATE_PUBLISHED
+    assert await town.use_cases.wake_due(later) == 1
+    assert await town.use_cases.wake_due(later) == 0
+    assert (await town.get(one)).state == pb.ANNOUNCEMENT_STATE_EXPIRED
+
+
 # -- where each reader is, across a change of the clocks
 
 

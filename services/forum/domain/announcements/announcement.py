@@ -149,7 +149,7 @@ class Announcement:
     correct_time: datetime | None = None
     correction_count: int = 0
     translated: tuple[str, ...] = ()  # further languages
-    version: int = 1  # of what its managers change: the list and reminders leave it
+    version: int = 1  # of all that changes but the list and reminders, which leave it
 
     @property
     def read_keys(self) -> tuple[str, ...]:
@@ -188,8 +188,13 @@ class Announcement:
 
     @property
     def remind_time(self) -> datetime | None:
-        """When who has not acknowledged is reminded; never what is out for less than two days."""
+        """When who has not acknowledged is reminded; never what is out for less than two days.
+
+        Not before the list is whole: whoever is written down later would not be.
+        """
         if not (self.published and self.terms.deadline and self.schedule) or self.reminded:
+            return None
+        if self.audience_state is not AudienceState.FROZEN:
             return None
         time = self.terms.deadline - REMIND_BEFORE
         return time if self.schedule.time <= time else None
@@ -205,6 +210,10 @@ class Announcement:
             return None
         times = (self.remind_time, self.terms.expire_time)
         return min((time for time in times if time is not None), default=None)
+
+    def stands_as(self, found: Announcement) -> bool:
+        """What it was found to be due for still is: the list may have gone on meanwhile."""
+        return (self.version, self.reminded) == (found.version, found.reminded)
 
     def step(self, step: AnnouncementStep, reason: str = "") -> Announcement:
         """The announcement after this step. Refuses with ANNOUNCEMENT_STATE_INVALID."""

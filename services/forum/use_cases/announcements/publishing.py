@@ -171,53 +171,55 @@ class PublishingUseCases(AnnouncementsBase):
     # -- by the hour
 
     async def wake_due(self, now: datetime) -> int:
-        """Publish, remind, expire and archive what is due; how many. May run twice."""
+        """Publish, remind, expire and archive what is due; how many moved on. May run twice."""
         due = await self._repository.find_due(now, _MOST_AT_ONCE)
-        for announcement in due:
-            await self._wake(announcement, now)
-        return len(due)
+        return sum([await self._wake(announcement, now) for announcement in due])
 
-    async def _wake(self, announcement: Announcement, now: datetime) -> None:
+    async def _wake(self, announcement: Announcement, now: datetime) -> bool:
         """One step; where more are due, the next call takes the next one."""
         if announcement.state is AnnouncementState.SCHEDULED:
-            await self._publish_due(announcement)
-        elif announcement.state is AnnouncementState.EXPIRED:
-            await self._by_itself(announcement, "archive", lambda one, _: _archived(one))
-        elif announcement.terms.expire_time and announcement.terms.expire_time <= now:
-            await self._by_itself(announcement, "expire", _expired)
-        else:
-            await self._by_itself(announcement, "remind", _reminded)
+            return await self._publish_due(announcement)
+        if announcement.state is AnnouncementState.EXPIRED:
+            return await self._by_itself(announcement, "archive", lambda one, _: _archived(one))
+        if announcement.terms.expire_time and announcement.terms.expire_time <= now:
+            return await self._by_itself(announcement, "expire", _expired)
+        return await self._by_itself(announcement, "remind", _reminded)
 
-    async def _publish_due(self, announcement: Announcement) -> None:
+    async def _publish_due(self, announcement: Announcement) -> bool:
         try:
             await self._check_audience(announcement)
         except AudienceEmptyError:
-            await self._by_itself(
+            return await self._by_itself(
                 announcement, "withdraw", lambda one, now: _withdrawn(one, NOBODY, now)
             )
-        else:
-            await self._by_itself(
-                announcement, "publish", lambda one, now: _published(one.publish(now, due=True))
-            )
+        return await self._by_itself(
+            announcement, "publish", lambda one, now: _published(one.publish(now, due=True))
+        )
 
     async def _by_itself(
         self,
         announcement: Announcement,
         step: str,
         change: Callable[[Announcement, datetime], Change],
-    ) -> None:
-        """A command of the forum's own; what has changed since it was found is left as it is."""
+    ) -> bool:
+        """A command of the forum's own; what has changed since it was found is left as it is.
+
+        Whether it moved. What was left is found with another version, so under another id.
+        """
         request = pb.PublishAnnouncementRequest(  # only its ids count
             request_id=f"{step}-{announcement.id}-{announcement.version}",
             community_id=announcement.community_id,
             announcement_id=announcement.id,
         )
+        moved = False
 
         def decide(
             seen: Seen[Announcement],
         ) -> Decision[Announcement, pb.PublishAnnouncementResponse]:
+            nonlocal moved
             state = seen.state or announcement
-            if state != announcement:
+            moved = state.stands_as(announcement)
+            if not moved:
                 return Decision(state, lambda _: pb.PublishAnnouncementResponse())
             made = change(state, seen.now.time)
             return Decision(
@@ -226,6 +228,7 @@ class PublishingUseCases(AnnouncementsBase):
 
         ref = self._repository.announcements.ref(announcement.community_id, announcement.id)
         await self._commands.run(FORUM, request, ref, decide)
+        return moved
 
 
 def _same_audience(announcement: Announcement, before: Announcement) -> Announcement:
