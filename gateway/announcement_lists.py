@@ -6,7 +6,7 @@ from typing import Any
 
 from chassis.pagination import encode_page_token
 from gateway.context import Context
-from gateway.cursors import decode_id
+from gateway.cursors import decode_communities, decode_id
 from gateway.lists import moment
 from gateway.pages import Arguments, Page, page_of
 from guildhall.forum.v1 import announcements_pb2 as pb
@@ -19,6 +19,21 @@ async def channels(context: Context, community: Any, arguments: Arguments) -> Pa
         arguments,
         context.services.announcements.ListChannels,
         pb.ListChannelsRequest(community_id=community.id, followed=bool(arguments.get("followed"))),
+        "channels",
+        lambda row: encode_page_token(row.name.casefold(), row.id),
+    )
+
+
+async def followed_channels(context: Context, actor: Any, arguments: Arguments) -> Page:
+    """The channels one follows, by name."""
+    del actor
+    return await page_of(
+        context,
+        arguments,
+        context.services.announcements.ListFollowedChannels,
+        pb.ListFollowedChannelsRequest(
+            community_ids=decode_communities(arguments.get("communityIds"))
+        ),
         "channels",
         lambda row: encode_page_token(row.name.casefold(), row.id),
     )
@@ -39,6 +54,26 @@ async def announcements(
         context,
         arguments,
         context.services.announcements.ListAnnouncements,
+        request,
+        "announcements",
+        _list_token,
+    )
+
+
+async def viewer_announcements(context: Context, actor: Any, arguments: Arguments) -> Page:
+    """What is out for one in all one's communities, newest first."""
+    del actor
+    severity = arguments.get("severity")
+    request = pb.ListViewerAnnouncementsRequest(
+        community_ids=decode_communities(arguments.get("communityIds")),
+        severity=severity.value if severity is not None else None,
+        followed=bool(arguments.get("followed")),
+        unread=bool(arguments.get("unread")),
+    )
+    return await page_of(
+        context,
+        arguments,
+        context.services.announcements.ListViewerAnnouncements,
         request,
         "announcements",
         _list_token,

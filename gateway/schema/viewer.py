@@ -13,7 +13,7 @@ import strawberry
 from chassis.actors import Actor
 from chassis.decisions import PLATFORM
 from chassis.errors import DomainError
-from gateway import batches, feed_lists
+from gateway import announcement_lists, batches, feed_lists
 from gateway.context import Context, Info, is_not_found
 from gateway.cursors import GlobalId, decode_id, decode_reply_id
 from gateway.errors import BadUserInputError
@@ -44,9 +44,14 @@ from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1 import announcements_pb2
 
 if TYPE_CHECKING:
-    from gateway.schema.announcements import UnreadAnnouncements
+    from gateway.schema.announcements import Announcement, Channel, UnreadAnnouncements
+    from gateway.schema.announcements.enums import AnnouncementSeverity
 
-_LazyUnread = Annotated["UnreadAnnouncements", strawberry.lazy("gateway.schema.announcements")]
+_ANNOUNCEMENTS = strawberry.lazy("gateway.schema.announcements")
+_LazyAnnouncement = Annotated["Announcement", _ANNOUNCEMENTS]
+_LazyChannel = Annotated["Channel", _ANNOUNCEMENTS]
+_LazySeverity = Annotated["AnnouncementSeverity", _ANNOUNCEMENTS]
+_LazyUnread = Annotated["UnreadAnnouncements", _ANNOUNCEMENTS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +176,52 @@ class Viewer:
         before: Before = None,
         community_ids: CommunityIds = None,
     ) -> Connection[ViewerMention] | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(
+            Listing(announcement_lists.viewer_announcements, _person_id), guildhall_cost=5
+        ),
+        description="What is out for one in all one's communities, newest first; what has expired "
+        "or was withdrawn is left out. Codes: BAD_USER_INPUT.",
+    )
+    def announcements(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        community_ids: CommunityIds = None,
+        severity: Annotated[
+            _LazySeverity | None, strawberry.argument(description="Of this severity only.")
+        ] = None,
+        followed: Annotated[
+            bool, strawberry.argument(description="In channels one follows only.")
+        ] = False,
+        unread: Annotated[
+            bool,
+            strawberry.argument(description="Of the last 90 days and not seen only."),
+        ] = False,
+    ) -> Connection[_LazyAnnouncement] | None:
+        return read(info, self)
+
+    @strawberry.field(
+        metadata=fetched_by(
+            Listing(announcement_lists.followed_channels, _person_id), guildhall_cost=5
+        ),
+        description="The channels one follows, by name; what one cannot see any more is left out. "
+        "Codes: BAD_USER_INPUT.",
+    )
+    def followed_channels(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        community_ids: CommunityIds = None,
+    ) -> Connection[_LazyChannel] | None:
         return read(info, self)
 
     unread_announcements: _LazyUnread | None = fetched(

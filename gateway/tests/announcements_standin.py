@@ -111,6 +111,23 @@ class AnnouncementStandIn(AnnouncementServiceServicer):
         )
         return pb.ListAnnouncementsResponse(announcements=page, next_page_token=token)
 
+    async def ListViewerAnnouncements(self, request: Any, _context: Any) -> Any:
+        self._called(request)
+        rows = [announcement(number) for number in (5, 4, 3, 2, 1)]
+        page, token = paged(
+            request,
+            rows,
+            lambda row: encode_page_token(row.publish_time.ToDatetime(UTC), row.id),
+        )
+        return pb.ListViewerAnnouncementsResponse(announcements=page, next_page_token=token)
+
+    async def ListFollowedChannels(self, request: Any, _context: Any) -> Any:
+        self._called(request)
+        rows, token = paged(
+            request, [channel()], lambda row: encode_page_token(row.name.casefold(), row.id)
+        )
+        return pb.ListFollowedChannelsResponse(channels=rows, next_page_token=token)
+
     async def CountUnreadAnnouncements(self, request: Any, _context: Any) -> Any:
         self._called(request)
         return pb.CountUnreadAnnouncementsResponse(unread_count=4, open_must_read_count=1)

@@ -165,6 +165,54 @@ async def test_channels_and_announcements_are_nodes_and_of_their_community(house
     assert data["viewer"]["unreadAnnouncements"] == {"unreadCount": 4, "openMustReadCount": 1}
 
 
+async def test_announcements_of_all_one_s_communities_and_followed_channels_are_the_viewer_s(
+    house: House, announcements: AnnouncementStandIn
+) -> None:
+    query = """query($some: [ID!], $first: Int, $after: String, $last: Int, $before: String) {
+      viewer {
+        announcements(first: $first, after: $after, last: $last, before: $before,
+          communityIds: $some, followed: true, unread: true, severity: IMPORTANT) {
+          edges { node { id channel { name } } }
+          pageInfo { endCursor startCursor hasNextPage hasPreviousPage } }
+        followedChannels(first: 1, communityIds: $some) { edges { node { id followed } } } } }"""
+    answer = await house.ask(query, {"some": [COMMUNITY], "first": 5})
+    assert "errors" not in answer
+    viewer = answer["data"]["viewer"]
+    ids = [encode_id("Announcement", "c1", f"a{number}") for number in (5, 4, 3, 2, 1)]
+    assert [edge["node"]["id"] for edge in viewer["announcements"]["edges"]] == ids
+    (followed,) = viewer["followedChannels"]["edges"]
+    assert followed["node"] == {"id": CHANNEL, "followed": True}
+    asked = {type(one): one for one in announcements.requests}
+    listed, channels = (
+        asked[pb.ListViewerAnnouncementsRequest],
+        asked[pb.ListFollowedChannelsRequest],
+    )
+    assert listed == pb.ListViewerAnnouncementsRequest(
+        community_ids=["c1"],
+        severity=pb.ANNOUNCEMENT_SEVERITY_IMPORTANT,
+        followed=True,
+        unread=True,
+        page_size=5,
+    )
+    assert channels == pb.ListFollowedChannelsRequest(community_ids=["c1"], page_size=1)
+    assert house.rpcs().keys() <= {"BatchGetChannels"}
+    for backward in (False, True):
+        seen: list[str] = []
+        cursor = None
+        while True:
+            window = {"last": 2, "before": cursor} if backward else {"first": 2, "after": cursor}
+            found = (await house.ask(query, window))["data"]["viewer"]["announcements"]
+            page = [edge["node"]["id"] for edge in found["edges"]]
+            seen = [*page, *seen] if backward else [*seen, *page]
+            info = found["pageInfo"]
+            if not info["hasPreviousPage" if backward else "hasNextPage"]:
+                break
+            cursor = info["startCursor" if backward else "endCursor"]
+        assert seen == ids
+    answer = await house.ask(query, {"some": [CHANNEL], "first": 5})
+    assert answer["errors"][0]["extensions"]["field"] == "communityIds.0"
+
+
 async def test_preview_tells_members_and_companies(
     house: House, announcements: AnnouncementStandIn
 ) -> None:

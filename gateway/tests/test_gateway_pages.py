@@ -313,7 +313,7 @@ ELSEWHERE = {
     "announcements": (
         "Announcement.companyReceipts", "Announcement.corrections", "Announcement.receipts",
         "Channel.announcements", "Community.channels", "Query.announcements",
-        "Query.feedAddresses",
+        "Query.feedAddresses", "Viewer.announcements", "Viewer.followedChannels",
     ),
     "exports": ("Query.exportRecords",),
     "feed": ("Query.feed", "Viewer.bookmarks", "Viewer.follows", "Viewer.mentions"),

@@ -159,7 +159,8 @@ _READS = {
     and method.name
     not in (
         "GetPerson", "BatchGetPersons", "ListFollows", "ListBookmarks", "ListMentions",
-        "ListMustReads", "ListBanners", "ListAsks", "ListHeads", "GetRebuild",
+        "ListMustReads", "ListBanners", "ListViewerAnnouncements", "ListFollowedChannels",
+        "ListAsks", "ListHeads", "GetRebuild",
         "BatchGetMemberships", "ListAudience", "ListCapableMembers", "BatchGetFeedItems",
         "BatchGetTopicFeedKeys", "BatchGetOpenFlags", "BatchGetAnnouncementCopies",
         "BatchGetAddresses",

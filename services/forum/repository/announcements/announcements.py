@@ -165,33 +165,45 @@ class AnnouncementCollection(UnreadCollection):
         now: datetime,
     ) -> list[Copy]:
         """As this reader gets them, in their order; what is not shown to them yet is left out."""
-        receipts = await self.find_receipts(reader.person_id, announcements)
+        return await self.copies_anywhere(
+            {reader.community_id: reader}, announcements, locales, now
+        )
+
+    async def copies_anywhere(
+        self,
+        readers: Mapping[str, Reader],
+        announcements: Sequence[Announcement],
+        locales: Sequence[str],
+        now: datetime,
+    ) -> list[Copy]:
+        """The same of several communities: `readers` are the person in each of them."""
+        person_ids = [one.person_id for one in readers.values()]
+        receipts = await self.find_receipts(person_ids[0], announcements) if person_ids else {}
         shown = [
-            one
+            (one, readers[one.community_id])
             for one in announcements
-            if reader.manager or is_shown(one, receipts.get(one.id), now)
+            if readers[one.community_id].manager or is_shown(one, receipts.get(one.id), now)
         ]
-        wanted = [*locales, *reader.locales]
-        chosen = {one.id: lookup(wanted, one.locales) for one in shown}
+        chosen = {one.id: lookup([*locales, *reader.locales], one.locales) for one, reader in shown}
         texts = await self._find_translations(
-            reader.community_id,
+            list(readers),
             [
                 translation_id(one.id, chosen[one.id])
-                for one in shown
+                for one, _ in shown
                 if chosen[one.id] not in ("", one.source_locale)
             ],
         )
         return [
             Copy(one, receipts.get(one.id), texts.get(one.id), for_manager=reader.manager)
-            for one in shown
+            for one, reader in shown
         ]
 
     async def _find_translations(
-        self, community_id: str, ids: Sequence[str]
+        self, community_ids: Sequence[str], ids: Sequence[str]
     ) -> Mapping[str, Translation]:
         if not ids:
             return {}
-        query = {"community_id": community_id, "_id": {"$in": list(ids)}}
+        query = {"community_id": {"$in": list(community_ids)}, "_id": {"$in": list(ids)}}
         rows = self._database.announcement_translations.find(query)
         return {row["announcement_id"]: load_translation(row) async for row in rows}
 

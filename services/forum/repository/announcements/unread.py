@@ -1,4 +1,4 @@
-"""What a person has not read of announcements, over many communities: walked newest first.
+"""What is current for a person in many communities, and what of it is unread: newest first.
 
 Whoever came after a publication has no receipt of it, so that no index can tell what is unread:
 of what is out each page's ids are read along its index, and what the person is done with along the
@@ -35,6 +35,7 @@ from services.forum.repository.announcements.documents import load_announcement
 from services.forum.repository.announcements.finding import FindingCollection, rule
 from services.forum.repository.announcements.receipts import SEEN, ReceiptCollection
 from services.forum.repository.documents import KEYS_PER_QUERY, read_page
+from services.forum.repository.feed.anywhere import shown_page
 from services.forum.repository.topics import TEXTLESS
 
 NEWEST = [("list_time", -1), ("_id", -1)]
@@ -166,6 +167,40 @@ class UnreadCollection(FindingCollection, ReceiptCollection):
                 return found[:limit]
             paging = Paging(_NEXT, (rows[-1]["list_time"], rows[-1]["_id"]))
 
+    async def list_current(
+        self,
+        keyrings: Mapping[str, Sequence[str]],
+        person_id: str,
+        paging: Paging,
+        now: datetime,
+        *,
+        severity: Severity | None = None,
+        followed: bool = False,
+        unread: bool = False,
+    ) -> list[Announcement]:
+        """What the page needs of what is current and shown to the person, newest first, with texts.
+
+        A place is (list_time, id).
+        """
+        channels = await self.channel_walls.opened_anywhere(keyrings)
+        if followed:
+            own = await self.find_followed_ids(list(keyrings), person_id)
+            channels = {one: [id_ for id_ in ids if id_ in own] for one, ids in channels.items()}
+        current = Current(keyrings, channels, now, severity, now - NEWS_FOR if unread else None)
+
+        async def show(rows: Sequence[Document]) -> list[Announcement]:
+            if not unread:
+                return [one for one, _ in await self._shown(rows, person_id, now)]
+            open_ = await self._not_done(rows, person_id, now)
+            return [one for one, receipt in open_ if not (receipt and receipt.see_time)]
+
+        return await shown_page(
+            paging,
+            lambda step: self._current_page(current, step),
+            show,
+            lambda last: (last["list_time"], last["_id"]),
+        )
+
     async def _current_page(self, current: Current, paging: Paging) -> list[Document]:
         """What the page needs of ids, newest first; a place is (list_time, id)."""
         found: list[Document] = []
@@ -176,7 +211,7 @@ class UnreadCollection(FindingCollection, ReceiptCollection):
                 ("read_keys", keys),
                 NEWEST,
                 paging,
-                _PAGES[current.severity],
+                _PAGES.get(current.severity, "announcement_page"),
                 _LEAN,
             )
         found.sort(key=lambda row: (row["list_time"], row["_id"]), reverse=not paging.backward)
@@ -200,16 +235,28 @@ class UnreadCollection(FindingCollection, ReceiptCollection):
         for receipt in await read.batch_size(len(of) + 1).to_list():
             if is_done(ReceiptState(receipt["state"]), of[receipt["_id"]]["terms"]["deadline"]):
                 del of[receipt["_id"]]
-        ids = [row["_id"] for row in of.values()]
+        open_ = await self._shown(list(of.values()), person_id, now, fields)
+        return [(one, receipt) for one, receipt in open_ if not (receipt and receipt.done)]
+
+    async def _shown(
+        self,
+        rows: Sequence[Document],
+        person_id: str,
+        now: datetime,
+        fields: Document | None = None,
+    ) -> list[tuple[Announcement, Receipt | None]]:
+        """Of a page those that are shown to this person by now, with their receipts."""
+        ids = [row["_id"] for row in rows]
         if not ids:
             return []
-        query = {"community_id": communities, "_id": {"$in": ids}}
+        communities = {"$in": sorted({row["community_id"] for row in rows})}
+        query: Document = {"community_id": communities, "_id": {"$in": ids}}
         loaded = self._database.announcements.find(query, fields).hint("_id_")
         found = {row["_id"]: load_announcement(row) for row in await loaded.to_list()}
         receipts = await self.find_receipts(person_id, found.values())
-        open_ = [(found[id_], receipts.get(id_)) for id_ in ids]
+        shown = [(found[id_], receipts.get(id_)) for id_ in ids]
         return [
             (one, receipt)
-            for one, receipt in open_
-            if one.published and is_shown(one, receipt, now) and not (receipt and receipt.done)
+            for one, receipt in shown
+            if one.published and is_shown(one, receipt, now)
         ]

@@ -107,6 +107,23 @@ class AnnouncementReads(announcements_pb2_grpc.AnnouncementServiceServicer):
             next_page_token=token,
         )
 
+    async def ListFollowedChannels(
+        self, request: pb.ListFollowedChannelsRequest, context: Context
+    ) -> pb.ListFollowedChannelsResponse:
+        actor, paging = require_person(), Paging.of(request, str, str)
+        keyrings = keyrings_of(actor, request.community_ids)
+        found = await self._repository.list_followed_channels(keyrings, actor.person_id, paging)
+        channels, token = paging.page(found, lambda last: (last.name_order, last.id))
+        return pb.ListFollowedChannelsResponse(
+            channels=[
+                messages.channel_to_proto(
+                    one, one.version, followed=True, keyring=keyrings[one.community_id]
+                )
+                for one in channels
+            ],
+            next_page_token=token,
+        )
+
     async def GetAnnouncement(
         self, request: pb.GetAnnouncementRequest, context: Context
     ) -> pb.GetAnnouncementResponse:
@@ -157,6 +174,30 @@ class AnnouncementReads(announcements_pb2_grpc.AnnouncementServiceServicer):
         )
         copies = await self._repository.copies(reader, page, locales, now)
         return pb.ListAnnouncementsResponse(
+            announcements=[messages.announcement_to_proto(one, now) for one in copies],
+            next_page_token=token,
+        )
+
+    async def ListViewerAnnouncements(
+        self, request: pb.ListViewerAnnouncementsRequest, context: Context
+    ) -> pb.ListViewerAnnouncementsResponse:
+        actor, paging = require_person(), Paging.of(request, datetime, str)
+        keyrings, now = keyrings_of(actor, request.community_ids), moment.now()
+        found = await self._repository.list_current(
+            keyrings,
+            actor.person_id,
+            paging,
+            now,
+            severity=requests.severity(request.severity) if request.severity else None,
+            followed=request.followed,
+            unread=request.unread,
+        )
+        page, token = paging.page(
+            found, lambda last: (last.list_time, last.id), most=fitting(found, paging.size)
+        )
+        readers = {one: Reader.of(actor, one) for one in keyrings}
+        copies = await self._repository.copies_anywhere(readers, page, (), now)
+        return pb.ListViewerAnnouncementsResponse(
             announcements=[messages.announcement_to_proto(one, now) for one in copies],
             next_page_token=token,
         )
