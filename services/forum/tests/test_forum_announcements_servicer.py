@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from datetime import UTC
 from typing import Any
@@ -737,3 +738,29 @@ async def test_feed_addresses_are_few_and_of_what_can_be_read(town: Town) -> Non
             GOLD, "CreateFeedAddress", channel_id=gold.id, secret_hash=hash_of(str(number))
         )
     assert await refused(town, GOLD, "CreateFeedAddress", **asked) == ("FEED_ADDRESSES_FULL", "")
+    await town.world.database.feed_addresses.update_one({}, {"$unset": {"number": ""}})  # older
+    assert await refused(town, GOLD, "CreateFeedAddress", **asked) == ("FEED_ADDRESSES_FULL", "")
+    first, *_ = (await town.call(GOLD, "ListFeedAddresses", page_size=1)).feed_addresses
+    await town.call(GOLD, "RevokeFeedAddress", address_id=first.id)
+    await town.call(GOLD, "CreateFeedAddress", **asked)
+
+
+async def test_feed_addresses_made_at_once_are_no_more_than_there_may_be(town: Town) -> None:
+    channel = await town.channel()
+
+    async def make(number: int) -> str:
+        try:
+            await town.call(
+                GOLD, "CreateFeedAddress", channel_id=channel.id, secret_hash=hash_of(f"s{number}")
+            )
+        except DomainError as refusal:
+            return reason_of(refusal)
+        return ""
+
+    for number in range(18):
+        assert await make(number) == ""
+    told = await asyncio.gather(*(make(18 + number) for number in range(6)))
+    assert sorted(told) == ["", "", *["FEED_ADDRESSES_FULL"] * 4]
+    database = town.world.database
+    assert await database.feed_addresses.count_documents({"revoked": False}) == 20
+    assert (await town.world.said()).count("FeedAddressCreated") == 20

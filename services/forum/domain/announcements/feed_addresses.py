@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,7 +31,19 @@ class FeedAddress:
     person_id: str
     secret_hash: str
     create_time: datetime
+    number: int | None = None  # its place among those of its owner; None: made before they had one
     revoked: bool = False
+
+
+def free_numbers(taken: Collection[int | None]) -> list[int]:
+    """The places left beside those of addresses that work. Refuses with FEED_ADDRESSES_FULL."""
+    without = sum(number is None for number in taken)
+    free = [number for number in range(MOST_ADDRESSES - without) if number not in taken]
+    if len(taken) >= MOST_ADDRESSES or not free:
+        raise FeedAddressesFullError(
+            f"a person has at most {MOST_ADDRESSES} addresses in a community"
+        )
+    return free
 
 
 def check_secret_hash(secret_hash: str) -> str:

@@ -10,6 +10,7 @@ from chassis.pagination import Paging
 from services.forum.domain.announcements.feed_addresses import (
     AddressNotFoundError,
     FeedAddress,
+    FeedAddressesFullError,
 )
 
 _NEWEST = [("create_time", -1), ("_id", -1)]
@@ -26,6 +27,14 @@ INDEXES: Sequence[Index] = (
         [("community_id", 1), ("person_id", 1), *_NEWEST],
         "feed_address_page",
         partial={"revoked": False},
+    ),
+    # Two that one person makes at once may want the same place.
+    Index(
+        "feed_addresses",
+        [("community_id", 1), ("person_id", 1), ("number", 1)],
+        "feed_address_number",
+        unique=True,
+        partial={"revoked": False, "number": {"$exists": True}},
     ),
 )
 
@@ -56,10 +65,13 @@ class FeedAddressCollection:
         cursor = self._database.feed_addresses.find(query).sort(paging.sort(_NEWEST))
         return [_load(row) async for row in cursor.limit(paging.limit)]
 
-    async def count_feed_addresses(self, community_id: str, person_id: str) -> int:
-        """Those that work."""
+    async def find_feed_address_numbers(
+        self, community_id: str, person_id: str
+    ) -> list[int | None]:
+        """Of those that work."""
         query = {"community_id": community_id, "person_id": person_id, "revoked": False}
-        return int(await self._database.feed_addresses.count_documents(query))
+        rows = self._database.feed_addresses.find(query, {"number": 1}).hint("feed_address_page")
+        return [row.get("number") async for row in rows]
 
 
 def _load(document: Document) -> FeedAddress:
@@ -70,18 +82,26 @@ def _load(document: Document) -> FeedAddress:
         document["person_id"],
         document["secret_hash"],
         document["create_time"],
+        document.get("number"),
         document["revoked"],
     )
 
 
 def _dump(address: FeedAddress) -> Document:
-    return {
+    document: Document = {
         "channel_id": address.channel_id,
         "person_id": address.person_id,
         "secret_hash": address.secret_hash,
         "create_time": address.create_time,
         "revoked": address.revoked,
     }
+    return document if address.number is None else {**document, "number": address.number}
 
 
-FEED_ADDRESSES: Aggregates[FeedAddress] = Aggregates("feed_address", "feed_addresses", _load, _dump)
+FEED_ADDRESSES: Aggregates[FeedAddress] = Aggregates(
+    "feed_address",
+    "feed_addresses",
+    _load,
+    _dump,
+    {"feed_address_number": FeedAddressesFullError},
+)

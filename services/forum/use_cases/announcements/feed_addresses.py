@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 from chassis.actors import Actor
@@ -9,15 +10,18 @@ from chassis.decisions import Decision, Seen
 from guildhall.forum.v1 import announcements_pb2 as pb
 from guildhall.forum.v1 import domain_events_pb2 as said
 from services.forum.converters.announcements.messages import feed_address_to_proto
+from services.forum.domain.announcements.channels import Channel
 from services.forum.domain.announcements.feed_addresses import (
-    MOST_ADDRESSES,
     AddressNotFoundError,
     FeedAddress,
     FeedAddressesFullError,
     check_secret_hash,
+    free_numbers,
 )
 from services.forum.domain.members import Member
 from services.forum.use_cases.announcements.base import AnnouncementsBase
+
+_TRIES = 8  # of addresses that one person asks for at once
 
 
 class FeedAddressUseCases(AnnouncementsBase):
@@ -34,21 +38,37 @@ class FeedAddressUseCases(AnnouncementsBase):
         channel = await self._repository.get_channel(
             request.community_id, request.channel_id, member.keyring
         )
-        count = await self._repository.count_feed_addresses(request.community_id, member.person_id)
+        for left in reversed(range(_TRIES)):
+            taken = await self._repository.find_feed_address_numbers(
+                request.community_id, member.person_id
+            )
+            number = random.choice(free_numbers(taken))  # noqa: S311 - so that few want the same
+            try:
+                return await self._create(actor, request, channel, secret_hash, number)
+            except FeedAddressesFullError:  # another one was made at the same time
+                if not left:
+                    raise
+        raise AssertionError
+
+    async def _create(
+        self,
+        actor: Actor,
+        request: pb.CreateFeedAddressRequest,
+        channel: Channel,
+        secret_hash: str,
+        number: int,
+    ) -> pb.CreateFeedAddressResponse:
         address_id = self._commands.new_id(actor, request)
 
         def decide(seen: Seen[FeedAddress]) -> Decision[FeedAddress, pb.CreateFeedAddressResponse]:
-            if seen.state is None and count >= MOST_ADDRESSES:
-                raise FeedAddressesFullError(
-                    f"a person has at most {MOST_ADDRESSES} addresses in a community"
-                )
             made = seen.state or FeedAddress(
                 address_id,
                 request.community_id,
                 channel.id,
-                member.person_id,
+                actor.person_id,
                 secret_hash,
                 seen.now.time,
+                number,
             )
             event = said.FeedAddressCreated(
                 address_id=made.id, channel_id=made.channel_id, person_id=made.person_id
