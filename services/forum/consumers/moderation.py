@@ -201,17 +201,17 @@ def _decided(at: _At, case: CaseDecided) -> Outcome:
         return Outcome(topic)
     if reply is not None:
         return _decided_on_reply(topic, reply, case, at.now.time)
-    return _decided_on_topic(topic, case)
+    return _decided_on_topic(topic, case, at.now.time)
 
 
 def _mooted(at: _At, case: CaseMooted) -> Outcome:
     return moderating.drop_edit(at.topic, at.reply or at.topic, at.edit_of(case), at.now.time)
 
 
-def _decided_on_topic(topic: Topic, case: CaseDecided) -> Outcome:
+def _decided_on_topic(topic: Topic, case: CaseDecided, now: datetime) -> Outcome:
     if topic.state is TopicState.PENDING_REVIEW:
         if case.approved:
-            return moderating.approve_topic(topic)
+            return moderating.approve_topic(topic, now)
         return moderating.reject_topic(topic, case.reason)
     if topic.state is TopicState.HIDDEN and topic.case_id == case.case_id:
         if case.approved:

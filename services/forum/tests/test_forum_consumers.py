@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from chassis.domain_events import DomainEvent
 from chassis.errors import DomainError
+from guildhall.forum.v1 import feed_pb2, moves_pb2
 from guildhall.forum.v1 import forum_pb2 as pb
-from guildhall.forum.v1 import moves_pb2
 from guildhall.moderation.v1 import moderation_pb2
 from guildhall.moderation.v1.domain_events_pb2 import (
     CaseDecided,
@@ -248,3 +248,39 @@ async def test_decision_finds_a_reply_that_went_to_another_topic(world: World) -
     assert (await world.see(ASKER, target)).reply_count == 1
     assert (await world.see(ASKER, published)).reply_count == 0
     assert ("Approve", "", "mod2", reply.id) in await trail(world, target)
+
+
+async def test_an_approved_topic_appears_now(world: World) -> None:
+    """Whoever read everything before finds it on top and unread, and experts are asked."""
+    space = await world.space()
+    reader = world.feed_of(HELPER)
+    follow = feed_pb2.SetFollowRequest(
+        **world.ids(),
+        kind=feed_pb2.FOLLOW_KIND_SPACE,
+        target_id=space.id,
+        level=feed_pb2.FOLLOW_LEVEL_TRACKING,
+    )
+    await reader.SetFollow(follow)
+    world.screen.verdict = moderation_pb2.VERDICT_HOLD
+    topic = await world.topic(space)
+    world.screen.verdict = moderation_pb2.VERDICT_ALLOW
+    later = await world.topic(space)
+    read = await reader.MarkAllRead(feed_pb2.MarkAllReadRequest(**world.ids()))
+    place = (later.create_time.ToDatetime(UTC), later.id)  # how far questions were routed
+
+    await hear(world, CaseDecided(**on(topic, approved=True, decider_id="mod2")))
+
+    seen = await world.see(HELPER, topic)
+    assert seen.create_time == seen.activity_time
+    assert seen.create_time.ToDatetime(UTC) > place[0] > topic.create_time.ToDatetime(UTC)
+    assert await world.topics(HELPER) == [topic.id, later.id]
+    for order in (feed_pb2.FEED_ORDER_LATEST, feed_pb2.FEED_ORDER_RANKED):
+        page = await reader.ListFeed(feed_pb2.ListFeedRequest(order=order))
+        assert [item.topic.id for item in page.items] == [topic.id, later.id]
+    states = feed_pb2.BatchGetViewerStatesRequest(community_id="c1", topic_ids=[topic.id, later.id])
+    opened = (await reader.BatchGetViewerStates(states)).viewer_states
+    assert [one.unopened for one in opened] == [True, False]
+    assert seen.create_time.ToDatetime() > read.read_time.ToDatetime()
+    until = datetime.now(UTC) + timedelta(seconds=1)
+    found = await world.repository.find_unrouted(place, until, 10)
+    assert [one.id for one in found] == [topic.id]

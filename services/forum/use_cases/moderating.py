@@ -187,9 +187,9 @@ def remove_topic(topic: Topic, reason: str) -> Outcome:
     return Outcome(removed, [said.TopicRemoved(topic_id=topic.id)])
 
 
-def approve_topic(topic: Topic) -> Outcome:
-    """Refuses with TOPIC_STATE_INVALID."""
-    approved = topic.step(TopicStep.APPROVE)
+def approve_topic(topic: Topic, now: datetime) -> Outcome:
+    """It appears now, in front of what was read meanwhile. Refuses with TOPIC_STATE_INVALID."""
+    approved = replace(topic.step(TopicStep.APPROVE), create_time=now, activity_time=now)
     return Outcome(approved, [topic_submitted(approved)])
 
 
