@@ -47,7 +47,7 @@ class ForumConsumers:
     async def on_case_opened(self, event: DomainEvent[CaseOpened]) -> Iterable[Consequence]:
         """A rule's case counts, if readers could see the text; not an edit's that is held, and
         where members flagged it each flag does. A rule that found something in a post that is out
-        already hides it until the decision.
+        already hides it until the decision, unless it is ARCHIVED: then it stays until that.
         """
         case = event.message
         if case.of_edit or case.of_flag:
@@ -70,7 +70,8 @@ class ForumConsumers:
     async def on_case_decided(self, event: DomainEvent[CaseDecided]) -> Iterable[Consequence]:
         """Publish or reject what was held, post or edit; restore or remove what a case had hidden.
 
-        What stayed out meanwhile (a FLAG rule's case) is hidden when it is rejected.
+        What stayed out meanwhile (a FLAG rule's case) is hidden when it is rejected; a topic that
+        is ARCHIVED, which nothing hides, is removed.
         """
         case = event.message
         return [
@@ -219,6 +220,8 @@ def _decided_on_topic(topic: Topic, case: CaseDecided, now: datetime) -> Outcome
         return moderating.remove_topic(topic, case.reason)
     if topic.state in _OUT and not case.approved:
         return moderating.hide_topic(topic, case.reason)
+    if topic.state is TopicState.ARCHIVED and not case.approved:
+        return moderating.remove_topic(topic, case.reason)
     return Outcome(topic)
 
 

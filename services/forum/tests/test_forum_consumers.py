@@ -19,7 +19,8 @@ from guildhall.moderation.v1.domain_events_pb2 import (
     PostFlagged,
 )
 from services.forum.consumers import ForumConsumers
-from services.forum.tests.conftest import ASKER, HELPER, MODERATING, World
+from services.forum.tests.conftest import ASKER, HELPER, MODERATING, STRANGER, World
+from services.forum.tests.test_forum_servicer import refused
 from services.forum.use_cases.carrying import Carrying
 
 REASON = "a rule of the community asks for a review of this post"
@@ -284,3 +285,31 @@ async def test_an_approved_topic_appears_now(world: World) -> None:
     until = datetime.now(UTC) + timedelta(seconds=1)
     found = await world.repository.find_unrouted(place, until, 10)
     assert [one.id for one in found] == [topic.id]
+
+
+@pytest.mark.parametrize("hide_post", [True, False])
+async def test_a_rejected_archived_topic_is_removed(world: World, hide_post: bool) -> None:
+    """Nothing hides what is archived: it stays out until it is decided, whatever found it."""
+    topic = await world.topic(await world.space())
+    await world.act("ArchiveTopic", MODERATING, topic)
+    await hear(world, CaseOpened(**on(topic, hide_post=hide_post, of_flag=not hide_post)))
+    assert (await world.see(HELPER, topic)).state == pb.TOPIC_STATE_ARCHIVED
+    decided = {"approved": False, "reason": "No ads", "decider_id": "mod2"}
+    await hear(world, CaseDecided(**on(topic, **decided)))
+    await refused(world, world.see(HELPER, topic), "TOPIC_NOT_FOUND", "topic_id")
+    await refused(world, world.see(STRANGER, topic), "COMMUNITY_NOT_FOUND", "community_id")
+    removed = await world.see(MODERATING, topic)
+    assert (removed.state, removed.state_reason) == (pb.TOPIC_STATE_REMOVED, "No ads")
+    assert (await world.said())[-1] == "TopicRemoved"
+    assert (await trail(world, topic))[0] == ("Reject", "No ads", "mod2", "")
+    await world.act("RestoreTopic", MODERATING, topic)
+    assert (await world.see(HELPER, topic)).state == pb.TOPIC_STATE_ARCHIVED
+
+
+async def test_an_approved_archived_topic_stays_as_it_is(world: World) -> None:
+    topic = await world.topic(await world.space())
+    await world.act("ArchiveTopic", MODERATING, topic)
+    await hear(world, CaseOpened(**on(topic, hide_post=True)))
+    before = await world.stored()
+    await hear(world, CaseDecided(**on(topic, approved=True, decider_id="mod2")))
+    assert await world.stored() == before
