@@ -38,6 +38,7 @@ class HeldEdit:
     author: Author  # of the post
     editor_id: str
     create_time: datetime
+    by_moderator: bool = False  # of another's post
     state: HeldEditState = HeldEditState.PENDING_REVIEW
     decide_time: datetime | None = None
     reason: str = ""
@@ -52,6 +53,8 @@ class HeldEdit:
         submission: Submission,
         editor_id: str,
         now: datetime,
+        *,
+        by_moderator: bool,
     ) -> HeldEdit:
         """Of this post; `text` is title, body and tags."""
         title, body, tags = text
@@ -67,6 +70,7 @@ class HeldEdit:
             author=post.author,
             editor_id=editor_id,
             create_time=now,
+            by_moderator=by_moderator,
         )
 
     @property

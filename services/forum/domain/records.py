@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from chassis.errors import NotFoundError
+from services.forum.domain.members import keys_of_withheld
 from services.forum.domain.replies import Reply
 from services.forum.domain.topics import Topic
 
@@ -19,8 +20,8 @@ class RevisionNotFoundError(NotFoundError):
 class Revision:
     """A text that was replaced; `post_id` is the topic's or the reply's id.
 
-    Its keys are those of the post when it was replaced; only moderators and the author see what a
-    moderator's edit took away.
+    Its keys are those of the post when it was replaced; only moderators and the author see what
+    there was before a moderator's edit.
     """
 
     id: str
@@ -34,12 +35,14 @@ class Revision:
     read_keys: tuple[str, ...]
     author_id: str = ""  # the person who wrote the post; empty: imported, or kept before this was
     edition: int = 0  # the number of this text; 0: it was not counted yet
+    by_moderator: bool = False  # a moderator replaced it, in another's post
 
     @classmethod
     def of(
-        cls, post: Topic | Reply, id_: str, editor_id: str, time: datetime, keys: tuple[str, ...]
+        cls, post: Topic | Reply, id_: str, editor_id: str, time: datetime, *, by_moderator: bool
     ) -> Revision:
         """The text that the post has until it is edited."""
+        withheld = keys_of_withheld(post.community_id, post.author)
         topic = post if isinstance(post, Topic) else None
         return cls(
             id_,
@@ -50,9 +53,10 @@ class Revision:
             topic.tags if topic else (),
             editor_id,
             time,
-            keys,
+            withheld if by_moderator else post.read_keys,
             post.author.person_id,
             post.edition,
+            by_moderator,
         )
 
     @property

@@ -113,6 +113,7 @@ def _load(document: Document) -> HeldEdit:
         author=author(document["author"]),
         editor_id=document["editor_id"],
         create_time=document["create_time"],
+        by_moderator=document.get("by_moderator", False),  # formerly nobody remembered
         state=HeldEditState(document["state"]),
         decide_time=document["decide_time"],
         reason=document["reason"],
@@ -130,6 +131,7 @@ def _dump(edit: HeldEdit) -> Document:
         "author": author_document(edit.author),
         "editor_id": edit.editor_id,
         "create_time": edit.create_time,
+        "by_moderator": edit.by_moderator,
         "decide_time": edit.decide_time,
         "reason": edit.reason,
         "read_keys": list(edit.read_keys),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from pymongo import InsertOne
+from pymongo import InsertOne, UpdateMany
 
 from chassis.decisions import Document, Write
 from chassis.mongo import Index
 from chassis.pagination import Paging
+from services.forum.domain.members import keys_of_withheld
 from services.forum.domain.posting import Poster
 from services.forum.domain.records import (
     ModerationEntry,
@@ -69,10 +70,19 @@ class RecordCollection(ReplyCollection):
             "replace_time": revision.replace_time,
             "read_keys": list(revision.read_keys),
             "edition": revision.edition,
+            "by_moderator": revision.by_moderator,
         }
         if revision.author_id:
             document["author_id"] = revision.author_id
         return Write("revisions", InsertOne(document))
+
+    @staticmethod
+    def withhold_revisions(post: Topic | Reply) -> Write:
+        """What the post was before is for its author and moderators only."""
+        former = {"community_id": post.community_id, "post_id": post.id}
+        keys = keys_of_withheld(post.community_id, post.author)
+        change = {"$set": {"read_keys": list(keys)}}
+        return Write("revisions", UpdateMany(former, change, hint="revision_page"))
 
     async def list_revisions(
         self,
@@ -174,7 +184,14 @@ def load_revision(row: Document) -> Revision:
         tuple(row["read_keys"]),
         row.get("author_id", ""),
         row.get("edition", 0),
+        row.get("by_moderator", _withheld_from_others(row)),
     )
+
+
+def _withheld_from_others(row: Document) -> bool:
+    """Formerly that was not remembered, but only moderators withheld another's text."""
+    shown = any(key.startswith("space:") for key in row["read_keys"])
+    return not shown and row["editor_id"] != row.get("author_id", "")
 
 
 def load_moderation_entry(row: Document) -> ModerationEntry:

@@ -261,6 +261,37 @@ async def test_a_rejected_edit_leaves_the_post_and_tells_its_author_why(
     )
 
 
+@pytest.mark.parametrize("kind", ["topic", "reply"])
+async def test_a_moderators_held_edit_is_as_their_others(world: World, kind: str) -> None:
+    """Readers see nothing of what it takes away, and it stands in the audit trail."""
+    topic = await world.topic(await world.space())
+    post: Any = topic
+    author = ASKER
+    if kind == "reply":
+        post, author = await world.reply(topic), HELPER
+    rpc = "UpdateTopic" if kind == "topic" else "UpdateReply"
+    await world.act(rpc, author, post, body="A text with a secret in it")
+    answer = await held_again(world, post, MODERATING)
+    assert answer.HasField("held_edit")
+    assert await trail(world, topic) == []
+    await decide(world, post, 3)
+    after = await now(world, post)
+    assert (after.body, after.edition, after.edited_by_moderator) == (NEW_TEXT, 3, True)
+    reply_id = post.id if kind == "reply" else ""
+    revisions = pb.ListRevisionsRequest(community_id="c1", topic_id=topic.id, reply_id=reply_id)
+    for actor, editions in ((author, [2, 1]), (MODERATING, [2, 1]), (REGULAR_PERSON, [])):
+        found = (await world.of(actor).ListRevisions(revisions)).revisions
+        assert [one.edition for one in found] == editions
+    outside = world.of(STRANGER).ListRevisions(revisions)
+    await refused(world, outside, "COMMUNITY_NOT_FOUND", "community_id")
+    assert sorted(await trail(world, topic)) == [
+        ("Approve", "", "mod2", reply_id),
+        (rpc, "", "moderator", reply_id),
+    ]
+    await world.act(rpc, author, post, body="The author's own again")
+    assert not (await now(world, post)).edited_by_moderator
+
+
 async def test_approved_mentions_are_told_then(world: World) -> None:
     world.members.actors = [HELPER]
     topic, _, _ = await held(world, update_mentions=True, mentioned_ids=["helper"])

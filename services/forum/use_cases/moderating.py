@@ -169,6 +169,22 @@ def entry(
     )
 
 
+def records_of_edit(
+    now: Moment, topic: Topic, post: Topic | Reply, editor_id: str, *, by_moderator: bool
+) -> list[Write]:
+    """The former text, for those who could read it; and what a moderator did: readers see nothing
+    of what the post was before, for what they take away stood in earlier editions, too.
+    """
+    revision = Revision.of(post, now.new_id(), editor_id, now.time, by_moderator=by_moderator)
+    writes = [ForumRepository.new_revision(revision)]
+    if by_moderator:
+        reply_id = post_ref(post).reply_id
+        action = "UpdateReply" if reply_id else "UpdateTopic"
+        writes.append(ForumRepository.withhold_revisions(post))
+        writes.append(entry(now, topic, action, "", editor_id, reply_id))
+    return writes
+
+
 def hide_topic(topic: Topic, reason: str, case_id: str = "") -> Outcome:
     """Refuses with TOPIC_STATE_INVALID."""
     hidden = topic.step(TopicStep.HIDE, reason, case_id)
@@ -254,16 +270,18 @@ def decide_edit(
         return _edit_over(topic, post, edit.decide(HeldEditState.REJECTED, now.time, reason))
     if not _takes_edits(topic, post) or post.submission.number > edit.submission.number:
         return drop_edit(topic, post, edit, now.time)
-    revision = Revision.of(post, now.new_id(), edit.editor_id, now.time, post.read_keys)
-    writes = [ForumRepository.new_revision(revision)]
+    by_moderator = edit.by_moderator
+    writes = records_of_edit(now, topic, post, edit.editor_id, by_moderator=by_moderator)
     edit = edit.decide(HeldEditState.APPROVED, now.time)
     if isinstance(post, Reply):
-        reply = post.edit(edit.body, edit.references, edit.submission, now.time)
+        reply = post.edit(
+            edit.body, edit.references, edit.submission, now.time, by_moderator=by_moderator
+        )
         reply = replace(reply, attachments=edit.attachments)
         return Outcome(topic, reply_edited(reply), reply, writes, held_edit=edit)
     text = (edit.title, edit.body, edit.tags)
     edited = replace(post, references=edit.references, attachments=edit.attachments)
-    edited = edited.edit(text, edit.submission, now.time)
+    edited = edited.edit(text, edit.submission, now.time, by_moderator=by_moderator)
     return Outcome(edited, topic_edited(edited), writes=writes, held_edit=edit)
 
 

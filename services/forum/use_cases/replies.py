@@ -19,9 +19,8 @@ from services.forum.converters.markdown import rendered
 from services.forum.converters.messages import reply_to_proto
 from services.forum.domain.drafts import DraftKind, DraftPlace
 from services.forum.domain.held_edits import HeldEdit, next_number
-from services.forum.domain.members import Member, keys_of_withheld
+from services.forum.domain.members import Member
 from services.forum.domain.posting import Poster
-from services.forum.domain.records import Revision
 from services.forum.domain.replies import Reply, ReplyState, check_parent
 from services.forum.domain.texts import check_reply_body
 from services.forum.domain.topics import Topic, TopicKind
@@ -29,7 +28,7 @@ from services.forum.repository.paces import ReplyPace, pace_ref
 from services.forum.use_cases import moderating
 from services.forum.use_cases.attaching import Claim, Taken
 from services.forum.use_cases.base import visible, visible_reply
-from services.forum.use_cases.moderating import Outcome, entry
+from services.forum.use_cases.moderating import Outcome, records_of_edit
 from services.forum.use_cases.references import ReferenceUseCases
 from services.forum.use_cases.sowing import Sowing
 
@@ -146,6 +145,7 @@ class ReplyUseCases(ReferenceUseCases):
                 )
             if reply.state is not before.state:
                 raise VersionStaleError("the reply has just changed: read it again")
+            by_moderator = not member.wrote(reply.author)
             taken = Taken(reply.attachments)
             if request.update_attachments:
                 taken = claim.taken(seen, topic.id, reply.id)
@@ -163,6 +163,7 @@ class ReplyUseCases(ReferenceUseCases):
                     submission,
                     member.person_id,
                     seen.now.time,
+                    by_moderator=by_moderator,
                 )
                 held = moderating.hold_edit(topic, reply, edit)
                 return taken.added(replace(held, writes=[self._no_draft_of(reply, member)]))
@@ -171,11 +172,16 @@ class ReplyUseCases(ReferenceUseCases):
                 references,
                 submission,
                 seen.now.time,
-                by_moderator=not member.wrote(reply.author),
+                by_moderator=by_moderator,
             )
             edited = replace(edited, attachments=taken.attached)
-            records = self._records_of(seen, topic, reply, member)
-            return taken.added(Outcome(topic, reply_edited(edited), edited, records))
+            writes = [
+                self._no_draft_of(reply, member),
+                *records_of_edit(
+                    seen.now, topic, reply, member.person_id, by_moderator=by_moderator
+                ),
+            ]
+            return taken.added(Outcome(topic, reply_edited(edited), edited, writes))
 
         def answer(outcome: Outcome, _: int) -> UpdateReplyResponse:
             reply = outcome.changed_reply
@@ -198,18 +204,6 @@ class ReplyUseCases(ReferenceUseCases):
             reply_id=reply.id,
         )
         return self._repository.no_draft(written)
-
-    def _records_of(
-        self, seen: Seen[Topic], topic: Topic, reply: Reply, member: Member
-    ) -> list[Write]:
-        """The former text, for those who could read it; and what a moderator did."""
-        own = member.wrote(reply.author)
-        keys = reply.read_keys if own else keys_of_withheld(topic.community_id, reply.author)
-        revision = Revision.of(reply, seen.now.new_id(), member.person_id, seen.now.time, keys)
-        writes = [self._no_draft_of(reply, member), self._repository.new_revision(revision)]
-        if not own:
-            writes.append(entry(seen.now, topic, "UpdateReply", "", member.person_id, reply.id))
-        return writes
 
 
 def _screened(source: str, stored: str) -> str:

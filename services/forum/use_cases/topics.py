@@ -23,9 +23,8 @@ from services.forum.converters.markdown import rendered
 from services.forum.converters.messages import topic_to_proto
 from services.forum.domain.drafts import DraftKind, DraftPlace
 from services.forum.domain.held_edits import HeldEdit, next_number
-from services.forum.domain.members import Member, keys_of_withheld
+from services.forum.domain.members import Member
 from services.forum.domain.posting import Poster
-from services.forum.domain.records import Revision
 from services.forum.domain.screening import Screening
 from services.forum.domain.tags import check_tags
 from services.forum.domain.texts import Submission, TopicText, check_title
@@ -40,7 +39,7 @@ from services.forum.domain.topics import (
 )
 from services.forum.use_cases import moderating
 from services.forum.use_cases.attaching import Claim, Taken
-from services.forum.use_cases.moderating import Outcome, entry
+from services.forum.use_cases.moderating import Outcome, records_of_edit
 from services.forum.use_cases.references import ReferenceUseCases
 from services.forum.use_cases.sowing import Sowing
 
@@ -204,6 +203,7 @@ class TopicUseCases(ReferenceUseCases):
                 space.settings.check_edit(
                     member, topic.author, topic.create_time, seen.now.time, topic.kind
                 )
+            by_moderator = not topic.kept_by(member)
             taken = Taken(topic.attachments)
             if request.update_attachments:
                 taken = claim.taken(seen, topic.id)
@@ -227,6 +227,7 @@ class TopicUseCases(ReferenceUseCases):
                     submission,
                     member.person_id,
                     seen.now.time,
+                    by_moderator=by_moderator,
                 )
                 held = moderating.hold_edit(topic, topic, edit)
                 return taken.added(replace(held, writes=[self._no_draft(topic, member)]))
@@ -234,10 +235,14 @@ class TopicUseCases(ReferenceUseCases):
                 changed,
                 submission,
                 seen.now.time,
-                by_moderator=not topic.kept_by(member),
+                by_moderator=by_moderator,
             )
-            records = self._records(seen, topic, member)
-            return taken.added(Outcome(edited, topic_edited(edited), writes=records))
+            writes = [self._no_draft(topic, member)]
+            if topic.state not in UNSENT:
+                writes += records_of_edit(
+                    seen.now, topic, topic, member.person_id, by_moderator=by_moderator
+                )
+            return taken.added(Outcome(edited, topic_edited(edited), writes=writes))
 
         def answer(outcome: Outcome, version: int) -> UpdateTopicResponse:
             return UpdateTopicResponse(
@@ -255,19 +260,6 @@ class TopicUseCases(ReferenceUseCases):
             topic.community_id, member.person_id, DraftKind.TOPIC_EDIT, topic_id=topic.id
         )
         return self._repository.no_draft(written)
-
-    def _records(self, seen: Seen[Topic], topic: Topic, member: Member) -> list[Write]:
-        """The former text, for those who could read it; and what a moderator did."""
-        posted = self._no_draft(topic, member)
-        if topic.state in UNSENT:
-            return [posted]
-        own = topic.kept_by(member)
-        keys = topic.read_keys if own else keys_of_withheld(topic.community_id, topic.author)
-        revision = Revision.of(topic, seen.now.new_id(), member.person_id, seen.now.time, keys)
-        writes = [posted, self._repository.new_revision(revision)]
-        if not own:
-            writes.append(entry(seen.now, topic, "UpdateTopic", "", member.person_id))
-        return writes
 
 
 def check_same_text(topic: Topic, before: Topic) -> None:

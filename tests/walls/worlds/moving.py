@@ -160,8 +160,10 @@ class Mover(Builder):
         body = f"Another text {self.house.new('text')}."
         community = topic.space.community
         await self.forum(editor, community, "UpdateTopic", topic_id=topic.id, body=body)
-        # Read by all: the author's own change of what all could read.
-        topic.revisions.append(editor is topic.author and topic.open)
+        # Read by all: the author's own change of what all could read, until a moderator edits it.
+        topic.revisions.append(topic.open)
+        if editor is not topic.author:
+            topic.revisions = [False] * len(topic.revisions)
         self.tell(f"{editor.name} edits {topic.title}.")
 
     # -- rights
