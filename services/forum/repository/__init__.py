@@ -82,7 +82,11 @@ class ForumRepository(
         *announcements.INDEXES,
         *seeding.INDEXES,
     )
-    migrations: Sequence[Migration] = (*feed.MIGRATIONS, *announcements.MIGRATIONS)
+    migrations: Sequence[Migration] = (
+        *topics.MIGRATIONS,
+        *feed.MIGRATIONS,
+        *announcements.MIGRATIONS,
+    )
     spaces = spaces.SPACES
     topics = topics.TOPICS
     reactions = participation.REACTIONS

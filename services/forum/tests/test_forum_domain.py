@@ -219,6 +219,15 @@ def test_topic_keys_follow_its_state(state: str, keys: tuple[str, ...]) -> None:
     assert replace(TOPIC, state=TopicState(state)).read_keys == keys
 
 
+@pytest.mark.parametrize("state", TopicState)
+def test_a_removed_draft_is_its_authors_alone(state: TopicState) -> None:
+    if state is TopicState.REMOVED:
+        return
+    removed = replace(TOPIC, state=state).step(TopicStep.REMOVE)
+    own = state is TopicState.DRAFT
+    assert removed.read_keys == (("person:anna",) if own else ("moderators:c1",))
+
+
 def test_withheld_post_of_a_persona_is_for_moderators_only() -> None:
     author = Author(persona=Persona("dump", "7", "Jo"))
     assert replace(TOPIC, state=TopicState.HIDDEN, author=author).read_keys == ("moderators:c1",)

@@ -27,17 +27,20 @@ from guildhall.moderation.v1.domain_events_pb2 import CaseDecided
 from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 from services.forum.jobs import schedules
 from services.forum.jobs.schedules import ScheduleJobs
+from services.forum.repository import topics
 from services.forum.tests.conftest import (
     ASKER,
     HELPER,
     MANAGING,
     MODERATING,
     NEWCOMER,
+    SEARCH,
     STRANGER,
     World,
 )
 from services.forum.tests.test_forum_consumers import hear, on
 from services.forum.tests.test_forum_curation_servicer import curate, time_in
+from services.forum.tests.test_forum_exports_servicer import Exports
 from services.forum.tests.test_forum_servicer import refused
 from services.forum.use_cases.schedules import DueTopics
 
@@ -518,3 +521,42 @@ async def test_edits_by_moderators_are_marked(world: World) -> None:
     await world.act("UpdateReply", HELPER, reply, body="Best said.")
     assert not (await world.see(HELPER, topic)).edited_by_moderator
     assert not (await world.replies(ASKER, topic))[0].edited_by_moderator
+
+
+async def test_a_removed_draft_is_nobody_elses(world: World) -> None:
+    topic = await world.topic(await world.space(), draft=True, tags=["secret"])
+    await world.act("RemoveTopic", ASKER, topic)
+    assert (await world.see(ASKER, topic)).state == pb.TOPIC_STATE_REMOVED
+    removed: dict[str, Any] = {"states": [pb.TOPIC_STATE_REMOVED]}
+    for more in (removed, {**removed, "author_id": "asker"}, {**removed, "tag": "secret"}):
+        assert await world.topics(ASKER, **more) == [topic.id]
+        for actor in (MODERATING, MANAGING, HELPER):
+            assert await world.topics(actor, **more) == []
+    for actor in (MODERATING, MANAGING, HELPER):
+        await refused(world, world.see(actor, topic), "TOPIC_NOT_FOUND", "topic_id")
+        if actor is not HELPER:
+            restore = world.act("RestoreTopic", actor, topic)
+            await refused(world, restore, "TOPIC_NOT_FOUND", "topic_id")
+    await refused(world, world.see(STRANGER, topic), "COMMUNITY_NOT_FOUND", "community_id")
+    assert await Exports(world, ASKER, "asker").all() == [("topic", topic.id)]
+    assert await Exports(world, MANAGING, "asker").all() == []
+    assert [kind for kind, _ in await Exports(world, MANAGING).all()] == ["space"]
+    request = pb.BatchGetTopicsRequest(community_id="c1", topic_ids=[topic.id])
+    (told,) = (await world.of(SEARCH).BatchGetTopics(request)).topics
+    assert (told.state, told.title, told.body) == (pb.TOPIC_STATE_REMOVED, "", "")
+
+
+async def test_drafts_that_were_removed_before_are_closed(world: World) -> None:
+    topic = await world.topic(await world.space(), draft=True, tags=["secret"])
+    await world.act("RemoveTopic", ASKER, topic)
+    gone = await world.topic(await world.space("other"))
+    await world.act("RemoveTopic", MODERATING, gone, reason="wrong")
+    former = {"read_keys": ["moderators:c1"], "tag_keys": ["secret moderators:c1"]}
+    await world.database.topics.update_one({"_id": topic.id}, {"$set": former})
+    assert (await world.see(MODERATING, topic)).id == topic.id
+    for _ in range(2):
+        for migration in topics.MIGRATIONS:
+            await migration.run(world.database)
+    await refused(world, world.see(MODERATING, topic), "TOPIC_NOT_FOUND", "topic_id")
+    assert (await world.see(ASKER, topic)).id == topic.id
+    assert (await world.see(MODERATING, gone)).id == gone.id

@@ -113,8 +113,8 @@ class Topic:
         """Who sees it, if they can read its space."""
         if self.state in OPEN_TO_READERS:
             return (space_key(self.space_id),)
-        if self.state is TopicState.DRAFT:
-            return (f"person:{self.author.person_id}",)
+        if TopicState.DRAFT in (self.state, self.removed_state):
+            return (f"person:{self.author.person_id}",)  # nobody else's, removed or not
         if self.state is TopicState.REMOVED:
             return (f"moderators:{self.community_id}",)
         return keys_of_withheld(self.community_id, self.author)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.forum.repository.topics.documents import (
+    MIGRATIONS,
     READ,
     TEXTLESS,
     TOPICS,
@@ -13,6 +14,7 @@ from services.forum.repository.topics.reads import INDEXES, TopicCollection, Top
 
 __all__ = [
     "INDEXES",
+    "MIGRATIONS",
     "READ",
     "TEXTLESS",
     "TOPICS",

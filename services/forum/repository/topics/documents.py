@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from chassis.decisions import Aggregates, Document
+from chassis.mongo import Database, Migration
 from services.forum.domain.feed.ranking import feed_keys
 from services.forum.domain.participation import VotedAtOnceError
 from services.forum.domain.posting import PostingTooFastError
@@ -246,3 +247,21 @@ TOPICS: Aggregates[Topic] = Aggregates(
     # Two posts of one person, or two votes, decided at once.
     {"posting_number": PostingTooFastError, "vote_number": VotedAtOnceError},
 )
+
+
+async def _close_removed_drafts(database: Database) -> None:
+    """Removed drafts were for moderators; they are their authors'."""
+    query: Document = {
+        "state": TopicState.REMOVED.value,
+        "removed_state": TopicState.DRAFT.value,
+        "read_keys": {"$regex": "^moderators:"},
+    }
+    async for row in database.topics.find(query):
+        topic = load_topic(row)
+        keys = {name: dump_topic(topic)[name] for name in ("read_keys", "tag_keys")}
+        # Only while it is as it was read: a command stores them itself.
+        same_one = {"_id": topic.id, "community_id": topic.community_id, "seq": row["seq"]}
+        await database.topics.update_one(same_one, {"$set": keys})
+
+
+MIGRATIONS: Sequence[Migration] = (Migration("2026-11-removed-drafts", _close_removed_drafts),)
