@@ -65,6 +65,18 @@ def _matched(case: Any, known: Mapping[str, Any]) -> list[Any]:
     return [known[one] for one in case.rule_ids if one in known]
 
 
+@strawberry.type(description="An automation asked moderators to look at a topic.")
+class Escalation:
+    """moderation.Escalation."""
+
+    automation_name: str = strawberry.field(description="The automation's name, as it was then.")
+    time: DateTime = strawberry.field(description="When.")
+
+    @strawberry.field(description="What the automation has for moderators to read.")
+    def reason(self) -> str | None:
+        return unset_is_null(self, "reason")
+
+
 @strawberry.type(description="A post that a moderator is asked to decide about.")
 class Case(CommunityNode):
     """moderation.Case."""
@@ -79,6 +91,9 @@ class Case(CommunityNode):
     flag_count: int = strawberry.field(description="How many members flagged the post.")
     flag_reasons: list[FlagReasonCount] = strawberry.field(
         description="Why they did; reasons that nobody gave are left out."
+    )
+    escalations: list[Escalation] = strawberry.field(
+        description="The automations that asked to look at it, oldest first, the last thirty."
     )
 
     @strawberry.field(description="The global id, opaque.")

@@ -99,6 +99,11 @@ class CaseCause(Enum):
         description="An edit where new posts of its author would wait for review: the text before "
         "it is public meanwhile, and stays when it is rejected. The post's heldEdit has it.",
     )
+    ESCALATED = strawberry.enum_value(
+        moderation_pb2.CASE_CAUSE_ESCALATED,
+        description="An automation asks to look at the topic: it stays as it is meanwhile, and is "
+        "hidden when it is rejected.",
+    )
     FLAG = strawberry.enum_value(
         moderation_pb2.CASE_CAUSE_FLAG,
         description="A member's flag: the post is public meanwhile, and hidden when it is "

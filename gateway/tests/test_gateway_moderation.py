@@ -317,6 +317,28 @@ async def test_a_case_is_decided_and_shown_with_its_post(
     assert moderation.calls["DecideCase"] == 2
 
 
+async def test_the_queue_says_which_automations_ask(
+    moderation: ModerationStandIn, house: House
+) -> None:
+    asked = [
+        pb.Escalation(automation_id="a1", automation_name="Wake up", reason="Quiet", time=time(1)),
+        pb.Escalation(automation_id="a2", automation_name="Reported", time=time(2)),
+    ]
+    moderation.cases = [case("k1", cause=pb.CASE_CAUSE_ESCALATED, escalations=asked)]
+    text = """query($community: ID!) { moderationCases(communityId: $community, first: 9) { edges {
+      node { cause escalations { automationName reason time } } } } }"""
+    answer = await house.ask(text, {"community": encode_id("Community", "c1", "c1")})
+    assert "errors" not in answer
+    (edge,) = answer["data"]["moderationCases"]["edges"]
+    assert edge["node"] == {
+        "cause": "ESCALATED",
+        "escalations": [
+            {"automationName": "Wake up", "reason": "Quiet", "time": "2026-01-01T00:01:00.000Z"},
+            {"automationName": "Reported", "reason": None, "time": "2026-01-01T00:02:00.000Z"},
+        ],
+    }
+
+
 FLAGGED = """query Flagged($id: ID!, $after: String) { moderationCase(id: $id) {
   cause flagCount flagReasons { reason count }
   flags(first: 2, after: $after) { edges { cursor node {

@@ -20,6 +20,7 @@ from services.moderation.domain import (
     CaseCause,
     CaseNotFoundError,
     CaseState,
+    Escalation,
     Flag,
     FlaggedAtOnceError,
     Flagger,
@@ -313,11 +314,21 @@ def _case(document: Document) -> Case:
         flag_reasons={
             FlagReason[name]: count for name, count in document.get("flag_reasons", {}).items()
         },
+        escalations=tuple(
+            Escalation(
+                one["run_id"],
+                one["automation_id"],
+                one["automation_name"],
+                one["reason"],
+                one["time"],
+            )
+            for one in document.get("escalations", ())
+        ),
     )
 
 
 def _case_document(case: Case) -> Document:
-    return {
+    document: Document = {
         "cause": case.cause.name,
         "topic_id": case.topic_id,
         "reply_id": case.reply_id,
@@ -333,6 +344,18 @@ def _case_document(case: Case) -> Document:
         "flag_count": case.flag_count,
         "flag_reasons": {reason.name: count for reason, count in case.flag_reasons.items()},
     }
+    if case.escalations:
+        document["escalations"] = [
+            {
+                "run_id": one.run_id,
+                "automation_id": one.automation_id,
+                "automation_name": one.automation_name,
+                "reason": one.reason,
+                "time": one.time,
+            }
+            for one in case.escalations
+        ]
+    return document
 
 
 def _flag(document: Document) -> Flag:

@@ -57,7 +57,7 @@ class AutomationAction(Enum):
     )
     ESCALATE = strawberry.enum_value(
         automation_pb2.AUTOMATION_ACTION_ESCALATE,
-        description="Tells the moderators, by an entry among the topic's.",
+        description="Brings it into the queue of moderators, with an entry among the topic's.",
     )
     MOVE = strawberry.enum_value(
         automation_pb2.AUTOMATION_ACTION_MOVE,

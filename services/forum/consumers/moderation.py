@@ -45,12 +45,12 @@ class ForumConsumers:
         self._repository = repository
 
     async def on_case_opened(self, event: DomainEvent[CaseOpened]) -> Iterable[Consequence]:
-        """A rule's case counts, if readers could see the text; not an edit's that is held, and
-        where members flagged it each flag does. A rule that found something in a post that is out
-        already hides it until the decision, unless it is ARCHIVED: then it stays until that.
+        """A rule's case counts, if readers could see the text; not an edit's that is held or an
+        automation's, and where members flagged it each flag does. A rule that found something in
+        a post that is out already hides it until the decision; what is ARCHIVED stays until that.
         """
         case = event.message
-        if case.of_edit or case.of_flag:
+        if case.of_edit or case.of_flag or case.of_escalation:
             return []
         if not case.hide_post:
             return [await self._count(event, case.case_id)]

@@ -125,6 +125,20 @@ async def test_each_action_once_with_its_event_and_entry(
             )
         case "TopicArchived":
             assert after.state == forum_pb2.TOPIC_STATE_ARCHIVED
+        case "TopicEscalated":
+            (told,) = [
+                one for one in await outbox(world.database) if isinstance(one, said.TopicEscalated)
+            ]
+            assert told.run_id
+            assert told == said.TopicEscalated(
+                topic_id=topic.id,
+                automation_id=made.id,
+                run_id=told.run_id,
+                automation_name="Wake up",
+                reason="Quiet",
+                author_id="asker",
+                submission_number=1,
+            )
     whole = await world.stored()
     for _ in range(2):
         await world.use_cases.run_automation(now() + MONTH)

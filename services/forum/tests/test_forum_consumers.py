@@ -184,6 +184,21 @@ async def test_flags_leave_a_post_as_it_is_until_it_is_rejected(world: World) ->
     assert (await world.said())[-1] == "ReplyHidden"
 
 
+@pytest.mark.parametrize("approved", [True, False])
+async def test_an_escalated_topic_stays_until_it_is_rejected(world: World, approved: bool) -> None:
+    """It is no report: an automation that hears of reports would hear of itself."""
+    topic = await world.topic(await world.space())
+    before = await world.stored()
+    await hear(world, CaseOpened(**on(topic, of_escalation=True)))
+    assert await world.stored() == before
+    decided = {"approved": approved, "reason": "No", "decider_id": "mod2"}
+    await hear(world, CaseDecided(**on(topic, **decided)))
+    if approved:
+        assert await world.stored() == before
+    else:
+        assert (await world.see(ASKER, topic)).state == pb.TOPIC_STATE_HIDDEN
+
+
 async def test_flags_count_that_are_heard_after_the_decision(world: World) -> None:
     space = await world.space()
     topic = await world.topic(space)

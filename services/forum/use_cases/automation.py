@@ -292,7 +292,7 @@ class AutomationUseCases(UseCases):
             reason = ": ".join(filter(None, (automation.name, automation.reason)))
             action = f"{automation.action.title()}ByAutomation"
             line = entry(seen.now, topic, action, reason, BY_AUTOMATION.name)
-            outcome = Outcome(changed, [_event(automation, topic)], writes=[line, *writes])
+            outcome = Outcome(changed, [_event(automation, topic, id_)], writes=[line, *writes])
             decision = outcome.decision(seen, _acted)
             run = ref.put(Run(id_, automation.id, topic_id, occurrence, seen.now.time))
             return replace(decision, parts=[*decision.parts, run], stands_on=ways)
@@ -341,7 +341,7 @@ def _acted(_: Outcome, __: int) -> pb.AutomationRunResult:
     return pb.AutomationRunResult()
 
 
-def _event(automation: Automation, topic: Topic) -> Message:
+def _event(automation: Automation, topic: Topic, run_id: str) -> Message:
     match automation.action:
         case Action.BUMP:
             return said.TopicBumped(topic_id=topic.id)
@@ -352,7 +352,15 @@ def _event(automation: Automation, topic: Topic) -> Message:
         case Action.ARCHIVE:
             return said.TopicArchived(topic_id=topic.id)
         case Action.ESCALATE:
-            return said.TopicEscalated(topic_id=topic.id, automation_id=automation.id)
+            return said.TopicEscalated(
+                topic_id=topic.id,
+                automation_id=automation.id,
+                run_id=run_id,
+                automation_name=automation.name,
+                reason=automation.reason,
+                author_id=topic.author.person_id,
+                submission_number=topic.submission.number,
+            )
         case Action.MOVE:
             return said.TopicMoved(
                 topic_id=topic.id,

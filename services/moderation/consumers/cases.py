@@ -8,10 +8,17 @@ from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
 
+from chassis.batch import Conflict
 from chassis.decisions import Decision, Seen
 from chassis.domain_events import DomainEvent, Effect
-from services.moderation.converters import case_mooted, case_moved, case_opened, case_renewed
-from services.moderation.domain import Case, CaseState, existing
+from services.moderation.converters import (
+    case_escalated,
+    case_mooted,
+    case_moved,
+    case_opened,
+    case_renewed,
+)
+from services.moderation.domain import Case, CaseState, Escalation, existing
 from services.moderation.repository import ModerationRepository
 
 _MODERATION = "service:moderation"
@@ -89,6 +96,32 @@ class Cases:
 
         return Effect(self._repository.cases.ref(case.community_id, case.id), decide)
 
+    def escalate(
+        self, event: DomainEvent[Any], case: Case, escalation: Escalation, submission_number: int
+    ) -> Effect:
+        """An automation asks for this open case, too."""
+        self._hand_out(event, case.escalate(escalation, submission_number))
+
+        def decide(seen: Seen[Case]) -> Decision[Case, Empty]:
+            before = existing(seen.state)
+            if before.escalated_by(escalation.run_id):
+                return Decision(before, _nothing)
+            if before.state is not CaseState.OPEN:
+                raise Conflict  # it was decided right now: look for another
+            after = before.escalate(escalation, submission_number)
+            record = self._repository.audit(
+                seen.now,
+                case.community_id,
+                _MODERATION,
+                "EscalateCase",
+                case.id,
+                escalation.automation_id,
+            )
+            said = case_escalated(after, escalation.automation_id)
+            return Decision(after, _nothing, [said], writes=[record])
+
+        return Effect(self._repository.cases.ref(case.community_id, case.id), decide)
+
     def move(self, event: DomainEvent[Any], case: Case, topic_id: str) -> Effect:
         """Its reply is in this topic now."""
         self._handed_out.get(case.topic_id, {}).pop(case.id, None)
@@ -107,12 +140,14 @@ class Cases:
         return Effect(self._repository.cases.ref(case.community_id, case.id), decide)
 
     def moot(self, event: DomainEvent[Any], case: Case, submission_number: int = 0) -> Effect:
-        """It is moot; one that members flagged is not by an edit, which has this number."""
+        """It is moot; one that members or automations asked for is not by an edit, which has this
+        number.
+        """
         self._hand_out(event, case.moot(case.open_time))
 
         def decide(seen: Seen[Case]) -> Decision[Case, Empty]:
             before = existing(seen.state)
-            renews = before.flag_count and submission_number
+            renews = before.outlasts_edits and submission_number
             after = before.renew(submission_number) if renews else before.moot(seen.now.time)
             if after == before:
                 return Decision(before, _nothing)

@@ -18,10 +18,13 @@ from services.moderation.domain import (
     Case,
     CaseCause,
     CaseState,
+    Escalation,
     Screening,
     ScreeningTooSlowError,
     Verdict,
+    case_for_escalation,
     case_id,
+    joined_case,
 )
 from services.moderation.repository import ModerationRepository
 from services.moderation.use_cases.screening import BUS_BUDGET, Screener
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from guildhall.forum.v1.forum_pb2_grpc import ForumServiceAsyncStub
 
 _FIRST = 1  # the number of a post's first text
+_OF_POSTS = (CaseCause.FLAG, CaseCause.ESCALATED)  # whatever their text is
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ class ModerationConsumers:
                 forum_events.TopicRemoved: self.on_topic_removed,
                 forum_events.ReplyRemoved: self.on_reply_removed,
                 forum_events.RepliesMoved: self.on_replies_moved,
+                forum_events.TopicEscalated: self.on_topic_escalated,
             },
             aggregate_types=("topic",),
         )
@@ -186,13 +191,35 @@ class ModerationConsumers:
             if case.topic_id != moved.topic_id
         ]
 
+    async def on_topic_escalated(
+        self, event: DomainEvent[forum_events.TopicEscalated]
+    ) -> Iterable[Effect]:
+        """The topic's open case has this, too, or there is a new one. Again: one has it. An event
+        of before cases were made of it has no run.
+        """
+        said = event.message
+        known = await self._cases.of(event, said.topic_id, "")
+        if not said.run_id or any(case.escalated_by(said.run_id) for case in known):
+            return []
+        escalation = Escalation(
+            said.run_id, said.automation_id, said.automation_name, said.reason, event.time
+        )
+        number = said.submission_number
+        joined = joined_case(known, number)
+        if joined is not None:
+            return [self._cases.escalate(event, joined, escalation, number)]
+        case = case_for_escalation(
+            event.community_id, said.topic_id, said.author_id, number, escalation
+        )
+        return [self._cases.open(event, case)]
+
     async def _held(
         self, event: DomainEvent[Any], post: _Post, submission: forum_events.Submission
     ) -> list[Effect]:
         """A case for this text in place of those for former ones.
 
         The first to submit is the author; a moderator may have edited what waits since. What
-        members flagged waits for what becomes of this text.
+        members flagged, or automations escalated, waits for what becomes of this text.
         """
         known = await self._cases.of(event, post.topic_id, post.reply_id)
         case = _case(
@@ -203,7 +230,7 @@ class ModerationConsumers:
             author_id=known[0].author_id if known else event.actor,
             rule_ids=tuple(submission.rule_ids),
         )
-        former = [one for one in _former(known, submission) if not one.flag_count]
+        former = [one for one in _former(known, submission) if not one.outlasts_edits]
         return [*self._cases.moot_all(event, former), self._cases.open(event, case)]
 
     async def _shown(
@@ -213,8 +240,8 @@ class ModerationConsumers:
         submission: forum_events.Submission,
         author_id: str = "",
     ) -> list[Effect]:
-        """Moot the cases of former texts, but for those with flags, and open one for this text
-        where there is cause.
+        """Moot the cases of former texts, but for those with flags or escalations, and open one
+        for this text where there is cause.
         """
         clean = submission.screened and not submission.rule_ids
         if submission.imported or (clean and submission.number == _FIRST):
@@ -224,7 +251,7 @@ class ModerationConsumers:
         if any(case.keeps_from_view and not case.hide_post for case in former):
             return []  # an edit of what waits: it is held anew, and the next event says so
         effects = [self._cases.moot(event, case, submission.number) for case in former]
-        others = (case for case in known if case.cause is not CaseCause.FLAG)
+        others = (case for case in known if case.cause not in _OF_POSTS)
         if any(case.submission_number == submission.number for case in others):
             return effects  # approved, or heard before
         found = await self._found(event, post, submission, author_id)

@@ -90,6 +90,15 @@ def case_to_proto(case: Case, version: int) -> moderation_pb2.Case:
             moderation_pb2.FlagReasonCount(reason=_reason(reason), count=count)
             for reason, count in case.flag_reasons.items()
         ],
+        escalations=[
+            moderation_pb2.Escalation(
+                automation_id=one.automation_id,
+                automation_name=one.automation_name,
+                reason=one.reason,
+                time=timestamp_of(one.time),
+            )
+            for one in case.escalations
+        ],
     )
 
 
@@ -143,6 +152,7 @@ def case_opened(case: Case) -> domain_events_pb2.CaseOpened:
         reply_id=case.reply_id,
         hide_post=case.hide_post,
         of_edit=case.cause is CaseCause.EDIT,
+        of_escalation=case.cause is CaseCause.ESCALATED,
         of_flag=case.cause is CaseCause.FLAG,
         submission_number=case.submission_number,
     )
@@ -159,8 +169,13 @@ def post_flagged(flag: Flag, case: Case, submission_number: int) -> domain_event
     )
 
 
+def case_escalated(case: Case, automation_id: str) -> domain_events_pb2.CaseEscalated:
+    """Said of an open case that an automation asks for, too."""
+    return domain_events_pb2.CaseEscalated(case_id=case.id, automation_id=automation_id)
+
+
 def case_renewed(case: Case) -> domain_events_pb2.CaseRenewed:
-    """Said of a case whose post was edited, and stays flagged."""
+    """Said of a case whose post was edited, and stays flagged or escalated."""
     return domain_events_pb2.CaseRenewed(case_id=case.id, submission_number=case.submission_number)
 
 

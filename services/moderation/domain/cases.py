@@ -43,11 +43,24 @@ class CaseCause(Enum):
     REVIEW = 2
     FLAG_RULE = 3
     EDIT = 4
+    ESCALATED = 5
     FLAG = 30
 
 
 # Until a case of these causes is decided the post is public.
-_PUBLIC = frozenset({CaseCause.FLAG_RULE, CaseCause.EDIT, CaseCause.FLAG})
+_PUBLIC = frozenset({CaseCause.FLAG_RULE, CaseCause.EDIT, CaseCause.ESCALATED, CaseCause.FLAG})
+_MOST_ESCALATIONS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """An automation of the forum asks moderators to look at a topic, once a run."""
+
+    run_id: str
+    automation_id: str
+    automation_name: str  # as it was then
+    reason: str
+    time: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +83,7 @@ class Case:
     reason: str = ""
     flag_count: int = 0
     flag_reasons: Mapping[FlagReason, int] = field(default_factory=dict)
+    escalations: tuple[Escalation, ...] = ()  # oldest first
 
     @property
     def keeps_from_view(self) -> bool:
@@ -88,6 +102,15 @@ class Case:
                 return FlagState.AGREED
             case CaseState.MOOT:
                 return FlagState.MOOT
+
+    @property
+    def outlasts_edits(self) -> bool:
+        """Members or automations asked for it: another text is no answer to them."""
+        return bool(self.flag_count or self.escalations)
+
+    def escalated_by(self, run_id: str) -> bool:
+        """Whether this run of an automation has asked already."""
+        return any(one.run_id == run_id for one in self.escalations)
 
     def move(self, topic_id: str) -> Case:
         """The reply is in another topic now."""
@@ -121,18 +144,25 @@ class Case:
             for reason in FlagReason
             if (count := self.flag_reasons.get(reason, 0) + (reason in reasons))
         }
-        case = self.renew(post.submission_number)
-        return replace(case, flag_count=self.flag_count + 1, flag_reasons=counts)
+        flagged = replace(self, flag_count=self.flag_count + 1, flag_reasons=counts)
+        return flagged.renew(post.submission_number)
+
+    def escalate(self, escalation: Escalation, submission_number: int) -> Case:
+        """An automation asks to look at the post as it is now; again: it has asked."""
+        if self.escalated_by(escalation.run_id):
+            return self
+        asked = (*self.escalations, escalation)[-_MOST_ESCALATIONS:]
+        return replace(self, escalations=asked).renew(submission_number)
 
     def renew(self, submission_number: int) -> Case:
-        """Members flagged it, and the post was edited: that takes no flag away. What rules found
-        was in the former text.
+        """Members flagged it or an automation asked, and the post was edited: that takes no flag
+        away. What rules found was in the former text.
         """
         if self.state is not CaseState.OPEN or self.submission_number >= submission_number:
             return self
         return replace(
             self,
-            cause=CaseCause.FLAG,
+            cause=CaseCause.FLAG if self.flag_count else CaseCause.ESCALATED,
             rule_ids=(),
             hide_post=False,
             submission_number=submission_number,
@@ -157,25 +187,56 @@ def case_id(topic_id: str, reply_id: str, submission_number: int) -> str:
     return uuid.uuid5(_NAMESPACE, f"{reply_id or topic_id}:{submission_number}").hex
 
 
-def flagged_case_id(post: FlaggedPost, cases: Sequence[Case]) -> str:
-    """Of the open case that a flag of the post joins, or of the next one; `cases` are all of it.
-
-    A text that nobody sees yet is another case, as is an edit that waits. The next one's id is of
-    its own kind: a rule that finds something later opens its own case, as that may hide the post.
+def joined_case(cases: Sequence[Case], submission_number: int) -> Case | None:
+    """The open case that a further complaint about a post with this text joins; `cases` are all of
+    it. A text that nobody sees yet is another case, as is an edit that waits.
     """
     waiting = [
         case
         for case in cases
         if case.state is CaseState.OPEN
         and case.cause is not CaseCause.EDIT
-        and (case.flag_count or case.submission_number <= post.submission_number)
+        and (case.outlasts_edits or case.submission_number <= submission_number)
     ]
-    if waiting:
-        return min(waiting, key=lambda case: (not case.flag_count, case.open_time, case.id)).id
+    first = sorted(waiting, key=lambda case: (not case.flag_count, case.open_time, case.id))
+    return first[0] if first else None
+
+
+def flagged_case_id(post: FlaggedPost, cases: Sequence[Case]) -> str:
+    """Of the open case that a flag of the post joins, or of the next one; `cases` are all of it.
+
+    The next one's id is of its own kind: a rule that finds something later opens its own case, as
+    that may hide the post.
+    """
+    if (joined := joined_case(cases, post.submission_number)) is not None:
+        return joined.id
     known = {case.id for case in cases}
     numbers = range(len(cases) + 1)
     ids = (uuid.uuid5(_NAMESPACE, f"{post.id}:flags:{number}").hex for number in numbers)
     return next(id_ for id_ in ids if id_ not in known)
+
+
+def case_for_escalation(
+    community_id: str,
+    topic_id: str,
+    author_id: str,
+    submission_number: int,
+    escalation: Escalation,
+) -> Case:
+    """A new one: of its run there is one however often it is heard of. Its id is of its own kind,
+    as a flag's.
+    """
+    return Case(
+        id=uuid.uuid5(_NAMESPACE, f"{topic_id}:escalated:{escalation.run_id}").hex,
+        community_id=community_id,
+        cause=CaseCause.ESCALATED,
+        topic_id=topic_id,
+        reply_id="",
+        author_id=author_id,
+        submission_number=submission_number,
+        open_time=escalation.time,
+        escalations=(escalation,),
+    )
 
 
 def case_for_flags(case_id: str, post: FlaggedPost, time: datetime) -> Case:
