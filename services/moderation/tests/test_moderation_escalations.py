@@ -205,7 +205,7 @@ async def test_of_one_batch_the_second_joins_the_first(
 
     async def both() -> Any:
         first = await consumers.on_topic_escalated(said(escalated()))
-        second = await consumers.on_topic_escalated(said(escalated("run2")))
+        second = await consumers.on_topic_escalated(said(escalated("run2"), seq=2))
         return [*first, *second]
 
     await hear(both())
