@@ -148,6 +148,7 @@ class Attachment:
     create_time: datetime
     width: int = 0
     height: int = 0
+    blob: str = ""  # under what key it is kept
     version: int = 0
 
     @property
@@ -165,14 +166,18 @@ class Attachment:
         """Until when it may be put."""
         return self.create_time + UPLOAD_TIME
 
-    def complete(self, content: Content, scan: Scan) -> Attachment:
-        """It was put and looked into. Refuses with ATTACHMENT_STATE_INVALID."""
+    def complete(self, content: Content, scan: Scan, blob: str) -> Attachment:
+        """It was put, looked into and kept under this key.
+
+        Refuses with ATTACHMENT_STATE_INVALID.
+        """
         self._check(AttachmentState.UPLOADING)
         return replace(
             self,
             size=len(content.data),
             width=content.width,
             height=content.height,
+            blob=blob,
             state=_AFTER_SCAN[scan],
             version=self.version + 1,
         )

@@ -188,6 +188,8 @@ def _load(document: Document) -> Attachment:
         create_time=document["create_time"],
         width=document["width"],
         height=document["height"],
+        # Before each attempt had a key of its own, a file was kept under its attachment's id.
+        blob=document.get("blob", document["_id"]),
         version=document["version"],
     )
 
@@ -204,6 +206,7 @@ def _dump(attachment: Attachment) -> Document:
         "create_time": attachment.create_time,
         "width": attachment.width,
         "height": attachment.height,
+        "blob": attachment.blob,
         "version": attachment.version,
     }
 

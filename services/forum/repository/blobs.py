@@ -1,7 +1,9 @@
 """Where attached files are: a folder that the gateway serves, or an S3-compatible store.
 
 A file is put into `incoming`, where its address may write for ten minutes, and copied to `kept`
-when it was looked into: what is kept, no address can change.
+when it was looked into: what is kept, no address can change. It is put under its attachment's id,
+and kept under a key that begins with it and that no other attempt has: what one attempt looked
+into, no other overwrites.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from chassis.file_passes import GET, INCOMING, KEPT, PUT, FilePass, FilePassSigner, place
-from services.forum.domain.attachments import Attached, Attachment
+from services.forum.domain.attachments import Attachment
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Blobs(Protocol):
     async def upload_address(self, attachment: Attachment, until: datetime) -> Address:
         """Where this attachment is put."""
 
-    async def download_url(self, attached: Attached, until: datetime) -> str:
+    async def download_url(self, attachment: Attachment, until: datetime) -> str:
         """Where it is read."""
 
     async def take_incoming(self, id: str, most: int) -> bytes | None:
@@ -42,14 +44,17 @@ class Blobs(Protocol):
     async def delete_incoming(self, id: str) -> None:
         """Forget what was put, if anything."""
 
-    async def keep(self, id: str, data: bytes) -> None:
+    async def keep(self, key: str, data: bytes) -> None:
         """Store what was looked into."""
 
-    async def kept(self, id: str) -> bytes | None:
+    async def kept(self, key: str) -> bytes | None:
         """What was stored."""
 
-    async def delete(self, id: str) -> None:
-        """Forget it all."""
+    async def discard(self, key: str) -> None:
+        """Forget what one attempt stored."""
+
+    async def delete(self, id: str, *, but: str = "") -> None:
+        """Forget all that was put and stored of an attachment, but under this key."""
 
 
 class DiskBlobs:
@@ -66,11 +71,12 @@ class DiskBlobs:
         token = self._signer.sign(allowed, int(until.timestamp()))
         return Address(f"{self._public_url}/uploads/{token}")
 
-    async def download_url(self, attached: Attached, until: datetime) -> str:
+    async def download_url(self, attachment: Attachment, until: datetime) -> str:
         """Of the gateway."""
+        attached = attachment.attached
         allowed = FilePass(
             GET,
-            attached.id,
+            attachment.blob,
             attached.size,
             name=attached.name,
             type=attached.type,
@@ -88,18 +94,22 @@ class DiskBlobs:
         path = place(self._folder, INCOMING, id)
         await asyncio.to_thread(path.unlink, missing_ok=True)
 
-    async def keep(self, id: str, data: bytes) -> None:
+    async def keep(self, key: str, data: bytes) -> None:
         """Under another name until it is whole."""
-        await asyncio.to_thread(_write, place(self._folder, KEPT, id), data)
+        await asyncio.to_thread(_write, place(self._folder, KEPT, key), data)
 
-    async def kept(self, id: str) -> bytes | None:
+    async def kept(self, key: str) -> bytes | None:
         """If it is there."""
-        return await asyncio.to_thread(_read, place(self._folder, KEPT, id), -1)
+        return await asyncio.to_thread(_read, place(self._folder, KEPT, key), -1)
 
-    async def delete(self, id: str) -> None:
-        """Both, if they are there."""
-        await self.delete_incoming(id)
-        await asyncio.to_thread(place(self._folder, KEPT, id).unlink, missing_ok=True)
+    async def discard(self, key: str) -> None:
+        """If it is there."""
+        await asyncio.to_thread(place(self._folder, KEPT, key).unlink, missing_ok=True)
+
+    async def delete(self, id: str, *, but: str = "") -> None:
+        """With the parts of what was cut off while it was written, here or by the gateway."""
+        for area in (INCOMING, KEPT):
+            await asyncio.to_thread(_delete, place(self._folder, area, id), but)
 
 
 def _read(path: Path, most: int) -> bytes | None:
@@ -108,6 +118,12 @@ def _read(path: Path, most: int) -> bytes | None:
             return file.read(most)
     except FileNotFoundError:
         return None
+
+
+def _delete(path: Path, but: str) -> None:
+    for found in path.parent.glob(f"{path.name}*"):
+        if found.name != but:
+            found.unlink(missing_ok=True)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chassis.errors import UnavailableError
 from chassis.file_passes import INCOMING, KEPT
-from services.forum.domain.attachments import Attached, Attachment
+from services.forum.domain.attachments import Attachment
 from services.forum.repository.blobs import Address
 
 _CONFIG = AioConfig(
@@ -58,8 +58,9 @@ class S3Blobs:
         url = await self._signed("put_object", INCOMING, attachment.id, until, params)
         return Address(url, headers)
 
-    async def download_url(self, attached: Attached, until: datetime) -> str:
+    async def download_url(self, attachment: Attachment, until: datetime) -> str:
         """With the headers that the store is to answer."""
+        attached = attachment.attached
         how = "inline" if attached.shown else "attachment"
         name = quote(attached.name, safe="")
         params = {
@@ -67,7 +68,7 @@ class S3Blobs:
             "ResponseContentDisposition": f"{how}; filename*=UTF-8''{name}",
             "ResponseCacheControl": "private, max-age=60",
         }
-        return await self._signed("get_object", KEPT, attached.id, until, params)
+        return await self._signed("get_object", KEPT, attachment.blob, until, params)
 
     async def take_incoming(self, id: str, most: int) -> bytes | None:
         """Up to one byte more than `most`."""
@@ -77,39 +78,50 @@ class S3Blobs:
         """If it is there."""
         await self._delete(INCOMING, id)
 
-    async def keep(self, id: str, data: bytes) -> None:
+    async def keep(self, key: str, data: bytes) -> None:
         """Its type is said by each address."""
         with _outages():
             await self._client.put_object(
-                Bucket=self._bucket, Key=f"{KEPT}/{id}", Body=data, ContentLength=len(data)
+                Bucket=self._bucket, Key=f"{KEPT}/{key}", Body=data, ContentLength=len(data)
             )
 
-    async def kept(self, id: str) -> bytes | None:
+    async def kept(self, key: str) -> bytes | None:
         """If it is there."""
-        return await self._read(KEPT, id)
+        return await self._read(KEPT, key)
 
-    async def delete(self, id: str) -> None:
-        """Both, if they are there."""
+    async def discard(self, key: str) -> None:
+        """If it is there."""
+        await self._delete(KEPT, key)
+
+    async def delete(self, id: str, *, but: str = "") -> None:
+        """What is kept of it is listed."""
         await self._delete(INCOMING, id)
-        await self._delete(KEPT, id)
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=f"{KEPT}/{id}"
+        )
+        with _outages():
+            found = [one["Key"] async for page in pages for one in page.get("Contents", ())]
+        for key in found:
+            if key != f"{KEPT}/{but}":
+                await self._delete(KEPT, key.removeprefix(f"{KEPT}/"))
 
     async def _signed(
-        self, method: str, area: str, id: str, until: datetime, params: dict[str, Any]
+        self, method: str, area: str, key: str, until: datetime, params: dict[str, Any]
     ) -> str:
         seconds = max(1, int((until - datetime.now(UTC)).total_seconds()))
         with _outages():
             url: str = await self._client.generate_presigned_url(
                 method,
-                Params={"Bucket": self._bucket, "Key": f"{area}/{id}", **params},
+                Params={"Bucket": self._bucket, "Key": f"{area}/{key}", **params},
                 ExpiresIn=seconds,
             )
         return url
 
-    async def _read(self, area: str, id: str, **options: str) -> bytes | None:
+    async def _read(self, area: str, key: str, **options: str) -> bytes | None:
         with _outages():
             try:
                 found = await self._client.get_object(
-                    Bucket=self._bucket, Key=f"{area}/{id}", **options
+                    Bucket=self._bucket, Key=f"{area}/{key}", **options
                 )
             except ClientError as error:
                 code = error.response["Error"]["Code"]
@@ -122,9 +134,9 @@ class S3Blobs:
                 data: bytes = await body.read()
         return data
 
-    async def _delete(self, area: str, id: str) -> None:
+    async def _delete(self, area: str, key: str) -> None:
         with _outages():
-            await self._client.delete_object(Bucket=self._bucket, Key=f"{area}/{id}")
+            await self._client.delete_object(Bucket=self._bucket, Key=f"{area}/{key}")
 
 
 @contextlib.contextmanager

@@ -6,12 +6,13 @@ import io
 import struct
 import zipfile
 import zlib
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from chassis.actors import Actor
-from chassis.file_passes import INCOMING, place
+from chassis.file_passes import INCOMING, KEPT, place
 from guildhall.forum.v1 import attachments_pb2 as pb
 from guildhall.forum.v1.attachments_pb2_grpc import AttachmentServiceStub
 from services.forum.tests.conftest import ASKER, World
@@ -134,6 +135,12 @@ def put(world: World, attachment_id: str, data: bytes) -> None:
     path = place(world.folder, INCOMING, attachment_id)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
+
+
+def kept(world: World, attachment_id: str) -> list[Path]:
+    """What is stored of it."""
+    path = place(world.folder, KEPT, attachment_id)
+    return sorted(path.parent.glob(f"{path.name}*"))
 
 
 async def complete(

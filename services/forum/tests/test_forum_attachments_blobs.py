@@ -24,9 +24,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from joserfc.jwk import OKPKey
 
 from chassis.errors import UnavailableError
-from chassis.file_passes import FilePassSigner
+from chassis.file_passes import INCOMING, KEPT, FilePassSigner, place
 from guildhall.forum.v1 import attachments_pb2 as pb
-from services.forum.domain.attachments import Attached, Attachment, AttachmentState
+from services.forum.domain.attachments import Attachment, AttachmentState
 from services.forum.repository.blobs import Blobs, DiskBlobs
 from services.forum.repository.s3_blobs import S3Blobs, open_bucket
 from services.forum.tests.conftest import HELPER, World
@@ -35,7 +35,17 @@ from services.forum.tests.files_made import complete, filing, image, seen
 NOW = datetime.now(UTC)
 ID = "0123abcd" * 4
 ONE = Attachment(
-    ID, "c1", "p1", 1, "Grüße 1.log", "text/plain", 5, "", AttachmentState.UPLOADING, NOW
+    ID,
+    "c1",
+    "p1",
+    1,
+    "Grüße 1.log",
+    "text/plain",
+    5,
+    "",
+    AttachmentState.READY,
+    NOW,
+    blob=f"{ID}01",
 )
 SECRETS = {"AWS_ACCESS_KEY_ID": "guildhall", "AWS_SECRET_ACCESS_KEY": "of-the-tests"}
 
@@ -138,6 +148,39 @@ async def test_what_is_kept_is_there_until_it_is_deleted(blobs: Blobs) -> None:
     assert await blobs.kept(ID) is None
 
 
+async def test_what_other_attempts_kept_is_deleted_alone(blobs: Blobs) -> None:
+    other = "0123abce" * 4
+    kept = (ID, f"{ID}01", f"{ID}02", f"{ID}03", other)
+    for key in kept:
+        await blobs.keep(key, key.encode())
+    for _ in range(2):
+        await blobs.discard(f"{ID}03")
+        assert await blobs.kept(f"{ID}03") is None
+    await blobs.delete(ID, but=f"{ID}01")
+    left = [key for key in kept if await blobs.kept(key) is not None]
+    assert left == [f"{ID}01", other]
+    await blobs.delete(ID, but=ID)
+    assert [await blobs.kept(key) for key in kept] == [*(None,) * 4, other.encode()]
+    await blobs.delete(other)
+
+
+def everything(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+async def test_parts_of_what_was_cut_off_are_deleted(tmp_path: Path) -> None:
+    blobs = DiskBlobs(
+        tmp_path, "http://gateway.test", FilePassSigner("forum", OKPKey.generate_key("Ed25519"))
+    )
+    await blobs.keep(f"{ID}01", b"12345")
+    for area in (INCOMING, KEPT):
+        path = place(tmp_path, area, f"{ID}01")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_name(f"{path.name}.{'0' * 16}").write_bytes(b"123")
+    await blobs.delete(ID, but=f"{ID}01")
+    assert everything(tmp_path) == [place(tmp_path, KEPT, f"{ID}01")]
+
+
 async def put(blobs: S3Blobs, one: Attachment, data: bytes, **headers: str) -> int:
     address = await blobs.upload_address(one, datetime.now(UTC) + timedelta(minutes=1))
     async with httpx2.AsyncClient() as http:
@@ -167,14 +210,14 @@ async def test_an_address_of_the_store_takes_one_content(s3: S3Blobs) -> None:
 
 async def test_an_address_of_the_store_ends(s3: S3Blobs) -> None:
     address = await s3.upload_address(ONE, datetime.now(UTC))
-    await s3.keep(ID, b"12345")
-    url = await s3.download_url(ONE.attached, datetime.now(UTC))
+    await s3.keep(ONE.blob, b"12345")
+    url = await s3.download_url(ONE, datetime.now(UTC))
     async with httpx2.AsyncClient() as http:
         while (await http.get(url)).status_code == 200:
             pass  # a second at most
         assert (await http.get(url)).status_code == 403
         assert (await http.put(address.url, content=b"12345")).status_code == 403
-        good = await s3.download_url(ONE.attached, datetime.now(UTC) + timedelta(minutes=1))
+        good = await s3.download_url(ONE, datetime.now(UTC) + timedelta(minutes=1))
         assert (await http.get(good)).status_code == 200
         assert (await http.get(good.replace(ID, "f" * 32))).status_code == 403
         assert (await http.put(good, content=b"x")).status_code == 403
@@ -184,9 +227,8 @@ async def test_an_address_of_the_store_ends(s3: S3Blobs) -> None:
 
 @pytest.mark.parametrize(("kind", "how"), [("text/plain", "attachment"), ("image/png", "inline")])
 async def test_the_store_says_how_a_file_is_shown(s3: S3Blobs, kind: str, how: str) -> None:
-    await s3.keep(ID, b"12345")
-    attached = Attached(ID, "Grüße 1.log", kind, 5)
-    url = await s3.download_url(attached, datetime.now(UTC) + timedelta(minutes=1))
+    await s3.keep(ONE.blob, b"12345")
+    url = await s3.download_url(replace(ONE, type=kind), datetime.now(UTC) + timedelta(minutes=1))
     async with httpx2.AsyncClient() as http:
         response = await http.get(url)
     assert response.content == b"12345"
@@ -204,7 +246,7 @@ async def test_a_store_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPat
     async with open_bucket(
         "none", region="us-east-1", endpoint=f"http://127.0.0.1:{port}"
     ) as blobs:
-        for asked in (blobs.kept(ID), blobs.keep(ID, b"x"), blobs.delete(ID)):
+        for asked in (blobs.kept(ID), blobs.keep(ID, b"x"), blobs.discard(ID), blobs.delete(ID)):
             with pytest.raises(UnavailableError):
                 await asked
 

@@ -132,8 +132,9 @@ def test_a_checksum_is_one_or_none() -> None:
     ],
 )
 def test_what_was_put_is_as_the_scanner_says(scan: Scan, state: AttachmentState) -> None:
-    done = ONE.complete(Content(b"12345", 8, 4), scan)
+    done = ONE.complete(Content(b"12345", 8, 4), scan, "a1x")
     assert (done.state, done.size, done.width, done.height, done.version) == (state, 5, 8, 4, 2)
+    assert done.blob == "a1x"
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -141,7 +142,7 @@ def test_each_step_has_its_state(state: AttachmentState) -> None:
     one = replace(ONE, state=state)
     if state is not AttachmentState.UPLOADING:
         with pytest.raises(AttachmentStateInvalidError):
-            one.complete(Content(b"1"), Scan.CLEAN)
+            one.complete(Content(b"1"), Scan.CLEAN, "a1x")
     if state is AttachmentState.REMOVED:
         with pytest.raises(AttachmentNotFoundError):
             one.attach(member())

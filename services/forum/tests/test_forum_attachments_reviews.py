@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from chassis.file_passes import INCOMING, KEPT, place
+from chassis.file_passes import INCOMING, place
 from guildhall.forum.v1 import attachments_pb2 as pb
 from guildhall.forum.v1 import drafts_pb2
 from guildhall.forum.v1.drafts_pb2_grpc import DraftServiceStub
 from services.forum.repository.scanner import Scanner
 from services.forum.tests.conftest import ASKER, HELPER, MODERATING, World
-from services.forum.tests.files_made import complete, image, put, ready, seen, upload
+from services.forum.tests.files_made import complete, image, kept, put, ready, seen, upload
 from services.forum.tests.test_forum_servicer import refused
 from services.forum.use_cases.attachment_reviews import AttachmentReviews
 
@@ -31,7 +31,7 @@ def later(time: timedelta) -> datetime:
 
 
 def there(world: World, attachment_id: str) -> bool:
-    return place(world.folder, KEPT, attachment_id).exists()
+    return bool(kept(world, attachment_id))
 
 
 async def states(world: World) -> dict[str, str]:
@@ -209,17 +209,16 @@ async def test_what_waits_for_the_scanner_is_scanned_when_it_is_back(world: Worl
 
 async def test_a_file_whose_deletion_was_cut_off_is_deleted_by_the_next_run(world: World) -> None:
     done = await ready(world)
-    blobs = world.files.blobs
-    path = place(world.folder, KEPT, done.id)
-    path.rename(path.with_suffix(".aside"))
+    (path,) = kept(world, done.id)
+    aside = path.rename(world.folder / "aside")
     path.mkdir()  # nothing can delete it like a file
     with pytest.raises(OSError, match="directory"):
         await reviews(world).review_attachments(later(DAY))
     assert await states(world) == {done.id: "REMOVED"}
     assert await notes(world) == [done.id]
     path.rmdir()
-    path.with_suffix(".aside").rename(path)
+    aside.rename(path)
     await reviews(world).review_attachments(later(DAY))
-    assert await blobs.kept(done.id) is None
+    assert not there(world, done.id)
     assert await notes(world) == []
     assert (await world.said()).count("AttachmentRemoved") == 1

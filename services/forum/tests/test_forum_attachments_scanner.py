@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from chassis.file_passes import INCOMING, KEPT, place
+from chassis.file_passes import INCOMING, place
 from guildhall.forum.v1 import attachments_pb2 as pb
 from services.forum.domain.attachments import Scan
 from services.forum.repository.scanner import Scanner
 from services.forum.tests.conftest import World
-from services.forum.tests.files_made import EICAR, archive, complete, upload
+from services.forum.tests.files_made import EICAR, archive, complete, kept, upload
 
 CONFIGURATION = """DatabaseDirectory {folder}
 LocalSocket {folder}/clamd.sock
@@ -86,8 +86,8 @@ async def test_an_infected_file_is_deleted(world: World, clamd: tuple[str, str])
     done = await complete(world, made)
     assert done.state == pb.ATTACHMENT_STATE_INFECTED
     assert await world.said() == ["UploadCreated", "AttachmentInfected"]
-    for area in (INCOMING, KEPT):
-        assert not place(world.folder, area, done.id).exists()
+    assert not place(world.folder, INCOMING, done.id).exists()
+    assert not kept(world, done.id)
     clean = await upload(world, archive(a__txt=b"hello"), "a.zip")
     assert (await complete(world, clean)).state == pb.ATTACHMENT_STATE_READY
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chassis.errors import DomainError
-from chassis.file_passes import INCOMING, KEPT, FilePassVerifier, place
+from chassis.file_passes import INCOMING, FilePassVerifier, place
 from chassis.rpc_status import reason_of
 from guildhall.forum.v1 import attachments_pb2 as pb
 from guildhall.forum.v1 import forum_pb2
@@ -31,6 +31,7 @@ from services.forum.tests.files_made import (
     complete,
     filing,
     image,
+    kept,
     put,
     ready,
     seen,
@@ -52,8 +53,8 @@ def passed(world: World, url: str, action: Any) -> Any:
     return verifier(world).verify(token, action)
 
 
-def there(world: World, area: str, attachment_id: str) -> bool:
-    return place(world.folder, area, attachment_id).exists()
+def incoming(world: World, attachment_id: str) -> bool:
+    return place(world.folder, INCOMING, attachment_id).exists()
 
 
 # -- CreateUpload
@@ -140,10 +141,10 @@ async def test_complete_upload_keeps_what_was_looked_into(world: World) -> None:
     assert (done.state, done.width, done.height, done.version) == (
         *(pb.ATTACHMENT_STATE_READY, 8, 4, 2),
     )
-    kept = place(world.folder, KEPT, done.id).read_bytes()
-    assert b"home" not in kept
-    assert done.size == len(kept)
-    assert not there(world, INCOMING, done.id)
+    (path,) = kept(world, done.id)
+    assert b"home" not in path.read_bytes()
+    assert done.size == path.stat().st_size
+    assert not incoming(world, done.id)
     assert await world.said() == ["UploadCreated", "UploadCompleted"]
     again = await complete(world, made)  # by another request
     assert again == done
@@ -166,8 +167,8 @@ async def test_what_is_refused_is_deleted_and_may_be_put_again(
 ) -> None:
     made = await upload(world, data, name, **fields)
     await refused(world, complete(world, made), reason, "attachment_id")
-    assert not there(world, INCOMING, made.attachment.id)
-    assert not there(world, KEPT, made.attachment.id)
+    assert not incoming(world, made.attachment.id)
+    assert not kept(world, made.attachment.id)
     await refused(world, complete(world, made), "UPLOAD_MISSING", "attachment_id")
     if not fields and name == "a.png":
         put(world, made.attachment.id, image() + bytes(len(data)))
@@ -203,11 +204,13 @@ async def test_complete_twice_at_once_is_done_once(world: World) -> None:
 
 async def test_what_is_put_later_changes_nothing_that_was_kept(world: World) -> None:
     done = await ready(world)
-    before = place(world.folder, KEPT, done.id).read_bytes()
+    (path,) = kept(world, done.id)
+    before = path.read_bytes()
     put(world, done.id, b"<script>")  # its address is still good for some minutes
     topic = await world.topic(await world.space(), attachment_ids=[done.id])
     assert [one.id for one in topic.attachments] == [done.id]
-    assert place(world.folder, KEPT, done.id).read_bytes() == before
+    assert kept(world, done.id) == [path]
+    assert path.read_bytes() == before
 
 
 # -- posts
@@ -334,9 +337,8 @@ async def test_an_address_is_good_for_a_minute_and_says_how_to_show_it(world: Wo
     await world.topic(await world.space(), attachment_ids=[picture.id, log.id])
     found = await seen(world, HELPER, picture.id, log.id)
     shown = passed(world, found[picture.id].url, "get")
-    assert (shown.key, shown.name, shown.type, shown.inline) == (
-        *(picture.id, "picture.png", "image/png", True),
-    )
+    assert [path.name for path in kept(world, picture.id)] == [shown.key]
+    assert (shown.name, shown.type, shown.inline) == ("picture.png", "image/png", True)
     loaded = passed(world, found[log.id].url, "get")
     assert (loaded.type, loaded.inline, loaded.size) == ("text/plain", False, 3)
     left = found[log.id].url_expire_time.seconds - time.time()

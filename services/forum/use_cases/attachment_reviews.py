@@ -66,7 +66,8 @@ class AttachmentReviews:
         found = await self._repository.find_attachment(review.community_id, review.attachment_id)
         if found is None:
             raise AssertionError("what has a review is there")
-        await self._files.blobs.delete_incoming(found.id)
+        if found.state is not AttachmentState.UPLOADING:  # what is still put or kept comes too late
+            await self._files.blobs.delete(found.id, but=found.blob)
         if found.state is AttachmentState.ATTACHED:
             await self._review_attached(found, review, now)
         elif found.state is AttachmentState.REMOVED or (
@@ -95,7 +96,7 @@ class AttachmentReviews:
             await self._remove(found, review, lambda _: True)
 
     async def _scan(self, found: Attachment, review: Review, now: datetime) -> None:
-        data = await self._files.blobs.kept(found.id)
+        data = await self._files.blobs.kept(found.blob)
         scan = Scan.UNKNOWN if data is None else await self._files.scan(data)
         if scan is Scan.UNKNOWN:
             await self._repository.put_off(review, now + RESCAN_TIME)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -152,8 +153,9 @@ class AttachmentUseCases:
             request.community_id, request.attachment_id, member.person_id
         )
         content, scan = Content(b""), Scan.UNKNOWN
+        blob = f"{found.id}{secrets.token_hex(8)}"  # what another attempt scanned stays as it is
         if found.state is AttachmentState.UPLOADING:
-            content, scan = await self._look_into(found, member)
+            content, scan = await self._look_into(found, member, blob)
 
         def decide(seen: Seen[Attachment]) -> Decision[Attachment, pb.CompleteUploadResponse]:
             attachment = seen.state
@@ -163,15 +165,30 @@ class AttachmentUseCases:
                 return Decision(attachment, lambda _: _completed(attachment))
             if not content.data:
                 raise UploadMissingError(field="attachment_id")
-            completed = attachment.complete(content, scan)
+            completed = attachment.complete(content, scan, blob)
             event = upload_completed(completed)
             review = self._repository.review_of(completed, seen.now.time)
             return Decision(completed, lambda _: _completed(completed), [event], writes=[review])
 
         ref = self._repository.attachment_ref(found.community_id, found.id)
-        return await self._commands.run(actor, request, ref, decide)
+        try:
+            answer = await self._commands.run(actor, request, ref, decide)
+        except AttachmentNotFoundError:
+            await self._store().blobs.discard(blob)
+            raise
+        if content.data:
+            await self._discard_untaken(found, blob)
+        return answer
 
-    async def _look_into(self, attachment: Attachment, member: Member) -> tuple[Content, Scan]:
+    async def _discard_untaken(self, attachment: Attachment, blob: str) -> None:
+        """Where another attempt was faster; the job finds what is left when this is cut off."""
+        now = await self._repository.find_attachment(attachment.community_id, attachment.id)
+        if now is None or now.blob != blob:
+            await self._store().blobs.discard(blob)
+
+    async def _look_into(
+        self, attachment: Attachment, member: Member, blob: str
+    ) -> tuple[Content, Scan]:
         """What was put, checked and kept; nothing, where another call was faster."""
         files = self._store()
         data = await files.blobs.take_incoming(attachment.id, attachment.size)
@@ -195,7 +212,7 @@ class AttachmentUseCases:
             raise
         scan = await files.scan(data)  # as it was put: making it anew could hide something
         if scan is not Scan.INFECTED:
-            await files.blobs.keep(attachment.id, content.data)
+            await files.blobs.keep(blob, content.data)
         await files.blobs.delete_incoming(attachment.id)
         return content, scan
 
@@ -212,7 +229,7 @@ class AttachmentUseCases:
         for attachment in found:
             message = attachment_to_proto(attachment)
             if self._files is not None and attachment.readable:
-                message.url = await self._files.blobs.download_url(attachment.attached, until)
+                message.url = await self._files.blobs.download_url(attachment, until)
                 message.url_expire_time.CopyFrom(timestamp_of(until))
             messages.append(message)
         return messages
