@@ -53,7 +53,7 @@ class Automation:
         description="Hours, days, cases or score, as the trigger says."
     )
     without_replies: bool = strawberry.field(
-        description="Of UNANSWERED: any reply counts as an answer."
+        description="Of UNANSWERED: any reply of somebody else counts as an answer."
     )
     action: AutomationAction = strawberry.field(description="What it does.")
     create_time: DateTime = strawberry.field(description="When it was made.")
@@ -143,7 +143,8 @@ class CreateAutomationInput(Write):
         "flags. SCORE_REACHED: a score of 1 to 1,000,000."
     )
     without_replies: bool = strawberry.field(
-        default=False, description="With UNANSWERED: any reply counts as an answer."
+        default=False,
+        description="With UNANSWERED: any reply of somebody else counts as an answer.",
     )
     action: AutomationAction = strawberry.field(description="What it does.")
     tag: str = strawberry.field(default="", description="With TAG, and only there: the tag.")
@@ -172,7 +173,9 @@ class UpdateAutomationInput(Write):
     name: str | None = optional("Its new name.")
     enabled: bool | None = optional("Whether it acts.")
     threshold: int | None = optional("Its new threshold.")
-    without_replies: bool | None = optional("Whether any reply counts as an answer.")
+    without_replies: bool | None = optional(
+        "Whether any reply of somebody else counts as an answer."
+    )
     tag: str | None = optional("Its new tag.")
     close_reason: CloseReason | None = optional("Its new close reason.")
     reason: str | None = optional("Its new reason.")

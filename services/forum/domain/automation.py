@@ -189,7 +189,7 @@ class Automation:
         """As occurrence, whatever the action."""
         match self.trigger:
             case Trigger.UNANSWERED:
-                unanswered = topic.unanswered and not (self.without_replies and topic.reply_count)
+                unanswered = topic.unreplied if self.without_replies else topic.unanswered
                 return "asked" if unanswered and topic.create_time <= self.before(now) else ""
             case Trigger.STALE:
                 # A bump is no activity: who bumps what is silent does so once for each silence.

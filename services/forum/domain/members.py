@@ -47,6 +47,12 @@ class Author:
         )
         return opens(keys, keyring)
 
+    def same(self, other: Author) -> bool:
+        """Whether both are one person, or one persona."""
+        if self.persona is None:
+            return bool(self.person_id) and self.person_id == other.person_id
+        return bool(self.persona.external_id) and self.persona == other.persona
+
     @property
     def public_person_id(self) -> str:
         """What everybody may know; empty: nobody's name stands there."""

@@ -121,8 +121,7 @@ class Expert:
 
 def waits(topic: Topic, now: datetime) -> bool:
     """Whether it is brought before people: open, without a reply, for a while and not for long."""
-    age = now - topic.create_time
-    return topic.unanswered and not topic.reply_count and ROUTED_AFTER <= age <= ROUTED_WITHIN
+    return topic.unreplied and ROUTED_AFTER <= now - topic.create_time <= ROUTED_WITHIN
 
 
 def places(asks: Collection[Ask], now: datetime) -> int:

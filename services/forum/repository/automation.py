@@ -35,8 +35,8 @@ INDEXES: Sequence[Index] = (
     # Each is walked by one kind of trigger; the last fields answer filters from the index itself.
     Index(
         "topics",
-        [("community_id", 1), ("read_keys", 1), ("create_time", 1), ("_id", 1), ("reply_count", 1)],
-        "topic_unanswered_since",
+        [("community_id", 1), ("read_keys", 1), ("create_time", 1), ("_id", 1), ("unreplied", 1)],
+        "topic_unanswered_unreplied",
         partial={"unanswered": True},
     ),
     Index(
@@ -58,7 +58,7 @@ _QUIETEST = [("activity_time", 1), ("_id", 1)]
 _BY_SCORE = [("score", 1), ("_id", 1)]
 _BY_CASES = [("case_count", 1), ("_id", 1)]
 _ORDERS: Mapping[Trigger, tuple[Order, str]] = {
-    Trigger.UNANSWERED: (_OLDEST, "topic_unanswered_since"),
+    Trigger.UNANSWERED: (_OLDEST, "topic_unanswered_unreplied"),
     Trigger.STALE: (_QUIETEST, "topic_page"),
     Trigger.REPORTED: (_BY_CASES, "topic_cases"),
     Trigger.SCORE_REACHED: (_BY_SCORE, "topic_score"),
@@ -226,7 +226,7 @@ def _wanted(automation: Automation, now: datetime) -> Document:
             query["unanswered"] = True
             query["$and"] = [{"create_time": {"$lte": automation.before(now)}}]
             if automation.without_replies:
-                query["reply_count"] = 0
+                query["unreplied"] = True
         case Trigger.STALE:
             query["$and"] = [{"activity_time": {"$lte": automation.before(now)}}]
         case Trigger.REPORTED:

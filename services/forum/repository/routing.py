@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from pymongo import UpdateOne
@@ -23,7 +24,7 @@ INDEXES: Sequence[Index] = (
     Index("experts", [("person_id", 1), ("community_id", 1)], "expert_person"),
     Index("experts", [("community_id", 1), ("asks.topic_id", 1)], "expert_topic"),
     # Over all communities: for the job.
-    Index("topics", _OLDEST, "topic_unanswered_age", partial={"unanswered": True}),
+    Index("topics", _OLDEST, "topic_unreplied_age", partial={"unreplied": True}),
     Index("routing_rounds", [("time", 1)], "round_time"),
     Index(
         "replies",
@@ -32,6 +33,14 @@ INDEXES: Sequence[Index] = (
         partial={"accepted": True},
     ),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingWalk:
+    """How far the job has looked for questions, and when it began at the oldest."""
+
+    place: tuple[datetime, str]  # (create_time, id) of the last
+    begin_time: datetime
 
 
 class RoutingCollection:
@@ -70,27 +79,37 @@ class RoutingCollection:
     async def find_unrouted(
         self, beyond: tuple[datetime, str], until: datetime, limit: int
     ) -> list[Topic]:
-        """Open questions without any reply, oldest first, behind (create_time, id)."""
+        """Open questions to which nobody replied, oldest first, behind (create_time, id)."""
         time, id_ = beyond
         query: Document = {
-            "unanswered": True,
-            "reply_count": 0,
+            "unreplied": True,
             "create_time": {"$gte": time, "$lte": until},
             "$or": [{"create_time": {"$gt": time}}, {"_id": {"$gt": id_}}],
         }
         found = self._database.topics.find(query).sort(_OLDEST).limit(limit)
-        return [load_topic(document) async for document in found.hint("topic_unanswered_age")]
+        return [load_topic(document) async for document in found.hint("topic_unreplied_age")]
 
-    async def get_routing_place(self) -> tuple[datetime, str] | None:
-        """How far questions were routed: (create_time, id) of the last."""
+    async def get_routing_walk(self) -> RoutingWalk | None:
+        """None: it is to begin, as also where nobody noted when it did."""
         row = await self._database.routing_places.find_one({"_id": "routing"})
-        return None if row is None else (row["time"], row["topic_id"])
+        if row is None or "begin_time" not in row:
+            return None
+        return RoutingWalk((row["time"], row["topic_id"]), row["begin_time"])
 
-    async def keep_routing_place(self, place: tuple[datetime, str]) -> None:
+    async def keep_routing_walk(self, walk: RoutingWalk) -> None:
         """To go on there."""
-        time, topic_id = place
-        row = {"$set": {"time": time, "topic_id": topic_id}}
+        time, topic_id = walk.place
+        row = {"$set": {"time": time, "topic_id": topic_id, "begin_time": walk.begin_time}}
         await self._database.routing_places.update_one({"_id": "routing"}, row, upsert=True)
+
+    async def find_in_rounds(self, topics: Sequence[Topic]) -> set[str]:
+        """Those of these questions that are noted to be brought before others."""
+        query = {
+            "_id": {"$in": [topic.id for topic in topics]},
+            "community_id": {"$in": sorted({topic.community_id for topic in topics})},
+        }
+        rows = self._database.routing_rounds.find(query, {"_id": 1}).hint("_id_")
+        return {row["_id"] async for row in rows}
 
     async def find_due_rounds(self, now: datetime, limit: int) -> list[Round]:
         """Questions that are to be brought before others, of all communities, longest due first."""

@@ -109,15 +109,15 @@ class SeedingCollection:
     async def list_unreplied(
         self, seeding: Seeding, asked_before: datetime, paging: Paging
     ) -> list[Topic]:
-        """Open questions of its space without any reply; a place is (create_time, id)."""
+        """Open questions of its space to which nobody replied; a place is (create_time, id)."""
         query: Document = {
             "community_id": seeding.community_id,
             "unanswered": True,
-            "reply_count": 0,
+            "unreplied": True,
             "$and": [{"create_time": {"$lte": asked_before}}],
         }
         keys = [space_key(seeding.space_id)]
-        index = "topic_unanswered_since"
+        index = "topic_unanswered_unreplied"
         found = self._database.topics
         rows = await read_page(found, query, ("read_keys", keys), _OLDEST, paging, index)
         return [load_topic(row) for row in rows]

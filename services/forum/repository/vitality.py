@@ -112,7 +112,7 @@ class VitalityCollection:
                 "read_keys": space_key(space.id),
                 "unanswered": True,
             },
-            hint="topic_unanswered_since",
+            hint="topic_unanswered_unreplied",
             limit=MOST_UNANSWERED,
         )
 

@@ -93,7 +93,7 @@ def stale(**more: Any) -> Automation:
 
 
 def replied(topic: Topic, time: datetime) -> Topic:
-    latest = (*topic.latest, LatestReply(f"r{topic.reply_count}", topic.author, time))
+    latest = (*topic.latest, LatestReply(f"r{topic.reply_count}", Author("p2", "co2"), time))
     count = topic.reply_count + 1
     return replace(topic, reply_count=count, latest=latest, activity_time=time)
 
@@ -169,6 +169,8 @@ def test_unanswered_counts_from_the_question() -> None:
     assert one.occurrence(TOPIC, later) == "asked"
     talked = replied(TOPIC, later)
     assert one.occurrence(talked, later) == "asked"  # talked about, not answered
+    added = replace(talked, own_reply_count=1)
+    assert replace(one, without_replies=True).occurrence(added, later) == "asked"
     assert replace(one, without_replies=True).occurrence(talked, later) == ""
     assert replace(one, without_replies=True).occurrence(TOPIC, later) == "asked"
     assert one.occurrence(replace(TOPIC, accepted_reply_id="r1"), later) == ""

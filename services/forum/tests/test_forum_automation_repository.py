@@ -135,7 +135,7 @@ async def test_what_a_move_leaves_is_found(database: Database) -> None:
 
 
 INDEXES = {
-    Trigger.UNANSWERED: "read_keys: 1, create_time: 1, _id: 1, reply_count: 1 }",
+    Trigger.UNANSWERED: "read_keys: 1, create_time: 1, _id: 1, unreplied: 1 }",
     Trigger.STALE: "read_keys: 1, activity_time: -1, _id: -1, state: 1",
     Trigger.REPORTED: "read_keys: 1, case_count: 1, _id: 1",
     Trigger.SCORE_REACHED: "read_keys: 1, score: 1, _id: 1",

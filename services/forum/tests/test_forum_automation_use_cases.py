@@ -404,6 +404,7 @@ async def test_unanswered_only_in_its_space_and_only_while_enabled(world: World)
     here, there = await world.space("here"), await world.space("there")
     topic, other = await world.topic(here), await world.topic(there)
     await world.reply(topic, HELPER)
+    await world.reply(other, ASKER, body="I forgot: it blinks.")
     both = {"threshold": 24, "action": pb.AUTOMATION_ACTION_TAG}
     await create(world, enabled=True, space_id=here.id, tag="here", **both)
     await create(world, enabled=False, tag="off", **both)

@@ -352,6 +352,30 @@ def test_only_a_published_topic_takes_replies(state: str) -> None:
         replace(TOPIC, state=TopicState(state)).check_open_to_replies()
 
 
+@pytest.mark.parametrize(
+    "author", [TOPIC.author, Author(persona=Persona("old", "7", "Ada"))], ids=["person", "persona"]
+)
+def test_what_its_author_adds_is_no_reply_to_a_question(author: Author) -> None:
+    question = replace(TOPIC, kind=TopicKind.QUESTION, author=author)
+    own, others = replace(REPLY, id="r1", author=author), replace(REPLY, id="r2")
+    assert question.unreplied
+    added = question.gain(own)
+    assert (added.reply_count, added.unreplied) == (1, True)
+    assert not added.gain(others).unreplied
+    assert added.gain(others).lose(others).unreplied
+    assert question.gain(others).gain(own).lose(own).lose(others) == replace(
+        question, newest_time=REPLY.create_time
+    )
+    assert not replace(added, accepted_reply_id="r1").unreplied
+    assert not replace(added, state=TopicState.CLOSED).unreplied
+
+
+def test_of_nobody_knows_whom_no_reply_is_their_own() -> None:
+    nobody = Author(persona=Persona("old", "", ""))
+    question = replace(TOPIC, kind=TopicKind.QUESTION, author=nobody)
+    assert not question.gain(replace(REPLY, author=nobody)).unreplied
+
+
 def test_counts_follow_the_replies_that_can_be_read() -> None:
     replies = [
         replace(REPLY, id=f"r{n}", create_time=NOW + timedelta(minutes=n)) for n in range(1, 8)

@@ -18,6 +18,8 @@ from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1 import forum_pb2
 from guildhall.forum.v1 import routing_pb2 as pb
 from guildhall.forum.v1.routing_pb2_grpc import RoutingServiceStub
+from guildhall.moderation.v1.domain_events_pb2 import CaseDecided
+from guildhall.moderation.v1.moderation_pb2 import VERDICT_ALLOW, VERDICT_HOLD
 from services.forum.domain.routing import (
     Ask,
     Capable,
@@ -28,9 +30,11 @@ from services.forum.domain.routing import (
     ranked,
 )
 from services.forum.tests.conftest import ASKER, HELPER, MANAGING, STRANGER, World
+from services.forum.tests.test_forum_consumers import hear, on
 from services.forum.use_cases.routing import RoutingUseCases
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+OFF_TOPIC = forum_pb2.CLOSE_REASON_OFF_TOPIC
 LATER = timedelta(hours=5)  # when a question has waited long enough
 
 
@@ -217,6 +221,70 @@ async def test_questions_with_a_reply_old_ones_and_drafts_are_left(
     assert await route(routing) == 0
     await world.topic(space, ASKER, tags=["radio"])
     assert await routing.route_questions(datetime.now(UTC) + timedelta(days=8)) == 0
+
+
+async def test_what_the_author_adds_is_no_reply(
+    world: World, routing: RoutingUseCases, space: forum_pb2.Space
+) -> None:
+    await answered(world, space, HELPER, "radio")
+    question = await world.topic(space, ASKER, tags=["radio"])
+    await world.reply(question, ASKER, body="It also blinks.")
+    assert await route(routing) == 1
+    assert await asks(world, HELPER) == [question.id]
+
+
+@pytest.mark.parametrize("way", ["reopened", "restored", "unaccepted", "lost its reply"])
+async def test_what_opens_behind_the_walk_is_found_within_an_hour(
+    world: World, routing: RoutingUseCases, space: forum_pb2.Space, way: str
+) -> None:
+    await answered(world, space, HELPER, "radio")
+    question = await world.topic(space, ASKER, tags=["radio"])
+    reply = await world.reply(question, MANAGING) if way == "lost its reply" else None
+    own = await world.reply(question, ASKER) if way == "unaccepted" else None
+    if way == "reopened":
+        await world.act("CloseTopic", MANAGING, question, close_reason=OFF_TOPIC)
+    elif way == "restored":
+        await world.act("HideTopic", MANAGING, question, reason="perhaps")
+    elif own is not None:
+        await world.act("AcceptReply", ASKER, own)
+    later = await world.topic(space, ASKER, tags=["invoices"])  # what the walk goes on behind
+    assert await route(routing) == 0
+    walk = await world.repository.get_routing_walk()
+    assert walk is not None
+    assert walk.place[1] == later.id
+
+    if way == "reopened":
+        await world.act("ReopenTopic", MANAGING, question)
+    elif way == "restored":
+        await world.act("RestoreTopic", MANAGING, question)
+    elif own is not None:
+        await world.act("UnacceptReply", ASKER, own)
+    elif reply is not None:
+        await world.act("RemoveReply", MANAGING, reply, reason="no answer")
+    start = datetime.now(UTC) + LATER
+    assert await routing.route_questions(start + timedelta(minutes=50)) == 0
+    assert await routing.route_questions(start + timedelta(hours=1)) == 1
+    assert await asks(world, HELPER) == [question.id]
+    before = await outbox(world.database)
+    assert await routing.route_questions(start + timedelta(hours=3)) == 0
+    assert await outbox(world.database) == before
+
+
+async def test_what_is_approved_late_is_found(
+    world: World, routing: RoutingUseCases, space: forum_pb2.Space
+) -> None:
+    await answered(world, space, HELPER, "radio")
+    world.screen.verdict = VERDICT_HOLD
+    question = await world.topic(space, ASKER, tags=["radio"])
+    world.screen.verdict = VERDICT_ALLOW
+    later = await world.topic(space, ASKER, tags=["invoices"])
+    assert await route(routing) == 0
+    walk = await world.repository.get_routing_walk()
+    assert walk is not None
+    assert walk.place[1] == later.id
+    await hear(world, CaseDecided(**on(question, approved=True, decider_id="moderator")))
+    assert await routing.route_questions(datetime.now(UTC) + LATER + timedelta(hours=1)) == 1
+    assert await asks(world, HELPER) == [question.id]
 
 
 async def test_a_hidden_answer_tells_nothing_of_its_author(

@@ -31,6 +31,7 @@ from services.forum.domain.seeding import (
     SeedingOwnerInvalidError,
 )
 from services.forum.domain.spaces import SpaceNotFoundError
+from services.forum.repository.topics import MIGRATIONS
 from services.forum.tests.conftest import (
     ASKER,
     BODY,
@@ -359,6 +360,7 @@ async def test_first_replies_that_are_due(world: World) -> None:
     made = await plan(world, space)
     topics = [await world.topic(space, title=f"Question {number}") for number in range(4)]
     await world.reply(topics[1])
+    await world.reply(topics[0], ASKER, body="I forgot to say that it blinks.")  # helps nobody
     await world.topic(space, kind=forum_pb2.TOPIC_KIND_DISCUSSION, title="No question")
     asked = datetime.now(UTC) - timedelta(hours=30)
     for minutes, topic in enumerate(topics[:3]):
@@ -382,6 +384,33 @@ async def test_first_replies_that_are_due(world: World) -> None:
     no_target = pb.UpdateSeedingRequest(**world.ids(), seeding_id=made.id, first_reply_hours=0)
     await of(world).UpdateSeeding(no_target)
     assert not (await due()).due_first_replies
+
+
+async def test_questions_stored_before_own_replies_were_counted_apart(world: World) -> None:
+    space = await world.space()
+    topics = [await world.topic(space) for _ in range(3)]
+    await world.reply(topics[1], ASKER)
+    for number in range(7):  # a topic remembers but some of its replies
+        await world.reply(topics[2], HELPER if number == 0 else ASKER)
+
+    async def rows() -> list[dict[str, Any]]:
+        found = {row["_id"]: row for row in (await world.stored())["topics"]}
+        return [found[topic.id] for topic in topics]
+
+    before = await rows()
+    assert [row.get("unreplied", False) for row in before] == [True, True, False]
+    fields = {"$unset": {"unreplied": 1, "own_reply_count": 1}}
+    await world.database.topics.update_many({}, fields)
+    for _ in range(2):
+        await MIGRATIONS[0].run(world.database)
+        after = await rows()
+        assert after[:2] == before[:2]
+        assert after[2] == {**before[2], "own_reply_count": 0}
+    await world.database.topics.update_many({}, fields)
+    await world.reply(topics[1], ASKER)
+    assert (await rows())[1]["own_reply_count"] == 2
+    await world.reply(topics[1], HELPER)
+    assert "unreplied" not in (await rows())[1]
 
 
 async def test_list_seedings(world: World) -> None:

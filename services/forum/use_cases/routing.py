@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from google.protobuf.empty_pb2 import Empty
@@ -41,6 +42,7 @@ from services.forum.domain.routing import (
 )
 from services.forum.domain.spaces import Space
 from services.forum.domain.topics import Topic
+from services.forum.repository.routing import RoutingWalk
 from services.forum.use_cases.feed.base import OwnUseCases, keyrings_of
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 
 _FORUM = Actor(service="forum")
 _AT_ONCE = 50  # questions of one round
+_ANEW = timedelta(hours=1)  # what opened again, or lost its only reply, is found by then
 _CANDIDATES = 30  # of whom the directory is asked at once
 _MOST_CANDIDATES = 300
 _CAPABLE_PAGE, _MOST_CAPABLE = 500, 2_000  # people of capable companies who are looked at
@@ -65,19 +68,23 @@ class RoutingUseCases(OwnUseCases):
         Where the directory does not say who is capable, those who have answered are asked, and the
         next run begins there again.
         """
-        place = await self._repository.get_routing_place()
-        oldest = now - ROUTED_WITHIN
-        if place is None or place[0] < oldest:
-            place = (oldest, "")
+        repository, oldest = self._repository, (now - ROUTED_WITHIN, "")
+        walk = await repository.get_routing_walk()
+        if walk is None or now - walk.begin_time >= _ANEW:
+            walk = RoutingWalk(oldest, now)
+        place = max(walk.place, oldest)
         asked, whole = 0, True
-        while topics := await self._repository.find_unrouted(place, now - ROUTED_AFTER, _AT_ONCE):
+        while topics := await repository.find_unrouted(place, now - ROUTED_AFTER, _AT_ONCE):
+            noted = await repository.find_in_rounds(topics)
             for topic in topics:
+                if topic.id in noted:
+                    continue
                 capable = await self._capable(topic) if whole else None
                 whole = capable is not None
-                asked += await self._route(topic, capable or (), now)
+                asked += await self._route(topic, capable, now)
             place = (topics[-1].create_time, topics[-1].id)
             if whole:
-                await self._repository.keep_routing_place(place)
+                await repository.keep_routing_walk(replace(walk, place=place))
         return asked + await self._next_rounds(now)
 
     async def _next_rounds(self, now: datetime) -> int:
@@ -118,15 +125,19 @@ class RoutingUseCases(OwnUseCases):
     async def _route(
         self,
         topic: Topic,
-        capable: Sequence[Capable],
+        capable: Sequence[Capable] | None,
         now: datetime,
         due: Round | None = None,
     ) -> int:
-        """As many people as there are places for, and when the next ones are asked."""
+        """As many people as there are places for, and when the next ones are asked: the next run
+        looks at it again where nobody says who is capable.
+        """
         repository, community_id = self._repository, topic.community_id
         before = await repository.find_asked(community_id, topic.id)
         room = places(before.values(), now)
-        asked = await self._ask_likely(topic, capable, before, room, now) if room else []
+        asked = await self._ask_likely(topic, capable or (), before, room, now) if room else []
+        if capable is None:
+            return len(asked)
         time = next_round(topic, [*before.values(), *asked], now)
         if time is None:
             await repository.end_rounds(community_id, topic.id)

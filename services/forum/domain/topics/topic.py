@@ -68,6 +68,7 @@ class Topic:
     activity_time: datetime
     score: int = 0
     reply_count: int = 0
+    own_reply_count: int = 0  # those of its own author
     latest: tuple[LatestReply, ...] = ()  # the last few, oldest first
     accepted_reply_id: str = ""  # of several, the first
     references: References = NO_REFERENCES
@@ -140,6 +141,11 @@ class Topic:
             and self.state is TopicState.PUBLISHED
             and not self.accepted_reply_id
         )
+
+    @property
+    def unreplied(self) -> bool:
+        """An open question to which nobody has replied; what its author adds is no reply to it."""
+        return self.unanswered and self.reply_count <= self.own_reply_count
 
     @property
     def last_reply_author(self) -> Author | None:
@@ -325,14 +331,13 @@ class Topic:
         """A reply can be read now."""
         latest = (*self.latest, LatestReply(reply.id, reply.author, reply.create_time))
         newest = max(self.newest_time or reply.create_time, reply.create_time)
-        more = replace(self, reply_count=self.reply_count + 1, newest_time=newest)
-        return more.remembering(latest)
+        own = self.own_reply_count + self.author.same(reply.author)
+        more = replace(self, reply_count=self.reply_count + 1, own_reply_count=own)
+        return replace(more, newest_time=newest).remembering(latest)
 
     def time_of_next(self, now: datetime) -> datetime:
-        """When a reply appears: behind all that appeared before, whatever a replica's clock says.
-
-        So whoever has read to the end goes on from there and misses nothing. In milliseconds, as
-        the store keeps it.
+        """When a reply appears, in the store's milliseconds: behind all that appeared before,
+        whatever a replica's clock says. So whoever has read to the end misses nothing from there.
         """
         if self.newest_time is None or now > self.newest_time:
             return now
@@ -351,7 +356,9 @@ class Topic:
     def lose(self, reply: Reply) -> Topic:
         """A reply that could be read cannot any more."""
         left = [one for one in self.latest if one.id != reply.id]
-        return replace(self, reply_count=self.reply_count - 1).remembering(left)
+        own = self.own_reply_count - self.author.same(reply.author)
+        less = replace(self, reply_count=self.reply_count - 1, own_reply_count=max(own, 0))
+        return less.remembering(left)
 
     def check_answer_changes(self, member: Member) -> None:
         """Refuses with NOT_A_QUESTION, ROLE_REQUIRED, TOPIC_STATE_INVALID."""

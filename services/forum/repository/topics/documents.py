@@ -106,6 +106,9 @@ def load_topic(document: Document) -> Topic:
         activity_time=document["activity_time"],
         score=document["score"],
         reply_count=document["reply_count"],
+        own_reply_count=document["own_reply_count"]
+        if "own_reply_count" in document
+        else _own_replies(document),
         latest=latest_replies(document["latest"]),
         accepted_reply_id=document["accepted_reply_id"],
         references=references(document),
@@ -133,6 +136,28 @@ def _latest_time(document: Document) -> datetime | None:
     return document["latest"][-1]["time"] if document["latest"] else None
 
 
+def _own_replies(document: Document) -> int:
+    """Of topics that were stored before they counted them, as far as they remember all replies."""
+    if len(document["latest"]) < document["reply_count"]:
+        return 0
+    own = author(document["author"])
+    return sum(own.same(author(one["author"])) for one in document["latest"])
+
+
+async def _add_unreplied(database: Database) -> None:
+    """Open questions stored before an author's own replies were counted apart."""
+    query: Document = {"unanswered": True, "own_reply_count": {"$exists": False}}
+    shown = {"community_id": 1, "author": 1, "reply_count": 1, "latest": 1, "seq": 1}
+    async for row in database.topics.find(query, shown):
+        own = _own_replies(row)
+        change: Document = {"own_reply_count": own}
+        if row["reply_count"] <= own:
+            change["unreplied"] = True
+        # Only while it is as it was read: a command stores them itself.
+        same = {"_id": row["_id"], "community_id": row["community_id"], "seq": row["seq"]}
+        await database.topics.update_one(same, {"$set": change})
+
+
 def dump_topic(topic: Topic) -> Document:
     """As it is stored, with what only the indexes need."""
     document: Document = {
@@ -147,6 +172,7 @@ def dump_topic(topic: Topic) -> Document:
         "activity_time": topic.activity_time,
         "score": topic.score,
         "reply_count": topic.reply_count,
+        "own_reply_count": topic.own_reply_count,
         "latest": [
             {"id": one.id, "author": author_document(one.author), "time": one.time}
             for one in topic.latest
@@ -179,6 +205,8 @@ def dump_topic(topic: Topic) -> Document:
         document["attachments"] = attached_documents(topic.attachments)
     if topic.unanswered:
         document["unanswered"] = True
+    if topic.unreplied:
+        document["unreplied"] = True
     if topic.seeding_id:
         document["seeding_id"] = topic.seeding_id
     if topic.case_count:
@@ -264,4 +292,7 @@ async def _close_removed_drafts(database: Database) -> None:
         await database.topics.update_one(same_one, {"$set": keys})
 
 
-MIGRATIONS: Sequence[Migration] = (Migration("2026-11-removed-drafts", _close_removed_drafts),)
+MIGRATIONS: Sequence[Migration] = (
+    Migration("2026-11-removed-drafts", _close_removed_drafts),
+    Migration("2026-11-unreplied", _add_unreplied),
+)
