@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 from devstack.importer.characters import clean_line
 from devstack.importer.markdown import MAX_MARKDOWN_LENGTH
+from devstack.importer.tags import MAX_TAG_LENGTH, tag_of
 
 QUESTION, DISCUSSION, ANSWER = "QUESTION", "DISCUSSION", "ANSWER"
 ARTICLE, IDEA = "ARTICLE", "IDEA"
 MAX_TITLE_LENGTH = 255
 MAX_TAGS = 5
-MAX_TAG_LENGTH = 35
 MAX_NAME_LENGTH = 100
 MAX_POST_BYTES = 59_000  # a request of 60,000 bytes less what stands around its posts
 
@@ -21,7 +21,6 @@ _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
     r"(Z|[+-][0-9]{2}:[0-9]{2})?"
 )
-_TAG = re.compile(r"[a-z0-9+#.-]+")
 
 
 class RowRefusedError(ValueError):
@@ -117,17 +116,23 @@ def check_name(text: str, column: str) -> str:
 
 
 def check_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
-    """As the forum takes them."""
+    """As the forum takes them, each once."""
     if len(tags) > MAX_TAGS:
         raise RowRefusedError(f"it has {len(tags)} tags; at most {MAX_TAGS}")
-    for tag in tags:
-        if len(tag) > MAX_TAG_LENGTH:
+    taken: dict[str, None] = {}
+    for written in tags:
+        if len(written) > MAX_TAG_LENGTH:
             raise RowRefusedError(
-                f"the tag {shown(tag)} has {len(tag)} characters; at most {MAX_TAG_LENGTH}"
+                f"the tag {shown(written)} has {len(written)} characters; at most {MAX_TAG_LENGTH}"
             )
-        if not _TAG.fullmatch(tag):
-            raise RowRefusedError(f"the tag {shown(tag)} has characters other than a-z0-9+#.-")
-    return tags
+        tag = tag_of(written)
+        if tag is None:
+            raise RowRefusedError(
+                f"the tag {shown(written)} has characters other than letters, digits and +#.-, "
+                "or looks like another"
+            )
+        taken[tag] = None
+    return tuple(taken)
 
 
 def check_score(value: str, column: str) -> int:

@@ -120,7 +120,7 @@ def test_topics_become_questions_and_discussions(file: Path) -> None:
             "kind": "QUESTION",
             "title": "How do I pair it?",
             "body": "How do I pair it?",
-            "tags": ["pairing", "how-to-gr-e"],
+            "tags": ["pairing", "how-to-grösse"],
             "score": 3,
             "createTime": "2024-03-01T10:20:30.456Z",
             "editTime": "2024-03-02T00:00:00.000Z",
@@ -158,6 +158,21 @@ def test_topics_become_questions_and_discussions(file: Path) -> None:
         },
     ]
     assert reading.notes == {"tags written otherwise": 1}
+
+
+def test_tags_of_every_script_come_along(file: Path) -> None:
+    names = ["日本語", "Größe", "Управление", "n\u0430me", "🎉"]  # the fourth mixes two scripts
+    tags: list[dict[str, str | None]] = [
+        {"id": f"9{number}", "name": name} for number, name in enumerate(names)
+    ]
+    tagged: list[dict[str, str | None]] = [
+        {"id": f"9{number}", "topic_id": "2", "tag_id": f"9{number}"} for number in range(5)
+    ]
+    file.write_text(dump(forum(tags=tags, topic_tags=tagged)))
+    reading, posts = read_all(file)
+    assert not reading.problems
+    assert posts[1]["tags"] == ["日本語", "grösse", "управление"]
+    assert reading.notes == {"tags written otherwise": 2, "tags left out": 2}
 
 
 def reply(number: int, to: int | None, **more: str | None) -> dict[str, str | None]:

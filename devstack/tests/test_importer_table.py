@@ -163,6 +163,9 @@ def test_other_delimiters_are_seen(file: Path, delimiter: str) -> None:
          "line 7, post x1: created '01.03.2024' is not a date and time"),
         ("x1,question,,T,Hm,a b c d e f,,,2024-03-01 00:00:00,,,,",
          "line 7, post x1: it has 6 tags; at most 5"),
+        ("x1,question,,T,Hm,a! b,,,2024-03-01 00:00:00,,,,",
+         "line 7, post x1: the tag 'a!' has characters other than letters, digits and +#.-, or "
+         "looks like another"),
         ("x1,question,,T,Hm,,,,2024-03-01 00:00:00,,,lots,",
          "line 7, post x1: score 'lots' is not an integer of 32 bits"),
         ("x1,question,,T,Hm,,,,2024-03-01 00:00:00,,,,r1",

@@ -1,6 +1,5 @@
 """A Discourse backup's dump.sql: public topics and their replies, with tags and solutions."""
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,6 @@ from devstack.importer.formats.sql_copy import CopyRow, copied
 from devstack.importer.posts import (
     ANSWER,
     DISCUSSION,
-    MAX_TAG_LENGTH,
     MAX_TAGS,
     QUESTION,
     Post,
@@ -26,6 +24,7 @@ from devstack.importer.posts import (
     check_time,
     check_title,
 )
+from devstack.importer.tags import nearest_tag
 
 _AROUND: Mapping[str, Collection[str]] = {
     **dict.fromkeys(("categories", "users", "tags", "topics", "topic_tags"), ()),
@@ -37,7 +36,6 @@ _AROUND: Mapping[str, Collection[str]] = {
     ),
 }  # fmt: skip
 _REGULAR_POST = "1"
-_NO_TAG = re.compile(r"[^a-z0-9+#.-]+")
 
 
 @dataclass(slots=True)
@@ -228,10 +226,13 @@ class Discourse:
         )
 
     def _tags(self, names: list[str]) -> tuple[str, ...]:
-        """As the forum takes them: Discourse allows more letters, and staff more tags."""
-        tags = tuple(dict.fromkeys(_tag(name) for name in names))
+        """As the forum takes them: Discourse allows more characters, and staff more tags."""
+        nearest = [nearest_tag(name) for name in names]
+        tags = tuple(dict.fromkeys(tag for tag in nearest if tag is not None))
         if any(tag not in names for tag in tags):
             self.notes["tags written otherwise"] += 1
+        if None in nearest:
+            self.notes["tags left out"] += nearest.count(None)
         if len(tags) > MAX_TAGS:
             self.notes[f"topics with more than {MAX_TAGS} tags"] += 1
         return check_tags(tags[:MAX_TAGS])
@@ -258,7 +259,3 @@ def _why_not(row: CopyRow) -> str:
     if row["post_type"] not in (None, _REGULAR_POST):
         return "whispers and notices"
     return ""
-
-
-def _tag(name: str) -> str:
-    return _NO_TAG.sub("-", clean(name).lower()).strip("-")[:MAX_TAG_LENGTH] or "tag"
