@@ -316,6 +316,9 @@ class RefusalCode(Enum):
     CASE_DECIDED = _code("CASE_DECIDED", "There is nothing left to decide.")
     POLL_NOT_FOUND = _code("POLL_NOT_FOUND", "The topic has no poll that one can see.")
     POLL_EXISTS = _code("POLL_EXISTS", "The topic has a poll already.")
+    POLL_NOT_ALLOWED = _code(
+        "POLL_NOT_ALLOWED", "One's posts there wait for a review, and polls do not wait."
+    )
     POLL_CLOSED = _code("POLL_CLOSED", "The poll is closed.")
     POLL_RESULTS_HIDDEN = _code(
         "POLL_RESULTS_HIDDEN", "The poll is anonymous, or does not show its results yet."

@@ -52,6 +52,12 @@ class ParticipationStandIn(_StandIn, ParticipationServiceServicer):
         self.called("CastBallot", request)
         return pb.CastBallotResponse(poll=poll(request.topic_id, 3))
 
+    async def RemovePoll(self, request: Any, _context: Any) -> Any:
+        self.called("RemovePoll", request)
+        removed = poll(request.topic_id)
+        removed.MergeFrom(pb.Poll(closed=True, removed=True, remove_reason=request.reason))
+        return pb.RemovePollResponse(poll=removed)
+
     async def CastVote(self, request: Any, _context: Any) -> Any:
         self.called("CastVote", request)
         return pb.CastVoteResponse(**_post(request))

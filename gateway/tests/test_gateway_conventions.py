@@ -260,7 +260,7 @@ CREATES = re.compile(r"create|import|joinGroup|inviteToGroup")
 # What one says of a post is no change of it: its version stays, whoever votes meanwhile.
 SAID_OF_POSTS = {"castVote", "retractVote", "addReaction", "removeReaction", "declineAsk"} | {
     "inviteToAnswer",
-    "castBallot", "closePoll",
+    "castBallot", "closePoll", "removePoll",
 }  # fmt: skip
 # What one wants for oneself has no version: the last word holds.
 OF_ONESELF = {

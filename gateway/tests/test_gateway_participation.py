@@ -214,6 +214,24 @@ async def test_polls_of_a_page(house: House, participation: ParticipationStandIn
     assert participation.calls == {"BatchGetPolls": 1}
 
 
+async def test_remove_a_poll(house: House, participation: ParticipationStandIn) -> None:
+    remove = """mutation($input: RemovePollInput!) { removePoll(input: $input) {
+      poll { removed removeReason closed } } }"""
+    given = {"requestId": "request-1", "topicId": TOPIC, "reason": "rude", "reasonCode": "ABUSE"}
+    answer = await house.ask(remove, {"input": given})
+    assert "errors" not in answer
+    poll = answer["data"]["removePoll"]["poll"]
+    assert poll == {"removed": True, "removeReason": "rude", "closed": True}
+    (request,) = participation.requests
+    assert request == participation_pb2.RemovePollRequest(
+        request_id="request-1",
+        community_id="c1",
+        topic_id="t3",
+        reason="rude",
+        reason_code=forum_pb2.REASON_CODE_ABUSE,
+    )
+
+
 async def test_cast_a_ballot(house: House, participation: ParticipationStandIn) -> None:
     cast = f"""mutation($input: CastBallotInput!) {{ castBallot(input: $input) {{
       poll {{ {POLL} }} }} }}"""

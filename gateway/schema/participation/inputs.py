@@ -5,9 +5,10 @@ from __future__ import annotations
 import strawberry
 
 from gateway.schema.forum import Reply, Topic
+from gateway.schema.forum.inputs.base import reason_code
 from gateway.schema.participation import ReactionKind, VoteValue
 from gateway.schema.participation.polls import Poll, ResultsShown
-from gateway.schema.scalars import DateTime
+from gateway.schema.scalars import DateTime, ReasonCode
 from gateway.schema.writes import request_id
 
 
@@ -113,6 +114,16 @@ class ClosePollInput:
     topic_id: strawberry.ID = strawberry.field(description="The topic whose poll it is.")
 
 
+@strawberry.input(description="Which poll is removed, and why.")
+class RemovePollInput:
+    """Of removePoll."""
+
+    request_id: str = request_id()
+    topic_id: strawberry.ID = strawberry.field(description="The topic whose poll it is.")
+    reason: str = strawberry.field(description="Why; who asked it sees it.")
+    reason_code: ReasonCode | None = reason_code()
+
+
 @strawberry.type
 class PollPayload:
     """The poll."""
@@ -133,3 +144,8 @@ class CastBallotPayload(PollPayload):
 @strawberry.type(description="The poll, with its results.")
 class ClosePollPayload(PollPayload):
     """Of closePoll."""
+
+
+@strawberry.type(description="The removed poll.")
+class RemovePollPayload(PollPayload):
+    """Of removePoll."""

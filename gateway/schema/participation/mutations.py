@@ -9,7 +9,7 @@ import strawberry
 from gateway.context import Info
 from gateway.cursors import decode_id
 from gateway.errors import POST_NOT_FOUND
-from gateway.schema.forum.mutations.base import What, of_post
+from gateway.schema.forum.mutations.base import MODERATOR, What, of_post, why
 from gateway.schema.participation import inputs as p
 from gateway.schema.writes import codes, number, write
 from guildhall.forum.v1 import participation_pb2
@@ -78,8 +78,9 @@ class ParticipationMutation:
     @strawberry.mutation(
         description=codes(
             "Ask something in a topic; it has one poll at most, which stays as it is. For the "
-            "author of the topic and moderators.", "TOPIC_NOT_FOUND", "TOPIC_STATE_INVALID",
-            "POLL_EXISTS", "CONTENT_BLOCKED", "ROLE_REQUIRED", "TEXT_INVALID", "FIELD_INVALID",
+            "author of the topic and moderators, not for whose posts there wait for a review.",
+            "TOPIC_NOT_FOUND", "TOPIC_STATE_INVALID", "POLL_NOT_ALLOWED", "POLL_EXISTS",
+            "CONTENT_BLOCKED", "ROLE_REQUIRED", "TEXT_INVALID", "FIELD_INVALID",
         )
     )  # fmt: skip
     async def create_poll(
@@ -120,6 +121,19 @@ class ParticipationMutation:
     ) -> p.ClosePollPayload:
         request = participation_pb2.ClosePollRequest(**_topic(input))
         return await write(info, info.context.services.participation.ClosePoll, request)
+
+    @strawberry.mutation(
+        description=codes(
+            "Take a poll out of sight of all but who asked it and moderators. Its topic gets no "
+            "other one. For moderators.", "TOPIC_NOT_FOUND", "POLL_NOT_FOUND", MODERATOR,
+            "REASON_REQUIRED", "TEXT_INVALID",
+        )
+    )  # fmt: skip
+    async def remove_poll(
+        self, info: Info, input: Annotated[p.RemovePollInput, What]
+    ) -> p.RemovePollPayload:
+        request = participation_pb2.RemovePollRequest(**_topic(input), **why(input))
+        return await write(info, info.context.services.participation.RemovePoll, request)
 
 
 def _topic(input: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from gateway.loaders import Listing, Reference, fetched_by, read
 from gateway.schema.directory import Member
 from gateway.schema.fields import fetched
 from gateway.schema.relay import After, Before, Connection, First, Last
-from gateway.schema.scalars import DateTime
+from gateway.schema.scalars import DateTime, unset_is_null
 from guildhall.forum.v1 import participation_pb2
 
 
@@ -71,6 +71,13 @@ class Poll:
     )
     closed: bool = strawberry.field(description="Whether nobody can say more.")
     viewer_options: list[int] = strawberry.field(description="The places of what one chose.")
+    removed: bool = strawberry.field(
+        description="Whether a moderator removed it: who asked it and moderators still see it."
+    )
+
+    @strawberry.field(description="Why it was removed; null where it was not.")
+    def remove_reason(self) -> str | None:
+        return unset_is_null(self, "remove_reason")
 
     @strawberry.field(description="How many have voted; null while one may not see the results.")
     def voter_count(self) -> int | None:

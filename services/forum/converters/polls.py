@@ -34,6 +34,8 @@ def poll_to_proto(seen: SeenPoll, community_id: str) -> pb.Poll:
         closed=poll.closed(seen.now),
         voter_count=poll.voter_count if shown else None,
         viewer_options=seen.ballot.options if seen.ballot is not None else (),
+        removed=poll.removed,
+        remove_reason=poll.remove_reason,
     )
 
 

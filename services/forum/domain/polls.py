@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,9 +12,11 @@ from chassis.errors import (
     FailedPreconditionError,
     FieldInvalidError,
     NotFoundError,
+    PermissionDeniedError,
 )
 from chassis.moment import cut
 from chassis.texts import check_line
+from services.forum.domain.members import Author, keys_of_withheld, opens
 
 MAX_QUESTION = 300
 MAX_OPTION = 200
@@ -28,6 +30,10 @@ class PollNotFoundError(NotFoundError):
 
 class PollExistsError(AlreadyExistsError):
     """A topic has one poll."""
+
+
+class PollNotAllowedError(PermissionDeniedError):
+    """Whose posts wait for a review asks nothing in a topic that is out: polls do not wait."""
 
 
 class PollClosedError(FailedPreconditionError):
@@ -71,10 +77,21 @@ class Poll:
     close_time: datetime | None  # None: until somebody closes it
     counts: tuple[int, ...]
     voter_count: int = 0
+    remove_reason: str = ""  # why a moderator took it out of sight, if so
+
+    @property
+    def removed(self) -> bool:
+        """Whether it is out of sight of all but who asked it and moderators."""
+        return bool(self.remove_reason)
+
+    def visible(self, community_id: str, keyring: Collection[str]) -> bool:
+        """To somebody who sees its topic."""
+        keys = keys_of_withheld(community_id, Author(self.author_id))
+        return not self.removed or opens(keys, keyring)
 
     def closed(self, now: datetime) -> bool:
         """Whether its time is over."""
-        return self.close_time is not None and now >= self.close_time
+        return self.removed or (self.close_time is not None and now >= self.close_time)
 
     def shows_results(self, ballot: Ballot | None, now: datetime) -> bool:
         """To somebody with this ballot. Nobody is exempt: who counts early, tells."""
@@ -117,6 +134,10 @@ class Poll:
     def close(self, now: datetime) -> Poll:
         """Its time is over now."""
         return replace(self, close_time=now)
+
+    def remove(self, reason: str) -> Poll:
+        """Out of sight."""
+        return replace(self, remove_reason=reason)
 
 
 @dataclass(frozen=True, slots=True)

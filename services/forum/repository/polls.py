@@ -48,6 +48,7 @@ class PollCollection(ReferenceCollection):
         ids = {"$in": [_poll_id(one) for one in topics]}
         rows = self._database.polls.find({"community_id": community_id, "_id": ids})
         polls = [load_poll(row) async for row in rows]
+        polls = [poll for poll in polls if poll.visible(community_id, keyring)]
         if not polls:
             return []
         ids = {"$in": [_ballot_id(poll.topic_id, person_id) for poll in polls]}
@@ -117,6 +118,7 @@ def load_poll(document: Document) -> Poll:
         document["close_time"],
         tuple(document["counts"]),
         document["voter_count"],
+        document.get("remove_reason", ""),  # formerly none was removed
     )
 
 
@@ -134,6 +136,7 @@ def dump_poll(poll: Poll) -> Document:
         "close_time": poll.close_time,
         "counts": list(poll.counts),
         "voter_count": poll.voter_count,
+        "remove_reason": poll.remove_reason,
     }
 
 

@@ -80,6 +80,11 @@ class ParticipationServicer(participation_pb2_grpc.ParticipationServiceServicer)
     ) -> pb.ClosePollResponse:
         return await self._use_cases.close_poll(require_person(), request)
 
+    async def RemovePoll(
+        self, request: pb.RemovePollRequest, context: Context
+    ) -> pb.RemovePollResponse:
+        return await self._use_cases.remove_poll(require_person(), request)
+
     async def BatchGetPolls(
         self, request: pb.BatchGetPollsRequest, context: Context
     ) -> pb.BatchGetPollsResponse:

@@ -301,6 +301,18 @@ async def test_a_member_takes_what_is_for_their_own_eyes_as_well(world: World) -
     assert {one.topic_id for one in of_kind(own, "poll")} == {told.topic.id, told.anonymous.id}
 
 
+async def test_a_removed_poll_is_in_nobodys_export(world: World) -> None:
+    told = await Told.of(world)
+    await world.of(MODERATING, ParticipationServiceStub).RemovePoll(
+        participation_pb2.RemovePollRequest(**world.ids(), topic_id=told.topic.id, reason="rude")
+    )
+    for actor, whose in ((MANAGING, ""), (HELPER, "helper"), (ASKER, "asker")):
+        found = await records(world, actor, whose)
+        of_polls = [*of_kind(found, "poll"), *of_kind(found, "ballot")]
+        assert told.topic.id not in {one.topic_id for one in of_polls}
+        assert told.anonymous.id in {one.topic_id for one in of_polls}
+
+
 async def test_a_manager_takes_of_a_person_what_managers_see(world: World) -> None:
     told = await Told.of(world)
     found = await records(world, MANAGING, "helper")

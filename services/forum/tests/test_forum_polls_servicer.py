@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from chassis.actors import Actor
+from chassis.domain_events import DomainEvent
 from chassis.errors import (
     CommunityNotFoundError,
     FieldInvalidError,
@@ -20,12 +21,16 @@ from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1 import forum_pb2
 from guildhall.forum.v1 import participation_pb2 as pb
 from guildhall.moderation.v1 import moderation_pb2
+from guildhall.moderation.v1.domain_events_pb2 import CaseDecided
+from services.forum.consumers import ForumConsumers
 from services.forum.domain.polls import Ballot, Poll, ResultsShown
 from services.forum.tests.conftest import (
     ASKER,
     HELPER,
     MANAGING,
     MODERATING,
+    NEWCOMER,
+    REGULAR_PERSON,
     SEARCH,
     STRANGER,
     World,
@@ -53,6 +58,12 @@ async def close(world: World, topic: Any, actor: Actor = ASKER) -> pb.Poll:
     request = pb.ClosePollRequest(**world.ids(), topic_id=topic.id)
     closed: pb.Poll = (await world.taking_part(actor).ClosePoll(request)).poll
     return closed
+
+
+async def remove(world: World, topic: Any, actor: Actor = MODERATING, why: str = "rude") -> pb.Poll:
+    request = pb.RemovePollRequest(**world.ids(), topic_id=topic.id, reason=why)
+    removed: pb.Poll = (await world.taking_part(actor).RemovePoll(request)).poll
+    return removed
 
 
 async def polls(world: World, actor: Actor, *topics: Any) -> list[pb.Poll]:
@@ -136,6 +147,94 @@ async def test_create_poll_refuses(world: World) -> None:
     await refused(world, close(world, topic, HELPER), RoleRequiredError)
     await world.act("ArchiveTopic", MODERATING, topic)
     await refused(world, choose(world, HELPER, topic, 0), "TOPIC_STATE_INVALID")
+
+
+async def test_polls_do_not_wait_for_a_review(world: World) -> None:
+    general = await world.space()
+    careful = await world.space("careful", mode=forum_pb2.SPACE_MODE_REQUIRED)
+    for space, author, allowed in (
+        (general, NEWCOMER, False),
+        (general, ASKER, True),
+        (careful, ASKER, False),
+        (careful, REGULAR_PERSON, True),
+    ):
+        topic = await world.topic(space, author)
+        if topic.state == forum_pb2.TOPIC_STATE_PENDING_REVIEW:
+            await world.hear(await approved(world, topic))
+        if allowed:
+            assert (await ask(world, topic, author)).question == "Shall we?"
+            continue
+        asked = len(world.screen.asked)
+        await refused(world, ask(world, topic, author), "POLL_NOT_ALLOWED")
+        assert len(world.screen.asked) == asked
+        assert (await ask(world, topic, MODERATING)).question == "Shall we?"
+
+
+async def approved(world: World, topic: Any) -> list[Any]:
+    case = CaseDecided(case_id="case", topic_id=topic.id, submission_number=1, approved=True)
+    event = DomainEvent("e1", "c1", "case", "case", 2, NOW, "service:moderation", case)
+    return list(await ForumConsumers(world.repository).on_case_decided(event))
+
+
+async def test_no_polls_while_moderation_is_away(world: World) -> None:
+    topic = await world.topic(await world.space())
+    world.screen.delay = 5.0
+    await refused(world, ask(world, topic), "UNAVAILABLE")
+    await refused(world, ask(world, topic, MODERATING), "UNAVAILABLE")
+    world.screen.delay = 0.0
+    assert (await ask(world, topic)).question == "Shall we?"
+
+
+async def test_a_removed_poll_is_out_of_sight(world: World) -> None:
+    topic = await world.topic(await world.space(), HELPER)
+    await ask(world, topic, HELPER)
+    await choose(world, READER, topic, 1)
+    for actor in (HELPER, READER, SEARCH):
+        await refused(world, remove(world, topic, actor), RoleRequiredError)
+    hidden = (CommunityNotFoundError, "community_id")
+    await refused(world, remove(world, topic, STRANGER), *hidden)
+    await refused(world, remove(world, topic, why=" "), "REASON_REQUIRED", "reason")
+    other = forum_pb2.Topic(id="nobody")
+    await refused(world, remove(world, other), "TOPIC_NOT_FOUND", "topic_id")
+    removed = await remove(world, topic)
+    assert (removed.removed, removed.remove_reason, removed.closed) == (True, "rude", True)
+    assert (await outbox(world.database))[-1] == said.PollRemoved(topic_id=topic.id)
+    for actor in (READER, ASKER):
+        assert await polls(world, actor, topic) == []
+        gone = ("POLL_NOT_FOUND", "topic_id")
+        await refused(world, voters(world, actor, topic, 1), *gone)
+        await refused(world, choose(world, actor, topic, 1), *gone)
+    for actor in (HELPER, MODERATING, MANAGING):
+        (seen,) = await polls(world, actor, topic)
+        assert (seen.question, seen.remove_reason) == ("Shall we?", "rude")
+    for call in (
+        choose(world, MODERATING, topic, 1),
+        close(world, topic, HELPER),
+        remove(world, topic),
+    ):
+        await refused(world, call, "POLL_NOT_FOUND", "topic_id")
+    await refused(world, ask(world, topic, HELPER), "POLL_EXISTS", "topic_id")
+    request = forum_pb2.ListModerationEntriesRequest(community_id="c1", topic_id=topic.id)
+    (entry,) = (await world.of(MODERATING).ListModerationEntries(request)).moderation_entries
+    assert (entry.action, entry.reason, entry.actor) == ("RemovePoll", "rude", "moderator")
+
+
+async def test_a_poll_is_removed_once_however_often_it_is_asked(world: World) -> None:
+    topic = await world.topic(await world.space())
+    await ask(world, topic)
+    request = pb.RemovePollRequest(**world.ids(), topic_id=topic.id, reason="rude")
+    first = await world.taking_part(MODERATING).RemovePoll(request)
+    before = await world.stored()
+    assert await world.taking_part(MODERATING).RemovePoll(request) == first
+    assert await world.stored() == before
+
+
+async def test_a_poll_stored_before_any_could_be_removed_is_loaded(world: World) -> None:
+    topic = await world.topic(await world.space())
+    await ask(world, topic)
+    await world.database.polls.update_one({}, {"$unset": {"remove_reason": ""}})
+    (poll,) = await polls(world, READER, topic)
+    assert (poll.removed, poll.question) == (False, "Shall we?")
 
 
 @pytest.mark.parametrize("shown", ["ALWAYS", "AFTER_VOTE", "AFTER_CLOSE"])

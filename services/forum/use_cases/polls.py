@@ -1,4 +1,4 @@
-"""What people do with polls: ask, say, close."""
+"""What people do with polls: ask, say, close, remove."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 from chassis.actors import Actor
 from chassis.decisions import Decision, Seen
+from chassis.errors import UnavailableError
+from chassis.texts import check_reason
 from chassis.timestamps import time_of
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1.participation_pb2 import (
@@ -15,7 +17,10 @@ from guildhall.forum.v1.participation_pb2 import (
     ClosePollResponse,
     CreatePollRequest,
     CreatePollResponse,
+    RemovePollRequest,
+    RemovePollResponse,
 )
+from services.forum.converters import enums
 from services.forum.converters.polls import poll_to_proto, results_shown
 from services.forum.domain.members import Member
 from services.forum.domain.participation import check_takes_part
@@ -23,21 +28,26 @@ from services.forum.domain.polls import (
     Ballot,
     Poll,
     PollExistsError,
+    PollNotAllowedError,
     PollNotFoundError,
     SeenPoll,
     check_close_time,
     check_poll_options,
     check_question,
 )
-from services.forum.domain.screening import ContentBlockedError
+from services.forum.domain.screening import ContentBlockedError, needs_review
 from services.forum.use_cases.base import UseCases
+from services.forum.use_cases.moderating import entry
+from services.forum.use_cases.moderation import moderator
 
 
 class PollUseCases(UseCases):
     """A poll stands beside its topic: who votes in it does not wait for who writes there."""
 
     async def create_poll(self, actor: Actor, request: CreatePollRequest) -> CreatePollResponse:
-        """Author of the topic or MODERATOR. Refuses with POLL_EXISTS, CONTENT_BLOCKED."""
+        """Author of the topic or MODERATOR. Refuses with POLL_NOT_ALLOWED, POLL_EXISTS,
+        CONTENT_BLOCKED, UNAVAILABLE.
+        """
         member = Member.of(actor, request.community_id)
         question, options = check_question(request.question), check_poll_options(request.options)
         shown = results_shown(request.results_shown)
@@ -52,8 +62,12 @@ class PollUseCases(UseCases):
         )
         member.require_author_or_moderator(topic.author)
         check_takes_part(topic, None)
+        if needs_review(member, space):
+            raise PollNotAllowedError("your posts here wait for a review, and polls do not wait")
         try:
             screening = await self._screen(request.community_id, [question, *options])
+            if not screening.screened:  # nobody looks at it later, as at posts
+                raise UnavailableError("moderation does not answer", retry_after=2.0)
             screening.check_not_held(space)
         except ContentBlockedError as blocked:  # which names a body, and there is none
             raise ContentBlockedError(str(blocked), field="question") from None
@@ -138,8 +152,33 @@ class PollUseCases(UseCases):
         ref = self._repository.poll_ref(request.community_id, topic.id).having(own)
         return await self._commands.run(actor, request, ref, decide)
 
+    async def remove_poll(self, actor: Actor, request: RemovePollRequest) -> RemovePollResponse:
+        """MODERATOR. Refuses with POLL_NOT_FOUND, REASON_REQUIRED."""
+        member = moderator(actor, request.community_id)
+        reason, code = check_reason(request.reason), enums.reason_code(request.reason_code)
+        if (done := await self._done(actor, request, RemovePollResponse)) is not None:
+            return done
+        topic = await self._repository.get_topic(
+            request.community_id, request.topic_id, member.keyring
+        )
+        own = self._repository.ballot_ref(request.community_id, topic.id, member.person_id)
+
+        def decide(seen: Seen[Poll]) -> Decision[Poll, RemovePollResponse]:
+            poll = _there(seen.state).remove(reason)
+            answer = RemovePollResponse(
+                poll=poll_to_proto(
+                    SeenPoll(poll, seen.part(own), seen.now.time), request.community_id
+                )
+            )
+            line = entry(seen.now, topic, "RemovePoll", reason, member.person_id, code=code)
+            event = said.PollRemoved(topic_id=topic.id)
+            return Decision(poll, lambda _: answer, [event], writes=[line])
+
+        ref = self._repository.poll_ref(request.community_id, topic.id).having(own)
+        return await self._commands.run(actor, request, ref, decide)
+
 
 def _there(poll: Poll | None) -> Poll:
-    if poll is None:
+    if poll is None or poll.removed:
         raise PollNotFoundError(field="topic_id")
     return poll

@@ -115,7 +115,11 @@ class ShownCollection(
             taker.keyring,
             now,
         )
-        return {self.poll_ref(taker.community_id, one.poll.topic_id).id: one for one in found}
+        return {
+            self.poll_ref(taker.community_id, one.poll.topic_id).id: one
+            for one in found
+            if not one.poll.removed
+        }
 
     async def _shown_ballots(self, ids: Sequence[str], taker: Taker, now: datetime) -> Shown:
         """One's own, and those that their poll shows; what was taken back says nothing."""
@@ -132,7 +136,8 @@ class ShownCollection(
         found = await self.find_polls(
             taker.community_id, topic_ids, taker.reader.person_id, taker.keyring, now
         )
-        return {one.poll.topic_id for one in found if taker.own or one.shows_ballots}
+        polls = [one for one in found if not one.poll.removed]
+        return {one.poll.topic_id for one in polls if taker.own or one.shows_ballots}
 
     async def _shown_reaction_counts(self, ids: Sequence[str], taker: Taker, _: datetime) -> Shown:
         rows = await self._rows(self._database.reaction_counts, ids, taker)
