@@ -275,7 +275,7 @@ class CreateMemberInput(_Write):
     roles: list[Role] = strawberry.field(
         default_factory=list, description="What the member may do; MEMBER goes without saying."
     )
-    trust_level: TrustLevel | None = _optional("By default BASIC.")
+    trust_level: TrustLevel | None = _optional("By default what was earned there before, else BASIC.")
 
 
 @strawberry.type(description="The new member.")
@@ -292,7 +292,9 @@ class UpdateMemberInput(_MemberWrite):
         "The new trust level, which stays whatever the member earns, unless trustLevelFixed is "
         "false."
     )
-    trust_level_fixed: bool | None = _optional("False: the trust level is earned from now on.")
+    trust_level_fixed: bool | None = _optional(
+        "False: the trust level is earned from now on; what was earned while it was fixed counts."
+    )
 
 
 @strawberry.type(description="The changed member.")

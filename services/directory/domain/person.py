@@ -90,6 +90,11 @@ class Membership:
     end_time: datetime | None = None
     version: int = 0  # the person's, at the last change that shows in the member
     trust_level_fixed: bool = False  # given by hand: what is earned does not change it
+    earned_level: int = BASIC  # the last that was earned, whatever the level is; all begin there
+
+    def shows_as(self, other: Membership | None) -> bool:
+        """Whether members see the same in both."""
+        return other is not None and replace(other, earned_level=self.earned_level) == self
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,14 +206,24 @@ class Person:
         *,
         vendor: bool = False,
         roles: Iterable[str] = (),
-        trust_level: int = BASIC,
+        trust_level: int | None = None,
     ) -> Person:
-        """A member from now on. Refuses with ALREADY_MEMBER, ROLE_NOT_GRANTABLE."""
+        """A member from now on; None: at the level that was earned here before.
+
+        Refuses with ALREADY_MEMBER, ROLE_NOT_GRANTABLE.
+        """
         old = self.find_membership(community_id)
         if old is not None and old.end_time is None:
             raise AlreadyMemberError(field="person_id")
+        earned = old.earned_level if old is not None else BASIC
         new = Membership(
-            community_id, company_id, vendor, at, grantable(roles, vendor=vendor), trust_level
+            community_id,
+            company_id,
+            vendor,
+            at,
+            grantable(roles, vendor=vendor),
+            trust_level or earned,
+            earned_level=earned,
         )
         kept = tuple(m for m in self.memberships if m.community_id != community_id)
         return replace(self, memberships=(*kept, new))
@@ -222,10 +237,13 @@ class Person:
     ) -> Person:
         """Other roles or trust; None leaves them. Trust that is given stays, unless said otherwise.
 
-        Refuses as get_membership and grantable do.
+        What was earned while another level was fixed counts once that is fixed no more. Refuses as
+        get_membership and grantable do.
         """
         old = self._current_membership(community_id)
         fixed = old.trust_level_fixed or trust_level is not None
+        if trust_level is None and old.trust_level_fixed and trust_level_fixed is False:
+            trust_level = max(old.trust_level, old.earned_level)
         return self._with(
             replace(
                 old,
@@ -239,15 +257,17 @@ class Person:
         """What was earned, where no hand has fixed another.
 
         More is never taken away, but for REGULAR, which was earned and is lost again. Who is no
-        member any more stays as it is.
+        member any more has it on coming back.
         """
         old = self.find_membership(community_id)
-        if old is None or old.end_time is not None or old.trust_level_fixed:
+        if old is None:
             return self
-        lost = trust_level < former_level == old.trust_level == REGULAR
-        if not (trust_level > old.trust_level or lost):
-            return self
-        return self._with(replace(old, trust_level=trust_level))
+        new = replace(old, earned_level=trust_level)
+        if old.end_time is None and not old.trust_level_fixed:
+            lost = trust_level < former_level == old.trust_level == REGULAR
+            if trust_level > old.trust_level or lost:
+                new = replace(new, trust_level=trust_level)
+        return self._with(new)
 
     def leave(self, community_id: str, at: datetime) -> Person:
         """No longer a member. Refuses with MEMBER_NOT_FOUND, MEMBER_FORMER."""
@@ -260,7 +280,9 @@ class Person:
         return replace(
             self,
             memberships=tuple(
-                replace(m, version=version) if shows_anew or old.get(m.community_id) != m else m
+                m
+                if not shows_anew and m.shows_as(old.get(m.community_id))
+                else replace(m, version=version)
                 for m in self.memberships
             ),
         )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from chassis.actors import BASIC, REGULAR
 from chassis.decisions import Document
 from services.directory.domain.audit import AuditEntry
 from services.directory.domain.community import Community
@@ -88,7 +89,14 @@ def load_membership(document: Document) -> Membership:
         document["end_time"],
         document["version"],
         document.get("trust_level_fixed", False),  # formerly nothing was earned
+        document.get("earned_level", _formerly_earned(document)),
     )
+
+
+def _formerly_earned(document: Document) -> int:
+    """Of what was stored before it was kept: the level itself, where no hand has fixed it."""
+    fixed = document.get("trust_level_fixed", False)
+    return BASIC if fixed else max(BASIC, min(document["trust_level"], REGULAR))
 
 
 def _dump_membership(membership: Membership) -> Document:
@@ -100,6 +108,7 @@ def _dump_membership(membership: Membership) -> Document:
         "roles": sorted(membership.roles),
         "trust_level": membership.trust_level,
         "trust_level_fixed": membership.trust_level_fixed,
+        "earned_level": membership.earned_level,
         "end_time": membership.end_time,
         "version": membership.version,
     }

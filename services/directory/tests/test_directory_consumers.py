@@ -80,10 +80,12 @@ async def test_what_a_hand_has_fixed_stays(world: World, place: tuple[str, str])
     assert fixed.trust_level_fixed
     await hear(world, *place, LEVEL.TRUST_LEVEL_MEMBER, LEVEL.TRUST_LEVEL_NEW)
     assert (await member(world, *place)) == fixed
+    other = await update(world, *place, roles=[], update_roles=True)
+    assert (other.trust_level, other.trust_level_fixed) == (LEVEL.TRUST_LEVEL_NEW, True)
     free = await update(world, *place, trust_level_fixed=False)
-    assert (free.trust_level, free.trust_level_fixed) == (LEVEL.TRUST_LEVEL_NEW, False)
-    await hear(world, *place, LEVEL.TRUST_LEVEL_MEMBER, LEVEL.TRUST_LEVEL_NEW)
-    assert (await member(world, *place)).trust_level == LEVEL.TRUST_LEVEL_MEMBER
+    assert (free.trust_level, free.trust_level_fixed) == (LEVEL.TRUST_LEVEL_MEMBER, False)
+    await hear(world, *place, LEVEL.TRUST_LEVEL_REGULAR, LEVEL.TRUST_LEVEL_MEMBER)
+    assert (await member(world, *place)).trust_level == LEVEL.TRUST_LEVEL_REGULAR
     leader = await update(
         world, *place, trust_level=LEVEL.TRUST_LEVEL_LEADER, trust_level_fixed=False
     )
@@ -92,16 +94,62 @@ async def test_what_a_hand_has_fixed_stays(world: World, place: tuple[str, str])
     assert (await member(world, *place)).trust_level == LEVEL.TRUST_LEVEL_LEADER
 
 
-async def test_former_members_and_strangers_earn_nothing(
+async def test_who_was_fixed_without_earning_anything_begins_as_all_do(
     world: World, place: tuple[str, str]
 ) -> None:
-    community_id, person_id = place
-    other = await world.community("borealis")
-    before = await stored(world.database)
-    await hear(world, other.id, person_id, LEVEL.TRUST_LEVEL_REGULAR, LEVEL.TRUST_LEVEL_NEW)
-    assert await stored(world.database) == before
-    with pytest.raises(DomainError):
-        await hear(world, community_id, "nobody", LEVEL.TRUST_LEVEL_REGULAR, 1)
+    await update(world, *place, trust_level=LEVEL.TRUST_LEVEL_NEW)
+    new = await update(world, *place, trust_level=LEVEL.TRUST_LEVEL_NEW, trust_level_fixed=False)
+    assert (new.trust_level, new.trust_level_fixed) == (LEVEL.TRUST_LEVEL_NEW, False)
+    await update(world, *place, trust_level=LEVEL.TRUST_LEVEL_NEW)
+    free = await update(world, *place, trust_level_fixed=False)
+    assert (free.trust_level, free.trust_level_fixed) == (LEVEL.TRUST_LEVEL_BASIC, False)
+
+
+async def test_who_comes_back_has_what_was_earned(world: World, place: tuple[str, str]) -> None:
+    await hear(world, *place, LEVEL.TRUST_LEVEL_REGULAR, LEVEL.TRUST_LEVEL_BASIC)
+    await leave(world, *place)
+    assert (await join(world, *place)).trust_level == LEVEL.TRUST_LEVEL_REGULAR
+    await leave(world, *place)
+    before = await member(world, *place)
+    await hear(world, *place, LEVEL.TRUST_LEVEL_MEMBER, LEVEL.TRUST_LEVEL_REGULAR)
+    assert await member(world, *place) == before  # it is lost meanwhile, and nothing shows
+    assert (await join(world, *place)).trust_level == LEVEL.TRUST_LEVEL_MEMBER
+    await leave(world, *place)
+    given = await join(world, *place, trust_level=LEVEL.TRUST_LEVEL_BASIC)
+    assert (given.trust_level, given.trust_level_fixed) == (LEVEL.TRUST_LEVEL_BASIC, False)
+
+
+async def test_who_moves_to_another_company_has_what_was_earned(
+    world: World, place: tuple[str, str]
+) -> None:
+    await hear(world, *place, LEVEL.TRUST_LEVEL_MEMBER, LEVEL.TRUST_LEVEL_BASIC)
+    company = await world.company("Osprey")
+    await world.enrol(place[0], company.id, auto_join=True)
+    await world.stub().MovePerson(
+        pb.MovePersonRequest(
+            request_id=world.request_id(), person_id=place[1], company_id=company.id
+        )
+    )
+    seen = await member(world, *place)
+    assert (seen.company_id, seen.trust_level) == (company.id, LEVEL.TRUST_LEVEL_MEMBER)
+
+
+async def test_members_stored_before_it_was_kept_come_back_as_they_left(
+    world: World, place: tuple[str, str]
+) -> None:
+    await hear(world, *place, LEVEL.TRUST_LEVEL_MEMBER, LEVEL.TRUST_LEVEL_BASIC)
+    await world.database.persons.update_many({}, {"$unset": {"memberships.$[].earned_level": ""}})
+    await leave(world, *place)
+    assert (await join(world, *place)).trust_level == LEVEL.TRUST_LEVEL_MEMBER
+    await leave(world, *place)
+    await join(world, *place, trust_level=LEVEL.TRUST_LEVEL_NEW)
+    await update(world, *place, trust_level=LEVEL.TRUST_LEVEL_LEADER)
+    await world.database.persons.update_many({}, {"$unset": {"memberships.$[].earned_level": ""}})
+    await leave(world, *place)
+    assert (await join(world, *place)).trust_level == LEVEL.TRUST_LEVEL_BASIC
+
+
+async def leave(world: World, community_id: str, person_id: str) -> None:
     await world.stub().RemoveMember(
         pb.RemoveMemberRequest(
             request_id=world.request_id(),
@@ -110,6 +158,21 @@ async def test_former_members_and_strangers_earn_nothing(
             reason="left",
         )
     )
+
+
+async def join(world: World, community_id: str, person_id: str, **more: Any) -> pb.Member:
+    request = pb.CreateMemberRequest(
+        request_id=world.request_id(), community_id=community_id, person_id=person_id, **more
+    )
+    return (await world.stub().CreateMember(request)).member
+
+
+async def test_strangers_earn_nothing(world: World, place: tuple[str, str]) -> None:
+    community_id, person_id = place
+    other = await world.community("borealis")
     before = await stored(world.database)
-    await hear(world, community_id, person_id, LEVEL.TRUST_LEVEL_REGULAR, LEVEL.TRUST_LEVEL_NEW)
+    await hear(world, other.id, person_id, LEVEL.TRUST_LEVEL_REGULAR, LEVEL.TRUST_LEVEL_NEW)
+    assert await stored(world.database) == before
+    with pytest.raises(DomainError):
+        await hear(world, community_id, "nobody", LEVEL.TRUST_LEVEL_REGULAR, 1)
     assert await stored(world.database) == before

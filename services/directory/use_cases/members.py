@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chassis.actors import BASIC, MANAGER, Actor
+from chassis.actors import MANAGER, Actor
 from chassis.commands import Commands
 from chassis.decisions import PLATFORM, Decision, Ref, Seen
 from chassis.errors import CommunityNotFoundError, VersionStaleError, check_version
@@ -36,7 +36,7 @@ class MemberUseCases:
         """On behalf of the company the person works for now."""
         require_manager(actor, request.community_id)
         roles = roles_of(request.roles)
-        trust_level = trust_level_of(request.trust_level) or BASIC
+        trust_level = trust_level_of(request.trust_level)
         community, _ = await self._repository.get_community(request.community_id, "", None)
         known = await self._repository.find_person(request.person_id)
         company_id = known.company_at(utc_now()) if known else ""
