@@ -275,7 +275,9 @@ class CreateMemberInput(_Write):
     roles: list[Role] = strawberry.field(
         default_factory=list, description="What the member may do; MEMBER goes without saying."
     )
-    trust_level: TrustLevel | None = _optional("By default what was earned there before, else BASIC.")
+    trust_level: TrustLevel | None = _optional(
+        "By default what was earned there before, else BASIC."
+    )
 
 
 @strawberry.type(description="The new member.")

@@ -34,7 +34,9 @@ class TrustFact(Enum):
         trust_pb2.TRUST_FACT_LIKERS, description="Different people who gave likes."
     )
     POSTS_REMOVED = strawberry.enum_value(
-        trust_pb2.TRUST_FACT_POSTS_REMOVED, description="By somebody else; at most so many."
+        trust_pb2.TRUST_FACT_POSTS_REMOVED,
+        description="By somebody else, or hidden by a moderator's decision, while they are; at "
+        "most so many.",
     )
 
 

@@ -1,7 +1,8 @@
 """What members did, counted by the day from the forum's own domain events.
 
 Each handler adds to a row of the member's day; the inbox lets each event count once. What somebody
-else's event is about (a like, a removal) is counted on the author's row, without a visit.
+else's event is about (a like, a removal) is counted on the author's row, without a visit. What a
+moderator's decision hid counts as what was removed; what a rule hid until there is one, does not.
 """
 
 from __future__ import annotations
@@ -13,20 +14,29 @@ from chassis.decisions import Write
 from chassis.domain_events import Consequence, DomainEvent, Subscription
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1.participation_pb2 import VOTE_VALUE_UP
-from services.forum.domain.replies import ReplyState
-from services.forum.domain.topics import TopicState
+from services.forum.domain.replies import Reply, ReplyState
+from services.forum.domain.topics import Topic, TopicState
 from services.forum.domain.trust import Fact
 from services.forum.repository import ForumRepository
 
-# What is said of a removed post that is restored, to whatever it was.
-_TOPIC_BACK = (
-    said.TopicRestored,
+_REMOVED = (said.TopicRemoved, said.ReplyRemoved)
+_HIDDEN = (said.TopicHidden, said.ReplyHidden)
+# What is said of a post that is out of sight, or comes back to whatever it was.
+_OF_TOPICS = (
+    said.TopicRemoved,
     said.TopicHidden,
+    said.TopicRestored,
     said.TopicHeld,
     said.TopicRejected,
     said.TopicDrafted,
 )
-_REPLY_BACK = (said.ReplyRestored, said.ReplyHidden, said.ReplyHeld, said.ReplyRejected)
+_OF_REPLIES = (
+    said.ReplyRemoved,
+    said.ReplyHidden,
+    said.ReplyRestored,
+    said.ReplyHeld,
+    said.ReplyRejected,
+)
 
 
 class TrustConsumers:
@@ -47,10 +57,8 @@ class TrustConsumers:
                 said.VoteRetracted: self.on_vote_retracted,
                 said.ReactionAdded: self.on_reaction_added,
                 said.ReactionRemoved: self.on_reaction_removed,
-                said.TopicRemoved: self.on_topic_removed,
-                said.ReplyRemoved: self.on_reply_removed,
-                **dict.fromkeys(_TOPIC_BACK, self.on_topic_back),
-                **dict.fromkeys(_REPLY_BACK, self.on_reply_back),
+                **dict.fromkeys(_OF_TOPICS, self.on_topic_moderated),
+                **dict.fromkeys(_OF_REPLIES, self.on_reply_moderated),
             },
             aggregate_types=("topic", "read_mark", "reactions"),
         )
@@ -112,54 +120,58 @@ class TrustConsumers:
         """No like any more."""
         return self._liked(event, event.message.author_id, -1)
 
-    async def on_topic_removed(
-        self, event: DomainEvent[said.TopicRemoved]
-    ) -> Iterable[Consequence]:
-        """Counts against its author where somebody else did it."""
+    async def on_topic_moderated(self, event: DomainEvent[Any]) -> Iterable[Consequence]:
+        """Counts against its author while somebody else's decision keeps it out of sight."""
+        if _is_new(event):
+            return []
         found = await self._repository.find_topics(
             event.community_id, [event.message.topic_id], None
         )
         return [
-            self._removed(event, topic.author.person_id, topic.id)
+            one
             for topic in found
-            if topic.author.person_id not in ("", event.actor)
-            and topic.state is TopicState.REMOVED  # else it is back, which may be heard first
+            for one in self._judged(
+                event,
+                topic,
+                removed=topic.state is TopicState.REMOVED,
+                hidden=topic.state is TopicState.HIDDEN,
+            )
         ]
 
-    async def on_reply_removed(
-        self, event: DomainEvent[said.ReplyRemoved]
-    ) -> Iterable[Consequence]:
-        """As on_topic_removed."""
+    async def on_reply_moderated(self, event: DomainEvent[Any]) -> Iterable[Consequence]:
+        """As on_topic_moderated."""
+        if _is_new(event):
+            return []
         found = await self._repository.find_replies(
             event.community_id, [event.message.reply_id], None
         )
         return [
-            self._removed(event, reply.author.person_id, reply.id)
+            one
             for reply in found
-            if reply.author.person_id not in ("", event.actor) and reply.state is ReplyState.REMOVED
+            for one in self._judged(
+                event,
+                reply,
+                removed=reply.state is ReplyState.REMOVED,
+                hidden=reply.state is ReplyState.HIDDEN,
+            )
         ]
 
-    async def on_topic_back(self, event: DomainEvent[Any]) -> Iterable[Consequence]:
-        """It is not removed, whatever it was: nothing counts against its author."""
-        found = await self._repository.find_topics(
-            event.community_id, [event.message.topic_id], None
-        )
-        return [
-            self._back(event, topic.author.person_id, topic.id)
-            for topic in found
-            if topic.author.person_id and topic.state is not TopicState.REMOVED
-        ]
-
-    async def on_reply_back(self, event: DomainEvent[Any]) -> Iterable[Consequence]:
-        """As on_topic_back."""
-        found = await self._repository.find_replies(
-            event.community_id, [event.message.reply_id], None
-        )
-        return [
-            self._back(event, reply.author.person_id, reply.id)
-            for reply in found
-            if reply.author.person_id and reply.state is not ReplyState.REMOVED
-        ]
+    def _judged(
+        self, event: DomainEvent[Any], post: Topic | Reply, *, removed: bool, hidden: bool
+    ) -> list[Write]:
+        """As it is by now: what brought it back may be heard first, and be over."""
+        author_id = post.author.person_id
+        if not author_id:
+            return []
+        # A rule's hiding names its case; of what was removed and is hidden again nobody said why.
+        decided = hidden and bool(post.state_reason) and not post.case_id
+        gone = isinstance(event.message, (*_REMOVED, *_HIDDEN))
+        if not gone or not (removed or decided):
+            return [self._back(event, author_id, post.id)]
+        says_so = isinstance(event.message, _REMOVED if removed else _HIDDEN)
+        if not says_so or event.actor == author_id:
+            return []
+        return [self._removed(event, author_id, post.id)]
 
     def _own(
         self,
@@ -196,3 +208,11 @@ class TrustConsumers:
         return self._repository.count_day(
             event.community_id, author_id, event.time, {}, once={"removed_posts": post_id}
         )
+
+
+def _is_new(event: DomainEvent[Any]) -> bool:
+    """Whether it was never out of sight before: most posts that wait, and drafts."""
+    message = event.message
+    if isinstance(message, said.TopicDrafted):
+        return event.seq == 1
+    return isinstance(message, said.TopicHeld | said.ReplyHeld) and message.submission.number == 1

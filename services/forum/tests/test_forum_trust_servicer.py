@@ -23,7 +23,8 @@ from guildhall.forum.v1 import forum_pb2 as pb
 from guildhall.forum.v1 import trust_pb2 as tpb
 from guildhall.forum.v1.feed_pb2_grpc import FeedServiceStub
 from guildhall.forum.v1.trust_pb2_grpc import TrustServiceStub, add_TrustServiceServicer_to_server
-from services.forum.consumers import TrustConsumers
+from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened
+from services.forum.consumers import ForumConsumers, TrustConsumers
 from services.forum.domain.trust import Day, Fact, facts_of
 from services.forum.servicer.trust import TrustServicer
 from services.forum.tests.conftest import (
@@ -211,6 +212,71 @@ async def test_what_is_restored_counts_against_nobody(world: World) -> None:
     await world.act("RemoveReply", MODERATING, out, reason="spam")
     await heard(world, so_far)
     assert (await today(world, "helper")).removed_posts == {gone.id, out.id}
+
+
+async def test_what_a_moderator_hid_counts_while_it_is_hidden(world: World) -> None:
+    space = await world.space()
+    topic = await world.topic(space)
+    hidden, flagged, waiting, agreed = [await world.reply(topic) for _ in range(4)]
+    own = await world.reply(topic, MODERATING)
+    flagged_topic = await world.topic(space, HELPER)
+    await world.act("HideReply", MODERATING, hidden, reason="rude")
+    await world.act("HideReply", MODERATING, own, reason="too early")
+    for post in (flagged, flagged_topic):  # nobody hid it before: it was flagged
+        await decide(world, CaseDecided, post, approved=False, reason="spam")
+    for reply in (waiting, agreed):
+        await decide(world, CaseOpened, reply, hide_post=True)
+    so_far = await heard(world)
+    counted = {hidden.id, flagged.id, flagged_topic.id}
+    assert (await today(world, "helper")).removed_posts == counted
+    assert await world.repository.list_standing_days("c1", "moderator") == [
+        await today(world, "moderator")
+    ]
+    assert (await today(world, "moderator")).removed_posts == frozenset()
+    await decide(world, CaseDecided, waiting, approved=True)
+    await decide(world, CaseDecided, agreed, approved=False, reason="spam")  # removes it
+    so_far = await heard(world, so_far)
+    assert (await today(world, "helper")).removed_posts == {*counted, agreed.id}
+    await world.act("RestoreReply", MODERATING, hidden)
+    await world.act("RestoreReply", MODERATING, flagged)
+    await world.act("RestoreTopic", MODERATING, flagged_topic)
+    await world.act("RemoveReply", HELPER, hidden)
+    await heard(world, so_far)
+    assert (await today(world, "helper")).removed_posts == {agreed.id}
+
+
+async def test_a_hiding_that_is_heard_after_the_restoring_does_not_count(world: World) -> None:
+    topic = await world.topic(await world.space(), HELPER)
+    await world.act("HideTopic", MODERATING, topic, reason="rude")
+    await world.act("RestoreTopic", MODERATING, topic)
+    await heard(world)
+    assert (await today(world, "helper")).removed_posts == frozenset()
+
+
+async def test_posts_that_wait_for_the_first_time_are_not_looked_up(world: World) -> None:
+    space = await world.space()
+    await world.topic(space, NEWCOMER)
+    await world.reply(await world.topic(space), NEWCOMER)
+    await world.topic(space, draft=True)
+    messages = await outbox(world.database)
+    handlers = TrustConsumers(world.repository).of_forum().handlers
+    await world.database.topics.delete_many({})  # a look-up would not find them
+    waiting = (said.TopicHeld, said.ReplyHeld, said.TopicDrafted)
+    found = [one for one in messages if isinstance(one, waiting)]
+    assert len(found) == 3
+    for message in found:
+        assert not list(await handlers[type(message)](_event(message, "x", 1, datetime.now(UTC))))
+
+
+async def decide(world: World, kind: Any, post: pb.Topic | pb.Reply, **more: Any) -> None:
+    """What moderation says of a case, as the forum hears it."""
+    on = {"topic_id": post.id}
+    if isinstance(post, pb.Reply):
+        on = {"topic_id": post.topic_id, "reply_id": post.id}
+    case = kind(case_id=f"case-{post.id}", submission_number=1, **on, **more)
+    consumers = ForumConsumers(world.repository)
+    hear = consumers.on_case_opened if kind is CaseOpened else consumers.on_case_decided
+    await world.hear(list(await hear(_event(case, "service:moderation", 1, datetime.now(UTC)))))
 
 
 async def test_a_removal_that_is_heard_after_the_restoring_does_not_count(world: World) -> None:
