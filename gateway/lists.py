@@ -7,6 +7,7 @@ each page compares the two for the row where it ended and says in the log where 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable, Mapping
 from datetime import UTC
 from typing import Any
 
@@ -96,7 +97,7 @@ async def space(context: Context, community: Any, arguments: Arguments) -> Any:
 async def topics(
     context: Context, request: forum_pb2.ListTopicsRequest, arguments: Arguments
 ) -> Page:
-    """Topics as the request's filters say, newest activity first."""
+    """Topics as the request's filters say, in its order."""
     name = name_of(request)  # whatever is shown of them: a cursor goes on with other fields, too
     request.without_texts = context.without_texts
     return await page_of(
@@ -105,9 +106,30 @@ async def topics(
         context.services.forum.ListTopics,
         request,
         "topics",
-        lambda row: encode_page_token(moment(row.activity_time), row.id),
+        _TOPIC_TOKENS[request.order],
         name=name,
     )
+
+
+_TOPIC_TOKENS: Mapping[int, Callable[[Any], str]] = {
+    forum_pb2.TOPIC_ORDER_UNSPECIFIED: lambda row: encode_page_token(
+        moment(row.activity_time), row.id
+    ),
+    forum_pb2.TOPIC_ORDER_NEWEST: lambda row: encode_page_token(moment(row.create_time), row.id),
+    forum_pb2.TOPIC_ORDER_SCORE: lambda row: encode_page_token(row.score, row.id),
+}
+
+
+def topic_filters(arguments: Arguments) -> dict[str, Any]:
+    """What a request for topics says of kinds, idea statuses and the order; of the first nothing,
+    so that one list has one name.
+    """
+    order = arguments["order"].value
+    return {
+        "kinds": [kind.value for kind in arguments.get("kinds") or ()],
+        "idea_statuses": [status.value for status in arguments.get("ideaStatuses") or ()],
+        "order": order if order in _TOPIC_TOKENS else forum_pb2.TOPIC_ORDER_UNSPECIFIED,
+    }
 
 
 async def community_topics(context: Context, community: Any, arguments: Arguments) -> Page:
@@ -118,7 +140,9 @@ async def community_topics(context: Context, community: Any, arguments: Argument
 
 async def space_topics(context: Context, space: Any, arguments: Arguments) -> Page:
     """Topics of one space."""
-    request = forum_pb2.ListTopicsRequest(community_id=space.community_id, space_id=space.id)
+    request = forum_pb2.ListTopicsRequest(
+        community_id=space.community_id, space_id=space.id, **topic_filters(arguments)
+    )
     return await topics(context, request, arguments)
 
 

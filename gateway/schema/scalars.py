@@ -239,6 +239,19 @@ class TopicKind(Enum):
     )
 
 
+@strawberry.enum(description="What comes first in a list of topics.")
+class TopicOrder(Enum):
+    """forum.TopicOrder."""
+
+    ACTIVITY = strawberry.enum_value(
+        forum_pb2.TOPIC_ORDER_ACTIVITY, description="The newest reply, else the topic's creation."
+    )
+    NEWEST = strawberry.enum_value(
+        forum_pb2.TOPIC_ORDER_NEWEST, description="The last one written."
+    )
+    SCORE = strawberry.enum_value(forum_pb2.TOPIC_ORDER_SCORE, description="The most votes.")
+
+
 @strawberry.enum(description="Where a topic is in its life.")
 class TopicState(Enum):
     """forum.TopicState."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC
+from functools import partial
 from typing import Any
 
 import pytest
@@ -54,13 +55,15 @@ def by_time(field: str) -> Callable[[Any], str]:
 
 
 def listing(
-    name: str, response: Any, rows: list[Any], token: Callable[[Any], str]
+    name: str, response: Any, rows: list[Any], token: Callable[..., str]
 ) -> Callable[..., Any]:
     """A List RPC of these rows, two of them of each sort value."""
 
     async def rpc(self: Any, request: Any, _context: Any) -> Any:
         self.called(name, request)
-        page, next_page_token = paged(request, rows, token)
+        ordered = isinstance(request, forum_pb2.ListTopicsRequest)
+        of_row = partial(token, order=request.order) if ordered else token
+        page, next_page_token = paged(request, rows, of_row)
         field = next(f.name for f in response.DESCRIPTOR.fields if f.is_repeated)
         return response(**{field: page, "next_page_token": next_page_token})
 
@@ -108,8 +111,15 @@ _LISTS: dict[type, list[Any]] = {
         ),
         (
             forum_pb2.ListTopicsResponse,
-            [altered(topic(n), activity_time=time(n // 2)) for n in ROWS],
-            by_time("activity_time"),
+            [
+                altered(topic(n), activity_time=time(n // 2), create_time=time(n // 3), score=n % 2)
+                for n in ROWS
+            ],
+            lambda row, order: {
+                forum_pb2.TOPIC_ORDER_UNSPECIFIED: by_time("activity_time"),
+                forum_pb2.TOPIC_ORDER_NEWEST: by_time("create_time"),
+                forum_pb2.TOPIC_ORDER_SCORE: lambda row: encode_page_token(row.score, row.id),
+            }[order](row),
         ),
         (
             forum_pb2.ListRepliesResponse,
@@ -306,6 +316,21 @@ CONNECTIONS = {
     f"{_PAGE} }} }}",
 }
 
+# Of some of these, the same in another order or with other filters; cursors are of each alone.
+OTHERWISE = {
+    f"{name}{what}": CONNECTIONS[name]
+    .replace("(first: $first", f"({more}, first: $first")
+    .replace(f'"{C1}", first: $first', f'"{C1}", {more}, first: $first')
+    for name in ("topics", "community.space.topics")
+    for what, more in (
+        ("?newest", "order: NEWEST"),
+        ("?score", "order: SCORE"),
+        ("?ideas", "kinds: [IDEA, ARTICLE]"),
+        ("?planned", "ideaStatuses: [PLANNED], order: SCORE"),
+    )
+}
+LISTS = {**CONNECTIONS, **OTHERWISE}
+
 # Its own lists, which no service answers: test_gateway_portals and test_gateway_documents.
 OF_THE_GATEWAY = {"Community.portals", "Portal.documents"}
 # Of areas with stand-ins of their own, in the test file that is named like the area.
@@ -346,8 +371,8 @@ class Walker:
     """Asks for one connection."""
 
     def __init__(self, house: House, name: str) -> None:
-        self._house, self._path = house, name.split(".")
-        self._query = f"{_HEAD} {{ {CONNECTIONS[name]} }}"
+        self._house, self._path = house, name.partition("?")[0].split(".")
+        self._query = f"{_HEAD} {{ {LISTS[name]} }}"
 
     async def page(self, **arguments: Any) -> tuple[list[str], dict[str, Any]]:
         answer = await self._house.ask(self._query, arguments)
@@ -369,7 +394,7 @@ class Walker:
         return extensions
 
 
-@pytest.mark.parametrize("name", CONNECTIONS)
+@pytest.mark.parametrize("name", LISTS)
 async def test_every_connection_is_the_same_both_ways(
     everyone: None, house: House, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -395,7 +420,7 @@ async def test_every_connection_is_the_same_both_ways(
     assert "the token made of a row" not in caplog.text
 
 
-@pytest.mark.parametrize("name", CONNECTIONS)
+@pytest.mark.parametrize("name", LISTS)
 async def test_every_connection_wants_first_or_last(
     everyone: None, house: House, name: str
 ) -> None:
@@ -419,13 +444,13 @@ async def test_every_connection_wants_first_or_last(
         assert await walker.refused(**arguments) == {"code": "BAD_USER_INPUT", "field": field}
 
 
-@pytest.mark.parametrize("name", CONNECTIONS)
+@pytest.mark.parametrize("name", LISTS)
 async def test_of_every_connection_others_learn_nothing_by_a_cursor(
     everyone: None, house: House, name: str
 ) -> None:
     """Neither whoever has found one, nor whoever has not signed in."""
     [cursor], _ = await Walker(house, name).page(first=1)
-    query = f"{_HEAD} {{ {CONNECTIONS[name]} }}"
+    query = f"{_HEAD} {{ {LISTS[name]} }}"
     other = house.issuer.access_token({"sub": "s2"})
     for arguments, field in (
         ({"first": 1, "after": cursor}, "after"),
@@ -438,6 +463,28 @@ async def test_of_every_connection_others_learn_nothing_by_a_cursor(
     answer = await house.ask(query, {"first": 1}, token=None)
     assert answer["errors"][0]["extensions"] == {"code": "UNAUTHENTICATED"}
     assert "edges" not in str(answer)
+
+
+async def test_a_cursor_is_of_one_order_and_filter(everyone: None, house: House) -> None:
+    for path in ("topics", "community.space.topics"):
+        names = [name for name in LISTS if name.partition("?")[0] == path]
+        assert len(names) == 5
+        cursors = {name: (await Walker(house, name).page(first=1))[0] for name in names}
+        house.forum.requests.clear()
+        for name in names:
+            for [cursor] in [cursors[other] for other in names if other != name]:
+                refusal = await Walker(house, name).refused(first=1, after=cursor)
+                assert refusal == {"code": "BAD_USER_INPUT", "field": "after"}
+        asked = [type(one).__name__ for one in house.forum.requests]
+        assert "ListTopicsRequest" not in asked
+
+
+async def test_the_order_of_old_is_the_default(everyone: None, house: House) -> None:
+    """One list: a cursor goes on where the order is said and where it is not."""
+    [cursor], _ = await Walker(house, "topics").page(first=1)
+    query = f"{_HEAD} {{ {LISTS['topics?newest'].replace('NEWEST', 'ACTIVITY')} }}"
+    answer = await house.ask(query, {"first": 2, "after": cursor})
+    assert len(answer["data"]["topics"]["edges"]) == 2
 
 
 class PollNotFoundError(NotFoundError):

@@ -12,8 +12,9 @@ from gateway.cursors import decode_id, decode_reply_id, decode_within
 from gateway.loaders import filled
 from gateway.schema.forum import Topic
 from gateway.schema.forum.diffs import RevisionDiff
+from gateway.schema.forum.narrowing import IdeaStatuses, Kinds, Order
 from gateway.schema.relay import After, Before, Connection, First, Last
-from gateway.schema.scalars import TopicState
+from gateway.schema.scalars import TopicOrder, TopicState
 from guildhall.forum.v1 import forum_pb2
 
 
@@ -64,7 +65,9 @@ class ForumQuery:
     @strawberry.field(
         metadata={"guildhall_cost": 5},
         description="Topics of one space, of one author, or of all spaces one can read, newest "
-        "activity first. Codes: BAD_USER_INPUT, COMMUNITY_NOT_FOUND, SPACE_NOT_FOUND.",
+        "activity first, unless said otherwise: ideas by score are a board, ideas by status a "
+        "roadmap, articles a knowledge base. Codes: BAD_USER_INPUT, COMMUNITY_NOT_FOUND, "
+        "FIELD_INVALID, SPACE_NOT_FOUND.",
     )
     async def topics(
         self,
@@ -91,6 +94,9 @@ class ForumQuery:
                 description="In these states; by default what is public, and one's own that waits."
             ),
         ] = None,
+        kinds: Kinds = None,
+        idea_statuses: IdeaStatuses = None,
+        order: Order = TopicOrder.ACTIVITY,
     ) -> Connection[Topic] | None:
         community = decode_id(community_id, "communityId", "Community").id
         request = forum_pb2.ListTopicsRequest(
@@ -100,6 +106,7 @@ class ForumQuery:
             unanswered=unanswered,
             tag=tag or "",
             states=[state.value for state in states or ()],
+            **lists.topic_filters({"kinds": kinds, "ideaStatuses": idea_statuses, "order": order}),
         )
         page = await lists.topics(
             info.context, request, {"first": first, "after": after, "last": last, "before": before}

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from gateway import lists
+from gateway.context import Info
 from gateway.cursors import encode_id
+from gateway.loaders import Listing, fetched_by, read
 from gateway.schema.audiences import AudienceFields
 from gateway.schema.directory import Community
 from gateway.schema.fields import COMMUNITY, fetched, paged
+from gateway.schema.forum.narrowing import IdeaStatuses, Kinds, Order
 from gateway.schema.forum.space_settings import SpaceSettings
 from gateway.schema.quality.spaces import SpaceVitalityFields
-from gateway.schema.relay import CommunityNode, Connection
-from gateway.schema.scalars import DateTime, SpaceMode
+from gateway.schema.relay import After, Before, CommunityNode, Connection, First, Last
+from gateway.schema.scalars import DateTime, SpaceMode, TopicOrder
 from guildhall.forum.v1 import forum_pb2
 
 if TYPE_CHECKING:
@@ -44,10 +47,23 @@ class Space(CommunityNode, AudienceFields, SpaceVitalityFields):
         "The community it belongs to.",
     )
 
-    topics: Connection[Annotated[Topic, strawberry.lazy("gateway.schema.forum")]] | None = paged(
-        lists.space_topics,
-        "Its topics, newest activity first. One call a space. Codes: BAD_USER_INPUT.",
+    @strawberry.field(
+        metadata=fetched_by(Listing(lists.space_topics), guildhall_cost=5),
+        description="Its topics, newest activity first, unless said otherwise. One call a space. "
+        "Codes: BAD_USER_INPUT, FIELD_INVALID.",
     )
+    def topics(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        kinds: Kinds = None,
+        idea_statuses: IdeaStatuses = None,
+        order: Order = TopicOrder.ACTIVITY,
+    ) -> Connection[Annotated[Topic, strawberry.lazy("gateway.schema.forum")]] | None:
+        return read(info, self)
 
     pinned_topics: Connection[Annotated[Topic, strawberry.lazy("gateway.schema.forum")]] | None = (
         paged(

@@ -15,7 +15,7 @@ from services.forum.domain.records import ReasonCode
 from services.forum.domain.replies import ReplyState
 from services.forum.domain.space_settings import AcceptedAnswers, PostingRight
 from services.forum.domain.spaces import Audience, SpaceMode, Vitality
-from services.forum.domain.topics import CloseReason, Link, TopicState
+from services.forum.domain.topics import CloseReason, Link, TopicOrder, TopicState
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -24,6 +24,7 @@ VITALITIES = {one: forum_pb2.SpaceVitality.Value(f"SPACE_VITALITY_{one}") for on
 AUDIENCES = {one: forum_pb2.Audience.Value(f"AUDIENCE_{one}") for one in Audience}
 TOPIC_KINDS = {one: forum_pb2.TopicKind.Value(f"TOPIC_KIND_{one}") for one in TopicKind}
 TOPIC_STATES = {one: forum_pb2.TopicState.Value(f"TOPIC_STATE_{one}") for one in TopicState}
+TOPIC_ORDERS = {one: forum_pb2.TopicOrder.Value(f"TOPIC_ORDER_{one}") for one in TopicOrder}
 REPLY_STATES = {one: forum_pb2.ReplyState.Value(f"REPLY_STATE_{one}") for one in ReplyState}
 ATTACHMENT_STATES = {
     one: attachments_pb2.AttachmentState.Value(f"ATTACHMENT_STATE_{one}") for one in AttachmentState
@@ -60,6 +61,21 @@ def audience(number: int) -> Audience:
 def topic_kind(number: int, field: str = "kind") -> TopicKind:
     """Refuses with FIELD_INVALID."""
     return one_of(TOPIC_KINDS, number, field)
+
+
+def topic_kinds(numbers: Iterable[int]) -> frozenset[TopicKind] | None:
+    """None where none is named. Refuses with FIELD_INVALID."""
+    return frozenset(topic_kind(number, "kinds") for number in numbers) or None
+
+
+def topic_order(number: int) -> TopicOrder:
+    """Unspecified is ACTIVITY. Refuses with FIELD_INVALID."""
+    return one_of(TOPIC_ORDERS, number, "order") if number else TopicOrder.ACTIVITY
+
+
+def idea_statuses(numbers: Iterable[int]) -> frozenset[IdeaStatus]:
+    """Refuses with FIELD_INVALID."""
+    return frozenset(one_of(IDEA_STATUSES, number, "idea_statuses") for number in numbers)
 
 
 def idea_status(number: int) -> IdeaStatus:

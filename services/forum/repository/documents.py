@@ -155,18 +155,21 @@ async def read_page(
     paging: Paging,
     index: str,
     shown: Document | None = None,
+    ways: int = 1,
 ) -> list[Document]:
     """What the page needs, in the way to read, from behind the wall: `keys` is field and keys.
 
     Many keys are asked for in parts, each in the order of the index, and merged. The index is
-    named: the planner's guess may walk what others see.
+    named: the planner's guess may walk what others see. `ways`: how many values of another field
+    of the index, before the order, `query` asks for.
     """
     field, wanted = keys
     query = {**query, **paging.beyond(order)}
     sort = paging.sort(order)
     found: dict[str, Document] = {}
-    for start in range(0, len(wanted), KEYS_PER_QUERY):
-        part = list(wanted[start : start + KEYS_PER_QUERY])
+    most = KEYS_PER_QUERY // ways
+    for start in range(0, len(wanted), most):
+        part = list(wanted[start : start + most])
         cursor = collection.find({**query, field: {"$in": part}}, shown)
         # All at once: the store's own first batch has 101.
         cursor = cursor.sort(sort).limit(paging.limit).batch_size(paging.limit).hint(index)

@@ -208,14 +208,17 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         self, request: pb.ListTopicsRequest, context: Context
     ) -> pb.ListTopicsResponse:
         member = Member.of(require_person(), request.community_id)
-        paging = Paging.of(request, datetime, str)
         wanted = TopicFilter(
             request.space_id,
             request.author_id,
             tag_of(request.tag) or request.tag,
             request.unanswered,
             enums.topic_states(request.states),
+            enums.topic_kinds(request.kinds),
+            enums.idea_statuses(request.idea_statuses),
+            enums.topic_order(request.order),
         )
+        paging = Paging.of(request, *wanted.order.types)
         found = await self._repository.list_topics(
             request.community_id,
             member.keyring,
@@ -223,9 +226,7 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
             paging,
             without_texts=request.without_texts,
         )
-        topics, token = paging.page(
-            found, lambda last: (last.activity_time, last.id), most=fitting(found, paging.size)
-        )
+        topics, token = paging.page(found, wanted.order.place, most=fitting(found, paging.size))
         topics = await shown(self._repository, request.community_id, topics, member.keyring)
         return pb.ListTopicsResponse(
             topics=[

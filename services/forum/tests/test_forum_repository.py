@@ -18,10 +18,12 @@ from services.forum.domain.spaces import Audience, Space, SpaceMode, SpaceNotFou
 from services.forum.domain.texts import Text
 from services.forum.domain.topics import (
     CloseReason,
+    IdeaStatus,
     LatestReply,
     Topic,
     TopicKind,
     TopicNotFoundError,
+    TopicOrder,
     TopicState,
 )
 from services.forum.repository import ForumRepository, TopicFilter
@@ -345,6 +347,109 @@ async def test_lists_read_no_more_than_they_give(
         assert row["keysExamined"] <= 120
 
 
+IDEA, ARTICLE, QUESTION = TopicKind.IDEA, TopicKind.ARTICLE, TopicKind.QUESTION
+SCORE, ONES = TopicOrder.SCORE, "read_keys: 1, kind: 1, "
+
+
+@pytest.mark.parametrize(
+    ("wanted", "order", "index"),
+    [
+        ({"kinds": {IDEA}}, TopicOrder.ACTIVITY, f"{ONES}activity_time: -1"),
+        ({"kinds": {IDEA, ARTICLE}}, TopicOrder.ACTIVITY, f"{ONES}activity_time: -1"),
+        ({"idea_statuses": {IdeaStatus.NEW}}, TopicOrder.ACTIVITY, f"{ONES}activity_time: -1"),
+        ({"kinds": {QUESTION}}, TopicOrder.ACTIVITY, "read_keys: 1, activity_time: -1"),
+        ({"kinds": {QUESTION, IDEA}}, TopicOrder.ACTIVITY, "read_keys: 1, activity_time: -1"),
+        ({"kinds": {IDEA}, "tag": "a"}, TopicOrder.ACTIVITY, "tag_keys: 1, activity_time: -1"),
+        ({"kinds": {IDEA}}, TopicOrder.NEWEST, f"{ONES}create_time: -1"),
+        ({"kinds": {QUESTION}}, TopicOrder.NEWEST, f"{ONES}create_time: -1"),
+        ({}, TopicOrder.NEWEST, f"{ONES}create_time: -1"),
+        ({"kinds": {IDEA}}, SCORE, f"{ONES}score: -1"),
+        ({"idea_statuses": {IdeaStatus.NEW}, "space_id": "s1"}, SCORE, f"{ONES}score: -1"),
+        ({}, SCORE, f"{ONES}score: -1"),
+    ],
+)
+async def test_lists_by_kind_and_order_read_little_more_than_they_give(
+    filled: Filled, wanted: dict[str, Any], order: TopicOrder, index: str
+) -> None:
+    """Whatever stands between: what is hidden, and ideas of another status, from the index."""
+    spaces = [space(f"s{n}") for n in range(5)]
+    secret = [idea(f"h{n:03}", n, space_id="secret") for n in range(100)]
+    asked = wanted.get("kinds", {IDEA})
+    kinds = [kind for kind in TopicKind if kind in asked]
+    shown = [idea(f"t{n:03}", n, kind=kinds[n % len(kinds)]) for n in range(200)]
+    delivered = [idea(f"d{n:03}", n, idea_status=IdeaStatus.DELIVERED) for n in range(99, 101)]
+    narrowed = {name: frozenset(v) if type(v) is set else v for name, v in wanted.items()}
+    others = delivered if "idea_statuses" in wanted else []
+    await filled.put(*spaces, *secret, *shown, *others)
+    for backward, ids in ((False, ["t099", "t098", "t097"]), (True, ["t101", "t102", "t103"])):
+        await filled.database.command("profile", 2)
+        place = order.place(shown[100])
+        paging = Paging(2, place, backward)
+        found = await filled.repository.list_topics(
+            "c1", BERT, TopicFilter(**narrowed, order=order), paging
+        )
+        assert [one.id for one in found] == ids
+        await filled.database.command("profile", 0)
+        rows = await filled.database["system.profile"].find({"command.find": "topics"}).to_list()
+        await filled.database["system.profile"].drop()
+        (row,) = rows
+        assert index in row["planSummary"]
+        assert "hasSortStage" not in row
+        assert row["docsExamined"] <= 12  # of every branch that was begun
+        assert row["keysExamined"] <= 40
+
+
+def idea(id: str, minutes: int = 0, **more: Any) -> Topic:
+    """Voted for as often as it is late."""
+    return topic(id, minutes, **{"kind": IDEA, "score": minutes, "tags": ("a",), **more})
+
+
+async def test_lists_in_every_order(filled: Filled) -> None:
+    await filled.put(
+        space("s1"),
+        space("s2", Audience.VENDOR),
+        idea("i1", 1, score=5, idea_status=IdeaStatus.PLANNED),
+        idea("i2", 2, score=-1, activity_time=NOW + timedelta(minutes=90)),
+        idea("i3", 3, score=5, idea_status=IdeaStatus.PLANNED),
+        topic("a1", 4, kind=ARTICLE),
+        topic("q1", 5, score=7),
+        idea("i4", 6, score=9, state=TopicState.PENDING_REVIEW),
+        idea("x1", 7, score=99, space_id="s2", idea_status=IdeaStatus.PLANNED),
+        idea("x2", 8, score=99, state=TopicState.HIDDEN, author=Author("bert", "co2")),
+    )
+    ideas: dict[str, Any] = {"kinds": frozenset({IDEA})}
+    planned: dict[str, Any] = {"idea_statuses": frozenset({IdeaStatus.PLANNED})}
+    assert await filled.listed(BERT, **ideas) == ["i2", "i3", "i1"]
+    assert await filled.listed(ANNA, **ideas) == ["i2", "i4", "i3", "i1"]
+    assert await filled.listed(BERT, order=TopicOrder.NEWEST) == ["q1", "a1", "i3", "i2", "i1"]
+    assert await filled.listed(BERT, **ideas, order=SCORE) == ["i3", "i1", "i2"]
+    assert await filled.listed(BERT, order=SCORE) == ["q1", "i3", "i1", "a1", "i2"]
+    assert await filled.listed(ANNA, order=SCORE) == ["i4", "q1", "i3", "i1", "a1", "i2"]
+    assert await filled.listed(BERT, kinds=frozenset({ARTICLE, QUESTION})) == ["q1", "a1"]
+    for order in TopicOrder:
+        assert await filled.listed(BERT, **planned, order=order) == ["i3", "i1"]
+        assert await filled.listed(OUTSIDER, **planned, order=order) == []
+    assert await filled.listed((*BERT, "vendor:c1"), **planned, order=SCORE) == ["x1", "i3", "i1"]
+    with pytest.raises(SpaceNotFoundError):
+        await filled.listed(BERT, **ideas, order=SCORE, space_id="s2")
+    hidden = frozenset({TopicState.HIDDEN})
+    assert await filled.listed(MODERATOR, states=hidden, order=SCORE) == ["x2"]
+    assert await filled.listed(BERT, states=hidden, order=SCORE) == ["x2"]
+    assert await filled.listed(ANNA, states=hidden, order=SCORE) == []
+
+
+async def test_more_spaces_and_kinds_than_one_query_may_ask_for(filled: Filled) -> None:
+    spaces = [space(f"s{n:03}") for n in range(100)]
+    topics = [
+        topic(f"t{n:03}", n, space_id=f"s{n % 100:03}", kind=list(TopicKind)[n % 4], score=n % 3)
+        for n in range(200)
+    ]
+    await filled.put(*spaces, *topics)
+    for order in (TopicOrder.NEWEST, SCORE):
+        expected = sorted(topics, key=order.place, reverse=True)
+        assert await filled.listed(BERT, 250, order=order) == [one.id for one in expected]
+
+
 async def test_spaces_by_name(filled: Filled) -> None:
     named = [("s1", "beta"), ("s2", "Alpha"), ("s3", "gamma"), ("s4", "Beta")]
     for id_, name in named:
@@ -367,21 +472,36 @@ def spaces_in_pages(repository: ForumRepository) -> Any:
     return listing
 
 
-@pytest.mark.parametrize("wanted", [{}, {"tag": "a"}, {"author_id": "anna"}, {"unanswered": True}])
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {},
+        {"tag": "a"},
+        {"author_id": "anna"},
+        {"unanswered": True},
+        {"kinds": frozenset({QUESTION})},
+        {"order": TopicOrder.NEWEST},
+        {"order": SCORE, "kinds": frozenset({QUESTION, IDEA})},
+    ],
+)
 async def test_topics_backwards_mirror_topics_forwards(
     filled: Filled, wanted: dict[str, Any]
 ) -> None:
     # Behind several keys, many with the same time: branches are merged, and the id decides.
     spaces = [space(f"s{n}") for n in range(4)]
-    topics = [topic(f"t{n:02}", n // 5, space_id=f"s{n % 4}", tags=("a",)) for n in range(23)]
+    topics = [
+        topic(f"t{n:02}", n // 5, space_id=f"s{n % 4}", tags=("a",), score=n // 5)
+        for n in range(23)
+    ]
     await filled.put(*spaces, space("s9", Audience.VENDOR), *topics)
     await filled.put(topic("x", 2, space_id="s9", tags=("a",)))
 
     async def listing(paging: Paging) -> tuple[list[Topic], str]:
         found = await filled.repository.list_topics("c1", BERT, TopicFilter(**wanted), paging)
-        return paging.page(found, lambda last: (last.activity_time, last.id))
+        return paging.page(found, order.place)
 
-    found = await mirrored(listing, datetime, str)
+    order = wanted.get("order", TopicOrder.ACTIVITY)
+    found = await mirrored(listing, *order.types)
     assert [one.id for one in found] == [f"t{n:02}" for n in reversed(range(23))]
 
 

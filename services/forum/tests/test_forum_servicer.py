@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -19,10 +20,14 @@ from chassis.errors import (
     TextInvalidError,
     VersionStaleError,
 )
+from chassis.pagination import encode_page_token
 from chassis.rpc_status import reason_of
 from chassis.testing import outbox, person_actor
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1 import forum_pb2 as pb
+from guildhall.forum.v1.curation_pb2 import UpdateIdeaStatusRequest
+from guildhall.forum.v1.curation_pb2_grpc import CurationServiceStub
+from guildhall.forum.v1.participation_pb2 import VOTE_VALUE_UP, CastVoteRequest
 from services.forum.tests.conftest import (
     ASKER,
     BODY,
@@ -622,6 +627,63 @@ async def test_list_topics(world: World) -> None:
         (world.topics(ASKER, states=[99]), FieldInvalidError, "states"),
         (world.topics(ASKER, page_size=-1), FieldInvalidError, "page_size"),
         (world.topics(ASKER, page_token="abc"), PageTokenInvalidError, "page_token"),
+    ):
+        await refused(world, call, reason, field)
+
+
+async def test_an_idea_board_a_roadmap_and_a_knowledge_base(world: World) -> None:
+    kinds = [pb.TOPIC_KIND_QUESTION, pb.TOPIC_KIND_IDEA, pb.TOPIC_KIND_ARTICLE]
+    settings = pb.SpaceSettingsChange(kinds=kinds, update_kinds=True)
+    space = await world.space(settings=settings)
+    first, second = [await world.topic(space, kind=pb.TOPIC_KIND_IDEA) for _ in range(2)]
+    article = await world.topic(space, MANAGING, kind=pb.TOPIC_KIND_ARTICLE)
+    question = await world.topic(space)
+    await world.taking_part(HELPER).CastVote(
+        CastVoteRequest(**world.ids(), topic_id=first.id, value=VOTE_VALUE_UP)
+    )
+    await world.reply(second)
+    ideas = {"kinds": [pb.TOPIC_KIND_IDEA]}
+    assert await world.topics(ASKER, **ideas) == [second.id, first.id]
+    assert await world.topics(ASKER, **ideas, order=pb.TOPIC_ORDER_SCORE) == [first.id, second.id]
+    newest = [question.id, article.id, second.id, first.id]
+    assert await world.topics(ASKER, order=pb.TOPIC_ORDER_NEWEST) == newest
+    assert await world.topics(ASKER, kinds=[pb.TOPIC_KIND_ARTICLE]) == [article.id]
+    await world.of(MANAGING, CurationServiceStub).UpdateIdeaStatus(
+        UpdateIdeaStatusRequest(
+            **world.ids(), topic_id=second.id, idea_status=pb.IDEA_STATUS_PLANNED
+        )
+    )
+    planned = {"idea_statuses": [pb.IDEA_STATUS_PLANNED]}
+    new = {"idea_statuses": [pb.IDEA_STATUS_NEW], "space_id": space.id}
+    for order in pb.TopicOrder.values():
+        assert await world.topics(ASKER, **planned, order=order) == [second.id]
+        assert await world.topics(ASKER, **new, **ideas, order=order) == [first.id]
+    token = ""
+    for id_ in (first.id, second.id):
+        page = await world.of(ASKER).ListTopics(
+            pb.ListTopicsRequest(
+                **C1, **ideas, order=pb.TOPIC_ORDER_SCORE, page_size=1, page_token=token
+            )
+        )
+        assert [one.id for one in page.topics] == [id_]
+        token = page.next_page_token
+    assert not token
+    by_time = encode_page_token(datetime(2026, 1, 1, tzinfo=UTC), "t")
+    score = {"order": pb.TOPIC_ORDER_SCORE}
+    for call, reason, field in (
+        (world.topics(STRANGER, **planned, **score), CommunityNotFoundError, "community_id"),
+        (world.topics(ASKER, **score, page_token=by_time), PageTokenInvalidError, "page_token"),
+        (world.topics(ASKER, **score, tag="a"), FieldInvalidError, "order"),
+        (world.topics(ASKER, **score, unanswered=True), FieldInvalidError, "order"),
+        (world.topics(ASKER, **score, author_id="asker"), FieldInvalidError, "order"),
+        (world.topics(ASKER, order=99), FieldInvalidError, "order"),
+        (world.topics(ASKER, kinds=[99]), FieldInvalidError, "kinds"),
+        (
+            world.topics(ASKER, **planned, kinds=[pb.TOPIC_KIND_QUESTION]),
+            FieldInvalidError,
+            "kinds",
+        ),
+        (world.topics(ASKER, idea_statuses=[99]), FieldInvalidError, "idea_statuses"),
     ):
         await refused(world, call, reason, field)
 

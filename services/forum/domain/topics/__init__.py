@@ -10,6 +10,7 @@ from services.forum.domain.kinds import (
     NothingAcceptedError,
     TopicKind,
 )
+from services.forum.domain.topics.lists import TopicOrder, check_list
 from services.forum.domain.topics.states import (
     OPEN_TO_READERS,
     TOPIC_TRANSITIONS,
@@ -38,7 +39,9 @@ __all__ = [
     "Topic",
     "TopicKind",
     "TopicNotFoundError",
+    "TopicOrder",
     "TopicState",
     "TopicStateInvalidError",
     "TopicStep",
+    "check_list",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -10,13 +10,17 @@ from typing import TypeAlias
 from chassis.decisions import Aggregates, Document
 from chassis.lanes import Lane
 from chassis.mongo import Index
-from chassis.pagination import Paging
+from chassis.pagination import Order, Paging
 from services.forum.domain.spaces import Space, space_key
 from services.forum.domain.topics import (
     OPEN_TO_READERS,
+    IdeaStatus,
     Topic,
+    TopicKind,
     TopicNotFoundError,
+    TopicOrder,
     TopicState,
+    check_list,
 )
 from services.forum.repository.documents import read_page
 from services.forum.repository.spaces import SpaceCollection
@@ -24,7 +28,18 @@ from services.forum.repository.topics.documents import LISTED, READ, TEXTLESS, l
 from services.forum.repository.walls import find_each, union
 
 _NEWEST = [("activity_time", -1), ("_id", -1)]
+_ORDERS: Mapping[TopicOrder, Order] = {
+    TopicOrder.ACTIVITY: _NEWEST,
+    TopicOrder.NEWEST: [("create_time", -1), ("_id", -1)],
+    TopicOrder.SCORE: [("score", -1), ("_id", -1)],
+}
+_ORDERED = {TopicOrder.NEWEST: "topic_newest_page", TopicOrder.SCORE: "topic_score_page"}
+# Kinds of which there are few among questions and discussions: replies to those, which are most,
+# change no index by kind.
+_FEW = frozenset({TopicKind.ARTICLE, TopicKind.IDEA})
 _LAST_PINNED = [("pin_time", -1), ("_id", -1)]
+_BY_KIND = [("community_id", 1), ("read_keys", 1), ("kind", 1)]
+_ANSWERED_BY_INDEX = [("state", 1), ("space_id", 1), ("idea_status", 1)]
 # The last fields only answer filters from the index itself, without fetching what does not match.
 INDEXES: Sequence[Index] = (
     Index(
@@ -44,6 +59,16 @@ INDEXES: Sequence[Index] = (
         [("community_id", 1), ("read_keys", 1), *_NEWEST],
         "topic_unanswered_page",
         partial={"unanswered": True},
+    ),
+    *(
+        Index("topics", [*_BY_KIND, *_ORDERS[order], *_ANSWERED_BY_INDEX], index)
+        for order, index in _ORDERED.items()
+    ),
+    Index(
+        "topics",
+        [*_BY_KIND, *_NEWEST, *_ANSWERED_BY_INDEX],
+        "topic_kind_page",
+        partial={"kind": {"$in": sorted(_FEW)}},
     ),
     Index(
         "topics",
@@ -70,6 +95,18 @@ class TopicFilter:
     unanswered: bool = False
     # None: what is open to readers, and what of the reader's own is pending.
     states: frozenset[TopicState] | None = None
+    kinds: frozenset[TopicKind] | None = None
+    idea_statuses: frozenset[IdeaStatus] = frozenset()  # of ideas only; empty: whatever theirs
+    order: TopicOrder = TopicOrder.ACTIVITY
+
+    def __post_init__(self) -> None:
+        """Refuses with FIELD_INVALID."""
+        check_list(
+            self.order,
+            self.kinds,
+            by_status=bool(self.idea_statuses),
+            otherwise_narrowed=bool(self.author_id or self.tag or self.unanswered),
+        )
 
 
 Target: TypeAlias = tuple[Topic, Space]
@@ -208,7 +245,7 @@ class TopicCollection(SpaceCollection):
         *,
         without_texts: bool = False,
     ) -> list[Topic]:
-        """What the page needs, newest activity first; a place is (activity_time, id).
+        """What the page needs, in the order wanted, which says what a place is.
 
         Refuses with SPACE_NOT_FOUND where one space is asked for and not readable.
         """
@@ -239,9 +276,26 @@ class TopicCollection(SpaceCollection):
             field, index = "read_keys", "topic_author_page"
         if field == "tag_keys":
             keys = [tag_key(wanted.tag, key) for key in keys]
+        kinds = wanted.kinds
+        if wanted.idea_statuses:
+            query["idea_status"] = {"$in": sorted(wanted.idea_statuses)}
+            kinds = frozenset({TopicKind.IDEA})
+        if wanted.order in _ORDERED:
+            index, kinds = _ORDERED[wanted.order], kinds or frozenset(TopicKind)
+        elif kinds and kinds <= _FEW and index == "topic_page":
+            index = "topic_kind_page"
+        if kinds:
+            query["kind"] = {"$in": sorted(kinds)}
         fields = {**LISTED, **TEXTLESS} if without_texts else LISTED
         rows = await read_page(
-            self._database.topics, query, (field, keys), _NEWEST, paging, index, fields
+            self._database.topics,
+            query,
+            (field, keys),
+            _ORDERS[wanted.order],
+            paging,
+            index,
+            fields,
+            ways=len(kinds) if kinds else 1,
         )
         return [load_topic(row) for row in rows]
 
