@@ -95,6 +95,10 @@ class RefusalCode(Enum):
         "AUTHOR_CANNOT_READ",
         "Who wrote it could not read it there any more; evenIfAuthorCannotRead does.",
     )
+    OTHERS_COULD_READ = _code(
+        "OTHERS_COULD_READ",
+        "Some could read it there who cannot read it now; evenIfOthersCouldRead does.",
+    )
     VERSION_STALE = _code(
         "VERSION_STALE", "It has changed since expectedVersion: read it again, decide again."
     )

@@ -30,7 +30,13 @@ LINKED = """query($id: ID!, $after: String, $links: [TopicLink!]) { topic(id: $i
 
 async def test_move_topic(house: House, moves: MoveStandIn) -> None:
     space = encode_id("Space", "c1", "sp2")
-    given = {**WRITE, "spaceId": space, "reason": "quiet", "evenIfAuthorCannotRead": True}
+    given = {
+        **WRITE,
+        "spaceId": space,
+        "reason": "quiet",
+        "evenIfAuthorCannotRead": True,
+        "evenIfOthersCouldRead": True,
+    }
     answer = await house.ask(MOVE, {"input": {**given, "expectedVersion": 4}})
     assert answer["data"] == {"moveTopic": {"topic": {"id": TOPIC, "space": {"id": space}}}}
     assert moves.requests == [
@@ -41,13 +47,16 @@ async def test_move_topic(house: House, moves: MoveStandIn) -> None:
             space_id="sp2",
             reason="quiet",
             even_if_author_cannot_read=True,
+            even_if_others_could_read=True,
             expected_version=4,
         )
     ]
 
 
 async def test_merge_topics(house: House, moves: MoveStandIn) -> None:
-    answer = await house.ask(MERGE, {"input": {**WRITE, "targetTopicId": TARGET}})
+    answer = await house.ask(
+        MERGE, {"input": {**WRITE, "targetTopicId": TARGET, "evenIfOthersCouldRead": True}}
+    )
     closed = {"id": TARGET, "title": "Topic 4"}
     assert answer["data"]["mergeTopics"] == {
         "topic": {"state": "CLOSED", "closeReason": "MERGED", "movedTo": closed},
@@ -55,7 +64,11 @@ async def test_merge_topics(house: House, moves: MoveStandIn) -> None:
     }
     assert moves.requests == [
         pb.MergeTopicsRequest(
-            request_id="request-1", community_id="c1", topic_id="t3", target_topic_id="t4"
+            request_id="request-1",
+            community_id="c1",
+            topic_id="t3",
+            target_topic_id="t4",
+            even_if_others_could_read=True,
         )
     ]
 
@@ -63,7 +76,9 @@ async def test_merge_topics(house: House, moves: MoveStandIn) -> None:
 async def test_split_topic(house: House, moves: MoveStandIn) -> None:
     replies = [encode_reply_id("c1", "t3", id_) for id_ in ("r1", "r2")]
     given = {**WRITE, "replyIds": replies, "title": "New", "body": "Another matter.", "tags": ["a"]}
-    answer = await house.ask(SPLIT, {"input": {**given, "kind": "QUESTION"}})
+    answer = await house.ask(
+        SPLIT, {"input": {**given, "kind": "QUESTION", "evenIfOthersCouldRead": True}}
+    )
     new = {"id": encode_id("Topic", "c1", "t9"), "splitFrom": {"id": TOPIC}}
     assert answer["data"]["splitTopic"] == {"topic": {"id": TOPIC}, "newTopic": new}
     assert moves.requests == [
@@ -76,6 +91,7 @@ async def test_split_topic(house: House, moves: MoveStandIn) -> None:
             body="Another matter.",
             tags=["a"],
             kind=forum_pb2.TOPIC_KIND_QUESTION,
+            even_if_others_could_read=True,
         )
     ]
 

@@ -70,6 +70,14 @@ def listing(
     return rpc
 
 
+def topic_token(row: Any, order: int) -> str:
+    """As the forum's: of the order that was asked for."""
+    if order == forum_pb2.TOPIC_ORDER_SCORE:
+        return encode_page_token(row.score, row.id)
+    newest = order == forum_pb2.TOPIC_ORDER_NEWEST
+    return by_time("create_time" if newest else "activity_time")(row)
+
+
 _LISTS: dict[type, list[Any]] = {
     StaffDirectory: [
         (
@@ -115,11 +123,7 @@ _LISTS: dict[type, list[Any]] = {
                 altered(topic(n), activity_time=time(n // 2), create_time=time(n // 3), score=n % 2)
                 for n in ROWS
             ],
-            lambda row, order: {
-                forum_pb2.TOPIC_ORDER_UNSPECIFIED: by_time("activity_time"),
-                forum_pb2.TOPIC_ORDER_NEWEST: by_time("create_time"),
-                forum_pb2.TOPIC_ORDER_SCORE: lambda row: encode_page_token(row.score, row.id),
-            }[order](row),
+            topic_token,
         ),
         (
             forum_pb2.ListRepliesResponse,

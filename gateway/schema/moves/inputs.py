@@ -9,6 +9,7 @@ from gateway.schema.forum.inputs.base import TopicPayload, TopicWrite, optional
 from gateway.schema.scalars import Markdown, TopicKind
 
 _EVEN = "Do it even if an author can read it now and could not any more."
+_OTHERS = "Do it even if some could read it there who cannot read it now."
 
 
 @strawberry.input(description="Which topic goes to which space.")
@@ -18,6 +19,7 @@ class MoveTopicInput(TopicWrite):
     space_id: strawberry.ID = strawberry.field(description="Where to.")
     reason: str = strawberry.field(default="", description="Why, for the audit trail.")
     even_if_author_cannot_read: bool = strawberry.field(default=False, description=_EVEN)
+    even_if_others_could_read: bool = strawberry.field(default=False, description=_OTHERS)
 
 
 @strawberry.type(description="The topic in its new space.")
@@ -32,6 +34,7 @@ class MergeTopicsInput(TopicWrite):
     target_topic_id: strawberry.ID = strawberry.field(description="The topic that gets them.")
     reason: str = strawberry.field(default="", description="Why; readers see it.")
     even_if_author_cannot_read: bool = strawberry.field(default=False, description=_EVEN)
+    even_if_others_could_read: bool = strawberry.field(default=False, description=_OTHERS)
 
 
 @strawberry.type(description="Both topics; of many replies some may still be on their way.")
@@ -55,6 +58,7 @@ class SplitTopicInput(TopicWrite):
     tags: list[str] | None = optional("The new topic's tags.")
     reason: str = strawberry.field(default="", description="Why, for the audit trail.")
     even_if_author_cannot_read: bool = strawberry.field(default=False, description=_EVEN)
+    even_if_others_could_read: bool = strawberry.field(default=False, description=_OTHERS)
 
 
 @strawberry.type(description="What is left, and the new topic.")

@@ -29,7 +29,7 @@ class MoveMutation:
             "Put a topic and its replies into another space, whose readers see it from now on; its "
             "id stays. An author who cannot read that space does not see it any more either. For "
             "moderators who can read both.", *TOPIC, "SPACE_NOT_FOUND", "AUTHOR_CANNOT_READ",
-            "KIND_NOT_ALLOWED", "TAGS_INVALID", "TEXT_INVALID", MODERATOR,
+            "OTHERS_COULD_READ", "KIND_NOT_ALLOWED", "TAGS_INVALID", "TEXT_INVALID", MODERATOR,
         )
     )  # fmt: skip
     async def move_topic(
@@ -40,6 +40,7 @@ class MoveMutation:
             space_id=id_of(input.space_id, "spaceId", "Space"),
             reason=input.reason,
             even_if_author_cannot_read=input.even_if_author_cannot_read,
+            even_if_others_could_read=input.even_if_others_could_read,
         )
         return await write(info, info.context.services.moves.MoveTopic, request)
 
@@ -47,7 +48,7 @@ class MoveMutation:
         description=codes(
             "Close a topic and give its replies to another, in the order of their dates; its own "
             "text stays, with a link. For moderators who can read both.", *TOPIC,
-            "AUTHOR_CANNOT_READ", "FIELD_INVALID", "TEXT_INVALID", MODERATOR,
+            "AUTHOR_CANNOT_READ", "OTHERS_COULD_READ", "FIELD_INVALID", "TEXT_INVALID", MODERATOR,
         )
     )  # fmt: skip
     async def merge_topics(
@@ -58,6 +59,7 @@ class MoveMutation:
             target_topic_id=id_of(input.target_topic_id, "targetTopicId", "Topic"),
             reason=input.reason,
             even_if_author_cannot_read=input.even_if_author_cannot_read,
+            even_if_others_could_read=input.even_if_others_could_read,
         )
         return await write(info, info.context.services.moves.MergeTopics, request)
 
@@ -65,8 +67,8 @@ class MoveMutation:
         description=codes(
             "Take replies out of a topic into a new one with a text of one's own. They stay "
             "replies, and those to them come along. For moderators.", *TOPIC, "REPLY_NOT_FOUND",
-            "SPACE_NOT_FOUND", "AUTHOR_CANNOT_READ", "CONTENT_BLOCKED", "TEXT_INVALID",
-            "TAGS_INVALID", "KIND_NOT_ALLOWED", "FIELD_INVALID", MODERATOR,
+            "SPACE_NOT_FOUND", "AUTHOR_CANNOT_READ", "OTHERS_COULD_READ", "CONTENT_BLOCKED",
+            "TEXT_INVALID", "TAGS_INVALID", "KIND_NOT_ALLOWED", "FIELD_INVALID", MODERATOR,
         )
     )  # fmt: skip
     async def split_topic(
@@ -82,5 +84,6 @@ class MoveMutation:
             tags=input.tags,
             reason=input.reason,
             even_if_author_cannot_read=input.even_if_author_cannot_read,
+            even_if_others_could_read=input.even_if_others_could_read,
         )
         return await write(info, info.context.services.moves.SplitTopic, request)

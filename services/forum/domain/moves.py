@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from chassis.errors import FailedPreconditionError, FieldInvalidError
@@ -20,6 +20,7 @@ from services.forum.domain.topics import (
 )
 
 PAGE = 100  # replies that go in one command; as many can be split off at once
+MOST_LOOKED_AT = 1000  # replies, to find who wrote in a topic
 _MOVABLE = frozenset(
     {
         TopicState.PENDING_REVIEW,
@@ -34,6 +35,10 @@ _OPEN = frozenset({TopicState.PUBLISHED, TopicState.CLOSED})
 
 class AuthorCannotReadError(FailedPreconditionError):
     """Who wrote it could not read it there any more; it can be done nevertheless."""
+
+
+class OthersCouldReadError(FailedPreconditionError):
+    """Some who cannot read it now could read it there; it can be done nevertheless."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +74,37 @@ def loses_author(topic_keys: Sequence[str], space: Space, author_keys: Sequence[
     return opens(topic_keys, author_keys) and not space.readable(author_keys)
 
 
-def check_authors(former: Space, space: Space, author_keys: Iterable[Sequence[str]]) -> None:
-    """None of them loses sight of what they wrote. Refuses with AUTHOR_CANNOT_READ."""
-    if any(loses_author(former.read_keys, space, keys) for keys in author_keys):
+def check_all_looked_at(author_ids: Collection[str] | None) -> set[str]:
+    """Those that were found; None: there were more replies than are looked at.
+
+    Refuses with AUTHOR_CANNOT_READ.
+    """
+    if author_ids is None:
+        raise AuthorCannotReadError(
+            f"of more than {MOST_LOOKED_AT} replies not all authors are asked for: say so to do it "
+            "nevertheless"
+        )
+    return set(author_ids)
+
+
+def check_no_others(former: Space, space: Space) -> None:
+    """Nobody gains sight of what was written for others. Refuses with OTHERS_COULD_READ."""
+    if not former.open_to_all_of(space):
+        raise OthersCouldReadError(
+            "others read that space, who cannot read this one: say so to do it nevertheless"
+        )
+
+
+def check_authors(former: Space, space: Space, author_keys: Iterable[Sequence[str]] | None) -> None:
+    """None of them loses sight of what they wrote; of None nobody must lose it.
+
+    Refuses with AUTHOR_CANNOT_READ.
+    """
+    if author_keys is None:
+        loses = not space.open_to_all_of(former)
+    else:
+        loses = any(loses_author(former.read_keys, space, keys) for keys in author_keys)
+    if loses:
         raise AuthorCannotReadError(
             "an author cannot read that space: say so to do it nevertheless"
         )

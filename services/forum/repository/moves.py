@@ -122,6 +122,24 @@ class MoveCollection(RecordCollection):
         rows = rows.sort([("create_time", -1), ("_id", -1)]).limit(_LATEST)
         return [load_reply(row) async for row in rows]
 
+    async def find_reply_author_ids(self, topic: Topic, most: int) -> list[str] | None:
+        """Who wrote replies that are not removed; None where there are more than so many."""
+        query: Document = {
+            "community_id": topic.community_id,
+            "topic_id": topic.id,
+            "state": {"$ne": ReplyState.REMOVED.value},
+        }
+        counted: list[Document] = [
+            {"$match": query},
+            {"$limit": most + 1},
+            {"$group": {"_id": "$author.person_id", "count": {"$sum": 1}}},
+        ]
+        found = await self._database.replies.aggregate(counted, hint="reply_page")
+        rows = await found.to_list()
+        if sum(row["count"] for row in rows) > most:
+            return None
+        return [row["_id"] for row in rows if row["_id"]]
+
     async def find_children(self, topic: Topic, parents: Collection[str]) -> list[str]:
         """Ids of replies to these replies, whatever their state."""
         query: Document = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from guildhall.forum.v1 import forum_pb2 as pb
 from guildhall.forum.v1 import moves_pb2 as mpb
 from guildhall.forum.v1.moves_pb2_grpc import MoveServiceStub
 from guildhall.moderation.v1 import moderation_pb2
+from services.forum.domain import moves
 from services.forum.repository import ForumRepository
 from services.forum.tests.conftest import (
     ASKER,
@@ -35,6 +36,10 @@ from services.forum.use_cases.carrying import Carrying
 
 C1: dict[str, Any] = {"community_id": "c1"}
 VENDORS: dict[str, Any] = {"audience": pb.AUDIENCE_VENDOR}
+GOLD: dict[str, Any] = {"audience": pb.AUDIENCE_TIER, "audience_names": ["gold"]}
+STAYING = person_actor("staying")
+_KEYS = ["community:c1", "tier:gold@c1", "tier:silver@c1", "vendor:c1", "moderators:c1"]
+SEEING_ALL = person_actor("seer", roles=[MODERATOR], keyring=[*_KEYS, "person:seer"])
 
 
 async def move(world: World, rpc: str, actor: Actor, **fields: Any) -> Any:
@@ -281,7 +286,7 @@ async def test_move_topic_refuses(world: World) -> None:
     tagged = await world.space("tagged", settings=strict)
     await refused(world, moving(space_id=tagged.id), "TAGS_INVALID", "tags")
     world.members.away = True
-    await refused(world, moving(), "UNAVAILABLE")
+    await refused(world, moving(MANAGING, space_id=secret.id), "UNAVAILABLE")
 
 
 async def test_author_who_could_not_read_it_is_asked_for(world: World) -> None:
@@ -297,9 +302,113 @@ async def test_author_who_could_not_read_it_is_asked_for(world: World) -> None:
     assert len(world.members.asked) == 1
     assert await missing(world, ASKER, topic)  # one's own is no exception: the wall is the space's
     assert await world.topics(ASKER, author_id="asker") == []
-    # Whoever cannot read it anyway loses nothing by its moving back.
-    await move(world, "MoveTopic", MANAGING, topic_id=topic.id, space_id=space.id)
+    # Whoever cannot read it anyway loses nothing by its moving back; but others gain.
+    back = {"topic_id": topic.id, "space_id": space.id}
+    await refused(world, move(world, "MoveTopic", MANAGING, **back), "OTHERS_COULD_READ")
+    assert await missing(world, ASKER, topic)
+    await move(world, "MoveTopic", MANAGING, **back, even_if_others_could_read=True)
     assert not await missing(world, ASKER, topic)
+
+
+async def test_authors_of_replies_are_asked_for_as_well(world: World) -> None:
+    space, secret = await world.space(), await world.space("secret", **VENDORS)
+    topic, target = await world.topic(space, MANAGING), await world.topic(secret, MANAGING)
+    await world.act("RemoveReply", MODERATING, await world.reply(topic, STAYING), reason="spam")
+    insiders: dict[str, Sequence[str]] = {
+        person.person_id: person.keys("c1") for person in (MANAGING, STAYING)
+    }
+    world.members.memberships = insiders
+    moving = {"topic_id": topic.id, "space_id": secret.id}
+    merging = {"topic_id": topic.id, "target_topic_id": target.id}
+    reply = await world.reply(topic)
+    world.members.memberships = {**insiders, "helper": HELPER.keys("c1")}
+    for rpc, fields in (("MoveTopic", moving), ("MergeTopics", merging)):
+        await refused(world, move(world, rpc, MANAGING, **fields), "AUTHOR_CANNOT_READ")
+        assert world.members.asked[-1] == ("helper", "manager")
+    assert await by_id(world, HELPER, reply) == [reply.id]
+    await move(world, "MergeTopics", MANAGING, **merging, even_if_author_cannot_read=True)
+    assert await by_id(world, HELPER, reply) == []
+
+
+async def test_of_very_many_replies_no_authors_are_asked_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moves, "MOST_LOOKED_AT", 3)
+    space, secret, other = [
+        await world.space(slug, **more)
+        for slug, more in (("general", {}), ("secret", VENDORS), ("other", {}))
+    ]
+    topic = await world.topic(space, MANAGING)
+    replies = [await world.reply(topic) for _ in range(4)]
+    fields = {"topic_id": topic.id, "space_id": secret.id}
+    await refused(world, move(world, "MoveTopic", MANAGING, **fields), "AUTHOR_CANNOT_READ")
+    assert world.members.asked == []
+    await world.act("RemoveReply", MODERATING, replies[0], reason="spam")
+    await move(world, "MoveTopic", MANAGING, topic_id=topic.id, space_id=other.id)
+    assert world.members.asked == []  # whoever reads it reads that space as well
+    await move(world, "MoveTopic", MANAGING, **fields)
+    assert world.members.asked == [("helper", "manager")]
+
+
+async def test_many_authors_are_asked_for_by_hundreds(world: World) -> None:
+    space, secret = await world.space(), await world.space("secret", **VENDORS)
+    topic = await world.topic(space, MANAGING)
+    reply = await world.reply(topic)
+    (row,) = await world.database.replies.find({"_id": reply.id}).to_list()
+    rows = [
+        {**row, "_id": f"r{n:03}", "author": {**row["author"], "person_id": f"p{n:03}"}}
+        for n in range(150)
+    ]
+    await world.database.replies.insert_many(rows)
+    world.members.memberships = {"p149": HELPER.keys("c1")}
+    fields = {"topic_id": topic.id, "space_id": secret.id}
+    await refused(world, move(world, "MoveTopic", MANAGING, **fields), "AUTHOR_CANNOT_READ")
+    assert [len(one) for one in world.members.asked] == [100, 52]
+
+
+@pytest.mark.parametrize(
+    ("whence", "where", "wider"),
+    [
+        ("vendors", "general", True),
+        ("gold", "general", True),
+        ("gold", "metals", True),
+        ("metals", "gold", False),
+        ("gold", "vendors", False),
+        ("general", "vendors", False),
+        ("general", "general", False),
+    ],
+)
+async def test_nothing_goes_before_others_unless_it_is_said(
+    world: World, whence: str, where: str, *, wider: bool
+) -> None:
+    audiences: dict[str, dict[str, Any]] = {
+        "vendors": VENDORS,
+        "general": {},
+        "gold": GOLD,
+        "metals": {**GOLD, "audience_names": ["gold", "silver"]},
+    }
+    here, there = [
+        await world.space(f"{name}-{n}", **audiences[name])
+        for n, name in enumerate((whence, where))
+    ]
+    talk: dict[str, Any] = {"kind": pb.TOPIC_KIND_DISCUSSION}
+    topic, target = [await world.topic(one, SEEING_ALL, **talk) for one in (here, there)]
+    reply, other = [await world.reply(topic, SEEING_ALL) for _ in range(2)]
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("SplitTopic", parting(topic, other, space_id=there.id)),
+        ("MergeTopics", {"topic_id": topic.id, "target_topic_id": target.id}),
+        ("MoveTopic", {"topic_id": topic.id, "space_id": there.id}),
+    ]
+    for rpc, fields in calls:
+        if wider:
+            await refused(world, move(world, rpc, SEEING_ALL, **fields), "OTHERS_COULD_READ")
+            assert await by_id(world, ASKER, reply) == []
+        if rpc != "MergeTopics":  # of which nothing would be left to move
+            even = {"even_if_others_could_read": True} if wider else {}
+            await move(world, rpc, SEEING_ALL, **fields, **even)
+    await carrying(world, page=100).finish()
+    seen = await by_id(world, ASKER, reply, other)
+    assert sorted(seen) == (sorted([reply.id, other.id]) if where == "general" else [])
 
 
 async def test_outsiders_of_either_space_see_nothing_in_the_middle_of_a_move(world: World) -> None:
@@ -319,6 +428,7 @@ async def test_outsiders_of_either_space_see_nothing_in_the_middle_of_a_move(wor
     request = mpb.MoveTopicRequest(
         **world.ids(), topic_id=topic.id, space_id=there.id, even_if_author_cannot_read=True
     )
+    request.even_if_others_could_read = True
     await cut_off(world, both, request)
     seen = []
     more = True
@@ -732,7 +842,6 @@ async def test_split_refuses(world: World) -> None:
 
 # -- walls that move meanwhile
 
-GOLD: dict[str, Any] = {"audience": pb.AUDIENCE_TIER, "audience_names": ["gold"]}
 OPEN: dict[str, Any] = {"audience": pb.AUDIENCE_COMMUNITY}
 ONLY_QUESTIONS = {
     "settings": pb.SpaceSettingsChange(kinds=[pb.TOPIC_KIND_QUESTION], update_kinds=True)

@@ -642,7 +642,7 @@ async def test_an_idea_board_a_roadmap_and_a_knowledge_base(world: World) -> Non
         CastVoteRequest(**world.ids(), topic_id=first.id, value=VOTE_VALUE_UP)
     )
     await world.reply(second)
-    ideas = {"kinds": [pb.TOPIC_KIND_IDEA]}
+    ideas: dict[str, Any] = {"kinds": [pb.TOPIC_KIND_IDEA]}
     assert await world.topics(ASKER, **ideas) == [second.id, first.id]
     assert await world.topics(ASKER, **ideas, order=pb.TOPIC_ORDER_SCORE) == [first.id, second.id]
     newest = [question.id, article.id, second.id, first.id]
@@ -653,8 +653,8 @@ async def test_an_idea_board_a_roadmap_and_a_knowledge_base(world: World) -> Non
             **world.ids(), topic_id=second.id, idea_status=pb.IDEA_STATUS_PLANNED
         )
     )
-    planned = {"idea_statuses": [pb.IDEA_STATUS_PLANNED]}
-    new = {"idea_statuses": [pb.IDEA_STATUS_NEW], "space_id": space.id}
+    planned: dict[str, Any] = {"idea_statuses": [pb.IDEA_STATUS_PLANNED]}
+    new: dict[str, Any] = {"idea_statuses": [pb.IDEA_STATUS_NEW], "space_id": space.id}
     for order in pb.TopicOrder.values():
         assert await world.topics(ASKER, **planned, order=order) == [second.id]
         assert await world.topics(ASKER, **new, **ideas, order=order) == [first.id]
@@ -669,7 +669,7 @@ async def test_an_idea_board_a_roadmap_and_a_knowledge_base(world: World) -> Non
         token = page.next_page_token
     assert not token
     by_time = encode_page_token(datetime(2026, 1, 1, tzinfo=UTC), "t")
-    score = {"order": pb.TOPIC_ORDER_SCORE}
+    score: dict[str, Any] = {"order": pb.TOPIC_ORDER_SCORE}
     for call, reason, field in (
         (world.topics(STRANGER, **planned, **score), CommunityNotFoundError, "community_id"),
         (world.topics(ASKER, **score, page_token=by_time), PageTokenInvalidError, "page_token"),

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from google.protobuf.message import Message
 
 from chassis.actors import Actor
 from chassis.commands import Commands
-from chassis.decisions import Decision, Ref, Seen, Write
-from chassis.errors import FieldInvalidError, NotFoundError, check_version
-from guildhall.directory.v1 import directory_pb2
+from chassis.decisions import Decision, Seen, Write
+from chassis.errors import FieldInvalidError, check_version
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1.moves_pb2 import (
     MergeTopicsRequest,
@@ -27,7 +26,7 @@ from services.forum.converters.domain_events import reply_unaccepted, topic_subm
 from services.forum.converters.markdown import rendered
 from services.forum.converters.messages import topic_to_proto
 from services.forum.domain import moves
-from services.forum.domain.members import Author, Member
+from services.forum.domain.members import Member
 from services.forum.domain.replies import Reply, ReplyNotFoundError
 from services.forum.domain.spaces import Space, SpaceNotFoundError
 from services.forum.domain.tags import check_tags
@@ -38,6 +37,7 @@ from services.forum.use_cases.base import UseCases, visible, visible_reply
 from services.forum.use_cases.carrying import Carrying, follow_replies
 from services.forum.use_cases.moderating import Outcome, entry
 from services.forum.use_cases.moderation import check_optional_reason, moderator
+from services.forum.use_cases.ways import Ways
 
 if TYPE_CHECKING:
     from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
@@ -56,16 +56,16 @@ class MoveUseCases(UseCases):
         carrying: Carrying,
     ) -> None:
         super().__init__(commands, repository, moderation)
-        self._directory = directory
+        self._ways = Ways(repository, directory)
         self._carrying = carrying
 
     async def move_topic(self, actor: Actor, request: MoveTopicRequest) -> MoveTopicResponse:
-        """MODERATOR. Refuses with TOPIC_NOT_FOUND, SPACE_NOT_FOUND, AUTHOR_CANNOT_READ."""
+        """MODERATOR. Refuses with TOPIC_NOT_FOUND, SPACE_NOT_FOUND, and as Ways and Way do."""
         member = moderator(actor, request.community_id)
         reason = check_optional_reason(request.reason)
         if (done := await self._done(actor, request, MoveTopicResponse)) is not None:
             return done
-        found, _ = await self._repository.get_topic_space(
+        found, former = await self._repository.get_topic_space(
             request.community_id, request.topic_id, member.keyring
         )
         space = await self._repository.get_space(
@@ -73,8 +73,7 @@ class MoveUseCases(UseCases):
         )
         moves.check_movable(found)  # refuse before asking others
         _check_fits(found.kind, found.tags, space, member)
-        authors = () if request.even_if_author_cannot_read else [found.author]
-        way = await self._way(found, space, authors)
+        way = await self._ways.find(request, found, former, space)
 
         def change(seen: Seen[Topic], topic: Topic) -> Outcome:
             check_version(topic.version, request.expected_version)
@@ -104,19 +103,18 @@ class MoveUseCases(UseCases):
         return response
 
     async def merge_topics(self, actor: Actor, request: MergeTopicsRequest) -> MergeTopicsResponse:
-        """MODERATOR. Refuses with TOPIC_NOT_FOUND, TOPIC_STATE_INVALID, AUTHOR_CANNOT_READ."""
+        """MODERATOR. Refuses with TOPIC_NOT_FOUND, TOPIC_STATE_INVALID, and as Ways and Way do."""
         member = moderator(actor, request.community_id)
         reason = check_optional_reason(request.reason)
         if (done := await self._done(actor, request, MergeTopicsResponse)) is not None:
             return done
         community_id = request.community_id
-        found, _ = await self._repository.get_topic_space(
+        found, former = await self._repository.get_topic_space(
             community_id, request.topic_id, member.keyring
         )
         target, space = await self._target(community_id, request.target_topic_id, member)
         moves.check_merge(found, target)
-        authors = () if request.even_if_author_cannot_read else [found.author]
-        way = await self._way(found, space, authors)
+        way = await self._ways.find(request, found, former, space)
         target_ref = self._repository.topics.ref(community_id, target.id)
         refs = [
             self._repository.reply_ref(community_id, id_)
@@ -177,9 +175,10 @@ class MoveUseCases(UseCases):
         if (done := await self._done(actor, request, SplitTopicResponse)) is not None:
             return done
         community_id, keyring = request.community_id, member.keyring
-        found, space = await self._repository.get_topic_space(
+        found, former = await self._repository.get_topic_space(
             community_id, request.topic_id, keyring
         )
+        space = former
         if request.space_id:
             space = await self._repository.get_space(community_id, request.space_id, keyring)
         moves.check_splittable(found)
@@ -187,8 +186,8 @@ class MoveUseCases(UseCases):
         wanted = _chosen([*chosen, *await self._repository.find_children(found, chosen)])
         replies = await self._repository.find_replies_of(found, wanted, keyring)
         _check_all_there(chosen, replies)
-        authors = () if request.even_if_author_cannot_read else [one.author for one in replies]
-        way = await self._way(found, space, authors)
+        authors = [one.author.person_id for one in replies]
+        way = await self._ways.find(request, found, former, space, authors)
         screening = await self._screen(community_id, text.parts)
         screening.check_not_held(space)  # what waits for review would take the replies out of sight
         text = text.screened(screening.texts)
@@ -287,45 +286,6 @@ class MoveUseCases(UseCases):
                 )
             ],
         )
-
-    async def _way(self, topic: Topic, space: Space, authors: Sequence[Author]) -> _Way:
-        """How it goes from one space to another, and what its authors hold. Refuses with
-        UNAVAILABLE.
-        """
-        if topic.space_id == space.id:
-            return _Way(space)
-        ids = topic.space_id, space.id
-        spaces = [self._repository.spaces.ref(topic.community_id, id_) for id_ in ids]
-        people = sorted({author.person_id for author in authors if author.person_id})
-        if not people:
-            return _Way(space, spaces)
-        answer = await self._directory.BatchGetMemberships(
-            directory_pb2.BatchGetMembershipsRequest(
-                community_id=topic.community_id, person_ids=people
-            )
-        )
-        return _Way(space, spaces, [one.membership.keyring for one in answer.memberships])
-
-
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """Where something goes; from another space, walls may move until it is stored."""
-
-    space: Space
-    spaces: Sequence[Ref[Space]] = ()  # whence, and where to; none where it stays in its space
-    author_keys: Sequence[Sequence[str]] = ()
-
-    def check(self, seen: Seen[Topic], member: Member, unseen: NotFoundError) -> Space:
-        """The space as it is now. Refuses with TOPIC_NOT_FOUND, `unseen`, AUTHOR_CANNOT_READ."""
-        if not self.spaces:
-            return self.space
-        former, space = (seen.other(ref) for ref in self.spaces)
-        if former is None or not former.readable(member.keyring):
-            raise TopicNotFoundError(field="topic_id")
-        if space is None or not space.readable(member.keyring):
-            raise unseen
-        moves.check_authors(former, space, self.author_keys)
-        return space
 
 
 def _check_fits(kind: TopicKind, tags: Sequence[str], space: Space, member: Member) -> None:
