@@ -41,6 +41,10 @@ class Reply(Post, CommunityNode):
         description="Whether it was posted through a seeding: to be shown as seeded by the vendor."
     )
     version: int = strawberry.field(description="For expectedVersion.")
+    withheld: bool = strawberry.field(
+        description="Whether it was hidden or removed and one may not read it: it stands among the "
+        "threads of its topic for its children, without text and author."
+    )
 
     edition: int = strawberry.field(
         description="The number of its text: 1, and one more with every edit."

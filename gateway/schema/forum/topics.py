@@ -226,7 +226,8 @@ class Topic(Post, CommunityNode):
     threads: Connection[Annotated[Reply, strawberry.lazy("gateway.schema.forum")]] | None = paged(
         lists.threads,
         "Its replies that have no parent, oldest first; what replies to them is in their children. "
-        "One call a topic. Codes: BAD_USER_INPUT.",
+        "One that was hidden or removed is withheld while it has children. One call a topic. "
+        "Codes: BAD_USER_INPUT.",
     )
 
     revisions: Connection[Revision] | None = paged(

@@ -141,7 +141,10 @@ def reply_to_proto(
             reply.author,
             reply.community_id,
             known=for_service or reply.author.known_to(reply.community_id, keyring),
-        ),
+        )
+        if not reply.withheld
+        else None,
+        withheld=reply.withheld,
         score=reply.score,
         accepted=reply.accepted,
         create_time=timestamp_of(reply.create_time),

@@ -13,7 +13,7 @@ from services.forum.domain.attachments import Attached
 from services.forum.domain.members import Author, Member, keys_of_withheld
 from services.forum.domain.references import NO_REFERENCES, References
 from services.forum.domain.spaces import space_key
-from services.forum.domain.texts import FIRST_SUBMISSION, Submission, Text
+from services.forum.domain.texts import FIRST_SUBMISSION, NO_TEXT, Submission, Text
 from services.forum.domain.verification import Verification
 
 AUTHOR_MAY_REMOVE = timedelta(hours=1)
@@ -92,10 +92,28 @@ class Reply:
     child_count: int = 0  # published replies to it
     references: References = NO_REFERENCES
     removed_state: ReplyState | None = None  # what it was when it was removed
+    withheld: bool = False  # only that it was there is told
 
     def next(self) -> Reply:
         """The same one version later."""
         return replace(self, version=self.version + 1)
+
+    def withhold(self) -> Reply:
+        """That there was something, for whoever may read the replies to it but not itself: neither
+        what, nor whose, nor what became of it.
+        """
+        return Reply(
+            id=self.id,
+            community_id=self.community_id,
+            topic_id=self.topic_id,
+            space_id=self.space_id,
+            state=ReplyState.HIDDEN,
+            body=NO_TEXT,
+            author=Author(),
+            create_time=self.create_time,
+            child_count=self.child_count,
+            withheld=True,
+        )
 
     @property
     def recheck_time(self) -> datetime | None:

@@ -34,6 +34,10 @@ from services.forum.repository.documents import (
 from services.forum.repository.topics import TEXTLESS, TopicCollection
 
 _OLDEST = [("create_time", 1), ("_id", 1)]
+_GONE_WITH_CHILDREN: Document = {
+    "state": {"$in": [ReplyState.HIDDEN.value, ReplyState.REMOVED.value]},
+    "child_count": {"$gt": 0},
+}
 _STATES = {one.value: one for one in ReplyState}
 # What few replies have, and the documents of others do not, or those of former times.
 _SELDOM: Mapping[str, Callable[[Any], Any]] = {
@@ -184,7 +188,8 @@ class ReplyCollection(TopicCollection):
     ) -> list[Reply]:
         """What the page needs of a topic one can see, oldest first; a place: (create_time, id).
 
-        `thread`: only replies to this reply; empty: only those to the topic itself.
+        `thread`: only replies to this reply; empty: only those to the topic itself. Of these also
+        those that went out of sight while there are replies to them, withheld.
         """
         spaces, moderators = space_keys(topic), f"moderators:{topic.community_id}"
         if keyring is None:
@@ -195,14 +200,20 @@ class ReplyCollection(TopicCollection):
                 *(key for key in keyring if key.startswith(("person:", "moderators:"))),
             ]
         query: Document = {"community_id": topic.community_id, "topic_id": topic.id}
-        index = "reply_page"
+        index, shown = "reply_page", frozenset(keys)
         if thread is not None:
             query["parent_reply_id"] = thread or None
             index = "reply_thread_page"
+        if withholding := thread == "" and moderators not in shown:
+            query["$and"] = [{"$or": [{"read_keys": {"$in": keys}}, _GONE_WITH_CHILDREN]}]
+            keys = [*keys, moderators]  # which all that is not published has
         rows = await read_page(
             self._database.replies, query, ("read_keys", keys), _OLDEST, paging, index
         )
-        return [load_reply(row) for row in rows]
+        replies = [load_reply(row) for row in rows]
+        if not withholding:
+            return replies
+        return [one if shown & set(one.read_keys) else one.withhold() for one in replies]
 
     async def find_stored_reply_ids(self, community_id: str, ids: Iterable[str]) -> set[str]:
         """Which of the ids are taken, whatever their state: for imports."""

@@ -378,7 +378,9 @@ async def test_lists_by_kind_and_order_read_little_more_than_they_give(
     kinds = [kind for kind in TopicKind if kind in asked]
     shown = [idea(f"t{n:03}", n, kind=kinds[n % len(kinds)]) for n in range(200)]
     delivered = [idea(f"d{n:03}", n, idea_status=IdeaStatus.DELIVERED) for n in range(99, 101)]
-    narrowed = {name: frozenset(v) if type(v) is set else v for name, v in wanted.items()}
+    narrowed: dict[str, Any] = {
+        name: frozenset(v) if type(v) is set else v for name, v in wanted.items()
+    }
     others = delivered if "idea_statuses" in wanted else []
     await filled.put(*spaces, *secret, *shown, *others)
     for backward, ids in ((False, ["t099", "t098", "t097"]), (True, ["t101", "t102", "t103"])):

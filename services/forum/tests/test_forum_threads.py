@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chassis.errors import CommunityNotFoundError, FieldInvalidError
+from chassis.errors import CommunityNotFoundError, DomainError, FieldInvalidError
 from chassis.testing import outbox
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1 import forum_pb2 as pb
@@ -91,6 +91,102 @@ async def test_removed_parent_keeps_its_children(world: World) -> None:
     await refused(world, child_of(world, parent), "PARENT_INVALID", "parent_reply_id")
 
 
+async def pages(world: World, actor: Any, topic: pb.Topic, **more: Any) -> list[pb.Reply]:
+    """All replies, page by page of two."""
+    found: list[pb.Reply] = []
+    token = ""
+    while True:
+        request = pb.ListRepliesRequest(
+            community_id="c1", topic_id=topic.id, page_size=2, page_token=token, **more
+        )
+        page = await world.of(actor).ListReplies(request)
+        replies = list(page.replies)
+        found = [*replies, *found] if more.get("backward") else [*found, *replies]
+        if not (token := page.next_page_token):
+            return found
+
+
+@pytest.mark.parametrize("backward", [False, True])
+async def test_what_replies_to_a_hidden_or_removed_reply_is_found(
+    world: World, backward: bool
+) -> None:
+    topic = await world.topic(await world.space())
+    roots = [await world.reply(topic, body=f"Secret {n}.") for n in range(7)]
+    for number in (1, 3, 5, 6):
+        await child_of(world, roots[number])
+    gone = await child_of(world, roots[4])
+    await world.act("RemoveReply", MODERATING, gone, reason="rude")
+    for number in (1, 2):
+        await world.act("HideReply", MODERATING, roots[number], reason="most rude")
+    for number in (4, 5):  # one has no child that can be read
+        await world.act("RemoveReply", MODERATING, roots[number], reason="most rude")
+    await world.act("RemoveReply", HELPER, roots[6])
+
+    async def threads(actor: Any) -> list[tuple[int, bool]]:
+        found = await pages(world, actor, topic, threads=True, backward=backward)
+        ids = [root.id for root in roots]
+        return [(ids.index(one.id), one.withheld) for one in found]
+
+    shown = [(0, False), (1, True), (3, False), (5, True), (6, True)]
+    assert await threads(ASKER) == shown
+    own = [(0, False), (1, False), (2, False), (3, False), (5, True), (6, True)]
+    assert await threads(HELPER) == own
+    assert await threads(MODERATING) == [(number, False) for number in range(7)]
+    with pytest.raises(DomainError):
+        await threads(STRANGER)
+    _, stub, *_ = await world.replies(ASKER, topic, threads=True)
+    assert stub == pb.Reply(
+        id=roots[1].id,
+        community_id="c1",
+        topic_id=topic.id,
+        space_id=topic.space_id,
+        state=pb.REPLY_STATE_HIDDEN,
+        create_time=roots[1].create_time,
+        child_count=1,
+        edition=1,
+        withheld=True,
+    )
+    for root in roots:
+        children = await world.replies(ASKER, topic, parent_reply_id=root.id)
+        assert len(children) == (root in (roots[1], roots[3], roots[5], roots[6]))
+    batch = pb.BatchGetRepliesRequest(community_id="c1", reply_ids=[one.id for one in roots])
+    found = (await world.of(ASKER).BatchGetReplies(batch)).replies
+    assert [one.id for one in found] == [roots[0].id, roots[3].id]
+    assert not any(one.withheld for one in await world.replies(ASKER, topic))
+
+
+async def test_of_one_who_waits_for_review_nothing_is_told(world: World) -> None:
+    topic = await world.topic(await world.space())
+    world.screen.verdict = moderation_pb2.VERDICT_HOLD
+    held = await world.reply(topic)
+    await world.database.replies.update_one({"_id": held.id}, {"$set": {"child_count": 1}})
+    assert await world.replies(ASKER, topic, threads=True) == []
+    assert [one.id for one in await world.replies(HELPER, topic, threads=True)] == [held.id]
+
+
+async def test_withheld_threads_are_read_along_the_index(world: World) -> None:
+    topic = await world.topic(await world.space())
+    reply = await world.reply(topic)
+    await child_of(world, reply)
+    (row,) = await world.database.replies.find({"_id": reply.id}).to_list()
+    await world.act("RemoveReply", MODERATING, reply, reason="rude")
+    (gone,) = await world.database.replies.find({"_id": reply.id}).to_list()
+    rows = [
+        {**(gone if n % 2 else row), "_id": f"r{n:03}", "create_time": row["create_time"]}
+        for n in range(200)
+    ]
+    await world.database.replies.insert_many(rows)
+    await world.database.command("profile", 2)
+    page = await world.replies(ASKER, topic, threads=True, page_size=5)
+    await world.database.command("profile", 0)
+    assert len(page) == 5
+    assert {one.withheld for one in page} == {True, False}
+    (told,) = await world.database["system.profile"].find({"command.find": "replies"}).to_list()
+    assert "parent_reply_id: 1, read_keys: 1, create_time: 1" in told["planSummary"]
+    assert "hasSortStage" not in told
+    assert told["docsExamined"] <= 12
+
+
 @pytest.mark.parametrize("backward", [False, True])
 async def test_list_threads_and_children(world: World, backward: bool) -> None:
     topic = await world.topic(await world.space())
@@ -101,19 +197,8 @@ async def test_list_threads_and_children(world: World, backward: bool) -> None:
         ({"threads": True}, roots),
         ({"parent_reply_id": roots[1].id}, children),
     ):
-        found: list[str] = []
-        token = ""
-        while True:
-            request = pb.ListRepliesRequest(
-                community_id="c1", topic_id=topic.id, page_size=2, page_token=token,
-                backward=backward, **more,
-            )  # fmt: skip
-            page = await world.of(ASKER).ListReplies(request)
-            ids = [reply.id for reply in page.replies]
-            found = [*ids, *found] if backward else [*found, *ids]
-            if not (token := page.next_page_token):
-                break
-        assert found == [reply.id for reply in wanted]
+        found = await pages(world, ASKER, topic, backward=backward, **more)
+        assert [reply.id for reply in found] == [reply.id for reply in wanted]
     assert await world.replies(ASKER, topic, parent_reply_id="nobody") == []
     call = world.replies(ASKER, topic, threads=True, parent_reply_id=roots[1].id)
     await refused(world, call, FieldInvalidError, "parent_reply_id")
