@@ -236,7 +236,10 @@ class RefusalCode(Enum):
     )
     NOT_A_QUESTION = _code("NOT_A_QUESTION", "Only questions have an accepted answer.")
     NOTHING_ACCEPTED = _code("NOTHING_ACCEPTED", "The question has no accepted answer.")
-    TOO_MANY_ACCEPTED = _code("TOO_MANY_ACCEPTED", "10 replies answer the question already.")
+    TOO_MANY_ACCEPTED = _code(
+        "TOO_MANY_ACCEPTED",
+        "10 replies answer the question already, or several where the other space takes one.",
+    )
     CAPABILITIES_INVALID = _code(
         "CAPABILITIES_INVALID", "At most 20 capabilities, each spelled as a tag may be."
     )

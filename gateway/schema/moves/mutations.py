@@ -29,7 +29,8 @@ class MoveMutation:
             "Put a topic and its replies into another space, whose readers see it from now on; its "
             "id stays. An author who cannot read that space does not see it any more either. For "
             "moderators who can read both.", *TOPIC, "SPACE_NOT_FOUND", "AUTHOR_CANNOT_READ",
-            "OTHERS_COULD_READ", "KIND_NOT_ALLOWED", "TAGS_INVALID", "TEXT_INVALID", MODERATOR,
+            "OTHERS_COULD_READ", "KIND_NOT_ALLOWED", "TAGS_INVALID", "TOO_MANY_ACCEPTED",
+            "TEXT_INVALID", MODERATOR,
         )
     )  # fmt: skip
     async def move_topic(

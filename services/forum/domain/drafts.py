@@ -16,7 +16,7 @@ from services.forum.domain.references import NO_REFERENCES, References, ShownQuo
 from services.forum.domain.tags import check_tags
 from services.forum.domain.texts import MAX_BODY, MAX_TITLE
 
-MOST_DRAFTS = 100  # of one person in a community
+MOST_DRAFTS = 100  # of one person in a community; and of topics that wait to be sent as many
 _NAMESPACE = uuid.UUID("6f0f7c0e-6d0e-4c59-9c1f-2d6a0f1f8a11")
 
 
@@ -44,6 +44,12 @@ _NEEDS = {
     DraftKind.REPLY_EDIT: ("topic_id", "reply_id"),
 }
 _MAY = {DraftKind.REPLY: ("reply_id",)}  # a reply to that one
+
+
+def check_room_for_draft(count: int) -> None:
+    """`count`: those one has. Refuses with TOO_MANY_DRAFTS."""
+    if count >= MOST_DRAFTS:
+        raise TooManyDraftsError(f"at most {MOST_DRAFTS} drafts in a community")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from chassis.errors import FailedPreconditionError, FieldInvalidError
+from services.forum.domain.kinds import TooManyAcceptedError
 from services.forum.domain.members import opens
 from services.forum.domain.replies import Reply
+from services.forum.domain.space_settings import AcceptedAnswers
 from services.forum.domain.spaces import Space
 from services.forum.domain.topics import (
     CloseReason,
@@ -110,15 +112,25 @@ def check_authors(former: Space, space: Space, author_keys: Iterable[Sequence[st
         )
 
 
+def check_answers(topic: Topic, space: Space) -> None:
+    """No more answers than the space takes: whoever moves it says before which one stays.
+
+    Refuses with TOO_MANY_ACCEPTED.
+    """
+    if topic.further_accepted_ids and space.settings.accepted_answers is AcceptedAnswers.SINGLE:
+        raise TooManyAcceptedError("that space takes one answer to a question: unaccept the others")
+
+
 def check_all_follow(topic: Topic, former: Space, space: Space) -> None:
     """For who moves and asks nobody: no reader loses it, and the space would take it.
 
-    Refuses with AUTHOR_CANNOT_READ, KIND_NOT_ALLOWED, TAGS_INVALID.
+    Refuses with AUTHOR_CANNOT_READ, KIND_NOT_ALLOWED, TAGS_INVALID, TOO_MANY_ACCEPTED.
     """
     if not space.open_to_all_of(former):
         raise AuthorCannotReadError("not all who read it could read it in that space")
     space.settings.check_kind(topic.kind)
     space.settings.tag_rules.check(topic.tags)
+    check_answers(topic, space)
 
 
 def check_merge(source: Topic, target: Topic) -> None:

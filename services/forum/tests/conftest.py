@@ -114,7 +114,7 @@ class World:
     async def topic(self, space: pb.Space, actor: Actor = ASKER, **more: Any) -> pb.Topic:
         """A question, unless said otherwise."""
         fields = {"kind": pb.TOPIC_KIND_QUESTION, "title": "Frobnicator?", "body": BODY, **more}
-        request = pb.CreateTopicRequest(**self.ids(), space_id=space.id, **fields)
+        request = pb.CreateTopicRequest(**{**self.ids(), "space_id": space.id, **fields})
         made: pb.Topic = (await self.of(actor).CreateTopic(request)).topic
         return made
 

@@ -411,6 +411,27 @@ async def test_nothing_goes_before_others_unless_it_is_said(
     assert sorted(seen) == (sorted([reply.id, other.id]) if where == "general" else [])
 
 
+async def test_no_more_answers_go_than_the_space_takes(world: World) -> None:
+    several = pb.SpaceSettingsChange(accepted_answers=pb.ACCEPTED_ANSWERS_SEVERAL)
+    space, other = [await world.space(slug, settings=several) for slug in ("here", "there")]
+    single = await world.space("single")
+    topic = await world.topic(space)
+    replies = [await world.reply(topic) for _ in range(2)]
+    for reply in replies:
+        await world.act("AcceptReply", ASKER, reply)
+
+    def moving(where: pb.Space) -> Any:
+        return move(world, "MoveTopic", MODERATING, topic_id=topic.id, space_id=where.id)
+
+    await refused(world, moving(single), "TOO_MANY_ACCEPTED")
+    moved = (await moving(other)).topic
+    assert list(moved.accepted_reply_ids) == [reply.id for reply in replies]
+    await refused(world, moving(single), "TOO_MANY_ACCEPTED")
+    await world.act("UnacceptReply", ASKER, replies[0])
+    moved = (await moving(single)).topic
+    assert list(moved.accepted_reply_ids) == [replies[1].id]
+
+
 async def test_outsiders_of_either_space_see_nothing_in_the_middle_of_a_move(world: World) -> None:
     """Replies are stored under the former space for a while: nobody may look over the wall."""
     gold = {"audience": pb.AUDIENCE_TIER, "audience_names": ["gold"]}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis.actors import Actor
 from chassis.errors import (
@@ -313,6 +314,34 @@ async def test_draft_is_its_authors_alone_until_it_is_published(world: World) ->
     await refused(world, world.act("PublishTopic", HELPER, draft), "ROLE_REQUIRED")
     assert await world.said() == ["SpaceCreated", "TopicDrafted", "TopicDrafted", "TopicPublished"]
     assert (await revisions(world, HELPER, topic)) == []
+
+
+async def test_drafts_have_an_end(world: World) -> None:
+    space = await world.space()
+    first = await world.topic(space, draft=True)
+    mine = await world.topic(space)
+    (row,) = await world.database.topics.find({"_id": first.id}).to_list()
+    rows = [{**row, "_id": f"d{n}"} for n in range(98)]
+    others = [
+        {**row, "_id": "o1", "author_id": "helper", "read_keys": ["person:helper"]},
+        {**row, "_id": "o2", "community_id": "c2"},
+        {**row, "_id": "o3", "state": "REJECTED"},
+    ]
+    await world.database.topics.insert_many([*rows, *others])
+    ids = world.ids()
+    last = await world.topic(space, draft=True, **ids)
+    await refused(world, world.topic(space, draft=True), "TOO_MANY_DRAFTS")
+    assert await world.topic(space, draft=True, **ids) == last  # asked again
+    assert (await world.topic(space)).state == mine.state
+    assert (await world.topic(space, HELPER, draft=True)).state == pb.TOPIC_STATE_DRAFT
+    tomorrow = Timestamp()
+    tomorrow.FromDatetime(datetime.now(UTC) + timedelta(days=1))
+    await world.act("ScheduleTopic", ASKER, first, publish_time=tomorrow)
+    await refused(world, world.topic(space, draft=True), "TOO_MANY_DRAFTS")
+    await world.act("UnscheduleTopic", ASKER, first)
+    await world.act("PublishTopic", ASKER, first)
+    await world.topic(space, draft=True)
+    await refused(world, world.topic(space, draft=True), "TOO_MANY_DRAFTS")
 
 
 async def test_update_topic_keeps_the_former_text(world: World) -> None:

@@ -21,7 +21,7 @@ from services.forum.domain.drafts import (
     Draft,
     DraftKind,
     DraftPlace,
-    TooManyDraftsError,
+    check_room_for_draft,
     new_draft,
 )
 from services.forum.domain.members import Member
@@ -56,8 +56,7 @@ class DraftUseCases(ReferenceUseCases):
             count = await self._repository.count_drafts(
                 place.community_id, place.person_id, MOST_DRAFTS
             )
-            if count >= MOST_DRAFTS:
-                raise TooManyDraftsError(f"at most {MOST_DRAFTS} drafts in a community")
+            check_room_for_draft(count)
         await self._check_attachments(draft, before, post, member)
         draft = replace(
             draft, references=await self._references(member, space, request, before, post)

@@ -73,6 +73,8 @@ class MoveUseCases(UseCases):
         )
         moves.check_movable(found)  # refuse before asking others
         _check_fits(found.kind, found.tags, space, member)
+        if found.space_id != space.id:  # one that is there already stays as it is
+            moves.check_answers(found, space)
         way = await self._ways.find(request, found, former, space)
 
         def change(seen: Seen[Topic], topic: Topic) -> Outcome:
@@ -82,6 +84,7 @@ class MoveUseCases(UseCases):
                 return Outcome(topic)
             there = way.check(seen, member, SpaceNotFoundError(field="space_id"))
             _check_fits(topic.kind, topic.tags, there, member)
+            moves.check_answers(topic, there)
             event = said.TopicMoved(
                 topic_id=topic.id, space_id=space.id, from_space_id=topic.space_id
             )

@@ -21,7 +21,12 @@ from services.forum.converters.domain_events import topic_edited, topic_submitte
 from services.forum.converters.held_edits import pending_edit_to_proto
 from services.forum.converters.markdown import rendered
 from services.forum.converters.messages import topic_to_proto
-from services.forum.domain.drafts import DraftKind, DraftPlace
+from services.forum.domain.drafts import (
+    MOST_DRAFTS,
+    DraftKind,
+    DraftPlace,
+    check_room_for_draft,
+)
 from services.forum.domain.held_edits import HeldEdit, next_number
 from services.forum.domain.members import Member
 from services.forum.domain.posting import Poster
@@ -65,7 +70,12 @@ class TopicUseCases(ReferenceUseCases):
         space.settings.check_new_topic(member, kind)
         references = await self._new_references(member, space, request)
         screening = None
-        if not request.draft:
+        if request.draft:
+            unsent = await self._repository.count_unsent_topics(
+                request.community_id, member.person_id, MOST_DRAFTS
+            )
+            check_room_for_draft(unsent)
+        else:
             space.settings.tag_rules.check(text.tags)
             screening = await self._screen(request.community_id, text.parts)
             text = text.screened(screening.texts)

@@ -36,7 +36,8 @@ class TopicMutation:
             "Ask, start a discussion, write an article or say an idea. The text is screened: it "
             "may come back in PENDING_REVIEW, or with words replaced.", "SPACE_NOT_FOUND",
             "TAGS_INVALID", "KIND_NOT_ALLOWED", "POSTING_NOT_ALLOWED", "AS_COMPANY_NOT_ALLOWED",
-            "SEEDING_ITEM_NOT_FOUND", "SEEDING_ENDED", "SEEDING_ITEM_POSTED", *SCREENED, *ATTACHING,
+            "SEEDING_ITEM_NOT_FOUND", "SEEDING_ENDED", "SEEDING_ITEM_POSTED", "TOO_MANY_DRAFTS",
+            *SCREENED, *ATTACHING,
             *REFERRING,
         )
     )  # fmt: skip
