@@ -55,12 +55,15 @@ class ExportRecordKind(Enum):
     MODERATION_ENTRY = strawberry.enum_value(
         "moderation_entry", description="What a moderator or a rule did to a post."
     )
-    VOTE = strawberry.enum_value("vote", description="One's own, as all that follow.")
+    VOTE = strawberry.enum_value("vote", description="One's own, as all that follow to DRAFT.")
     REACTION = "reaction"
     FOLLOW = "follow"
     CHANNEL_FOLLOW = "channel_follow"
     BOOKMARK = "bookmark"
     DRAFT = "draft"
+    HELD_EDIT = strawberry.enum_value(
+        "held_edit", description="The last edit of a post that waited for moderators."
+    )
 
 
 @strawberry.type(description="One thing that was written, done or set up, as it is now.")
@@ -84,9 +87,13 @@ def line_of(row: Any) -> str:
     kind = _kind(row)
     record = getattr(row, kind)
     fields = MessageToDict(record)
+    if kind == "held_edit":  # one record, as all others
+        fields |= fields.pop("heldEdit")
     for name in _NOT_TAKEN:
         fields.pop(name, None)
     line = {"record": kind, **fields}
+    if row.quotes:
+        line["quotes"] = [MessageToDict(quote) for quote in row.quotes]
     if kind == "reply":
         line["globalId"] = encode_reply_id(record.community_id, record.topic_id, record.id)
     elif kind in _NODES:

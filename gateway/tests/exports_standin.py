@@ -35,7 +35,13 @@ RECORDS = [
             id="t1", community_id="c1", space_id="sp1", title="Zoë's \u2028 radio",
             body="One\n\"two\"", tags=["a"], state=forum_pb2.TOPIC_STATE_HIDDEN, version=9,
             author=forum_pb2.Author(person_id="p1", company_id="co1"), create_time=time(2),
-        )
+        ),
+        quotes=[
+            participation_pb2.ShownQuote(
+                source=participation_pb2.PostRef(topic_id="t0", reply_id="r0"), text="Well?",
+                author=forum_pb2.Author(person_id="p2"),
+            )
+        ],
     ),
     exports_pb2.ExportRecord(
         reply=forum_pb2.Reply(
@@ -75,6 +81,15 @@ RECORDS = [
     ),
     exports_pb2.ExportRecord(
         draft=drafts_pb2.Draft(id="d1", community_id="c1", body="Dear all", version=4)
+    ),
+    exports_pb2.ExportRecord(
+        held_edit=exports_pb2.ExportedHeldEdit(
+            held_edit=forum_pb2.HeldEdit(
+                topic_id="t1", community_id="c1", body="Three", tags=["a"],
+                state=forum_pb2.HELD_EDIT_STATE_PENDING_REVIEW,
+            ),
+            editor_id="p1",
+        )
     ),
 ]  # fmt: skip
 for number, record in enumerate(RECORDS):

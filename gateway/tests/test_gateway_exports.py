@@ -46,6 +46,14 @@ async def test_records_are_lines_of_json(house: House) -> None:
     assert topic["state"] == "TOPIC_STATE_HIDDEN"
     assert decode_id(topic["globalId"], "id", "Topic").id == topic["id"] == "t1"
     assert decode_reply_id(reply["globalId"], "id").topic_id == "t1"
+    assert topic["quotes"] == [
+        {
+            "source": {"topicId": "t0", "replyId": "r0"},
+            "text": "Well?",
+            "author": {"personId": "p2"},
+        }
+    ]
+    assert "quotes" not in reply
     assert reply["author"]["persona"]["displayName"] == "Jo"
     assert (revision["record"], revision["postId"], revision["authorId"]) == (
         "revision",
@@ -55,7 +63,7 @@ async def test_records_are_lines_of_json(house: House) -> None:
 
 
 async def test_what_is_beside_posts_is_lines_as_well(house: House) -> None:
-    poll, attachment, announcement, vote, draft = (await lines(house, first=10))[4:]
+    poll, attachment, announcement, vote, draft, edit = (await lines(house, first=10))[4:]
     assert (poll["kind"], poll["record"], poll["topicId"]) == ("POLL", "poll", "t1")
     assert poll["options"] == [{"text": "Yes", "count": 0}, {"text": "No"}]  # 0 is a result
     assert attachment["posts"] == [{"topicId": "t1", "replyId": "r1"}]
@@ -67,6 +75,11 @@ async def test_what_is_beside_posts_is_lines_as_well(house: House) -> None:
     assert announcement["audienceRule"] == {"tiers": ["gold"]}
     assert (vote["post"], vote["value"]) == ({"topicId": "t1"}, "VOTE_VALUE_UP")
     assert (draft["body"], "version" in draft, "globalId" in draft) == ("Dear all", False, False)
+    assert edit == {
+        "kind": "HELD_EDIT", "record": "held_edit", "topicId": "t1", "communityId": "c1",
+        "state": "HELD_EDIT_STATE_PENDING_REVIEW", "body": "Three", "tags": ["a"],
+        "editorId": "p1",
+    }  # fmt: skip
 
 
 def test_the_schema_has_every_kind_of_record() -> None:

@@ -19,6 +19,7 @@ from services.forum.converters.announcements.messages import (
 from services.forum.converters.drafts import draft_to_proto
 from services.forum.converters.enums import ATTACHMENT_STATES
 from services.forum.converters.feed import bookmark_to_proto, follow_to_proto
+from services.forum.converters.held_edits import held_edit_to_proto
 from services.forum.converters.messages import (
     moderation_entry_to_proto,
     reply_to_proto,
@@ -33,6 +34,7 @@ from services.forum.converters.participation import (
     reaction_counts_to_proto,
 )
 from services.forum.converters.polls import poll_to_proto
+from services.forum.converters.references import quote_to_proto
 from services.forum.domain.announcements.announcement import Correction, Translation
 from services.forum.domain.announcements.channels import Channel, ChannelFollow
 from services.forum.domain.announcements.copies import Copy
@@ -42,6 +44,7 @@ from services.forum.domain.drafts import ShownDraft
 from services.forum.domain.exports import Exported, Taker
 from services.forum.domain.feed.bookmarks import Bookmark
 from services.forum.domain.feed.follows import Follow
+from services.forum.domain.held_edits import PlacedEdit
 from services.forum.domain.participation import Reaction, Reactions, Vote
 from services.forum.domain.polls import Ballot, SeenPoll
 from services.forum.domain.records import ModerationEntry, Revision
@@ -54,6 +57,9 @@ def record_to_proto(exported: Exported, taker: Taker, now: datetime) -> pb.Expor
     """As its taker sees it."""
     message = _MESSAGES[type(exported.record)](exported.record, taker, now)
     message.page_token = encode_page_token(*exported.place)
+    message.quotes.extend(
+        quote_to_proto(one, taker.community_id, taker.keyring) for one in exported.quotes
+    )
     return message
 
 
@@ -192,6 +198,13 @@ def _draft(one: ShownDraft, taker: Taker, __: datetime) -> pb.ExportRecord:
     return pb.ExportRecord(draft=draft_to_proto(one, taker.keyring))
 
 
+def _held_edit(one: PlacedEdit, _: Taker, __: datetime) -> pb.ExportRecord:
+    edit = held_edit_to_proto(one.edit, one.post)
+    edit.ClearField("body_html")
+    held_edit = pb.ExportedHeldEdit(held_edit=edit, editor_id=one.edit.editor_id)
+    return pb.ExportRecord(held_edit=held_edit)
+
+
 _MESSAGES: Mapping[type[Any], Callable[[Any, Taker, datetime], pb.ExportRecord]] = {
     Space: _space,
     Topic: _topic,
@@ -213,4 +226,5 @@ _MESSAGES: Mapping[type[Any], Callable[[Any, Taker, datetime], pb.ExportRecord]]
     ChannelFollow: _channel_follow,
     Bookmark: _bookmark,
     ShownDraft: _draft,
+    PlacedEdit: _held_edit,
 }

@@ -15,10 +15,12 @@ from services.forum.domain.attachments import ListedAttachment
 from services.forum.domain.drafts import ShownDraft
 from services.forum.domain.feed.bookmarks import Bookmark
 from services.forum.domain.feed.follows import Follow
+from services.forum.domain.held_edits import PlacedEdit
 from services.forum.domain.members import Member
 from services.forum.domain.participation import Reaction, Reactions, Vote
 from services.forum.domain.polls import Ballot, SeenPoll
 from services.forum.domain.records import ModerationEntry, Revision
+from services.forum.domain.references import Quote, ShownQuote
 from services.forum.domain.replies import Reply
 from services.forum.domain.spaces import Space
 from services.forum.domain.topics import Topic
@@ -44,6 +46,7 @@ Record: TypeAlias = (
     | ChannelFollow
     | Bookmark
     | ShownDraft
+    | PlacedEdit
 )
 
 
@@ -85,13 +88,28 @@ class Exported:
 
     place: tuple[int, str, str]
     record: Record
+    quotes: tuple[ShownQuote, ...] = ()  # in it, that the taker can read at their sources
+
+    @property
+    def quoted(self) -> tuple[Quote, ...]:
+        """All that it quotes. A draft shows its own."""
+        match self.record:
+            case Topic(references=found) | Reply(references=found):
+                return found.quotes
+            case PlacedEdit(edit=edit):
+                return edit.references.quotes
+            case _:
+                return ()
 
     @property
     def characters(self) -> int:
         """How much text it is to send; what is short by its kind takes no place."""
+        quoted = sum(len(one.quote.text) for one in self.quotes)
         match self.record:
             case Topic() | Reply() | Revision() | Copy() | Translation() | Correction():
-                return self.record.characters
+                return self.record.characters + quoted
+            case PlacedEdit():
+                return self.record.characters + quoted
             case ShownDraft():
                 return self.record.draft.characters
             case _:

@@ -89,6 +89,19 @@ class HeldEdit:
         return replace(self, state=state, decide_time=time, reason=reason)
 
 
+@dataclass(frozen=True, slots=True)
+class PlacedEdit:
+    """A held edit, and its post as it is now."""
+
+    edit: HeldEdit
+    post: Topic | Reply
+
+    @property
+    def characters(self) -> int:
+        """How much text it is to send."""
+        return len(self.edit.body.source) + len(self.edit.body.html)
+
+
 def next_number(submission: Submission, edit: HeldEdit | None) -> int:
     """Of a post's next text: no two that were before moderators ever had the same."""
     return max(submission.number, edit.submission.number if edit else 0) + 1

@@ -27,6 +27,8 @@ from guildhall.forum.v1.drafts_pb2_grpc import DraftServiceStub
 from guildhall.forum.v1.exports_pb2_grpc import ExportServiceStub
 from guildhall.forum.v1.feed_pb2_grpc import FeedServiceStub
 from guildhall.forum.v1.participation_pb2_grpc import ParticipationServiceStub
+from guildhall.moderation.v1 import moderation_pb2
+from guildhall.moderation.v1.domain_events_pb2 import CaseDecided
 from services.forum.repository.exports import kinds
 from services.forum.tests.conftest import (
     ASKER,
@@ -37,6 +39,7 @@ from services.forum.tests.conftest import (
     World,
 )
 from services.forum.tests.files_made import ready
+from services.forum.tests.test_forum_consumers import hear, on
 
 WORKMATE = person_actor("workmate", company_id="co2")
 OWN = {"vote", "reaction", "follow", "channel_follow", "bookmark", "draft"}
@@ -93,6 +96,9 @@ class Told:
         reply = await world.reply(topic)
         await world.act("UpdateReply", HELPER, reply, body="Turn it off, wait, on.")
         secret = await world.topic(staff, MANAGING, kind=forum_pb2.TOPIC_KIND_DISCUSSION)
+        world.screen.verdict = moderation_pb2.VERDICT_HOLD
+        await world.act("UpdateReply", HELPER, reply, body="Cheap frobnicators!")
+        world.screen.verdict = moderation_pb2.VERDICT_ALLOW
         hidden = await world.topic(general, HELPER, title="Cheap frobnicators!")
         await world.act("HideTopic", MODERATING, hidden, reason="an advertisement")
         channel, announcement = await announced(world)
@@ -244,7 +250,7 @@ async def test_a_manager_takes_every_kind_but_what_is_for_ones_own_eyes(world: W
     assert Counter(map(kind_of, found)) == {
         "space": 2, "topic": 4, "reply": 1, "revision": 1, "poll": 3, "ballot": 3,
         "reaction_counts": 2, "attachment": 1, "channel": 1, "announcement": 2, "translation": 1,
-        "correction": 2, "receipt": 2, "moderation_entry": 1,
+        "correction": 2, "receipt": 2, "moderation_entry": 1, "held_edit": 1,
     }  # fmt: skip
     ballots = {(one.topic_id, one.person_id) for one in of_kind(found, "ballot")}
     assert ballots == {
@@ -279,7 +285,7 @@ async def test_a_member_takes_what_is_for_their_own_eyes_as_well(world: World) -
     found = await records(world, HELPER, "helper")
     assert Counter(map(kind_of, found)) == {
         "topic": 1, "reply": 1, "revision": 1, "ballot": 2, "receipt": 1, "vote": 1,
-        "reaction": 1, "follow": 2, "channel_follow": 1, "bookmark": 1, "draft": 1,
+        "reaction": 1, "follow": 2, "channel_follow": 1, "bookmark": 1, "draft": 1, "held_edit": 1,
     }  # fmt: skip
     assert {one.topic_id for one in of_kind(found, "ballot")} == {told.topic.id, told.anonymous.id}
     assert {one.person_id for one in of_kind(found, "ballot")} == {"helper"}
@@ -317,11 +323,68 @@ async def test_a_manager_takes_of_a_person_what_managers_see(world: World) -> No
     told = await Told.of(world)
     found = await records(world, MANAGING, "helper")
     assert Counter(map(kind_of, found)) == {
-        "topic": 1, "reply": 1, "revision": 1, "ballot": 1, "receipt": 1,
+        "topic": 1, "reply": 1, "revision": 1, "ballot": 1, "receipt": 1, "held_edit": 1,
     }  # fmt: skip
     assert [one.topic_id for one in of_kind(found, "ballot")] == [told.topic.id]
     own = of_kind(await records(world, MANAGING, "asker"), "attachment")
     assert [one.name for one in own] == ["picture.png"]  # the other is in no post yet
+
+
+@pytest.mark.parametrize("decided", [None, False, True], ids=["waits", "rejected", "approved"])
+async def test_a_held_edit_is_its_editors_and_the_managers(
+    world: World, decided: bool | None
+) -> None:
+    told = await Told.of(world)
+    (reply,) = await world.replies(HELPER, told.topic)
+    if decided is not None:
+        (row,) = (await world.stored())["held_edits"]
+        number = row["submission"]["number"]
+        case = on(reply, submission_number=number, approved=decided, decider_id="moderator")
+        await hear(world, CaseDecided(**case, of_edit=True))
+    for actor, person_id in ((HELPER, "helper"), (MANAGING, "helper"), (MANAGING, "")):
+        (edit,) = of_kind(await records(world, actor, person_id), "held_edit")
+        assert (edit.held_edit.reply_id, edit.held_edit.body, edit.editor_id) == (
+            reply.id, "Cheap frobnicators!", "helper",
+        )  # fmt: skip
+        assert edit.held_edit.body_html == ""
+        assert bool(edit.held_edit.decide_time.seconds) is (decided is not None)
+    for actor, person_id in ((ASKER, "asker"), (WORKMATE, "workmate"), (MANAGING, "asker")):
+        assert of_kind(await records(world, actor, person_id), "held_edit") == []
+    await world.act("RemoveReply", MODERATING, reply, reason="spam")
+    assert of_kind(await records(world, HELPER, "helper"), "held_edit") == []
+
+
+async def test_quotes_are_taken_as_their_sources_show_them(world: World) -> None:
+    general = await world.space()
+    staff = await world.space("staff", audience=forum_pb2.AUDIENCE_VENDOR)
+    topic = await world.topic(general)
+    secret = await world.topic(staff, MANAGING, kind=forum_pb2.TOPIC_KIND_DISCUSSION)
+    quotes = [forum_pb2.Quote(topic_id=topic.id, text="How do I")]
+    quoting = await world.topic(general, HELPER, quotes=quotes)
+    reply = await world.reply(topic, HELPER, quotes=quotes)
+    inside = await world.reply(secret, MANAGING, quotes=quotes)
+    await world.reply(topic, MODERATING, "without any")
+
+    async def quoted(actor: Actor, person_id: str) -> dict[str, list[tuple[str, str, str]]]:
+        return {
+            getattr(one, kind_of(one)).id: [
+                (quote.source.topic_id, quote.text, quote.author.person_id) for quote in one.quotes
+            ]
+            for one in await records(world, actor, person_id)
+            if one.quotes
+        }
+
+    words = [(topic.id, "How do I", "asker")]
+    assert await quoted(HELPER, "helper") == {quoting.id: words, reply.id: words}
+    assert await quoted(MANAGING, "") == {quoting.id: words, reply.id: words, inside.id: words}
+    world.screen.verdict = moderation_pb2.VERDICT_HOLD
+    await world.act("UpdateReply", HELPER, reply, body="Well.", update_quotes=True, quotes=quotes)
+    world.screen.verdict = moderation_pb2.VERDICT_ALLOW
+    found = await records(world, HELPER, "helper")
+    (edit,) = [one for one in found if kind_of(one) == "held_edit"]
+    assert [one.text for one in edit.quotes] == ["How do I"]
+    await world.act("UpdateTopic", ASKER, topic, body="Never mind.")  # the words are gone
+    assert await quoted(HELPER, "helper") == await quoted(MANAGING, "") == {}
 
 
 async def test_those_who_announce_and_moderate_take_that_while_they_may(world: World) -> None:
@@ -386,7 +449,7 @@ async def test_walls_that_moved_hold_at_once(world: World) -> None:
     )
     found = await records(world, HELPER, "helper")
     assert [kind_of(one) for one in found] == ["follow", "draft"]  # a tag's, and one's own words
-    assert len(await records(world, MANAGING)) == 26
+    assert len(await records(world, MANAGING)) == 27
 
 
 async def test_ballots_of_a_poll_that_tells_nobody_are_passed_over(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from chassis.decisions import Document
@@ -43,7 +44,18 @@ class ExportCollection(ShownCollection):
                 hidden = kind.name == "poll_ballot" and place[1] not in shown
                 if hidden and not await self.find_telling_polls([place[0]], taker, now):
                     place = place[0], "" if paging.backward else _BEHIND_ALL
-        return found[: paging.limit]
+        return await self._quoting(found[: paging.limit], taker)
+
+    async def _quoting(self, found: list[Exported], taker: Taker) -> list[Exported]:
+        """With what they quote, as the taker sees it."""
+        quotes = {quote for one in found for quote in one.quoted}
+        if not quotes:
+            return found
+        shown = await self.find_shown_quotes(taker.community_id, quotes, taker.keyring)
+        return [
+            replace(one, quotes=tuple(shown[quote] for quote in one.quoted if quote in shown))
+            for one in found
+        ]
 
     async def _ids(
         self,

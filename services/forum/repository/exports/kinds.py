@@ -50,7 +50,7 @@ class Kind:
 
 # What a person follows is one document of theirs, and is put in order without an index.
 FOLLOWS = Kind("follow", "readers", "person_id", Whose.OWN)
-# In the order of an export; a page token begins with the kind's place here.
+# In the order of an export; a page token begins with the kind's place here, so new ones go last.
 KINDS: Sequence[Kind] = (
     Kind("space", "spaces", "", Whose.COMMUNITY),
     Kind("topic", "topics", "author.person_id", Whose.WRITTEN),
@@ -74,6 +74,7 @@ KINDS: Sequence[Kind] = (
     Kind("channel_follow", "channel_follows", "person_id", Whose.OWN, {"following": True}),
     Kind("bookmark", "bookmarks", "person_id", Whose.OWN, {"kept": True}),
     Kind("draft", "drafts", "person_id", Whose.OWN),
+    Kind("held_edit", "held_edits", "editor_id", Whose.WRITTEN),
 )
 INDEXES: Sequence[Index] = [
     Index(

@@ -13,6 +13,7 @@ from chassis.decisions import Document
 from services.forum.domain.announcements.copies import Copy, is_shown
 from services.forum.domain.exports import Record, Taker
 from services.forum.domain.feed.follows import Follow, FollowKind
+from services.forum.domain.held_edits import PlacedEdit
 from services.forum.domain.participation import Reaction, Reactions, Vote
 from services.forum.domain.references import PostRef
 from services.forum.repository.announcements import AnnouncementCollections
@@ -66,6 +67,7 @@ class ShownCollection(
             "channel_follow": self._shown_channel_follows,
             "bookmark": self._shown_bookmarks,
             "draft": self._shown_drafts,
+            "held_edit": self._shown_held_edits,
         }
         return await finds[kind.name](ids, taker, now)
 
@@ -106,6 +108,11 @@ class ShownCollection(
         seen = {row["_id"] async for row in topics}
         seen |= {row["_id"] for row in await self._find_replies(of, wall, "_id_")}
         return _by_id([one for one in revisions if one.post_id in seen])
+
+    async def _shown_held_edits(self, ids: Sequence[str], taker: Taker, _: datetime) -> Shown:
+        """An edit has the id of its post, whichever that is."""
+        found = await self.find_held_edits(taker.community_id, ids, ids, taker.keyring)
+        return {edit.post_id: PlacedEdit(edit, post) for edit, post in found}
 
     async def _shown_polls(self, ids: Sequence[str], taker: Taker, now: datetime) -> Shown:
         found = await self.find_polls(
