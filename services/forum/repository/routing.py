@@ -18,13 +18,20 @@ from services.forum.repository.topics import load_topic
 
 _NAMESPACE = uuid.UUID("b8b6f3f2-4a57-4f0a-8d8d-6c1c9a1f7e30")
 _OLDEST = [("create_time", 1), ("_id", 1)]
-_MOST_TOPICS = 300  # answered ones with a tag or the space in common that are looked at
+_MOST_TOPICS = 300  # answered ones with the space in common that are looked at
+_MOST_OF_A_TAG = 100  # answered ones with a tag in common: so a common one leaves room for others
 
 INDEXES: Sequence[Index] = (
     Index("experts", [("person_id", 1), ("community_id", 1)], "expert_person"),
     Index("experts", [("community_id", 1), ("asks.topic_id", 1)], "expert_topic"),
     # Over all communities: for the job.
     Index("topics", _OLDEST, "topic_unreplied_age", partial={"unreplied": True}),
+    Index(
+        "topics",
+        [("community_id", 1), ("tags", 1), ("activity_time", -1)],
+        "topic_answered_tag",
+        partial={"accepted_reply_id": {"$gt": ""}},
+    ),
     Index("routing_rounds", [("time", 1)], "round_time"),
     Index(
         "replies",
@@ -164,26 +171,33 @@ class RoutingCollection:
     async def find_given_answers(
         self, community_id: str, space_ids: Collection[str], tags: Sequence[str]
     ) -> list[GivenAnswer]:
-        """Accepted replies of persons to questions in those spaces that share a tag."""
-        keys = [f"{tag} {space_key(id_)}" for tag in tags for id_ in space_ids]
-        query = {"community_id": community_id, "tag_keys": {"$in": keys}, "kind": "QUESTION"}
-        topics = self._database.topics.find(query, {"tags": 1}).limit(_MOST_TOPICS)
-        shared = {
-            row["_id"]: len(set(row["tags"]) & set(tags))
-            async for row in topics.hint("topic_tag_page")
-        }
+        """Accepted replies of persons to questions in those spaces that share a tag: of each tag
+        to those with the latest activity.
+        """
+        wall = {"$in": [space_key(id_) for id_ in space_ids]}
+        answered = {"community_id": community_id, "read_keys": wall}
+        answered["accepted_reply_id"] = {"$gt": ""}
+        fields = {"tags": 1, "accepted_reply_id": 1, "further_accepted_ids": 1}
+        shared: dict[str, int] = {}
+        ids: set[str] = set()
+        for tag in tags:
+            topics = self._database.topics.find({**answered, "tags": tag}, fields)
+            topics = topics.sort("activity_time", -1).limit(_MOST_OF_A_TAG)
+            async for row in topics.hint("topic_answered_tag"):
+                shared[row["_id"]] = len(set(row["tags"]) & set(tags))
+                ids |= {row["accepted_reply_id"], *row.get("further_accepted_ids", ())}
         accepted = {
             "community_id": community_id,
-            "topic_id": {"$in": list(shared)},
-            "read_keys": {"$in": [space_key(id_) for id_ in space_ids]},
+            "_id": {"$in": list(ids)},
+            "read_keys": wall,
             "accepted": True,
         }
         fields = {"topic_id": 1, "create_time": 1, "author.person_id": 1}
-        found = self._database.replies.find(accepted, fields).hint("reply_page")
+        found = self._database.replies.find(accepted, fields).hint("_id_")
         return [
             GivenAnswer(row["author"]["person_id"], row["create_time"], shared[row["topic_id"]])
             async for row in found
-            if row.get("author", {}).get("person_id")
+            if row["topic_id"] in shared and row.get("author", {}).get("person_id")
         ]
 
 

@@ -298,6 +298,46 @@ async def test_a_hidden_answer_tells_nothing_of_its_author(
     assert await route(routing) == 0
 
 
+async def copies(world: World, topic_id: str, count: int) -> None:
+    """The question so many times more, with their answers, each with later activity."""
+    topic = await world.database.topics.find_one({"_id": topic_id})
+    replies = await world.database.replies.find({"topic_id": topic_id}).to_list()
+    assert topic is not None
+    for number in range(count):
+        time = topic["activity_time"] + timedelta(seconds=number + 1)
+        own = {"_id": f"{topic_id}-{number}", "activity_time": time}
+        if replies:
+            own["accepted_reply_id"] = f"{replies[0]['_id']}-{number}"
+        await world.database.topics.insert_one({**topic, **own})
+        for reply in replies:
+            its = {"_id": f"{reply['_id']}-{number}", "topic_id": own["_id"]}
+            await world.database.replies.insert_one({**reply, **its})
+
+
+async def test_questions_without_an_answer_hide_no_expert(
+    world: World, space: forum_pb2.Space
+) -> None:
+    await answered(world, space, HELPER, "radio")
+    open_ = await world.topic(space, ASKER, tags=["radio"])
+    await copies(world, open_.id, 320)
+    found = await world.repository.find_given_answers("c1", [space.id], ["radio"])
+    assert [(one.person_id, one.shared_tags) for one in found] == [("helper", 1)]
+
+
+async def test_a_common_tag_leaves_room_for_others(world: World, space: forum_pb2.Space) -> None:
+    await answered(world, space, person_actor("expert0"), "beta")
+    await answered(world, space, HELPER, "radio")
+    (common,) = await world.database.topics.find({"tags": "radio"}).to_list()
+    await copies(world, common["_id"], 310)
+    await world.database.command("profile", 2)
+    found = await world.repository.find_given_answers("c1", [space.id], ["radio", "beta"])
+    await world.database.command("profile", 0)
+    people = [one.person_id for one in found]
+    assert (len(people), people.count("expert0")) == (101, 1)
+    reads = await world.database["system.profile"].find({"command.find": "topics"}).to_list()
+    assert sorted(read["docsExamined"] for read in reads) == [1, 100]
+
+
 async def test_people_of_a_capable_company_are_asked_behind_whoever_answered(
     world: World, routing: RoutingUseCases, space: forum_pb2.Space
 ) -> None:
