@@ -24,7 +24,7 @@ from services.forum.domain.topics import OPEN_TO_READERS, Topic
 from services.forum.domain.vitality import SpaceDay
 from services.forum.repository.documents import read_page
 from services.forum.repository.topics.documents import load_topic
-from services.forum.repository.vitality import load_day
+from services.forum.repository.vitality import load_day, open_topic_ids
 
 _NEWEST = [("create_time", -1), ("_id", -1)]
 _OLDEST = [("create_time", 1), ("_id", 1)]
@@ -145,13 +145,18 @@ class SeedingCollection:
                 "create_time": {"$gte": begin, "$lte": until},
                 "state": {"$in": states},
             }
-            group = {"_id": {"week": week, "seeded": seeded}, "count": {"$sum": 1}}
-            rows = await self._database[collection].aggregate(
+            topic = "$topic_id" if collection == "replies" else ""
+            group = {"_id": {"topic": topic, "week": week, "seeded": seeded}, "count": {"$sum": 1}}
+            cursor = await self._database[collection].aggregate(
                 [{"$match": match}, {"$group": group}], hint=index
             )
-            async for row in rows:
-                key = int(row["_id"]["week"]), bool(row["_id"]["seeded"])
-                counts[key] = counts.get(key, 0) + row["count"]
+            rows = [(row["_id"], row["count"]) async for row in cursor]
+            ids = {key["topic"] for key, _ in rows} - {""}
+            seen = {"", *await open_topic_ids(self._database, seeding.community_id, ids)}
+            for row, count in rows:
+                if row["topic"] in seen:
+                    key = int(row["week"]), bool(row["seeded"])
+                    counts[key] = counts.get(key, 0) + count
         return counts
 
     async def count_answers(self, seeding: Seeding) -> int:

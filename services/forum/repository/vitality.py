@@ -25,7 +25,7 @@ from services.forum.repository.spaces import load_space
 
 _NEWEST_DAY = [("day", -1), ("_id", -1)]
 _AUTHOR = [("author.person_id", 1), ("author.company_id", 1)]
-# Both answer by themselves: nothing is fetched.
+# Both answer by themselves: nothing is fetched but the older topics of replies.
 INDEXES: Sequence[Index] = (
     Index(
         "topics",
@@ -83,6 +83,7 @@ class VitalityCollection:
             max_time_ms=_PATIENCE,
         )
         topics = [_topic_fact(row) async for row in cursor]
+        known = {topic.id for topic in topics}
         grouped = await self._database.replies.aggregate(
             [
                 {"$match": {**window, "state": "PUBLISHED"}},
@@ -102,7 +103,10 @@ class VitalityCollection:
             hint="reply_days",
             maxTimeMS=_PATIENCE,
         )
-        return topics, [_reply_fact(row) async for row in grouped]
+        replies = [_reply_fact(row) async for row in grouped]
+        others = {reply.topic_id for reply in replies} - known
+        known |= await open_topic_ids(self._database, space.community_id, others)
+        return topics, [reply for reply in replies if reply.topic_id in known]
 
     async def count_unanswered(self, space: Space) -> int:
         """Open questions of a space without an accepted reply, as far as 10,000."""
@@ -161,6 +165,17 @@ class VitalityCollection:
         document = {"_id": day.id, **_dump_day(day)}
         key = {"_id": day.id, "community_id": day.community_id}
         await self._database.space_days.replace_one(key, document, upsert=True)
+
+
+async def open_topic_ids(database: Database, community_id: str, ids: Collection[str]) -> set[str]:
+    """Those of the topics that readers see: of others no reply is seen either."""
+    query = {
+        "community_id": community_id,
+        "_id": {"$in": list(ids)},
+        "state": {"$in": sorted(OPEN_TO_READERS)},
+    }
+    cursor = database.topics.find(query, {"_id": 1}, hint="_id_", max_time_ms=_PATIENCE)
+    return {row["_id"] async for row in cursor}
 
 
 def _topic_fact(row: Document) -> TopicFact:

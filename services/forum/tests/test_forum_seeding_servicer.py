@@ -454,6 +454,9 @@ async def test_get_seeding_report(world: World) -> None:
     hidden = await world.reply(topic, ASKER, "No thanks.")
     await world.act("HideReply", MODERATING, hidden, reason="Off topic")
     await world.topic(space, title="Of its own")
+    gone = await world.topic(space, title="Gone")
+    await world.reply(gone, ASKER)
+    await world.act("RemoveTopic", MODERATING, gone, reason="Off topic")
     request = pb.GetSeedingReportRequest(community_id="c1", seeding_id=made.id)
     report = (await of(world, OWNER).GetSeedingReport(request)).report
     assert [(week.seeded_count, week.organic_count) for week in report.weeks] == [(2, 2)]
