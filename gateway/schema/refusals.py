@@ -226,7 +226,7 @@ class RefusalCode(Enum):
         "REVISION_NOT_FOUND", "The post had no such edition that one can read."
     )
     MENTIONS_TOO_MANY = _code(
-        "MENTIONS_TOO_MANY", "A post speaks to 10 people at most, of a newcomer to 2."
+        "MENTIONS_TOO_MANY", "A post speaks to so many people at most, by trust level."
     )
     QUOTE_INVALID = _code(
         "QUOTE_INVALID", "One quotes the very words of posts that one can read; 10 at most."
@@ -282,6 +282,9 @@ class RefusalCode(Enum):
     TOO_MANY_SEEDING_ITEMS = _code("TOO_MANY_SEEDING_ITEMS", "The seeding has its most items.")
     CONTENT_BLOCKED = _code(
         "CONTENT_BLOCKED", "A rule of the community forbids this text; the message is the rule's."
+    )
+    MENTION_LIMIT_REACHED = _code(
+        "MENTION_LIMIT_REACHED", "So many people mentioned a day: wait retryAfter seconds."
     )
     POSTING_TOO_FAST = _code("POSTING_TOO_FAST", "One posts too fast: wait retryAfter seconds.")
     ASK_NOT_FOUND = _code("ASK_NOT_FOUND", "One is not asked about this question.")

@@ -16,7 +16,8 @@ PROGRESS = """query($ids: [ID!]!) { communityNodes(ids: $ids) { ... on Member { 
 SETTINGS = """query($id: ID!) { trustSettings(communityId: $id) {
   version requirements { trustLevel needs { fact count } } } }"""
 LIMITS = """mutation($input: UpdateTrustSettingsInput!) { updateTrustSettings(input: $input) {
-  trustSettings { windowDays graceDays keepFactor voteFactors { trustLevel factor } postingLimits {
+  trustSettings { windowDays graceDays keepFactor voteFactors { trustLevel factor }
+  mentionLimits { trustLevel peoplePerPost peoplePerDay } postingLimits {
     trustLevel secondsBetweenTopics secondsBetweenReplies topicsPerDay repliesPerDay } } } }"""
 UPDATE = """mutation($input: UpdateTrustSettingsInput!) { updateTrustSettings(input: $input) {
   trustSettings { version requirements { trustLevel needs { fact count } } } } }"""
@@ -70,6 +71,7 @@ async def test_limits_are_changed_alone(house: House, trust: TrustStandIn) -> No
         "graceDays": 0,
         "keepFactor": 0.75,
         "voteFactors": [{"trustLevel": "LEADER", "factor": 4.0}],
+        "mentionLimits": [{"trustLevel": "BASIC", "peoplePerPost": 3, "peoplePerDay": 9}],
         "postingLimits": [
             {
                 "trustLevel": "NEW",
@@ -98,4 +100,9 @@ async def test_limits_are_changed_alone(house: House, trust: TrustStandIn) -> No
             )
         ],
         vote_factors=[pb.VoteFactor(trust_level=directory_pb2.TRUST_LEVEL_LEADER, factor=4)],
+        mention_limits=[
+            pb.MentionLimits(
+                trust_level=directory_pb2.TRUST_LEVEL_BASIC, people_per_post=3, people_per_day=9
+            )
+        ],
     )

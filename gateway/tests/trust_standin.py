@@ -41,6 +41,7 @@ class TrustStandIn(TrustServiceServicer):
             setattr(after, name, getattr(request, name))
         after.posting_limits.extend(request.posting_limits)
         after.vote_factors.extend(request.vote_factors)
+        after.mention_limits.extend(request.mention_limits)
         return trust_pb2.UpdateTrustSettingsResponse(trust_settings=after)
 
     async def BatchGetTrustProgress(self, request: Any, _context: Any) -> Any:

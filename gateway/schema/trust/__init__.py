@@ -79,6 +79,18 @@ class VoteFactor:
     )
 
 
+@strawberry.type(
+    description="How many people members of a level may mention; a moderator is bound as a LEADER, "
+    "and not by the day."
+)
+class MentionLimits:
+    """forum.MentionLimits."""
+
+    trust_level: TrustLevel = strawberry.field(description="Which.")
+    people_per_post: int = strawberry.field(description="In one post.")
+    people_per_day: int = strawberry.field(description="Mentioned anew in 24 hours, by edits too.")
+
+
 @strawberry.type(description="What trust levels need in a community, and what they allow.")
 class TrustSettings:
     """forum.TrustSettings."""
@@ -91,6 +103,7 @@ class TrustSettings:
     keep_factor: float = strawberry.field(description="Of what REGULAR needs, to keep it.")
     posting_limits: list[PostingLimits] = strawberry.field(description="Of every level.")
     vote_factors: list[VoteFactor] = strawberry.field(description="Of every level.")
+    mention_limits: list[MentionLimits] = strawberry.field(description="Of every level.")
     version: int = strawberry.field(description="For expectedVersion; 0: never changed.")
 
 

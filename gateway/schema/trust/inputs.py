@@ -46,6 +46,17 @@ class VoteFactorInput:
     )
 
 
+@strawberry.input(description="How many people members of a level may mention from now on.")
+class MentionLimitsInput:
+    """forum.MentionLimits."""
+
+    trust_level: TrustLevel = strawberry.field(description="Which.")
+    people_per_post: int = strawberry.field(description="0 to 10.")
+    people_per_day: int = strawberry.field(
+        description="In 24 hours, by edits too: from peoplePerPost to 200."
+    )
+
+
 @strawberry.input(description="What changes, one thing at least; all else stays.")
 class UpdateTrustSettingsInput:
     """Of updateTrustSettings."""
@@ -69,6 +80,9 @@ class UpdateTrustSettingsInput:
     )
     vote_factors: list[VoteFactorInput] | None = strawberry.field(
         default=None, description="Of levels that have other numbers of votes, each once."
+    )
+    mention_limits: list[MentionLimitsInput] | None = strawberry.field(
+        default=None, description="Of levels that may mention more or fewer people, each once."
     )
     expected_version: int | None = expected_version()
 

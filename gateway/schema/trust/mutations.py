@@ -59,6 +59,14 @@ class TrustMutation:
                 trust_pb2.VoteFactor(trust_level=one.trust_level.value, factor=one.factor)
                 for one in input.vote_factors or ()
             ],
+            mention_limits=[
+                trust_pb2.MentionLimits(
+                    trust_level=one.trust_level.value,
+                    people_per_post=one.people_per_post,
+                    people_per_day=one.people_per_day,
+                )
+                for one in input.mention_limits or ()
+            ],
             expected_version=version(input),
         )
         return await write(info, info.context.services.trust.UpdateTrustSettings, request)

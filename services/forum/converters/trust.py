@@ -18,6 +18,7 @@ from services.forum.domain.trust import (
     Standing,
     TrustSettings,
     TrustSettingsChange,
+    check_all_mention_limits,
     check_grace,
     check_keep_factor,
     check_needs,
@@ -37,6 +38,7 @@ _CHANGES = (
     "keep_factor",
     "posting_limits",
     "vote_factors",
+    "mention_limits",
 )
 
 
@@ -61,6 +63,12 @@ def settings_change(request: trust_pb2.UpdateTrustSettingsRequest) -> TrustSetti
             ]
         ),
         check_vote_factors([(one.trust_level, one.factor) for one in request.vote_factors]),
+        check_all_mention_limits(
+            [
+                (one.trust_level, one.people_per_post, one.people_per_day)
+                for one in request.mention_limits
+            ]
+        ),
     )
 
 
@@ -106,6 +114,14 @@ def trust_settings_to_proto(settings: TrustSettings, version: int) -> trust_pb2.
         vote_factors=[
             trust_pb2.VoteFactor(
                 trust_level=TrustLevel.ValueType(level), factor=settings.vote_factors[level]
+            )
+            for level in LEVELS
+        ],
+        mention_limits=[
+            trust_pb2.MentionLimits(
+                trust_level=TrustLevel.ValueType(level),
+                people_per_post=settings.mention_limits[level].a_post,
+                people_per_day=settings.mention_limits[level].a_day,
             )
             for level in LEVELS
         ],

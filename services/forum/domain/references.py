@@ -11,14 +11,12 @@ from chassis.texts import check_body
 from chassis.values import value
 from services.forum.domain.members import Author, Member
 
-MAX_MENTIONS = 10
-MAX_MENTIONS_OF_NEWCOMERS = 2
 MAX_QUOTES = 10
 MAX_QUOTE = 2000
 
 
 class MentionsTooManyError(InvalidArgumentError):
-    """A post mentions 10 people at most, of a member whom nobody knows yet 2."""
+    """A post mentions so many people at most, fewer where nobody knows its author yet."""
 
 
 class QuoteInvalidError(InvalidArgumentError):
@@ -109,9 +107,8 @@ class QuotesOfPost:
     quotes: tuple[ShownQuote, ...]
 
 
-def check_mentioned_ids(ids: Sequence[str], member: Member) -> tuple[str, ...]:
+def check_mentioned_ids(ids: Sequence[str], member: Member, most: int) -> tuple[str, ...]:
     """Each once, oneself never. Refuses with MENTIONS_TOO_MANY."""
-    most = MAX_MENTIONS_OF_NEWCOMERS if member.newcomer else MAX_MENTIONS
     mentioned = tuple(dict.fromkeys(one for one in ids if one != member.person_id))
     if len(mentioned) > most:
         raise MentionsTooManyError(f"at most {most} people a post", field="mentioned_ids")
@@ -136,6 +133,12 @@ def newly_mentioned(
         return ()
     known = before.mentioned_ids if was_out else ()
     return tuple(one for one in after.mentioned_ids if one not in known)
+
+
+def added_mentions(after: References, *before: References) -> int:
+    """How many people an edit mentions who were not."""
+    known = {one for references in before for one in references.mentioned_ids}
+    return sum(one not in known for one in after.mentioned_ids)
 
 
 def _plain(text: str) -> str:

@@ -11,7 +11,14 @@ from itertools import pairwise
 from chassis.actors import BASIC, LEADER, NEW, REGULAR, TRUSTED_MEMBER
 from chassis.errors import FieldInvalidError
 from services.forum.domain.participation import VOTE_FACTORS, check_vote_factor
-from services.forum.domain.posting import POSTING_LIMITS, Limits, check_limit
+from services.forum.domain.posting import (
+    MENTION_LIMITS,
+    POSTING_LIMITS,
+    Limits,
+    MentionLimits,
+    check_limit,
+    check_mention_limits,
+)
 
 LONGEST_WINDOW = LONGEST_GRACE = 365  # days
 MOST_NEEDED = 1_000_000
@@ -73,6 +80,7 @@ class TrustSettings:
     keep_factor: float = 0.9  # of what REGULAR needs, to keep it
     posting_limits: Mapping[int, Limits] = field(default_factory=lambda: POSTING_LIMITS)
     vote_factors: Mapping[int, float] = field(default_factory=lambda: VOTE_FACTORS)
+    mention_limits: Mapping[int, MentionLimits] = field(default_factory=lambda: MENTION_LIMITS)
     version: int = 0
 
     def changed(self, change: TrustSettingsChange) -> TrustSettings:
@@ -85,6 +93,7 @@ class TrustSettings:
             keep_factor=self.keep_factor if change.keep_factor is None else change.keep_factor,
             posting_limits={**self.posting_limits, **change.posting_limits},
             vote_factors={**self.vote_factors, **change.vote_factors},
+            mention_limits={**self.mention_limits, **change.mention_limits},
         )
 
     def since(self, now: datetime) -> date:
@@ -102,6 +111,7 @@ class TrustSettingsChange:
     keep_factor: float | None
     posting_limits: Mapping[int, Limits]
     vote_factors: Mapping[int, float]
+    mention_limits: Mapping[int, MentionLimits]
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +206,17 @@ def check_vote_factors(factors: Sequence[tuple[int, float]]) -> Mapping[int, flo
     return {
         level: check_vote_factor(factor, f"vote_factors.{index}.factor")
         for index, (level, factor) in enumerate(factors)
+    }
+
+
+def check_all_mention_limits(
+    limits: Sequence[tuple[int, int, int]],
+) -> Mapping[int, MentionLimits]:
+    """People a post and a day, each level once. Refuses with FIELD_INVALID."""
+    _check_levels([level for level, _, _ in limits], "mention_limits")
+    return {
+        level: check_mention_limits(a_post, a_day, f"mention_limits.{index}")
+        for index, (level, a_post, a_day) in enumerate(limits)
     }
 
 

@@ -151,20 +151,26 @@ class RecordCollection(ReplyCollection):
         row = await self._database.postings.find_one(query, sort=[("number", -1)])
         if row is None:
             return Poster()
-        return Poster(row["number"], tuple(row["topic_times"]), tuple(row["reply_times"]))
+        return Poster(
+            row["number"],
+            tuple(row["topic_times"]),
+            tuple(row["reply_times"]),
+            tuple(row.get("mention_times", ())),  # formerly not counted
+        )
 
     @staticmethod
     def new_posting(
-        community_id: str, person_id: str, post_id: str, poster: Poster, now: datetime
+        community_id: str, person_id: str, id_: str, poster: Poster, now: datetime
     ) -> Write:
-        """To be stored with the post, after which the person stands like this."""
+        """To be stored with the post or edit, after which the person stands like this."""
         document = {
-            "_id": post_id,
+            "_id": id_,
             "community_id": community_id,
             "person_id": person_id,
             "number": poster.number,
             "topic_times": list(poster.topic_times),
             "reply_times": list(poster.reply_times),
+            "mention_times": list(poster.mention_times),
             "time": now,
         }
         return Write("postings", InsertOne(document))

@@ -12,7 +12,7 @@ from pymongo import UpdateMany, UpdateOne
 from chassis.decisions import Aggregates, Document, Ref, Write
 from chassis.mongo import Database, Index
 from chassis.recent import Recent
-from services.forum.domain.posting import Limit, Limits
+from services.forum.domain.posting import Limit, Limits, MentionLimits
 from services.forum.domain.trust import Day, Fact, Standing, TrustSettings
 
 _NAMESPACE = uuid.UUID("0d2c4f9e-52e6-4f0b-8b0e-3f6f1f0a6c55")
@@ -196,7 +196,18 @@ def load_trust_settings(row: Document) -> TrustSettings:
         for level, needs in row["needs"].items()
     }
     default = TrustSettings(row["community_id"])
-    stored = replace(default, needs={**default.needs, **needs}, version=row["seq"])
+    stored = replace(
+        default,
+        needs={**default.needs, **needs},
+        mention_limits={
+            **default.mention_limits,  # formerly they could not be set
+            **{
+                int(level): MentionLimits(*limits)
+                for level, limits in row.get("mention_limits", {}).items()
+            },
+        },
+        version=row["seq"],
+    )
     if "window_days" not in row:  # stored before it could be set, with all that follows
         return stored
     return replace(
@@ -228,6 +239,10 @@ def dump_trust_settings(settings: TrustSettings) -> Document:
                 "replies": [limits.replies.seconds, limits.replies.a_day],
             }
             for level, limits in settings.posting_limits.items()
+        },
+        "mention_limits": {
+            str(level): [limits.a_post, limits.a_day]
+            for level, limits in settings.mention_limits.items()
         },
         "vote_factors": {str(level): factor for level, factor in settings.vote_factors.items()},
     }

@@ -18,14 +18,17 @@ from chassis.errors import (
 from services.forum.domain.imports import imported_id
 from services.forum.domain.members import Author, Member, Persona
 from services.forum.domain.posting import (
+    MENTION_LIMITS,
     MOST_A_DAY,
     POSTING_LIMITS,
     Limit,
     Limits,
+    MentionLimitReachedError,
     Poster,
     PostingTooFastError,
     check_limit,
     limits_of,
+    mention_limits_of,
 )
 from services.forum.domain.replies import (
     Reply,
@@ -438,6 +441,30 @@ def test_posting_limits(
             poster = poster.post_reply(limits, NOW + timedelta(seconds=reply_wait * n))
         with pytest.raises(PostingTooFastError, match="10 replies in 24 hours"):
             poster.post_reply(limits, late)
+
+
+def test_so_many_people_are_mentioned_a_day() -> None:
+    poster = Poster().mention(2, 5, NOW).mention(2, 5, NOW + timedelta(hours=1))
+    assert poster.mention(0, 1, NOW + timedelta(hours=2)) == poster
+    later = NOW + timedelta(hours=2)
+    match = "5 people mentioned in 24 hours, and this mentions 2 more"
+    with pytest.raises(MentionLimitReachedError, match=match) as refused:
+        poster.mention(2, 5, later)
+    assert refused.value.retry_after == timedelta(hours=22).total_seconds()
+    with pytest.raises(MentionLimitReachedError) as refused:
+        poster.mention(4, 5, later)
+    assert refused.value.retry_after == timedelta(hours=23).total_seconds()
+    with pytest.raises(MentionLimitReachedError) as refused:
+        Poster().mention(6, 5, later)  # never, unless the limit changes
+    assert refused.value.retry_after == timedelta(hours=24).total_seconds()
+    assert len(poster.mention(1, 5, later).mention_times) == 5
+    assert len(poster.mention(2, 5, NOW + timedelta(hours=24)).mention_times) == 4
+
+
+def test_a_moderator_mentions_as_a_leader() -> None:
+    new = replace(ANNA, trust_level=NEW)
+    assert mention_limits_of(new, MENTION_LIMITS).a_post == 2
+    assert mention_limits_of(replace(new, moderator=True), MENTION_LIMITS).a_post == 10
 
 
 def test_limits_are_of_the_level() -> None:

@@ -389,9 +389,18 @@ async def test_limits_are_settings_and_hold_at_once(make_world: Callable[..., An
     basic = directory_pb2.TRUST_LEVEL_BASIC
     limits = tpb.PostingLimits(trust_level=basic, topics_per_day=3, replies_per_day=1)
     factor = tpb.VoteFactor(trust_level=basic, factor=0.5)
+    mentions = tpb.MentionLimits(trust_level=basic, people_per_post=1, people_per_day=1)
     fields = {**world.ids(), "posting_limits": [limits], "vote_factors": [factor]}
+    fields["mention_limits"] = [mentions]
     after = (await call(world, MANAGING, "UpdateTrustSettings", **fields)).trust_settings
     assert (after.posting_limits[1], after.vote_factors[1]) == (limits, factor)
+    assert [(one.people_per_post, one.people_per_day) for one in after.mention_limits] == [
+        (2, 10),
+        (1, 1),
+        (10, 75),
+        (10, 100),
+        (10, 150),
+    ]
     default = tpb.PostingLimits(
         trust_level=directory_pb2.TRUST_LEVEL_NEW,
         seconds_between_topics=120,
@@ -404,7 +413,16 @@ async def test_limits_are_settings_and_hold_at_once(make_world: Callable[..., An
     for _ in range(2):
         await world.topic(space)
     await refused(world, world.topic(space), "POSTING_TOO_FAST")
-    await world.reply(topic, ASKER)
+    world.members.memberships = dict.fromkeys(("anna", "bert"), ("community:c1",))
+    two = world.reply(topic, ASKER, mentioned_ids=["anna", "bert"])
+    await refused(world, two, "MENTIONS_TOO_MANY", "mentioned_ids")
+    reply = await world.reply(topic, ASKER, mentioned_ids=["anna"])
+    edit = pb.UpdateReplyRequest(
+        **world.ids(), topic_id=topic.id, reply_id=reply.id, body=reply.body,
+        update_mentions=True, mentioned_ids=["bert"],
+    )  # fmt: skip
+    call_ = world.of(ASKER).UpdateReply(edit)
+    await refused(world, call_, "MENTION_LIMIT_REACHED", "mentioned_ids")
     await refused(world, world.reply(topic, ASKER), "POSTING_TOO_FAST")
 
 
@@ -417,6 +435,7 @@ async def test_settings_of_before_limits_could_be_set_are_loaded(
     assert settings.requirements[0].needs == [tpb.TrustNeed(fact=tpb.TRUST_FACT_LIKERS, count=1)]
     assert (settings.version, settings.window_days, settings.grace_days) == (4, 100, 14)
     assert (settings.keep_factor, len(settings.posting_limits)) == (0.9, 5)
+    assert [one.people_per_post for one in settings.mention_limits] == [2, 10, 10, 10, 10]
     fields = {**world.ids(), "window_days": 30, "grace_days": 0, "keep_factor": 0.0}
     fields["expected_version"] = 4
     after = (await call(world, MANAGING, "UpdateTrustSettings", **fields)).trust_settings
@@ -472,6 +491,17 @@ async def test_settings_are_the_managers(world: World, trust: TrustUseCases) -> 
             "posting_limits.0.replies_per_day",
         ),
         ("vote_factors", [tpb.VoteFactor(trust_level=level)], "vote_factors.0.factor"),
+        ("mention_limits", [tpb.MentionLimits()], "mention_limits.0.trust_level"),
+        (
+            "mention_limits",
+            [tpb.MentionLimits(trust_level=level, people_per_post=11, people_per_day=11)],
+            "mention_limits.0.people_per_post",
+        ),
+        (
+            "mention_limits",
+            [tpb.MentionLimits(trust_level=level, people_per_post=3, people_per_day=2)],
+            "mention_limits.0.people_per_day",
+        ),
     ):
         change: dict[str, Any] = {"requirements": [], field: value}
         await refused(world, update(**change), "FIELD_INVALID", at)

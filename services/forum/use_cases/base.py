@@ -20,8 +20,10 @@ from guildhall.moderation.v1 import moderation_pb2
 from services.forum.converters import enums
 from services.forum.converters.screening import screening
 from services.forum.domain.announcements.channels import Channel
+from services.forum.domain.held_edits import HeldEdit
 from services.forum.domain.members import Member, opens
-from services.forum.domain.posting import Limits, Poster, limits_of
+from services.forum.domain.posting import Limits, Pace, Poster, limits_of, mention_limits_of
+from services.forum.domain.references import References, added_mentions
 from services.forum.domain.replies import Reply, ReplyNotFoundError
 from services.forum.domain.screening import Screening
 from services.forum.domain.spaces import Audience, Space, check_audience
@@ -133,7 +135,7 @@ class UseCases:
             field = "audience_names"
             raise FieldInvalidError(f"{field} must be active groups of the community", field=field)
 
-    async def _poster(self, member: Member, community_id: str) -> tuple[Poster, Limits] | None:
+    async def _pace(self, member: Member, community_id: str) -> Pace | None:
         """What the member posted lately and how much they may; None: they may at will."""
         if member.moderator or not self._posting_limits:
             return None
@@ -141,22 +143,53 @@ class UseCases:
             self._repository.get_poster(community_id, member.person_id),
             self._repository.recall_trust_settings(community_id),
         )
-        return poster, limits_of(member, settings.posting_limits)
+        return Pace(
+            poster,
+            limits_of(member, settings.posting_limits),
+            mention_limits_of(member, settings.mention_limits).a_day,
+        )
 
     def _posting(
         self,
-        poster: tuple[Poster, Limits] | None,
+        pace: Pace | None,
         post: Callable[[Poster, Limits, datetime], Poster],
         community_id: str,
         person_id: str,
         post_id: str,
+        references: References,
         now: Moment,
     ) -> list[Write]:
-        """To be stored with the post, so that the next one knows. Refuses with POSTING_TOO_FAST."""
-        if poster is None:
+        """To be stored with the post, so that the next one knows.
+
+        Refuses with POSTING_TOO_FAST, MENTION_LIMIT_REACHED.
+        """
+        if pace is None:
             return []
-        after = post(*poster, now.time)
+        after = pace.post(post, len(references.mentioned_ids), now.time)
         return [self._repository.new_posting(community_id, person_id, post_id, after, now.time)]
+
+    def _mentioning(
+        self,
+        pace: Pace | None,
+        post: Topic | Reply,
+        waiting: HeldEdit | None,
+        references: References,
+        member: Member,
+        now: Moment,
+    ) -> list[Write]:
+        """As _posting, for an edit that mentions more people than the post, or one that waits."""
+        before = [post.references]
+        if waiting is not None and waiting.pending:
+            before.append(waiting.references)
+        people = added_mentions(references, *before)
+        if pace is None or not people:
+            return []
+        after = pace.edit(people, now.time)
+        return [
+            self._repository.new_posting(
+                post.community_id, member.person_id, now.new_id(), after, now.time
+            )
+        ]
 
     async def _change(
         self,

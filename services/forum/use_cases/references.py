@@ -8,6 +8,7 @@ from typing import TypeAlias
 from guildhall.forum.v1 import forum_pb2
 from services.forum.converters.references import quotes_of
 from services.forum.domain.members import Member
+from services.forum.domain.posting import mention_limits_of
 from services.forum.domain.references import (
     NO_REFERENCES,
     Quote,
@@ -51,7 +52,9 @@ class ReferenceUseCases(UseCases):
 
     async def _mentioned(self, member: Member, space: Space, ids: Sequence[str]) -> tuple[str, ...]:
         """Those who can read the space; whether others are there is not told."""
-        mentioned = check_mentioned_ids(ids, member)
+        settings = await self._repository.recall_trust_settings(space.community_id)
+        most = mention_limits_of(member, settings.mention_limits).a_post
+        mentioned = check_mentioned_ids(ids, member, most)
         if not mentioned:
             return ()
         readers = await self._readers(space, mentioned)

@@ -57,12 +57,12 @@ class ReplyUseCases(ReferenceUseCases):
         screening = await self._screen(request.community_id, [source])
         source = _screened(source, screening.texts[0])
         body = rendered(source)
-        poster = await self._poster(member, request.community_id)
+        pace = await self._pace(member, request.community_id)
         reply_id = self._commands.new_id(actor, request)
         ref = self._repository.reply_ref(request.community_id, reply_id)
         parent = self._repository.reply_ref(request.community_id, request.parent_reply_id)
         parents = (parent,) if request.parent_reply_id else ()
-        pace = pace_ref(request.community_id, found.id, member.person_id)
+        last = pace_ref(request.community_id, found.id, member.person_id)
         slow = space.settings.slows(member)
         held = screening.holds(member, space)
 
@@ -90,14 +90,15 @@ class ReplyUseCases(ReferenceUseCases):
                 seeding_id=sowing.replied(seen, topic.space_id),
             )
             if slow:
-                before = seen.part(pace)
+                before = seen.part(last)
                 space.settings.check_pace(before.time if before else None, seen.now.time)
             writes = self._posting(
-                poster,
+                pace,
                 Poster.post_reply,
                 request.community_id,
                 member.person_id,
                 reply_id,
+                references,
                 seen.now,
             )
             tracks = self._repository.new_participation(
@@ -106,12 +107,12 @@ class ReplyUseCases(ReferenceUseCases):
             writes.append(tracks)
             if reply.published:
                 topic = topic.gain(reply)
-            others = [pace.put(ReplyPace(seen.now.time))] if slow else []
+            others = [last.put(ReplyPace(seen.now.time))] if slow else []
             outcome = Outcome(topic, [reply_submitted(reply)], reply, writes, others=others)
             return taken.added(outcome).decision(seen, _created)
 
         target = self._repository.topics.ref(request.community_id, request.topic_id)
-        paces = (pace,) if slow else ()
+        paces = (last,) if slow else ()
         target = target.having(ref, *parents, *paces).along(*claim.refs, *sowing.refs)
         return await self._commands.run(actor, request, target, decide)
 
@@ -130,6 +131,7 @@ class ReplyUseCases(ReferenceUseCases):
         references = await self._edited_references(member, space, request, before.references)
         screening = await self._screen(request.community_id, [source])
         source = _screened(source, screening.texts[0])
+        pace = await self._pace(member, request.community_id) if request.update_mentions else None
         body = rendered(source)
         ref = self._repository.reply_ref(request.community_id, request.reply_id)
         edit_ref = self._repository.held_edit_ref(request.community_id, request.reply_id)
@@ -153,6 +155,7 @@ class ReplyUseCases(ReferenceUseCases):
             waiting = seen.part(edit_ref)
             if (source, references, taken.attached) == stands:
                 return moderating.drop_edit(topic, reply, waiting, seen.now.time)
+            told = self._mentioning(pace, reply, waiting, references, member, seen.now)
             submission = screening.submission(next_number(reply.submission, waiting))
             if reply.published and screening.holds(member, space):
                 edit = HeldEdit.of(
@@ -166,7 +169,7 @@ class ReplyUseCases(ReferenceUseCases):
                     by_moderator=by_moderator,
                 )
                 held = moderating.hold_edit(topic, reply, edit)
-                return taken.added(replace(held, writes=[self._no_draft_of(reply, member)]))
+                return taken.added(replace(held, writes=[self._no_draft_of(reply, member), *told]))
             edited = reply.edit(
                 body,
                 references,
@@ -177,6 +180,7 @@ class ReplyUseCases(ReferenceUseCases):
             edited = replace(edited, attachments=taken.attached)
             writes = [
                 self._no_draft_of(reply, member),
+                *told,
                 *records_of_edit(
                     seen.now, topic, reply, member.person_id, by_moderator=by_moderator
                 ),

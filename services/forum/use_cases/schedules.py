@@ -126,7 +126,8 @@ class DueTopics(UseCases):
     async def publish_topic(self, topic: Topic) -> None:
         """One that is due: out, to review, or back to its author with the reason.
 
-        Refuses with what its author has to wait for: POSTING_TOO_FAST, UNAVAILABLE.
+        Refuses with what its author has to wait for: POSTING_TOO_FAST, MENTION_LIMIT_REACHED,
+        UNAVAILABLE.
         """
         try:
             await self._publish(topic)
@@ -140,7 +141,7 @@ class DueTopics(UseCases):
         text = TopicText(topic.title, topic.body.source, topic.tags)
         screening = await self._screen(topic.community_id, text.parts)
         text = text.screened(screening.texts)
-        poster = await self._poster(member, topic.community_id)
+        pace = await self._pace(member, topic.community_id)
         body = rendered(text.body)
 
         def decide(seen: Seen[Topic]) -> Decision[Topic, PublishTopicResponse]:
@@ -155,11 +156,12 @@ class DueTopics(UseCases):
                 now=now,
             ).with_text(text.title, body, text.tags)
             writes = self._posting(
-                poster,
+                pace,
                 Poster.post_topic,
                 due.community_id,
                 member.person_id,
                 due.id,
+                due.references,
                 seen.now,
             )
             return Outcome(sent, [topic_submitted(sent)], writes=writes).decision(seen, _published)

@@ -79,7 +79,7 @@ class TopicUseCases(ReferenceUseCases):
             space.settings.tag_rules.check(text.tags)
             screening = await self._screen(request.community_id, text.parts)
             text = text.screened(screening.texts)
-        poster = await self._poster(member, request.community_id) if screening else None
+        pace = await self._pace(member, request.community_id) if screening else None
         body = rendered(text.body)
         topic_id = self._commands.new_id(actor, request)
         written = DraftPlace(
@@ -118,11 +118,12 @@ class TopicUseCases(ReferenceUseCases):
                 screening.submission(1), held=screening.holds(member, space), now=now
             )
             writes = self._posting(
-                poster,
+                pace,
                 Poster.post_topic,
                 request.community_id,
                 member.person_id,
                 topic_id,
+                references,
                 seen.now,
             )
             writes += posted
@@ -150,7 +151,7 @@ class TopicUseCases(ReferenceUseCases):
         text = TopicText(draft.title, draft.body.source, draft.tags)
         screening = await self._screen(request.community_id, text.parts)
         text = text.screened(screening.texts)
-        poster = await self._poster(member, request.community_id)
+        pace = await self._pace(member, request.community_id)
         body = rendered(text.body)
 
         def change(seen: Seen[Topic], topic: Topic) -> Outcome:
@@ -163,11 +164,12 @@ class TopicUseCases(ReferenceUseCases):
                 now=seen.now.time,
             ).with_text(text.title, body, text.tags)
             writes = self._posting(
-                poster,
+                pace,
                 Poster.post_topic,
                 request.community_id,
                 member.person_id,
                 topic.id,
+                topic.references,
                 seen.now,
             )
             return Outcome(topic, [topic_submitted(topic)], writes=writes)
@@ -196,6 +198,9 @@ class TopicUseCases(ReferenceUseCases):
             before.tags if tags is None else tags,
         )
         references = await self._edited_references(member, space, request, before.references)
+        pace = None
+        if request.update_mentions and before.state not in UNSENT:
+            pace = await self._pace(member, request.community_id)
         screening = None
         if text.tags != before.tags and before.state not in UNSENT:
             space.settings.tag_rules.check(text.tags)
@@ -227,6 +232,7 @@ class TopicUseCases(ReferenceUseCases):
             changed = (text.title, body, text.tags)
             if same and taken.attached == topic.attachments:
                 return moderating.drop_edit(topic, topic, waiting, seen.now.time)
+            told = self._mentioning(pace, topic, waiting, references, member, seen.now)
             submission = _submission(screening, next_number(topic.submission, waiting))
             if topic.state in OPEN_TO_READERS and screening and screening.holds(member, space):
                 edit = HeldEdit.of(
@@ -240,14 +246,14 @@ class TopicUseCases(ReferenceUseCases):
                     by_moderator=by_moderator,
                 )
                 held = moderating.hold_edit(topic, topic, edit)
-                return taken.added(replace(held, writes=[self._no_draft(topic, member)]))
+                return taken.added(replace(held, writes=[self._no_draft(topic, member), *told]))
             edited = replace(topic, references=references, attachments=taken.attached).edit(
                 changed,
                 submission,
                 seen.now.time,
                 by_moderator=by_moderator,
             )
-            writes = [self._no_draft(topic, member)]
+            writes = [self._no_draft(topic, member), *told]
             if topic.state not in UNSENT:
                 writes += records_of_edit(
                     seen.now, topic, topic, member.person_id, by_moderator=by_moderator

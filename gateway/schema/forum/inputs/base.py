@@ -77,8 +77,8 @@ def reason_code() -> Any:
 def mentioned_ids() -> Any:
     """Of whatever writes a post."""
     return optional(
-        "The people it speaks to, members or persons: at most 10, of a newcomer 2. Who cannot read "
-        "it is left out. In an edit they replace those of before; left out, these stay."
+        "The people it speaks to, members or persons: so many at most, by trust level. Who cannot "
+        "read it is left out. In an edit they replace those of before; left out, these stay."
     )
 
 
