@@ -31,19 +31,19 @@ class FollowLevel(Enum):
         description="Nothing; out of the feed, unless something nearer to it says otherwise.",
     )
     NORMAL = strawberry.enum_value(
-        feed_pb2.FOLLOW_LEVEL_NORMAL, description="When one is mentioned. What spaces begin with."
+        feed_pb2.FOLLOW_LEVEL_NORMAL, description="Where one is mentioned. What spaces begin with."
     )
     TRACKING = strawberry.enum_value(
         feed_pb2.FOLLOW_LEVEL_TRACKING,
-        description="In the feed, with a count of what is new. Of topics one replied to.",
+        description="In the feed, with a count of what is unread. Of topics one replied to.",
     )
     WATCHING = strawberry.enum_value(
         feed_pb2.FOLLOW_LEVEL_WATCHING,
-        description="In the feed, and one is told of every reply. Of one's own topics.",
+        description="In the feed, as TRACKING: nobody is notified of replies. Of one's own topics.",
     )
     WATCHING_FIRST = strawberry.enum_value(
         feed_pb2.FOLLOW_LEVEL_WATCHING_FIRST,
-        description="In the feed, and one is told of new topics. Not of a topic.",
+        description="In the feed, as TRACKING: nobody is notified of new topics. Not of a topic.",
     )
 
 
