@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast
 
@@ -11,12 +12,16 @@ from guildhall_client import (
     Client,
     GraphQLClientGraphQLMultiError,
     GraphQLClientHttpError,
+    GraphQLClientInvalidResponseError,
     RefusalCode,
 )
 
 T = TypeVar("T")
+TIMEOUT = 10.0  # seconds; within eight the gateway answers, if only that it took too long
 # Nothing was done, or nobody knows: the same request may be sent again.
 PASSING = (
+    RefusalCode.RATE_LIMITED,
+    RefusalCode.OVERLOADED,
     RefusalCode.TOO_BUSY,
     RefusalCode.UNAVAILABLE,
     RefusalCode.SEARCH_UNAVAILABLE,
@@ -53,25 +58,52 @@ class Asker(Client):
 
 def client_of(url: str, token: str) -> Asker:
     """For one person; use it as `async with`."""
-    return Asker(url=f"{url}/graphql", headers={"Authorization": f"Bearer {token}"})
+    headers = {"Authorization": f"Bearer {token}"}
+    return Asker(
+        url=f"{url}/graphql", http_client=httpx.AsyncClient(headers=headers, timeout=TIMEOUT)
+    )
 
 
 async def asked(ask: Callable[[], Awaitable[T]], *, attempts: int = 4, longest: float = 20) -> T:
     """What the operation answers; what passes is waited for. A mutation keeps its requestId."""
-    for attempt in range(attempts):
+    for attempt in range(1, attempts + 1):
         try:
             return await ask()
         except GraphQLClientGraphQLMultiError as errors:
             first = errors.errors[0]
             refused = RefusedError({"message": first.message, "extensions": first.extensions})
-        except GraphQLClientHttpError as error:  # refused before anything was executed
-            response = cast("httpx.Response", error.response)
-            refused = RefusedError(response.json()["errors"][0])
-        wait = max(refused.retry_after, 0.2 * 2**attempt)
-        if refused.code not in PASSING or wait > longest or attempt == attempts - 1:
+        except (GraphQLClientHttpError, GraphQLClientInvalidResponseError) as error:
+            refused = _without_data(cast("httpx.Response", error.response))
+        except (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError) as error:
+            refused = _failed(RefusalCode.OUTCOME_UNKNOWN, f"the connection was lost: {error!r}")
+        # Not before it may be, and not in step with all who were refused in the same moment.
+        wait = refused.retry_after + random.uniform(0.1, 0.2) * 2**attempt  # noqa: S311
+        if refused.code not in PASSING or wait > longest or attempt == attempts:
             raise refused
         await asyncio.sleep(wait)
     raise AssertionError
+
+
+def _without_data(response: httpx.Response) -> RefusedError:
+    """Refused before anything was executed; or a proxy on the way has answered instead."""
+    try:
+        return RefusedError(response.json()["errors"][0])
+    except (ValueError, LookupError, TypeError):
+        pass
+    code = RefusalCode.INTERNAL
+    if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        code = RefusalCode.TOO_BUSY
+    elif response.is_server_error:
+        code = RefusalCode.OUTCOME_UNKNOWN
+    after: str = response.headers.get("retry-after", "")
+    message = f"HTTP {response.status_code} from somebody else than the gateway"
+    return _failed(code, message, float(after) if after.isdecimal() else 0.0)
+
+
+def _failed(code: RefusalCode, message: str, retry_after: float = 0.0) -> RefusedError:
+    """What the gateway itself does not say."""
+    extensions = {"code": code.value, "retryAfter": retry_after}
+    return RefusedError({"message": message, "extensions": extensions})
 
 
 def _code(text: str) -> RefusalCode:

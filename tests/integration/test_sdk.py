@@ -9,7 +9,12 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from html import escape
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +179,164 @@ async def test_what_fails_is_told_as_a_refusal_whatever_fails(
     nobody = {**environment, "GUILDHALL_TOKEN": "nobody"}
     answer = await asyncio.to_thread(run, *command, folder=SDK / "python", **nobody)
     assert json.loads(answer) == ["UNAUTHENTICATED", None]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What comes back of one request: an answer; of length 0 where the line breaks instead."""
+
+    status: int
+    text: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def refusal(status: int, code: str, retry_after: float) -> Said:
+    """As the gateway refuses before it executes anything."""
+    extensions = {"code": code, "retryAfter": retry_after}
+    return Said(status, json.dumps({"errors": [{"message": "no", "extensions": extensions}]}))
+
+
+DONE = Said(200, json.dumps({"data": {"done": True}}))
+PAGE = "<html><h1>Bad gateway</h1></html>"
+LOST, CUT_SHORT = Said(0), Said(200, '{"data": ', {"content-length": "9000"})
+MUTATION = """mutation Say($input: SayInput!) { done(input: $input) }"""
+SENDS = {
+    "python": """
+import asyncio, json, os, sys
+from asking import RefusedError, asked, client_of
+
+async def main():
+    async with client_of(os.environ["GUILDHALL_URL"], "token") as client:
+        async def ask():
+            variables = {"input": {"requestId": "once-only"}}
+            return client.get_data(await client.execute(sys.argv[1], variables=variables))
+        try:
+            print(json.dumps(await asked(ask)))
+        except RefusedError as refused:
+            print(json.dumps([refused.code.value, refused.retry_after]))
+
+asyncio.run(main())
+""",
+    "typescript": """
+import { parse } from "graphql";
+import { Client, RefusedError } from "./built/asking.js";
+
+const client = new Client(process.env.GUILDHALL_URL, "token");
+try {
+  const variables = { input: { requestId: "once-only" } };
+  console.log(JSON.stringify(await client.ask(parse(process.argv[1]), variables)));
+} catch (error) {
+  if (!(error instanceof RefusedError)) throw error;
+  console.log(JSON.stringify([error.code, error.retryAfter]));
+}
+""",
+}
+
+
+class Way(ThreadingHTTPServer):
+    """The way to the gateway: says one thing after the other, and keeps what it was sent."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Stop)
+        self.says: list[Said] = []
+        self.asked: list[tuple[float, bytes]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Stop(BaseHTTPRequestHandler):
+    """One request."""
+
+    server: Way
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.asked.append((time.monotonic(), body))
+        said = self.server.says.pop(0)
+        if said.status:
+            self.send_response(said.status)
+            for name, text in {"content-length": str(len(said.text)), **said.headers}.items():
+                self.send_header(name, text)
+            self.end_headers()
+            self.wfile.write(said.text.encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: what fails here is meant to."""
+
+
+@pytest.fixture
+def way() -> Iterator[Way]:
+    with Way() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(params=SENDS)
+def sends(request: pytest.FixtureRequest) -> tuple[Path, tuple[str, ...]]:
+    """How each language's client sends a mutation, as its settings have it."""
+    made: Path = request.getfixturevalue(request.param)
+    program = SENDS[request.param]
+    if request.param == "python":
+        return SDK / "python", (str(made), "-c", program)
+    return SDK / "typescript", ("node", "--input-type=module", "-e", program)
+
+
+def sent(way: Way, sends: tuple[Path, tuple[str, ...]], *says: Said) -> object:
+    """What the client has in the end; what it sent again is what it sent at first."""
+    way.says = list(says)
+    folder, command = sends
+    told = run(*command, MUTATION, folder=folder, GUILDHALL_URL=way.url)
+    bodies = [json.loads(body) for _, body in way.asked]
+    assert bodies[0]["variables"] == {"input": {"requestId": "once-only"}}
+    assert all(body == bodies[0] for body in bodies)
+    return json.loads(told)
+
+
+@pytest.mark.parametrize(
+    ("said", "at_least"),
+    [
+        (refusal(429, "RATE_LIMITED", 0.9), 0.9),
+        (refusal(503, "OVERLOADED", 1), 1.0),
+        (refusal(200, "OVERLOADED", 1), 1.0),  # as over HTTP where something was executed
+        (LOST, 0.2),
+        (CUT_SHORT, 0.2),
+        (Said(502, PAGE), 0.2),
+        (Said(504, '{"message": "upstream request timeout"}'), 0.2),
+        (Said(429, PAGE, {"retry-after": "1"}), 1.0),
+    ],
+)
+def test_what_passes_is_sent_again_as_it_was_and_not_too_soon(
+    way: Way, sends: tuple[Path, tuple[str, ...]], said: Said, at_least: float
+) -> None:
+    assert sent(way, sends, said, DONE) == {"done": True}
+    (first, _), (again, _) = way.asked
+    assert again - first >= at_least
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (refusal(429, "RATE_LIMITED", 600), ["RATE_LIMITED", 600]),  # nobody waits for that long
+        (Said(404, PAGE), ["INTERNAL", 0]),
+        (Said(200, PAGE), ["INTERNAL", 0]),
+    ],
+)
+def test_what_does_not_pass_is_told_at_once(
+    way: Way, sends: tuple[Path, tuple[str, ...]], said: Said, told: object
+) -> None:
+    assert sent(way, sends, said, DONE) == told
+    assert len(way.asked) == 1
+
+
+def test_what_never_comes_through_is_told_in_the_end(
+    way: Way, sends: tuple[Path, tuple[str, ...]]
+) -> None:
+    assert sent(way, sends, LOST, Said(502, PAGE), CUT_SHORT, LOST, DONE) == ["OUTCOME_UNKNOWN", 0]
+    assert len(way.asked) == 4
