@@ -51,6 +51,11 @@ class Heard:
         return self.subject.split(".")[2]
 
     @property
+    def aggregate_type(self) -> str:
+        """Of what kind of thing it was said."""
+        return self.subject.split(".")[3]
+
+    @property
     def aggregate_id(self) -> str:
         """Of what it was said."""
         return self.subject.split(".")[4]

@@ -27,8 +27,9 @@ class TopicChanged:
 
     topic: Topic = strawberry.field(description="The topic.")
     reply: Reply | None = strawberry.field(
-        description="The reply that was written, edited, accepted or restored; null where the "
-        "topic itself has changed, or a reply went out of one's sight."
+        description="The reply that was written, edited, accepted, restored, voted for, reacted to "
+        "or verified; null where the topic itself or its poll has changed or was reacted to, or a "
+        "reply went out of one's sight."
     )
 
 
@@ -63,7 +64,9 @@ class Subscription:
 
     @strawberry.field(
         description="A topic at once, and whenever what one can read of it or of its replies has "
-        f"changed; ends when one cannot read it any more. Codes: TOPIC_NOT_FOUND, {_CODES}."
+        "changed: texts, states, votes, reactions, verifications, and the poll as far as one is "
+        "shown its results; ends when one cannot read it any more. Codes: TOPIC_NOT_FOUND, "
+        f"{_CODES}."
     )
     async def topic_changed(
         self,

@@ -9,14 +9,23 @@ from typing import Protocol
 from chassis.errors import UnavailableError
 from chassis.messaging import OUTAGES, Bus
 from chassis.ordered import Heard, OrderedConsumer
+from guildhall.forum.v1 import domain_events_pb2
 
 MOST_MISSED = 1_000  # events of one subscription that a resumption catches up with
 
 # What is heard of each service: of its domain events those that a subscription is about.
 SUBJECTS: Mapping[str, Sequence[str]] = {
-    "forum": ("evt.forum.*.topic.>", "evt.forum.*.space.>", "evt.forum.*.reader.*.FollowChanged"),
+    "forum": (
+        "evt.forum.*.topic.>",
+        "evt.forum.*.poll.>",
+        "evt.forum.*.reactions.>",
+        "evt.forum.*.space.>",
+        "evt.forum.*.reader.*.FollowChanged",
+    ),
     "moderation": ("evt.moderation.*.case.>",),
 }
+# Aggregates of their own that stand beside a topic: who listens for it hears theirs too.
+_BESIDE_TOPICS = ("poll", "reactions")
 
 
 class Listener(Protocol):
@@ -80,7 +89,7 @@ class Feed:
     def _heard(self, event: Heard) -> None:
         aggregate = event.subject.rpartition(".")[0]
         kind = aggregate.rpartition(".")[0]
-        for subject in (aggregate, kind):
+        for subject in filter(None, (aggregate, kind, topic_beside(event))):
             for listener in tuple(self._listeners.get(subject, ())):
                 listener.heard(event)
 
@@ -88,6 +97,14 @@ class Feed:
         for listeners in tuple(self._listeners.values()):
             for listener in tuple(listeners):
                 listener.begun_anew()
+
+
+def topic_beside(event: Heard) -> str:
+    """The subject of the topic that a poll or reactions stand beside; empty: it is neither."""
+    if event.aggregate_type not in _BESIDE_TOPICS:
+        return ""
+    said = domain_events_pb2.BallotCast.FromString(event.data)  # topic_id is field 1 of all
+    return f"evt.forum.{event.community_id}.topic.{said.topic_id}"
 
 
 class Feeds:

@@ -177,7 +177,8 @@ class Subscriber:
             raise ResumeNotPossibleError("what was said since then is not known any more: reload")
         live, self._pending = self._pending, {}
         self._after, watch.seen = place.seq, place.seen
-        for event in (*missed, *live.values()):
+        # In the stream's order: behind the last answer that came all is told when it goes on again.
+        for event in sorted((*missed, *live.values()), key=lambda one: one.seq):
             if event.seq > place.seq:
                 self._add(event)
         self._caught_up = missed[-1].seq if missed else 0

@@ -13,8 +13,13 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from google.protobuf.message import Message
+
 from chassis.ordered import Heard
+from gateway import batches
 from gateway.context import Context
+from gateway.loaders import Reference, fetch_ahead
+from gateway.subscriptions.feeds import topic_beside
 from guildhall.forum.v1 import domain_events_pb2, forum_pb2
 from guildhall.moderation.v1 import moderation_pb2
 
@@ -60,7 +65,7 @@ class Watch(ABC):
 
     def is_wall(self, event: Heard) -> bool:
         """Whether what was heard may have moved a wall, and is nothing to be told."""
-        return not event.subject.startswith(f"{self.subject}.")
+        return bool(self.walls) and event.subject.startswith(f"{self.walls}.")
 
     async def missed(
         self, shared: Subscriptions, listener: Subscriber, after: int
@@ -100,6 +105,14 @@ class Moment:
         return self.change.row
 
 
+_POLL, _REACTIONS = "*poll", "*reactions"  # keys beside the ids of replies
+_OF_POSTS = frozenset({
+    "VoteCast", "VoteRetracted", "ReactionAdded", "ReactionRemoved", "PostVerified",
+    "PostVerificationExpired",
+})  # fmt: skip
+_POLL_OF = Reference(batches.polls, lambda topic: batches.key_of(topic, topic.id))
+
+
 @dataclass(frozen=True, slots=True)
 class TopicChange:
     """The source of TopicChanged."""
@@ -110,12 +123,16 @@ class TopicChange:
 
 @dataclass(slots=True)
 class TopicWatch(Watch):
-    """One topic and its replies."""
+    """One topic and its replies, with what is said of them without words.
+
+    Of a reply or of reactions each event is something new to whoever can read the post. Of the
+    topic and its poll that is not so: of these it is compared what the person has seen.
+    """
 
     service = "forum"
     community_id: str
     topic_id: str
-    seen: str = ""
+    seen: str = ""  # digests of the topic and of its poll
 
     @property
     def subject(self) -> str:
@@ -126,24 +143,44 @@ class TopicWatch(Watch):
         """A space's readers may be others now."""
         return f"evt.forum.{self.community_id}.space"
 
+    async def missed(
+        self, shared: Subscriptions, listener: Subscriber, after: int
+    ) -> list[Heard] | None:
+        """The reactions to replies have no subject of their topic's: all are looked through."""
+        kinds = f"evt.forum.{self.community_id}"
+        poll, reactions = f"{kinds}.poll.poll-{self.topic_id}.>", f"{kinds}.reactions.>"
+        found: list[Heard] = []
+        for subject in (f"{self.subject}.>", poll, reactions):
+            some = await shared.feeds[self.service].missed(subject, after)
+            if some is None:
+                return None
+            found += [one for one in some if topic_beside(one) in ("", self.subject)]
+        return sorted(found, key=lambda event: event.seq)
+
     def key(self, event: Heard) -> str:
         """The reply's id; empty: the topic itself."""
-        if not event.name.startswith("Reply"):
-            return ""
-        message = domain_events_pb2.ReplyHidden()  # reply_id is field 1 of all of them
-        message.ParseFromString(event.data)
-        return message.reply_id
+        if event.aggregate_type == "poll":
+            return _POLL
+        if event.name in _OF_POSTS:  # reply_id is field 2 of all of them, and may be empty
+            about = domain_events_pb2.PostVerified.FromString(event.data).reply_id
+            return about or (_REACTIONS if event.aggregate_type == "reactions" else "")
+        if event.name.startswith("Reply"):  # and field 1 of these
+            return domain_events_pb2.ReplyHidden.FromString(event.data).reply_id
+        return ""
 
     async def first(self, context: Context) -> Change:
         topic = await self._topic(context)
-        return Change(TopicChange(topic), seen=_seen(topic))
+        return Change(TopicChange(topic), seen=f"{_digest(topic)}.{await _poll(context, topic)}")
 
     async def changes(self, context: Context, events: Mapping[str, Heard]) -> list[Change]:
         topic = await self._topic(context)
-        replies = await self._replies(context, [key for key in events if key])
-        seen, now, changes = self.seen, _seen(topic), []
+        replies = await self._replies(context, [key for key in events if key[:1] not in ("", "*")])
+        poll = self.seen.partition(".")[2]
+        if _POLL in events:
+            poll = await _poll(context, topic)
+        seen, now, changes = self.seen, f"{_digest(topic)}.{poll}", []
         for key in events:
-            if key in replies or now != seen:
+            if key in replies or key == _REACTIONS or now != seen:
                 seen = now
                 changes.append(Change(TopicChange(topic, replies.get(key)), key, now))
         return changes
@@ -161,8 +198,18 @@ class TopicWatch(Watch):
         return {reply.id: reply for reply in response.replies}
 
 
-def _seen(topic: forum_pb2.Topic) -> str:
-    return sha256(topic.SerializeToString(deterministic=True)).hexdigest()[:16]
+async def _poll(context: Context, topic: forum_pb2.Topic) -> str:
+    """The digest of what the person sees of it; empty: there is none.
+
+    At the beginning it is fetched for the answer too.
+    """
+    await fetch_ahead(context, [(_POLL_OF, topic)])
+    poll = _POLL_OF.find(context.tables, topic)
+    return _digest(poll) if poll is not None else ""
+
+
+def _digest(seen: Message) -> str:
+    return sha256(seen.SerializeToString(deterministic=True)).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

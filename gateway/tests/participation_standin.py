@@ -16,7 +16,14 @@ from guildhall.forum.v1.participation_pb2_grpc import (
 
 
 class ParticipationStandIn(_StandIn, ParticipationServiceServicer):
-    """Everybody says thanks, once for each; posts of topic t4 are not there."""
+    """Everybody says thanks, once for each; posts of topic t4 are not there.
+
+    Of a poll counts are shown where the test says how many there are.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.voters: dict[str, int] = {}  # by topic
 
     async def BatchGetParticipations(self, request: Any, _context: Any) -> Any:
         self.called("BatchGetParticipations", request)
@@ -46,7 +53,8 @@ class ParticipationStandIn(_StandIn, ParticipationServiceServicer):
 
     async def BatchGetPolls(self, request: Any, _context: Any) -> Any:
         self.called("BatchGetPolls", request)
-        return pb.BatchGetPollsResponse(polls=[poll(one) for one in request.topic_ids[:2]])
+        polls = [poll(one, self.voters.get(one)) for one in request.topic_ids[:2]]
+        return pb.BatchGetPollsResponse(polls=polls)
 
     async def CastBallot(self, request: Any, _context: Any) -> Any:
         self.called("CastBallot", request)

@@ -26,7 +26,7 @@ from devstack.parts import CHECKOUT, MONGOD, NATS, SEARCH_ENGINE
 from devstack.processes import wait_until
 from gateway.cursors import decode_id, encode_id
 from gateway.tests.socket_client import ClosedError, Socket
-from tests.system import ENGINEER, MANAGER, OPERATOR, SELLER, Asker, System
+from tests.system import BOTH, ENGINEER, MANAGER, OPERATOR, SELLER, Asker, System
 from tests.walls.graphql_documents import SUBSCRIPTIONS
 from tests.walls.revoking.scenes import HIDDEN, SESSIONS, Director, Scene
 from tests.walls.test_walls_revocation import frozen_bus
@@ -287,13 +287,19 @@ async def test_a_gateway_that_ends_sends_its_clients_elsewhere(
 
 
 async def opened(
-    url: str, id: str, query: str = TOPIC_CHANGED, *, token: str = "", **headers: str
+    url: str,
+    id: str,
+    query: str = TOPIC_CHANGED,
+    *,
+    token: str = "",
+    after: str = "",
+    **headers: str,
 ) -> Socket:
-    """A socket that has subscribed, by a token or as its headers say."""
+    """A socket that has subscribed, by a token or as its headers say; behind an event's id."""
     socket = await Socket.open(urlsplit(url).port or 80, headers)
     await socket.send("connection_init", payload={"authorization": token} if token else {})
     assert await socket.next() == {"type": "connection_ack"}
-    await socket.subscribe(query, of=id)
+    await socket.subscribe(query, of=id, after=after)
     return socket
 
 
@@ -359,6 +365,54 @@ async def test_moderators_hear_of_cases(system: System) -> None:
         data, _ = await socket.told()
         case = {"state": "OPEN", "post": {"title": f"About {word}"}}
         assert data == {"moderationQueueChanged": {"case": case}}
+
+
+WITHOUT_WORDS = """subscription Changed($id: ID!) { topicChanged(id: $id) {
+  topic { reactions { count } poll { voterCount } } reply { score reactions { count } }
+} }"""
+
+
+async def test_votes_reactions_and_ballots_are_told_and_gone_on_with(system: System) -> None:
+    manager, member = await system.asker(MANAGER), await system.asker(BOTH)
+    topic = await topic_of(manager)
+    made = await manager.post("createReply", "{ reply { id } }", topicId=topic, body="Like me.")
+    post = {"postId": made["reply"]["id"]}
+    question = {"topicId": topic, "question": "Shall we?", "options": ["Yes", "No"]}
+    await manager.mutate("createPoll", "{ poll { multiple } }", **question)
+    token = (await system.asker(ENGINEER)).http.headers["Authorization"]
+
+    async def until_told(socket: Socket, *path: str, value: object) -> str:
+        """What was said before may come late; the id of the answer that tells it."""
+        while True:
+            data, event_id = await socket.told()
+            found: Any = data["topicChanged"]
+            for name in path:
+                found = found and found[name]
+            if found == value:
+                return event_id
+
+    async with await opened(system.url, topic, WITHOUT_WORDS, token=token) as socket:
+        await until_told(socket, "topic", "poll", "voterCount", value=0)
+        await member.mutate("castVote", "{ reply { id } }", **post, value="UP")
+        event_id = await until_told(socket, "reply", "score", value=1)
+        await member.mutate("addReaction", "{ reply { id } }", **post, kind="THANKS")
+        await until_told(socket, "reply", "reactions", value=[{"count": 1}])
+        await member.mutate("addReaction", "{ topic { id } }", postId=topic, kind="THANKS")
+        await until_told(socket, "topic", "reactions", value=[{"count": 1}])
+        await member.mutate("castBallot", "{ poll { question } }", topicId=topic, choices=[0])
+        await until_told(socket, "topic", "poll", "voterCount", value=1)
+    async with await opened(
+        system.url, topic, WITHOUT_WORDS, token=token, after=event_id
+    ) as socket:
+        data, event_id = await socket.told()
+        reacted = {"score": 1, "reactions": [{"count": 1}]}
+        assert data["topicChanged"]["reply"] == reacted
+        assert data["topicChanged"]["topic"]["poll"] == {"voterCount": 1}
+        data, event_id = await socket.told()
+        assert data["topicChanged"]["topic"]["reactions"] == [{"count": 1}]
+        await say(manager, topic, "And now words.")
+        data, event_id = await socket.told()
+        assert data["topicChanged"]["reply"] == {"score": 0, "reactions": []}
 
 
 LOSSES = (
