@@ -21,7 +21,7 @@ from bench.running import Running
 from bench.sides import FLOOR, PLAIN, beside
 
 ALARM = 2.0
-_ROUNDS = 3
+_ROUNDS = 5
 
 
 def main() -> int:
@@ -48,6 +48,9 @@ async def _measure(running: Running) -> dict[str, float]:
         for operation, bodies in asked.items():
             same = await ours.answers(bodies) == await floor.answers(bodies)
             assert same, f"{operation}: they do not answer the same"
+        for operation, bodies in asked.items():  # warm
+            for side in (ours, floor):
+                await side.ask(bodies, REQUESTS[operation])
         for _ in range(_ROUNDS):
             for operation, bodies in asked.items():
                 for side in (ours, floor):

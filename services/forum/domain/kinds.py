@@ -25,7 +25,9 @@ class NothingAcceptedError(FailedPreconditionError):
 
 
 class TooManyAcceptedError(FailedPreconditionError):
-    """So many replies answer the question that another is of no help; or more than a space takes."""
+    """So many replies answer the question that another is of no help; or more than a space
+    takes.
+    """
 
 
 class TopicKind(StrEnum):
