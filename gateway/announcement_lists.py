@@ -66,7 +66,7 @@ async def viewer_announcements(context: Context, actor: Any, arguments: Argument
     severity = arguments.get("severity")
     request = pb.ListViewerAnnouncementsRequest(
         community_ids=decode_communities(arguments.get("communityIds")),
-        severity=severity.value if severity is not None else None,
+        severity=severity.value if severity is not None else 0,
         followed=bool(arguments.get("followed")),
         unread=bool(arguments.get("unread")),
     )
