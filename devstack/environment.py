@@ -57,7 +57,7 @@ def service_environment(place: Place, service: Service, engines: EngineUrls) -> 
     if service.name == "notifications":
         told["SMTP_URL"] = f"smtp://{place.address(MAIL)}"
         told["FROM_ADDRESS"] = SENDER
-        told["ANNOUNCEMENT_URL"] = f"{place.url(GATEWAY)}/announcements/{{id}}"
+        told["ANNOUNCEMENT_URL"] = _announcement_url(place)
         told["ADDRESS_KEY_FILE"] = str(place.keys / "addresses.key")
     if service.name == "directory":
         told["BOOTSTRAP_OPERATOR"] = _first_operator(place)
@@ -71,6 +71,7 @@ def gateway_environment(place: Place, engines: EngineUrls) -> dict[str, str]:
         "LISTEN": place.address(GATEWAY),
         "METRICS_LISTEN": place.address(GATEWAY_METRICS),
         "PUBLIC_URL": place.url(GATEWAY),
+        "ANNOUNCEMENT_URL": _announcement_url(place),
         "CURSOR_KEY_FILE": str(place.keys / "cursor.key"),
         "ISSUERS_FILE": str(place.issuers_file),
         "TRUSTED_KEYS_FILE": str(place.keys / "trusted.json"),
@@ -114,6 +115,10 @@ def _common(place: Place, name: str, engines: EngineUrls) -> dict[str, str]:
         "OTLP_ENDPOINT": os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
         **{f"{other.name.upper()}_ADDRESS": place.address(other.port) for other in SERVICES},
     }
+
+
+def _announcement_url(place: Place) -> str:
+    return f"{place.url(GATEWAY)}/announcements/{{id}}"
 
 
 def _first_operator(place: Place) -> str:

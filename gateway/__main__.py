@@ -93,6 +93,7 @@ async def build(settings: GatewaySettings, stack: AsyncExitStack) -> Gateway:
         portals=PortalUseCases(running, repository, known_portals, operations),
         admission=Admission(rates, member),
         introspection=settings.introspection,
+        announcement_url=settings.announcement_url,
     )
     bus.start()
     subscriptions = Subscriptions(parts, bus)

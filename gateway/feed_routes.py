@@ -1,4 +1,4 @@
-"""/feeds/<secret>.atom and .ics: a channel by a secret, as its owner may read it now.
+"""/feeds/<secret>.atom, .rss and .ics: a channel by a secret, as its owner may read it now.
 
 Whatever stands in the way, an unknown secret, a revoked one, an owner who may not read the channel
 any more, is the same 404. Neither spans nor logs name the address.
@@ -21,13 +21,17 @@ from chassis.errors import DomainError, NotFoundError
 from chassis.rpc_status import reason_of
 from gateway.actors import to_actor
 from gateway.endpoint import Parts
-from gateway.feed_formats import atom, calendar
+from gateway.feed_formats import atom, calendar, rss
 from gateway.feed_secrets import addresses_of, hash_of, is_secret
 from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1 import announcements_pb2 as pb
 
 MOST = 50  # announcements, the newest
-_KINDS = {"atom": "application/atom+xml", "ics": "text/calendar"}
+_KINDS = {
+    "atom": "application/atom+xml",
+    "rss": "application/rss+xml",
+    "ics": "text/calendar",
+}
 _HEADERS = {
     # To be asked for again each time: a revocation holds at once.
     "cache-control": "private, no-cache",
@@ -66,10 +70,12 @@ class FeedRoutes:
                 current_actor.reset(before)
         if found is None:
             return _missing()
-        address = addresses_of(self._parts.site.public_url, secret)[0]
+        own = addresses_of(self._parts.site.public_url, secret)
+        shown, url = (found.channel, found.announcements), self._parts.announcement_url
         render: dict[str, Callable[[], bytes]] = {
-            "atom": lambda: atom(found.channel, found.announcements, address),
-            "ics": lambda: calendar(found.channel, found.announcements),
+            "atom": lambda: atom(*shown, own.atom_url, url),
+            "rss": lambda: rss(*shown, own.rss_url, url),
+            "ics": lambda: calendar(*shown, url),
         }
         return _answer(request, render[kind](), _KINDS[kind])
 

@@ -7,6 +7,7 @@ import hmac
 import re
 from hashlib import sha256
 
+from chassis.values import value
 from gateway.cursors import CursorKey
 
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -30,7 +31,16 @@ def hash_of(secret: str) -> str:
     return sha256(secret.encode()).hexdigest()
 
 
-def addresses_of(public_url: str, secret: str) -> tuple[str, str]:
+@value
+class Addresses:
     """Where feed readers and calendars find it."""
+
+    atom_url: str
+    rss_url: str
+    calendar_url: str
+
+
+def addresses_of(public_url: str, secret: str) -> Addresses:
+    """One for each format."""
     base = f"{public_url.rstrip('/')}/feeds/{secret}"
-    return f"{base}.atom", f"{base}.ics"
+    return Addresses(f"{base}.atom", f"{base}.rss", f"{base}.ics")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Introspection = Literal["nobody", "signed-in", "everybody"]
@@ -34,6 +35,9 @@ class GatewaySettings(BaseSettings):
     # The folder of attached files that the forum shares on one machine; none where a store serves
     # them. Needs trusted_keys_file.
     files_folder: Path | None = None
+
+    # Where the portal shows an announcement, for feeds; {id} is its GraphQL id. Empty: no links.
+    announcement_url: str = Field(default="", pattern=r"^$|^https?://[^/]+/.*\{id\}")
 
     introspection: Introspection = "signed-in"  # who is answered questions about the schema
     suggestions: bool = False  # for development: "Did you mean ...?" in errors, to everybody

@@ -47,6 +47,7 @@ class Parts:
     portals: PortalUseCases
     admission: Admission
     introspection: Introspection = "signed-in"
+    announcement_url: str = ""  # where a portal shows one, with {id}; empty: nowhere
 
 
 @value

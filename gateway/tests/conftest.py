@@ -378,6 +378,7 @@ async def house(
         known_portals=known_portals,
         portals=PortalUseCases(commands, repository, known_portals, operations),
         admission=Admission(RateLimits(silent)),
+        announcement_url="https://portal.example/a/{id}",
     )
     logins = Logins(parts.cursor_key.derived("logins"))
     signin = SignIn(site, issuers, verifier, actors, sessions, logins)

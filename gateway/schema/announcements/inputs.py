@@ -305,6 +305,7 @@ class CreateFeedAddressPayload:
 
     feed_address: FeedAddress = strawberry.field(description="What revokes it.")
     atom_url: URL = strawberry.field(description="Where feed readers find the channel.")
+    rss_url: URL = strawberry.field(description="Where those do that know no Atom, as RSS 2.0.")
     calendar_url: URL = strawberry.field(description="Where calendars do, with its deadlines.")
 
 

@@ -54,6 +54,7 @@ class _Made:
 
     feed_address: pb.FeedAddress
     atom_url: str
+    rss_url: str
     calendar_url: str
 
 
@@ -122,7 +123,7 @@ class ChannelMutation:
 
     @strawberry.mutation(
         description=codes(
-            "Make a secret address where the channel is read as Atom and as iCalendar, with what "
+            "Make a secret address where the channel is read as Atom, RSS and iCalendar, with what "
             "one may read then: whoever has it reads as oneself. It is shown this once.",
             "CHANNEL_NOT_FOUND", "FEED_ADDRESSES_FULL", "FIELD_INVALID",
         )
@@ -141,7 +142,8 @@ class ChannelMutation:
             response = await context.services.announcements.CreateFeedAddress(
                 request, timeout=timeout
             )
-            return _Made(response.feed_address, *addresses_of(context.public_url, secret))
+            own = addresses_of(context.public_url, secret)
+            return _Made(response.feed_address, own.atom_url, own.rss_url, own.calendar_url)
 
         return await write(info, method, request)
 
