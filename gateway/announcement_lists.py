@@ -63,13 +63,13 @@ async def announcements(
 async def viewer_announcements(context: Context, actor: Any, arguments: Arguments) -> Page:
     """What is out for one in all one's communities, newest first."""
     del actor
-    severity = arguments.get("severity")
     request = pb.ListViewerAnnouncementsRequest(
         community_ids=decode_communities(arguments.get("communityIds")),
-        severity=severity.value if severity is not None else 0,
         followed=bool(arguments.get("followed")),
         unread=bool(arguments.get("unread")),
     )
+    if (severity := arguments.get("severity")) is not None:
+        request.severity = severity.value
     return await page_of(
         context,
         arguments,
