@@ -11,12 +11,17 @@ import strawberry
 
 from gateway import batches
 from gateway.context import Info
-from gateway.loaders import Fetch, Listing, LoadPage, Reference, fetched_by, read
+from gateway.loaders import Fetch, Key, Listing, LoadPage, Reference, fetched_by, read
 from gateway.schema.relay import After, Before, First, Last
 
 COMMUNITY = Reference(batches.communities, lambda row: batches.community_key(row.community_id))
 COMPANY = Reference(batches.companies, lambda row: (row.community_id, row.company_id))
 PERSON = Reference(batches.members, lambda row: (row.community_id, row.person_id))
+
+
+def person_key(row: Any, id: str) -> Key | None:
+    """Of who did something: nobody, or a service, is no member."""
+    return (row.community_id, id) if id and not id.startswith("service:") else None
 
 
 def fetched(fetch: Fetch, description: str, *, cost: int = 0) -> Any:

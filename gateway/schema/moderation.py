@@ -11,9 +11,9 @@ import strawberry
 from gateway import batches, staff_lists
 from gateway.context import Context, Info
 from gateway.cursors import GlobalId, decode_id, encode_id
-from gateway.loaders import Choice, Key, Listing, Reference, filled
+from gateway.loaders import Choice, Listing, Reference, filled
 from gateway.schema.directory import Community, Member
-from gateway.schema.fields import COMMUNITY, fetched, paged
+from gateway.schema.fields import COMMUNITY, fetched, paged, person_key
 from gateway.schema.flags import Flag, FlagReasonCount
 from gateway.schema.forum import Reply, Topic
 from gateway.schema.relay import After, Before, CommunityNode, Connection, First, Last
@@ -50,11 +50,6 @@ class Rule:
     @strawberry.field(description="What the author of a blocked post is told.")
     def message(self) -> str | None:
         return unset_is_null(self, "message")
-
-
-def _person(row: Any, id: str) -> Key | None:
-    """Services decide too; they are no members."""
-    return (row.community_id, id) if id and not id.startswith("service:") else None
 
 
 def _post(row: Any) -> str:
@@ -116,12 +111,12 @@ class Case(CommunityNode):
     )
 
     author: Member | None = fetched(
-        Reference(batches.members, lambda row: _person(row, row.author_id)),
+        Reference(batches.members, lambda row: person_key(row, row.author_id)),
         "Who wrote the post; null where it was imported.",
     )
 
     decider: Member | None = fetched(
-        Reference(batches.members, lambda row: _person(row, row.decider_id)),
+        Reference(batches.members, lambda row: person_key(row, row.decider_id)),
         "Who decided; null while nobody has.",
     )
 

@@ -145,6 +145,30 @@ class ForumStandIn(_StandIn, ForumServiceServicer):
         diff = forum_pb2.RevisionDiff(edition=1, later_edition=2, added_tags=["new"])
         return forum_pb2.GetRevisionDiffResponse(revision_diff=diff)
 
+    async def ListRevisions(self, request: Any, _context: Any) -> Any:
+        """One by a moderator, one by whom one may not know."""
+        self.called("ListRevisions", request)
+        made: dict[str, Any] = {"community_id": "c1", "replace_time": time(1)}
+        return forum_pb2.ListRevisionsResponse(
+            revisions=[
+                forum_pb2.Revision(id="v2", edition=2, editor_id="p3", by_moderator=True, **made),
+                forum_pb2.Revision(id="v1", edition=1, **made),
+            ]
+        )
+
+    async def ListModerationEntries(self, request: Any, _context: Any) -> Any:
+        """One by a moderator, one by a service."""
+        self.called("ListModerationEntries", request)
+        made: dict[str, Any] = {"community_id": "c1", "time": time(1)}
+        return forum_pb2.ListModerationEntriesResponse(
+            moderation_entries=[
+                forum_pb2.ModerationEntry(id="m2", action="CloseTopic", actor="p3", **made),
+                forum_pb2.ModerationEntry(
+                    id="m1", action="BumpByAutomation", actor="service:automation", **made
+                ),
+            ]
+        )
+
     async def CreateReply(self, request: Any, _context: Any) -> Any:
         self.called("CreateReply", request)
         return forum_pb2.CreateReplyResponse(reply=reply("r99", request.topic_id))
@@ -168,6 +192,7 @@ def held_edit(topic_id: str, reply_id: str = "") -> forum_pb2.HeldEdit:
         body="Another *text*",
         body_html="<p>Another <em>text</em></p>",
         create_time=time(0),
+        editor_id="p3",
     )
 
 

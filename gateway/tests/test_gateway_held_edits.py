@@ -7,7 +7,7 @@ from gateway.tests.conftest import House
 from gateway.tests.standins import ForumStandIn
 
 EDIT = """heldEdit {
-  state title body bodyHtml tags reason decideTime attachments { id }
+  state title body bodyHtml tags reason decideTime attachments { id } editor { displayName }
 }"""
 LIST = f"""query List($community: ID!) {{ topics(communityId: $community, first: 20) {{
   edges {{ node {{ {EDIT} acceptedReply {{ heldEdit {{ title body }} }} }} }} }} }}"""
@@ -28,6 +28,7 @@ async def test_held_edits_of_a_page_are_one_rpc_a_level(house: House, forum: For
         "reason": None,
         "decideTime": None,
         "attachments": [],
+        "editor": {"displayName": "Person p3"},
     }
     accepted = next(node["acceptedReply"] for node in nodes if node["acceptedReply"])
     assert accepted["heldEdit"] == {"title": None, "body": "Another *text*"}

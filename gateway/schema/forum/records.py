@@ -7,7 +7,8 @@ import strawberry
 from gateway import batches
 from gateway.loaders import Reference
 from gateway.schema.attachments import Attachment
-from gateway.schema.fields import fetched
+from gateway.schema.directory import Member
+from gateway.schema.fields import fetched, person_key
 from gateway.schema.forum.diffs import RevisionDiff
 from gateway.schema.scalars import (
     DateTime,
@@ -27,10 +28,19 @@ class Revision:
     body: Markdown = strawberry.field(description="The former text.")
     tags: list[str] = strawberry.field(description="The former tags, of topics.")
     replace_time: DateTime = strawberry.field(description="When it was replaced.")
+    by_moderator: bool = strawberry.field(
+        description="Whether a moderator replaced it, in another's post."
+    )
 
     @strawberry.field(description="The number of this text; null where it was not counted yet.")
     def edition(self) -> int | None:
         return unset_is_null(self, "edition")
+
+    editor: Member | None = fetched(
+        Reference(batches.members, lambda row: person_key(row, row.editor_id)),
+        "Who replaced it, and may have left since; null where one may not know who wrote the post "
+        "for the company.",
+    )
 
 
 @strawberry.type(
@@ -59,6 +69,11 @@ class HeldEdit:
     def reason(self) -> str | None:
         return unset_is_null(self, "reason")
 
+    editor: Member | None = fetched(
+        Reference(batches.members, lambda row: person_key(row, row.editor_id)),
+        "Who saved it, and may have left since.",
+    )
+
     revision_diff: RevisionDiff | None = fetched(
         Reference(
             batches.held_edit_diffs,
@@ -75,7 +90,10 @@ class ModerationEntry:
 
     action: str = strawberry.field(description="What was done, as the mutation is called.")
     reason: str = strawberry.field(description="Why; may be empty.")
-    actor: str = strawberry.field(description="Who: a person's id, or service:<name>.")
+    actor: str = strawberry.field(
+        description="Who: a person's id, or service:<name>.",
+        deprecation_reason="2026-11-27: use member",
+    )
     time: DateTime = strawberry.field(description="When.")
 
     @strawberry.field(
@@ -83,6 +101,11 @@ class ModerationEntry:
     )
     def reason_code(self) -> ReasonCode | None:
         return unset_is_null(self, "reason_code")
+
+    member: Member | None = fetched(
+        Reference(batches.members, lambda row: person_key(row, row.actor)),
+        "Who did it, and may have left since; null where a rule or an automation did.",
+    )
 
     @strawberry.field(description="Whether it was done to a reply rather than to the topic.")
     def on_reply(self) -> bool:

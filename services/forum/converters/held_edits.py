@@ -29,6 +29,7 @@ def held_edit_to_proto(edit: HeldEdit, post: Topic | Reply) -> forum_pb2.HeldEdi
         decide_time=timestamp_of(edit.decide_time) if edit.decide_time else None,
         reason=edit.reason,
         community_id=edit.community_id,
+        editor_id=edit.editor_id,
     )
 
 

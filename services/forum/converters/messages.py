@@ -198,6 +198,8 @@ def revision_to_proto(revision: Revision, hidden_id: str = "") -> forum_pb2.Revi
         post_id=revision.post_id,
         author_id="" if author_id == hidden_id else author_id,
         edition=revision.edition,
+        community_id=revision.community_id,
+        by_moderator=revision.by_moderator,
     )
 
 
@@ -216,6 +218,7 @@ def moderation_entry_to_proto(entry: ModerationEntry) -> forum_pb2.ModerationEnt
             if entry.reason_code
             else forum_pb2.REASON_CODE_UNSPECIFIED
         ),
+        community_id=entry.community_id,
     )
 
 

@@ -153,6 +153,7 @@ async def test_a_held_edit_changes_nothing_that_readers_see(world: World, kind: 
     assert (await outbox(world.database))[-1] == said.EditHeld(
         topic_id=edit.topic_id, reply_id=reply_id, submission=submission
     )
+    assert edit.editor_id == author.person_id
     assert await edits(world, author, post) == [edit]
     assert await edits(world, MODERATING, post) == [edit]
     revisions = pb.ListRevisionsRequest(
@@ -282,6 +283,7 @@ async def test_a_moderators_held_edit_is_as_their_others(world: World, kind: str
     for actor, editions in ((author, [2, 1]), (MODERATING, [2, 1]), (REGULAR_PERSON, [])):
         found = (await world.of(actor).ListRevisions(revisions)).revisions
         assert [one.edition for one in found] == editions
+        assert [one.by_moderator for one in found] == [edition == 2 for edition in editions]
     outside = world.of(STRANGER).ListRevisions(revisions)
     await refused(world, outside, "COMMUNITY_NOT_FOUND", "community_id")
     assert sorted(await trail(world, topic)) == [

@@ -28,6 +28,7 @@ from services.forum.domain.topics import (
 )
 from services.forum.repository import ForumRepository, TopicFilter
 from services.forum.repository.documents import text_document
+from services.forum.repository.records import load_revision
 from services.forum.repository.replies import REPLIES
 from services.forum.repository.spaces import SPACES
 from services.forum.repository.topics import TOPICS
@@ -550,3 +551,31 @@ async def test_parts_of_topics_backwards_mirror_them_forwards(filled: Filled) ->
     assert [row.id for row in await mirrored(replies, datetime, str)] == ids
     assert [row.id for row in await mirrored(revisions, datetime, str)] == ids[::-1]
     assert [row.id for row in await mirrored(entries, datetime, str)] == ids[::-1]
+
+
+@pytest.mark.parametrize(
+    ("editor", "keys", "by_moderator"),
+    [
+        ("mod", ["person:anna", "moderators:c1"], True),
+        ("anna", ["person:anna", "moderators:c1"], False),  # before it was out
+        ("anna", ["space:s1"], False),
+        ("owner", ["space:s1"], False),
+    ],
+)
+def test_who_replaced_a_text_before_that_was_remembered(
+    editor: str, keys: list[str], by_moderator: bool
+) -> None:
+    row = {
+        "_id": "r1",
+        "community_id": "c1",
+        "post_id": "t1",
+        "title": "",
+        "body": "",
+        "tags": [],
+        "editor_id": editor,
+        "replace_time": NOW,
+        "read_keys": keys,
+        "author_id": "anna",
+    }
+    assert load_revision(row).by_moderator is by_moderator
+    assert load_revision({**row, "by_moderator": not by_moderator}).by_moderator is not by_moderator
