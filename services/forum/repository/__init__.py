@@ -84,6 +84,7 @@ class ForumRepository(
     )
     migrations: Sequence[Migration] = (
         *topics.MIGRATIONS,
+        *records.MIGRATIONS,
         *feed.MIGRATIONS,
         *announcements.MIGRATIONS,
     )

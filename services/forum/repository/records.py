@@ -8,7 +8,7 @@ from datetime import datetime
 from pymongo import InsertOne, UpdateMany
 
 from chassis.decisions import Document, Write
-from chassis.mongo import Index
+from chassis.mongo import Database, Index, Migration
 from chassis.pagination import Paging
 from services.forum.domain.members import keys_of_withheld
 from services.forum.domain.posting import Poster
@@ -213,3 +213,22 @@ def load_moderation_entry(row: Document) -> ModerationEntry:
         row["time"],
         ReasonCode(row["reason_code"]) if "reason_code" in row else None,
     )
+
+
+async def _withhold_what_moderators_edited(database: Database) -> None:
+    """What was before a moderator's edit, but for its last edition, was still for readers."""
+    withheld = database.revisions.find({"read_keys": {"$not": {"$regex": "^space:"}}}, {"body": 0})
+    async for row in withheld:
+        if load_revision({**row, "body": ""}).by_moderator:
+            before = {
+                "community_id": row["community_id"],
+                "post_id": row["post_id"],
+                "replace_time": {"$lt": row["replace_time"]},
+            }
+            change = {"$set": {"read_keys": row["read_keys"]}}
+            await database.revisions.update_many(before, change, hint="revision_page")
+
+
+MIGRATIONS: Sequence[Migration] = (
+    Migration("2026-11-withheld-revisions", _withhold_what_moderators_edited),
+)

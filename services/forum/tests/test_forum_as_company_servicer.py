@@ -81,10 +81,10 @@ async def test_nothing_else_tells_the_person(world: World) -> None:
     await world.act("UpdateTopic", MODERATING, topic, title="Spoken rightly")
     await world.act("UpdateTopic", ASKER, topic, title="Spoken at last")
     request = pb.ListRevisionsRequest(**C1, topic_id=topic.id)
-    for actor, told in ((HELPER, [""]), (ASKER, ["asker", "moderator", "asker"])):
+    for actor, editors in ((HELPER, [""]), (ASKER, ["asker", "moderator", "asker"])):
         revisions = (await world.of(actor).ListRevisions(request)).revisions
-        assert [one.editor_id for one in revisions] == told
-        assert [one.by_moderator for one in revisions] == [who == "moderator" for who in told]
+        assert [one.editor_id for one in revisions] == editors
+        assert [one.by_moderator for one in revisions] == [who == "moderator" for who in editors]
     document = await world.database.topics.find_one({"_id": topic.id})
     assert document is not None
     assert not [key for key in document["feed_keys"] if "asker" in key]

@@ -19,6 +19,7 @@ from guildhall.forum.v1 import drafts_pb2
 from guildhall.forum.v1 import forum_pb2 as pb
 from guildhall.forum.v1.drafts_pb2_grpc import DraftServiceStub
 from services.forum.domain.drafts import MOST_DRAFTS
+from services.forum.repository.records import MIGRATIONS
 from services.forum.tests.conftest import (
     ASKER,
     BODY,
@@ -390,3 +391,26 @@ async def test_a_diff_shows_no_text_that_one_cannot_read(world: World) -> None:
     await world.act("HideTopic", MODERATING, topic, reason="wrong")
     hidden = compare(world, HELPER, topic, 1)
     await refused(world, hidden, "TOPIC_NOT_FOUND", "topic_id")
+
+
+async def test_what_was_before_a_moderators_edit_is_withheld_of_former_times_too(
+    world: World,
+) -> None:
+    topic = await world.topic(await world.space(), body="A text with a secret in it.")
+    other = await world.topic(await world.space("other"))
+    await world.act("UpdateTopic", ASKER, other, body="Another text of its author.")
+    await world.act("UpdateTopic", ASKER, topic, body="A text with a secret, edited.")
+    await world.act("UpdateTopic", MODERATING, topic, body="A text without, by a moderator.")
+    await world.act("UpdateTopic", ASKER, topic, body="A text without, by its author again.")
+    revisions = world.database.revisions
+    formerly = {"$set": {"read_keys": [f"space:{topic.space_id}"]}}
+    await revisions.update_one({"post_id": topic.id, "edition": 1}, formerly)
+    await revisions.update_many({}, {"$unset": {"by_moderator": ""}})
+    assert await compare(world, HELPER, topic, 1)
+    for _ in range(2):
+        for migration in MIGRATIONS:
+            await migration.run(world.database)
+    unseen = compare(world, HELPER, topic, 1)
+    await refused(world, unseen, "REVISION_NOT_FOUND", "edition")
+    for actor, post, edition in ((ASKER, topic, 1), (HELPER, topic, 3), (HELPER, other, 1)):
+        assert await compare(world, actor, post, edition)
