@@ -13,7 +13,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench.contents import FEW, Filling
+from bench.contents import Filling
 from bench.gateway import GOALS, REQUESTS
 from bench.measuring import ratio
 from bench.operations import COMPARED, compared
@@ -21,6 +21,7 @@ from bench.running import Running
 from bench.sides import FLOOR, PLAIN, beside
 
 ALARM = 2.0
+_POSTS = 1_100  # imported, beside the twenty topics that are asked for
 _ROUNDS = 5
 
 
@@ -41,7 +42,7 @@ def main() -> int:
 
 async def _measure(running: Running) -> dict[str, float]:
     """By operation, the gateway's CPU to its floor's, which makes the same RPCs."""
-    contents = await Filling(running).fill(FEW)
+    contents = await Filling(running).fill(_POSTS)
     asked = compared(contents)
     with ExitStack() as stack:
         ours, floor = (stack.enter_context(beside(running, name)) for name in (PLAIN, FLOOR))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from chassis.each import each
+from services.forum.domain.verification import Recheck
 from services.forum.repository import ForumRepository
 from services.forum.use_cases import ForumUseCases
 
@@ -19,10 +21,14 @@ class VerificationJobs:
 
     async def expire_verifications(self) -> None:
         """Say of each post that its time is over."""
-        for recheck in await self._repository.find_expired(datetime.now(UTC), _AT_ONCE):
-            await self._use_cases.expire_verification(recheck)
+        found = await self._repository.find_expired(datetime.now(UTC), _AT_ONCE)
+        await each(found, self._use_cases.expire_verification, _name)
 
     async def expire_reviews(self) -> None:
         """Say of each article that nobody reviewed it in time."""
-        for recheck in await self._repository.find_expired_reviews(datetime.now(UTC), _AT_ONCE):
-            await self._use_cases.expire_review(recheck)
+        found = await self._repository.find_expired_reviews(datetime.now(UTC), _AT_ONCE)
+        await each(found, self._use_cases.expire_review, _name)
+
+
+def _name(recheck: Recheck) -> str:
+    return f"expiry of {recheck.post_id}"

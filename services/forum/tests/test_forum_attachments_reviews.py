@@ -207,6 +207,19 @@ async def test_what_waits_for_the_scanner_is_scanned_when_it_is_back(world: Worl
     await world.topic(await world.space("other"), attachment_ids=[good.id])
 
 
+async def test_one_that_fails_holds_up_no_other(world: World) -> None:
+    ids = [(await ready(world)).id for _ in range(3)]
+    (first, *_) = await world.repository.find_due_reviews(later(DAY), 3)
+    await world.database.attachments.update_one(
+        {"_id": first.attachment_id}, {"$unset": {"state": ""}}
+    )
+    for _ in range(2):
+        with pytest.raises(KeyError):
+            await reviews(world).review_attachments(later(DAY))
+    assert [id_ for id_ in ids if there(world, id_)] == [first.attachment_id]
+    assert await notes(world) == [first.attachment_id]
+
+
 async def test_a_file_whose_deletion_was_cut_off_is_deleted_by_the_next_run(world: World) -> None:
     done = await ready(world)
     (path,) = kept(world, done.id)

@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis.actors import Actor
@@ -170,6 +171,29 @@ async def test_what_was_carried_to_another_topic_expires_there(world: World) -> 
     await VerificationJobs(world.repository, world.use_cases).expire_verifications()
     (expired,) = [one for one in await outbox(world.database) if "Expired" in type(one).__name__]
     assert expired == said.PostVerificationExpired(topic_id=other.id, reply_id=reply.id)
+
+
+async def test_one_that_cannot_expire_holds_up_no_other(world: World) -> None:
+    question = await world.topic(await world.space())
+    replies = [await world.reply(question) for _ in range(2)]
+    topics = [await article(world)]
+    topics.append(await world.topic(await wide(world, "more"), kind=pb.TOPIC_KIND_ARTICLE))
+    for days, post in enumerate([*replies, *topics], 1):
+        await verify(world, MODERATING, post, verified_until_time=time_in(1))
+        if isinstance(post, pb.Topic):
+            await curate(world, "ReviewArticle", ASKER, post, review_due_time=time_in(1))
+        await fall_due(world, post.id, days)
+    for post, name in ((replies[1], "replies"), (topics[1], "topics")):
+        await world.database[name].update_one({"_id": post.id}, {"$unset": {"author": ""}})
+    job = VerificationJobs(world.repository, world.use_cases)
+    for _ in range(2):
+        with pytest.raises(KeyError):
+            await job.expire_verifications()
+        with pytest.raises(KeyError):
+            await job.expire_reviews()
+    said_so = await world.said()
+    assert said_so.count("PostVerificationExpired") == 2
+    assert said_so.count("ArticleReviewExpired") == 1
 
 
 async def test_a_review_date_passes_once(world: World) -> None:

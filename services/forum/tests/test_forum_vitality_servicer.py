@@ -78,6 +78,37 @@ async def test_health_counts_what_readers_see(world: World) -> None:
     assert not found.HasField("latest_day")
 
 
+async def test_replies_of_what_readers_see_no_more_do_not_count(world: World) -> None:
+    space = await world.space()
+    old, hidden, removed = [await world.topic(space) for _ in range(3)]
+    await grown_old(world, space, timedelta(days=40))
+    fresh = await world.topic(space)
+    for topic in (old, hidden, removed, fresh):
+        await world.reply(topic, HELPER)
+    await world.act("HideTopic", MODERATING, hidden, reason="Off topic")
+    await world.act("RemoveTopic", MODERATING, removed, reason="Off topic")
+    (found,) = await health(world, space)
+    assert (found.post_count, found.active_count) == (3, 2)  # a topic, and its reply and another's
+
+
+async def test_a_space_that_cannot_be_counted_holds_up_no_other(world: World) -> None:
+    spaces = [await world.space(slug) for slug in ("one", "two", "three")]
+    for space in spaces:
+        await grown_old(world, space, DAY)
+    first = min(spaces, key=lambda space: space.id)
+    broken = {
+        "_id": "broken", "community_id": "c1", "space_id": first.id,
+        "day": day_of(now()) - 9 * DAY,
+    }  # fmt: skip
+    await world.database.space_days.insert_one(broken)  # what such a row should have is missing
+    for _ in range(2):
+        with pytest.raises(KeyError):
+            await world.vitality.count_days(now())
+        counted = {row["space_id"] for row in (await world.stored())["space_days"]}
+        assert counted == {space.id for space in spaces}
+        assert len((await world.stored())["space_days"]) == 3
+
+
 async def test_health_is_remembered_for_ten_minutes(world: World) -> None:
     space = await world.space()
     (first,) = await health(world, space)

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from chassis.actors import Actor
 from chassis.decisions import Decision, Seen
+from chassis.each import each
 from guildhall.forum.v1 import attachments_pb2 as pb
 from services.forum.converters.domain_events import attachment_removed, attachment_scanned
 from services.forum.converters.messages import attachment_to_proto
@@ -58,9 +59,13 @@ class AttachmentReviews:
 
     async def review_attachments(self, now: datetime | None = None) -> None:
         """Look after all that is due."""
-        now = now or datetime.now(UTC)
-        for review in await self._repository.find_due_reviews(now, _REVIEWS):
-            await self._review(review, now)
+        time = now or datetime.now(UTC)
+        due = await self._repository.find_due_reviews(time, _REVIEWS)
+        await each(
+            due,
+            lambda review: self._review(review, time),
+            lambda review: f"review of attachment {review.attachment_id}",
+        )
 
     async def _review(self, review: Review, now: datetime) -> None:
         found = await self._repository.find_attachment(review.community_id, review.attachment_id)

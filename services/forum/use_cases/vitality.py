@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from chassis.actors import MANAGER, Actor
 from chassis.commands import Commands
 from chassis.decisions import Decision, Seen
+from chassis.each import each
 from chassis.errors import check_version
 from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1 import domain_events_pb2 as said
@@ -118,11 +119,19 @@ class VitalityUseCases:
         Each space by itself, the days first: killed between, the next round goes on there.
         """
         yesterday = day_of(now) - DAY
+        due: list[Space] = []
         async for spaces in self._repository.all_spaces():
             done = await self._repository.find_counted(spaces, yesterday)
-            for space in spaces:
-                if space.id not in done and day_of(space.create_time) <= yesterday:
-                    await self._count(space, now)
+            due += [
+                space
+                for space in spaces
+                if space.id not in done and day_of(space.create_time) <= yesterday
+            ]
+        await each(
+            due,
+            lambda space: self._count(space, now),
+            lambda space: f"count of space {space.id}",
+        )
 
     async def _count(self, space: Space, now: datetime) -> None:
         found = await self._repository.latest_days(space.community_id, [space.id])
