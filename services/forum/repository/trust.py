@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -16,12 +16,13 @@ from services.forum.domain.posting import Limit, Limits, MentionLimits
 from services.forum.domain.trust import Day, Fact, Standing, TrustSettings
 
 _NAMESPACE = uuid.UUID("0d2c4f9e-52e6-4f0b-8b0e-3f6f1f0a6c55")
+_LAST_COUNTED = [("update_time", 1), ("_id", 1)]
 INDEXES: Sequence[Index] = (
     Index(
         "standing_days", [("community_id", 1), ("person_id", 1), ("day", 1)], "standing_day_person"
     ),
     # The work of the jobs, whatever the community.
-    Index("standing_days", [("update_time", 1)], "standing_day_update"),
+    Index("standing_days", _LAST_COUNTED, "standing_day_update_page"),
     Index("standings", [("level", 1), ("_id", 1)], "standing_level"),
 )
 _SETS = ("replied_topics", "likers", "removed_posts", "read_minutes")
@@ -77,29 +78,53 @@ class TrustCollection:
             for id_, person_id in ids.items()
         }
 
-    async def list_standing_days(self, community_id: str, person_id: str) -> list[Day]:
-        """All days on which there was anything, oldest first."""
-        query = {"community_id": community_id, "person_id": person_id}
+    async def list_standing_days(
+        self, community_id: str, person_id: str, since: date | None = None
+    ) -> list[Day]:
+        """Days on which there was anything, oldest first: the last MOST_DAYS of those from a day
+        on.
+        """
+        query: Document = {"community_id": community_id, "person_id": person_id}
+        if since is not None:
+            query["day"] = {"$gte": since.isoformat()}
         rows = self._database.standing_days.find(query).hint("standing_day_person")
-        return [_day(row) async for row in rows.sort("day", 1)]
+        newest = [_day(row) async for row in rows.sort("day", -1).limit(MOST_DAYS)]
+        return newest[::-1]
 
-    async def find_active_people(self, since: datetime) -> list[tuple[str, str]]:
-        """Community and person of all about whom something was counted since then."""
-        rows = await self._database.standing_days.aggregate(
-            [
-                {"$match": {"update_time": {"$gte": since}}},
-                {"$group": {"_id": {"c": "$community_id", "p": "$person_id"}}},
-                {"$sort": {"_id": 1}},
-            ]
-        )
-        return [(row["_id"]["c"], row["_id"]["p"]) async for row in rows]
+    async def active_people(
+        self, since: datetime, until: datetime, page_size: int = 500
+    ) -> AsyncIterator[list[tuple[str, str]]]:
+        """Community and person of all about whom something was counted in that time, by pages.
 
-    async def find_people_at(self, level: int) -> list[tuple[str, str]]:
-        """Community and person of all who stand at a level."""
-        rows = self._database.standings.find(
-            {"level": level}, {"community_id": 1, "person_id": 1}
-        ).hint("standing_level")
-        return [(row["community_id"], row["person_id"]) async for row in rows]
+        Somebody may come twice; about whom more is counted meanwhile, the next walk finds.
+        """
+        place: Document = {}
+        while True:
+            query = {"update_time": {"$gte": since, "$lt": until}, **place}
+            found = self._database.standing_days.find(
+                query, {"community_id": 1, "person_id": 1, "update_time": 1}
+            ).hint("standing_day_update_page")
+            rows = await found.sort(_LAST_COUNTED).limit(page_size).to_list()
+            if not rows:
+                return
+            yield [(row["community_id"], row["person_id"]) for row in rows]
+            since = rows[-1]["update_time"]
+            place = {"$or": [{"update_time": {"$gt": since}}, {"_id": {"$gt": rows[-1]["_id"]}}]}
+
+    async def people_at(
+        self, level: int, page_size: int = 500
+    ) -> AsyncIterator[list[tuple[str, str]]]:
+        """Community and person of all who stand at a level, by pages."""
+        last = ""
+        while True:
+            found = self._database.standings.find(
+                {"level": level, "_id": {"$gt": last}}, {"community_id": 1, "person_id": 1}
+            ).hint("standing_level")
+            rows = await found.sort("_id", 1).limit(page_size).to_list()
+            if not rows:
+                return
+            yield [(row["community_id"], row["person_id"]) for row in rows]
+            last = rows[-1]["_id"]
 
     async def count_posts_read(self, community_id: str, person_id: str, topic_id: str) -> int:
         """How many posts lie between where somebody stopped reading a topic the last two times."""
@@ -156,6 +181,7 @@ class TrustCollection:
 
 
 MOST_READ = 200  # posts, at once
+MOST_DAYS = 1000  # that count towards the levels that look back on all
 
 
 def standing_id(community_id: str, person_id: str) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from google.protobuf.empty_pb2 import Empty
 
-from chassis.actors import MANAGER, REGULAR, Actor
+from chassis.actors import MANAGER, REGULAR, TRUSTED_MEMBER, Actor
 from chassis.commands import Commands
 from chassis.decisions import Decision, Seen
 from chassis.errors import check_version
@@ -22,7 +22,14 @@ from services.forum.converters.trust import (
     trust_settings_to_proto,
 )
 from services.forum.domain.members import Member
-from services.forum.domain.trust import Standing, TrustSettings, facts_for, judged, next_level
+from services.forum.domain.trust import (
+    Day,
+    Standing,
+    TrustSettings,
+    facts_for,
+    judged,
+    next_level,
+)
 from services.forum.repository import ForumRepository
 
 MOST_AT_ONCE = 20  # people whose progress is asked for
@@ -86,22 +93,34 @@ class TrustUseCases:
         now = datetime.now(UTC)
         progress = []
         for person_id, standing in standings.items():
-            days = await self._repository.list_standing_days(request.community_id, person_id)
-            if not days and person_id != member.person_id:
+            days = await self._days(standing, settings, now)
+            nothing = not days and standing.level_time is None
+            if nothing and person_id != member.person_id:
                 continue  # whether there is such a member, the directory knows
             level = next_level(standing) or REGULAR
             have = facts_for(level, settings, days, now)
             progress.append(trust_progress_to_proto(standing, have, settings.needs[level]))
         return pb.BatchGetTrustProgressResponse(trust_progress=progress)
 
+    async def _days(
+        self, standing: Standing, settings: TrustSettings, now: datetime
+    ) -> Sequence[Day]:
+        """Those that count towards what may be reached or lost from there."""
+        since = settings.since(now) if standing.level >= TRUSTED_MEMBER else None
+        return await self._repository.list_standing_days(
+            standing.community_id, standing.person_id, since
+        )
+
     async def judge_active(self) -> None:
         """Everybody about whom something was counted lately."""
-        since = datetime.now(UTC) - LATELY
-        await self._judge_all(await self._repository.find_active_people(since))
+        now = datetime.now(UTC)
+        async for people in self._repository.active_people(now - LATELY, now):
+            await self._judge_all(people)
 
     async def judge_regulars(self) -> None:
         """Everybody who may lose a level by doing nothing."""
-        await self._judge_all(await self._repository.find_people_at(REGULAR))
+        async for people in self._repository.people_at(REGULAR):
+            await self._judge_all(people)
 
     async def _judge_all(self, people: Iterable[tuple[str, str]]) -> None:
         for community_id, person_id in people:
@@ -110,9 +129,9 @@ class TrustUseCases:
     async def judge(self, community_id: str, person_id: str) -> None:
         """Say which level a member has reached; nothing where it is the one already said."""
         settings = await self._repository.get_trust_settings(community_id)
-        days = await self._repository.list_standing_days(community_id, person_id)
         ref = self._repository.standing_ref(community_id, person_id)
         known = (await self._repository.find_standings(community_id, [person_id]))[person_id]
+        days = await self._days(known, settings, datetime.now(UTC))
         if judged(known, settings, days, datetime.now(UTC)) == known:
             return
 
