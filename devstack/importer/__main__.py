@@ -53,6 +53,13 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
         "by default the format's name",
     )
     parser.add_argument("--format", choices=sorted(FORMATS), help="by default by its content")
+    parser.add_argument(
+        "--category",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only of this category of a Discourse backup, by name or slug; may be given again",
+    )
     parser.add_argument("--check", action="store_true", help="only read and check the file")
     options = parser.parse_args(arguments)
     space = _SPACE.fullmatch(options.space)
@@ -132,7 +139,9 @@ def run(options: argparse.Namespace, console: Console, errors: Console) -> int:
         files = [file for file in dump_files(options.file) if file and file.is_file()]
         size = sum(file.stat().st_size for file in files)
         with Stage("reading", size, console) as stage:
-            reading = read(options.file, spools, stage.update, options.format or "")
+            reading = read(
+                options.file, spools, stage.update, options.format or "", options.category
+            )
         if reading.problems:
             for line in reading.problems.lines():
                 errors.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,7 +1,7 @@
 """The first pass: the whole file is read, checked and converted before anything is sent."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 from devstack.importer.batches import EncodedPost, Spools
 from devstack.importer.dump import UnreadableDumpError, dump_files, open_dump
 from devstack.importer.formats import FORMATS, recognised
+from devstack.importer.formats.discourse import Discourse
 from devstack.importer.posts import ANSWER, MAX_POST_BYTES, Post, Problem
 
 SHOWN_PROBLEMS = 20
@@ -52,10 +53,11 @@ def read(
     spools: Spools,
     on_progress: Callable[[int, int], None],
     format_name: str = "",
+    categories: Collection[str] = (),
 ) -> Reading:
     """Fills the spools. They are only worth sending if there are no problems.
 
-    Without a format's name it is recognised.
+    Without a format's name it is recognised. `categories`: only of these, where it has any.
     """
     problems = Problems()
     reading = Reading(problems)
@@ -65,6 +67,10 @@ def read(
             stream = streams.enter_context(open_dump(file))
             beside = streams.enter_context(open_dump(comments)) if comments else None
             form = FORMATS[format_name or recognised(stream)]()
+            if isinstance(form, Discourse):
+                form.categories = categories
+            elif categories:
+                raise UnreadableDumpError(f"{path} has no categories: no backup of Discourse")
             reading = Reading(problems, form.site, form.skipped, form.notes)
             for number, found in enumerate(form.read(stream, beside), 1):
                 if isinstance(found, Post):

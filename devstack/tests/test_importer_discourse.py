@@ -103,9 +103,9 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "dump.sql"
 
 
-def read_all(path: Path) -> tuple[Reading, list[dict[str, object]]]:
+def read_all(path: Path, *categories: str) -> tuple[Reading, list[dict[str, object]]]:
     with Spools() as spools:
-        reading = read(path, spools, lambda done, posts: None)
+        reading = read(path, spools, lambda done, posts: None, categories=categories)
         return reading, [json.loads(post.json) for post in spools]
 
 
@@ -173,6 +173,69 @@ def test_tags_of_every_script_come_along(file: Path) -> None:
     assert not reading.problems
     assert posts[1]["tags"] == ["日本語", "grösse", "управление"]
     assert reading.notes == {"tags written otherwise": 2, "tags left out": 2}
+
+
+def of_categories() -> str:
+    """General has two topics, Radio one, and Staff one that only its group may read."""
+    more: list[dict[str, str | None]] = [
+        {**TOPIC, "id": number, "title": f"Topic {number}", "category_id": category}
+        for number, category in (("3", "3"), ("4", "2"))
+    ]
+    first: list[dict[str, str | None]] = [
+        {
+            **POST, "id": f"{number}1", "user_id": "7", "topic_id": number, "post_number": "1",
+            "raw": "Hm",
+        }
+        for number in ("3", "4")
+    ]  # fmt: skip
+    radio: dict[str, str | None] = {
+        "id": "3", "name": "Radio & Funk", "slug": "radio", "read_restricted": "f",
+    }  # fmt: skip
+    return dump(forum(categories=[radio], topics=more, posts=first))
+
+
+def test_of_several_categories_is_told_how_much_comes_into_one_space(file: Path) -> None:
+    file.write_text(of_categories())
+    reading, posts = read_all(file)
+    assert not reading.problems
+    assert len(posts) == 5
+    assert reading.notes["topics of category general"] == 2
+    assert reading.notes["topics of category radio"] == 1
+    assert reading.skipped == {"topics of categories that only groups may read": 1}
+
+
+@pytest.mark.parametrize(
+    ("categories", "ids", "skipped"),
+    [
+        (["radio"], {"t3"}, {"posts of category general": 4}),
+        (["Radio & Funk"], {"t3"}, {"posts of category general": 4}),
+        (["general"], {"t1", "t2"}, {"posts of category radio": 1}),
+        (["general", "radio"], {"t1", "t2", "t3"}, {}),
+    ],
+)
+def test_only_of_the_categories_that_are_named(
+    file: Path, categories: list[str], ids: set[str], skipped: dict[str, int]
+) -> None:
+    file.write_text(of_categories())
+    reading, posts = read_all(file, *categories)
+    assert not reading.problems
+    assert {post["externalId"] for post in posts if post["kind"] != "ANSWER"} == ids
+    assert reading.skipped == {**skipped, "topics of categories that only groups may read": 1}
+
+
+def test_a_category_that_is_not_there_is_refused_with_those_that_are(file: Path) -> None:
+    file.write_text(of_categories())
+    reading, _ = read_all(file, "radio", "tv")
+    (problem,) = reading.problems.lines()
+    assert problem == "it has no category 'tv'; there are 'general', 'radio', 'staff'"
+    reading, _ = read_all(file, "staff")  # what only a group may read stays there all the same
+    assert "no topic that everybody could read" in reading.problems.lines()[-1]
+
+
+def test_what_has_no_categories_is_refused(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text("id,kind,title,body,created\nq1,question,T,B,2024-03-01 00:00:00\n")
+    assert main([str(file), "aurora/general", "--check", "--category", "radio"]) == 1
+    assert "has no categories: no backup of Discourse" in capsys.readouterr().err
 
 
 def reply(number: int, to: int | None, **more: str | None) -> dict[str, str | None]:

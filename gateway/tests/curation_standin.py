@@ -29,6 +29,21 @@ class CurationStandIn(_StandIn, CurationServiceServicer):
         self.called("UnpinTopic", request)
         return curation_pb2.UnpinTopicResponse(topic=topic(3))
 
+    async def VerifyPost(self, request: Any, _context: Any) -> Any:
+        """By p2; where nothing is said for what, by somebody who is not told."""
+        self.called("VerifyPost", request)
+        article = topic(3)
+        article.verification.CopyFrom(
+            forum_pb2.Verification(
+                community_id="c1", verifier_id="p2" if request.verified_for else ""
+            )
+        )
+        return curation_pb2.VerifyPostResponse(topic=article)
+
+    async def ListRechecks(self, request: Any, _context: Any) -> Any:
+        self.called("ListRechecks", request)
+        return curation_pb2.ListRechecksResponse()
+
     async def ListOwnerlessArticles(self, request: Any, _context: Any) -> Any:
         self.called("ListOwnerlessArticles", request)
         return curation_pb2.ListOwnerlessArticlesResponse(

@@ -84,6 +84,31 @@ async def test_ownerless_articles_are_listed(curation: CurationStandIn, house: H
     assert len(curation.requests) == 3
 
 
+@pytest.mark.parametrize(("said", "verifier"), [("R4", {"displayName": "Person p2"}), ("", None)])
+async def test_who_verified_a_text_is_told_as_the_forum_tells(
+    house: House, curation: CurationStandIn, said: str, verifier: dict[str, str] | None
+) -> None:
+    given = {"topicId": T3, "verifiedFor": said, "verifiedUntilTime": "2030-01-01T00:00:00Z"}
+    fields = "topic { verification { verifier { displayName } } }"
+    answer = await mutate(house, "verifyPost", given, fields)
+    assert answer["data"]["verifyPost"] == {"topic": {"verification": {"verifier": verifier}}}
+    assert len(curation.requests) == 1
+
+
+async def test_moderators_ask_for_their_own_rechecks(
+    house: House, curation: CurationStandIn
+) -> None:
+    community = encode_id("Community", "c1", "c1")
+    for argument in ("", ", mine: true"):
+        asked = f'rechecks(communityId: "{community}", first: 2{argument})'
+        answer = await house.ask(f"query q {{ {asked} {{ edges {{ cursor }} }} }}", {})
+        assert answer["data"] == {"rechecks": {"edges": []}}
+    assert curation.requests == [
+        curation_pb2.ListRechecksRequest(community_id="c1", page_size=2),
+        curation_pb2.ListRechecksRequest(community_id="c1", page_size=2, mine=True),
+    ]
+
+
 @pytest.mark.parametrize("coded", [True, False])
 async def test_moderators_say_why_of_a_list(
     curation: CurationStandIn, house: House, coded: bool

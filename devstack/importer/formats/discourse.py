@@ -23,6 +23,7 @@ from devstack.importer.posts import (
     check_tags,
     check_time,
     check_title,
+    shown,
 )
 from devstack.importer.tags import nearest_tag
 
@@ -46,6 +47,13 @@ class _Topic:
     why_not: str  # why it is not imported; empty: it is
     tags: list[str] = field(default_factory=list)
     accepted: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Category:
+    name: str
+    slug: str
+    closed_off: bool
 
 
 class _Threads:
@@ -91,7 +99,7 @@ class _Around:
         self.threads = _Threads()
         self.topics: dict[str, _Topic] = {}
         self.names: dict[str, str] = {}
-        self._closed_off: set[str] = set()
+        self.categories: dict[str, _Category] = {}
         self._tags: dict[str, str] = {}
         self._tagged: list[tuple[str, str]] = []
         self._accepted: dict[str, str] = {}
@@ -100,8 +108,10 @@ class _Around:
         match row.table:
             case "posts":
                 self.threads.take(row)
-            case "categories" if row.true("read_restricted"):
-                self._closed_off.add(row.text("id"))
+            case "categories":
+                self.categories[row.text("id")] = _Category(
+                    row.text("name"), row.text("slug"), closed_off=row.true("read_restricted")
+                )
             case "users":
                 self.names[row.text("id")] = row.text("name") or row.text("username")
             case "tags":
@@ -118,7 +128,8 @@ class _Around:
     def join(self) -> None:
         """After the last row."""
         for topic in self.topics.values():
-            if topic.category_id in self._closed_off and not topic.why_not:
+            category = self.categories.get(topic.category_id)
+            if category is not None and category.closed_off and not topic.why_not:
                 topic.why_not = "topics of categories that only groups may read"
         for topic_id, tag_id in self._tagged:
             if topic_id in self.topics and tag_id in self._tags:
@@ -138,6 +149,7 @@ class Discourse:
     site = "discourse"
 
     def __init__(self) -> None:
+        self.categories: Collection[str] = ()  # only of these, by name or slug; empty: of all
         self.skipped: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
         self._topics: dict[str, _Topic] = {}
@@ -187,8 +199,33 @@ class Discourse:
                 "it has no rows of a table topics in COPY form: this is no dump.sql of Discourse"
             )
         around.join()
+        self._choose(around)
         self._topics, self._names = around.topics, around.names
         self._threads = around.threads
+
+    def _choose(self, around: _Around) -> None:
+        """Of the topics that everybody could read. What comes from several categories into one
+        space is told.
+        """
+        chosen: set[str] = set()
+        for name in self.categories:
+            ids = {id_ for id_, one in around.categories.items() if name in (one.name, one.slug)}
+            if not ids:
+                there = sorted(one.slug or one.name for one in around.categories.values())
+                raise UnreadableDumpError(
+                    f"it has no category {shown(name)}; there are {', '.join(map(shown, there))}"
+                )
+            chosen |= ids
+        counts: Counter[str] = Counter()
+        for topic in around.topics.values():
+            category = around.categories.get(topic.category_id)
+            named = f"category {category.slug or category.name}" if category else "no category"
+            if self.categories and topic.category_id not in chosen and not topic.why_not:
+                topic.why_not = f"posts of {named}"
+            if not topic.why_not:
+                counts[f"topics of {named}"] += 1
+        if len(counts) > 1:
+            self.notes.update(counts)
 
     def _post(self, row: CopyRow) -> Post | None:
         topic = self._topics.get(row.text("topic_id"))

@@ -23,7 +23,8 @@ class CurationQuery:
         metadata={"guildhall_cost": 5},
         description="What one is to look at again, longest due first: articles past their review "
         "date, articles and answers past their verification. Moderators: all they can read; "
-        "others: articles they own. Codes: BAD_USER_INPUT, COMMUNITY_NOT_FOUND.",
+        "others, and with mine: articles they own and answers they wrote. Codes: BAD_USER_INPUT, "
+        "COMMUNITY_NOT_FOUND.",
     )
     async def rechecks(
         self,
@@ -33,9 +34,12 @@ class CurationQuery:
         after: After = None,
         last: Last = None,
         before: Before = None,
+        mine: Annotated[
+            bool, strawberry.argument(description="Only one's own, of moderators too.")
+        ] = False,
     ) -> Connection[Recheck] | None:
         request = curation_pb2.ListRechecksRequest(
-            community_id=decode_id(community_id, "communityId", "Community").id
+            community_id=decode_id(community_id, "communityId", "Community").id, mine=mine
         )
         page = await lists.rechecks(
             info.context, request, {"first": first, "after": after, "last": last, "before": before}

@@ -121,6 +121,10 @@ class Verification:
         description="Until when; null: for good."
     )
     expired: bool = strawberry.field(description="Whether its time is over.")
+    verifier: Member | None = fetched(
+        Reference(batches.members, lambda row: batches.key_of(row, row.verifier_id)),
+        "Who said so; null where one is told only the company that wrote it.",
+    )
 
     @strawberry.field(description="A version of a product, or what else it holds for.")
     def verified_for(self) -> str | None:

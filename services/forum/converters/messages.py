@@ -66,6 +66,7 @@ def topic_to_proto(
     # Who is told only some owners of what a company wrote can tell from the rest who wrote it.
     known = for_service or topic.author.known_to(topic.community_id, keyring)
     owner_id = topic.owner_id if known or f"person:{topic.owner_id}" in keyring else ""
+    hidden = () if known else (topic.author.person_id, topic.owner_id)
     return forum_pb2.Topic(
         id=topic.id,
         community_id=topic.community_id,
@@ -115,7 +116,7 @@ def topic_to_proto(
         publish_time=_time(topic.publish_time),
         pin_time=_time(topic.pin_time),
         pin_expire_time=_time(topic.pin_expire_time),
-        verification=_verification(topic.verification),
+        verification=_verification(topic.verification, topic.community_id, hidden, keyring),
         attachments=() if gone else attached_to_proto(topic.community_id, topic.attachments),
         seeded=bool(topic.seeding_id),
         submission_number=topic.submission.number if for_service else 0,
@@ -130,6 +131,8 @@ def reply_to_proto(
     Services get no text of what was removed.
     """
     gone = for_service and reply.state is ReplyState.REMOVED
+    known = for_service or reply.author.known_to(reply.community_id, keyring)
+    hidden = () if known else (reply.author.person_id,)
     return forum_pb2.Reply(
         id=reply.id,
         community_id=reply.community_id,
@@ -137,11 +140,7 @@ def reply_to_proto(
         state=enums.REPLY_STATES[reply.state],
         body="" if gone else reply.body.source,
         body_html="" if gone else safe_html(reply.body),
-        author=author_to_proto(
-            reply.author,
-            reply.community_id,
-            known=for_service or reply.author.known_to(reply.community_id, keyring),
-        )
+        author=author_to_proto(reply.author, reply.community_id, known=known)
         if not reply.withheld
         else None,
         withheld=reply.withheld,
@@ -152,7 +151,7 @@ def reply_to_proto(
         state_reason=reply.state_reason,
         edited_by_moderator=reply.edited_by_moderator,
         edition=reply.edition,
-        verification=_verification(reply.verification),
+        verification=_verification(reply.verification, reply.community_id, hidden, keyring),
         version=version,
         attachments=() if gone else attached_to_proto(reply.community_id, reply.attachments),
         seeded=bool(reply.seeding_id),
@@ -261,13 +260,18 @@ def attached_to_proto(
     ]
 
 
-def _verification(one: Verification | None) -> forum_pb2.Verification | None:
+def _verification(
+    one: Verification | None, community_id: str, hidden: Sequence[str], keyring: Collection[str]
+) -> forum_pb2.Verification | None:
+    """Who said so is told, but where that would tell who wrote as a company."""
     if one is None:
         return None
+    told = one.verifier_id not in hidden or f"person:{one.verifier_id}" in keyring
     return forum_pb2.Verification(
+        community_id=community_id,
         verified_for=one.verified_for,
         verified_until_time=_time(one.until),
-        verifier_id=one.verifier_id,
+        verifier_id=one.verifier_id if told else "",
         verify_time=timestamp_of(one.time),
         expired=one.expired,
     )

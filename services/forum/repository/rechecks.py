@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from chassis.decisions import Document
@@ -13,7 +14,8 @@ from services.forum.domain.verification import Recheck
 from services.forum.repository.topics import TopicCollection
 
 _LONGEST_DUE = [("recheck_time", 1), ("_id", 1)]
-_COLLECTIONS = ("topics", "replies")
+# By the field of who keeps it right.
+_COLLECTIONS: Mapping[str, str] = {"topics": "owner_id", "replies": "author.person_id"}
 INDEXES: Sequence[Index] = (
     Index(
         "topics",
@@ -21,6 +23,18 @@ INDEXES: Sequence[Index] = (
         [("review_expired", 1), ("review_due_time", 1)],
         "topics_review_due",
         partial={"review_due_time": {"$exists": True}},
+    ),
+    Index(
+        "topics",
+        [("community_id", 1), ("owner_id", 1), *_LONGEST_DUE],
+        "topics_recheck_own",
+        partial={"recheck_time": {"$exists": True}},
+    ),
+    Index(
+        "replies",
+        [("community_id", 1), ("author.person_id", 1), *_LONGEST_DUE],
+        "replies_recheck_own",
+        partial={"recheck_time": {"$exists": True}},
     ),
     *(
         index
@@ -47,33 +61,56 @@ class RecheckCollection(TopicCollection):
     """Reads over both collections."""
 
     async def list_rechecks(
-        self, community_id: str, member: Member, now: datetime, paging: Paging
+        self, community_id: str, member: Member, now: datetime, paging: Paging, *, mine: bool
     ) -> list[Recheck]:
         """What the page needs, longest due first; a place is (due_time, id).
 
-        Moderators: all that they can read; others: the articles they own.
+        Moderators: all that they can read; others, and who wants it: the articles they own and the
+        answers they wrote.
         """
         wall = await self._wall(community_id, member.keyring)
-        query: Document = {"community_id": community_id, **wall}
-        names: Sequence[str] = _COLLECTIONS
-        if not member.moderator:
-            query["owner_id"] = member.person_id
-            names = ("topics",)
-        beyond = paging.beyond(_LONGEST_DUE)
-        due = (
-            {"$and": [{"recheck_time": {"$lte": now}}, beyond]}
-            if beyond
-            else {"recheck_time": {"$lte": now}}
-        )
+        own = mine or not member.moderator
         found: list[Recheck] = []
-        for name in names:
-            cursor = self._database[name].find({**query, **due}, {"recheck_time": 1, "topic_id": 1})
-            cursor = cursor.sort(paging.sort(_LONGEST_DUE)).limit(paging.limit)
-            found += [
-                _recheck(community_id, row) async for row in cursor.hint(f"{name}_recheck_page")
-            ]
+        for name, whose in _COLLECTIONS.items():
+            query: Document = {"community_id": community_id, **wall}
+            if own:
+                query[whose] = member.person_id
+            index = f"{name}_recheck_own" if own else f"{name}_recheck_page"
+            found += await self._due(name, query, wall, now, paging, index)
         found.sort(key=lambda one: (one.due_time, one.post_id), reverse=paging.backward)
         return found[: paging.limit]
+
+    async def _due(
+        self,
+        name: str,
+        query: Document,
+        wall: Document,
+        now: datetime,
+        paging: Paging,
+        index: str,
+    ) -> list[Recheck]:
+        """Of one collection; a reply is behind its topic's wall as well."""
+        community_id = query["community_id"]
+        found: list[Recheck] = []
+        while len(found) < paging.limit:
+            due: list[Document] = [{"recheck_time": {"$lte": now}}]
+            if beyond := paging.beyond(_LONGEST_DUE):
+                due.append(beyond)
+            cursor = self._database[name].find(
+                {**query, "$and": due}, {"recheck_time": 1, "topic_id": 1}
+            )
+            cursor = cursor.sort(paging.sort(_LONGEST_DUE)).limit(paging.limit).hint(index)
+            rows = [_recheck(community_id, row) async for row in cursor]
+            shown = {one.topic_id for one in rows}
+            if name == "replies" and rows:
+                topics = {"community_id": community_id, "_id": {"$in": list(shown)}, **wall}
+                cursor = self._database.topics.find(topics, {"_id": 1}).hint("_id_")
+                shown = {row["_id"] async for row in cursor}
+            found += [one for one in rows if one.topic_id in shown]
+            if len(rows) < paging.limit:
+                break
+            paging = replace(paging, place=(rows[-1].due_time, rows[-1].post_id))
+        return found
 
     async def find_expired(self, now: datetime, most: int) -> list[Recheck]:
         """Of all communities, those whose verification is over and nobody has said so."""

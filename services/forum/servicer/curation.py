@@ -91,7 +91,7 @@ class CurationServicer(curation_pb2_grpc.CurationServiceServicer):
         member = Member.of(require_person(), request.community_id)
         paging = Paging.of(request, datetime, str)
         found = await self._repository.list_rechecks(
-            request.community_id, member, datetime.now(UTC), paging
+            request.community_id, member, datetime.now(UTC), paging, mine=request.mine
         )
         rechecks, token = paging.page(found, lambda last: (last.due_time, last.post_id))
         return pb.ListRechecksResponse(

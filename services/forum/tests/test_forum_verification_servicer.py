@@ -276,7 +276,56 @@ async def test_list_rechecks(world: World) -> None:
     before, end = await rechecks(world, MODERATING, page_size=2, page_token=token, backward=True)
     assert (before + last, end) == (expected, "")
     assert await rechecks(world, ASKER) == ([mine.id], "")
-    assert await rechecks(world, HELPER) == ([theirs.id], "")
+    assert await rechecks(world, HELPER) == ([reply.id, theirs.id], "")
     await refused(world, rechecks(world, STRANGER), CommunityNotFoundError, "community_id")
     await world.act("HideTopic", MODERATING, theirs, reason="wrong")
-    assert await rechecks(world, HELPER) == ([], "")
+    assert await rechecks(world, HELPER) == ([reply.id], "")
+
+
+async def test_ones_own_answers_are_ones_rechecks(world: World) -> None:
+    mine = await article(world)
+    question = await world.topic(await world.space())
+    theirs, own = await world.reply(question), await world.reply(question, MODERATING)
+    for days, post in enumerate((mine, theirs, own), 1):
+        await verify(world, MODERATING, post, verified_until_time=time_in(1))
+        await fall_due(world, post.id, days)
+    assert await rechecks(world, HELPER) == ([theirs.id], "")
+    assert await rechecks(world, HELPER, mine=True) == ([theirs.id], "")
+    assert await rechecks(world, ASKER) == ([mine.id], "")
+    assert await rechecks(world, MODERATING) == ([own.id, theirs.id, mine.id], "")
+    assert await rechecks(world, MODERATING, mine=True) == ([own.id], "")
+    outside = rechecks(world, STRANGER, mine=True)
+    await refused(world, outside, CommunityNotFoundError, "community_id")
+    first, token = await rechecks(world, MODERATING, page_size=1)
+    assert (first, bool(token)) == ([own.id], True)
+    await world.act("HideTopic", MODERATING, question, reason="wrong")
+    assert await rechecks(world, HELPER) == ([], "")  # behind the topic's wall
+    for actor in (HELPER, MODERATING):
+        assert await rechecks(world, actor, mine=True, page_size=1, backward=True) == (
+            ([], "") if actor is HELPER else ([own.id], "")
+        )
+
+
+async def test_answers_behind_a_topics_wall_end_no_page(world: World) -> None:
+    topics = [await world.topic(await world.space(f"s{number}")) for number in range(4)]
+    replies = [await world.reply(topic) for topic in topics]
+    for days, reply in enumerate(reversed(replies), 1):
+        await verify(world, MODERATING, reply, verified_until_time=time_in(1))
+        await fall_due(world, reply.id, days)
+    for topic in topics[1:3]:
+        await world.act("HideTopic", MODERATING, topic, reason="wrong")
+    first, token = await rechecks(world, HELPER, page_size=1)
+    rest, end = await rechecks(world, HELPER, page_size=1, page_token=token)
+    assert (first + rest, end) == ([replies[0].id, replies[3].id], "")
+
+
+async def test_of_a_company_nobody_learns_who_verified_its_text(world: World) -> None:
+    topic = await world.topic(
+        await wide(world, "wide"), ASKER, kind=pb.TOPIC_KIND_ARTICLE, as_company=True
+    )
+    await verify(world, ASKER, topic)
+    for actor, told in ((HELPER, ""), (ASKER, "asker"), (MODERATING, "asker")):
+        seen = (await world.see(actor, topic)).verification
+        assert (seen.verifier_id, seen.verified_for) == (told, "Release 4")
+    await verify(world, MODERATING, topic)
+    assert (await world.see(HELPER, topic)).verification.verifier_id == "moderator"
