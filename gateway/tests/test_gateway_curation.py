@@ -88,7 +88,7 @@ async def test_ownerless_articles_are_listed(curation: CurationStandIn, house: H
 async def test_who_verified_a_text_is_told_as_the_forum_tells(
     house: House, curation: CurationStandIn, said: str, verifier: dict[str, str] | None
 ) -> None:
-    given = {"topicId": T3, "verifiedFor": said, "verifiedUntilTime": "2030-01-01T00:00:00Z"}
+    given = {"postId": T3, "verifiedFor": said, "verifiedUntilTime": "2030-01-01T00:00:00Z"}
     fields = "topic { verification { verifier { displayName } } }"
     answer = await mutate(house, "verifyPost", given, fields)
     assert answer["data"]["verifyPost"] == {"topic": {"verification": {"verifier": verifier}}}
