@@ -50,6 +50,7 @@ def service_environment(place: Place, service: Service, engines: EngineUrls) -> 
     }
     if service.name == "forum":
         told["FILES"] = "disk"
+        told["SCAN"] = "optional"  # a laptop has no clamd
         told["FILES_FOLDER"] = str(place.data / "files")
         told["FILES_URL"] = place.url(GATEWAY)
     if service.name == "search":

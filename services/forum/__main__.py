@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 
 from chassis import runtime
@@ -20,6 +21,8 @@ from services.forum.settings import ForumSettings
 from services.forum.use_cases import AllUseCases
 from services.forum.use_cases.attachments import Files
 from services.forum.use_cases.inspecting import Inspector
+
+_log = logging.getLogger(__name__)
 
 
 async def main() -> None:
@@ -52,6 +55,8 @@ async def open_files(settings: ForumSettings) -> AsyncIterator[Files | None]:
     """The store, and who looks into what is put there."""
     scanner = Scanner(settings.clamd) if settings.clamd else None
     required = settings.scan == "required"
+    if settings.files != "none" and scanner is None and required:
+        _log.warning("FORUM_CLAMD is empty: files are taken without a scan for viruses")
     if settings.files == "none":
         yield None
     elif settings.files == "disk":

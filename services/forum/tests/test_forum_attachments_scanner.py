@@ -10,13 +10,17 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from joserfc.jwk import OKPKey
 
 from chassis.file_passes import INCOMING, place
 from guildhall.forum.v1 import attachments_pb2 as pb
+from services.forum.__main__ import open_files
 from services.forum.domain.attachments import Scan
 from services.forum.repository.scanner import Scanner
+from services.forum.settings import ForumSettings
 from services.forum.tests.conftest import World
 from services.forum.tests.files_made import EICAR, archive, complete, kept, upload
 
@@ -137,3 +141,25 @@ async def test_without_a_scan_that_is_required_nothing_is_ready(
     assert await replace(world.files, scanner=away).scan(b"x") is Scan.UNKNOWN
     assert await replace(world.files, scanner=away, scan_required=False).scan(b"x") is Scan.CLEAN
     assert await replace(world.files, scanner=None).scan(EICAR) is Scan.CLEAN
+
+
+@pytest.mark.parametrize(
+    ("told", "warned"),
+    [
+        ({"files": "disk"}, True),
+        ({"files": "disk", "scan": "optional"}, False),
+        ({"files": "disk", "clamd": "127.0.0.1:3310"}, False),
+        ({}, False),
+    ],
+)
+async def test_that_nothing_is_scanned_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, told: dict[str, Any], warned: bool
+) -> None:
+    key = tmp_path / "key"
+    key.write_bytes(OKPKey.generate_key("Ed25519").as_pem(private=True))
+    settings = ForumSettings(
+        signing_key_file=key, trusted_keys_file=key, files_folder=tmp_path, **told
+    )
+    async with open_files(settings) as files:
+        assert (files is not None) is ("files" in told)
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * warned
