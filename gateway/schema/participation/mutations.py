@@ -78,7 +78,8 @@ class ParticipationMutation:
     @strawberry.mutation(
         description=codes(
             "Ask something in a topic; it has one poll at most, which stays as it is. For the "
-            "author of the topic and moderators, not for whose posts there wait for a review.",
+            "author of the topic and moderators, not for whose posts there wait for a review. In "
+            "a draft, for its author only, it replaces one, and goes out with the topic.",
             "TOPIC_NOT_FOUND", "TOPIC_STATE_INVALID", "POLL_NOT_ALLOWED", "POLL_EXISTS",
             "CONTENT_BLOCKED", "ROLE_REQUIRED", "TEXT_INVALID", "FIELD_INVALID",
         )
@@ -113,7 +114,8 @@ class ParticipationMutation:
     @strawberry.mutation(
         description=codes(
             "End a poll: nobody says more. For the author of the topic and moderators.",
-            "TOPIC_NOT_FOUND", "POLL_NOT_FOUND", "POLL_CLOSED", "ROLE_REQUIRED",
+            "TOPIC_NOT_FOUND", "POLL_NOT_FOUND", "POLL_CLOSED", "TOPIC_STATE_INVALID",
+            "ROLE_REQUIRED",
         )
     )  # fmt: skip
     async def close_poll(

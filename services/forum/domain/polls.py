@@ -174,3 +174,9 @@ def check_close_time(time: datetime | None, now: datetime) -> datetime | None:
     if time is not None and not now < time <= now + _LONGEST:
         raise FieldInvalidError("within a year from now", field="close_time")
     return time and cut(time)
+
+
+def check_opens(close_time: datetime | None, publish_time: datetime | None) -> None:
+    """Of a poll in a topic that goes out by itself. Refuses with FIELD_INVALID."""
+    if close_time is not None and publish_time is not None and close_time <= publish_time:
+        raise FieldInvalidError("after its topic goes out", field="close_time")

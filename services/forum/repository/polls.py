@@ -56,6 +56,13 @@ class PollCollection(ReferenceCollection):
         ballots = {row["topic_id"]: load_ballot(row) async for row in own}
         return [SeenPoll(poll, ballots.get(poll.topic_id), now) for poll in polls]
 
+    async def find_poll(self, community_id: str, topic_id: str) -> Poll | None:
+        """A topic's own, whoever sees it."""
+        row = await self._database.polls.find_one(
+            {"community_id": community_id, "_id": _poll_id(topic_id)}
+        )
+        return load_poll(row) if row is not None else None
+
     async def get_poll(
         self,
         community_id: str,

@@ -15,13 +15,17 @@ from chassis.errors import (
     FieldInvalidError,
     RoleRequiredError,
     TextInvalidError,
+    VersionStaleError,
 )
-from chassis.testing import outbox, person_actor
+from chassis.testing import outbox, person_actor, service_actor
+from chassis.timestamps import timestamp_of
+from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceStub
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1 import forum_pb2
 from guildhall.forum.v1 import participation_pb2 as pb
 from guildhall.moderation.v1 import moderation_pb2
 from guildhall.moderation.v1.domain_events_pb2 import CaseDecided
+from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 from services.forum.consumers import ForumConsumers
 from services.forum.domain.polls import Ballot, Poll, ResultsShown
 from services.forum.tests.conftest import (
@@ -36,6 +40,7 @@ from services.forum.tests.conftest import (
     World,
 )
 from services.forum.tests.test_forum_servicer import refused
+from services.forum.use_cases.schedules import DueTopics
 
 READER = person_actor("reader")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -235,6 +240,107 @@ async def test_a_poll_stored_before_any_could_be_removed_is_loaded(world: World)
     await world.database.polls.update_one({}, {"$unset": {"remove_reason": ""}})
     (poll,) = await polls(world, READER, topic)
     assert (poll.removed, poll.question) == (False, "Shall we?")
+
+
+async def schedule(world: World, topic: Any, time: datetime) -> Any:
+    return await world.act("ScheduleTopic", ASKER, topic, publish_time=timestamp_of(time))
+
+
+async def test_a_poll_goes_out_with_its_draft(world: World) -> None:
+    draft = await world.topic(await world.space(), draft=True)
+    await ask(world, draft, question="Shall we not?")
+    await refused(world, choose(world, ASKER, draft, 0), "TOPIC_STATE_INVALID")
+    await refused(world, close(world, draft), "TOPIC_STATE_INVALID")
+    gone = ("TOPIC_NOT_FOUND", "topic_id")
+    for actor in (HELPER, MODERATING):
+        assert await polls(world, actor, draft) == []
+        await refused(world, ask(world, draft, actor), *gone)
+    await ask(world, draft)  # in place of the other
+    await world.act("PublishTopic", ASKER, draft)
+    (poll,) = await polls(world, HELPER, draft)
+    assert (poll.question, counts(poll)) == ("Shall we?", [0, 0, 0])
+    await choose(world, HELPER, draft, 1)
+    await refused(world, ask(world, draft), "POLL_EXISTS", "topic_id")
+
+
+async def test_a_newcomers_poll_is_reviewed_with_its_topic(world: World) -> None:
+    draft = await world.topic(await world.space(), NEWCOMER, draft=True)
+    world.screen.verdict = moderation_pb2.VERDICT_HOLD
+    await refused(world, ask(world, draft, NEWCOMER), "CONTENT_BLOCKED", "question")
+    world.screen.verdict = moderation_pb2.VERDICT_ALLOW
+    await ask(world, draft, NEWCOMER)
+    await world.act("PublishTopic", NEWCOMER, draft)
+    await refused(world, ask(world, draft, NEWCOMER), "TOPIC_STATE_INVALID")
+    assert await polls(world, HELPER, draft) == []
+    assert len(await polls(world, MODERATING, draft)) == 1
+    await world.hear(await approved(world, draft))
+    assert len(await polls(world, HELPER, draft)) == 1
+
+
+async def test_a_poll_closes_after_its_topic_goes_out(world: World) -> None:
+    space, now = await world.space(), datetime.now(UTC)
+    soon, later = now + timedelta(hours=1), now + timedelta(hours=2)
+    draft = await world.topic(space, draft=True)
+    await ask(world, draft, close_time=soon)
+    await refused(world, schedule(world, draft, later), "POLL_CLOSED")
+    await refused(world, schedule(world, draft, soon), "POLL_CLOSED")
+    await ask(world, draft)
+    await schedule(world, draft, later)
+    call = ask(world, draft, close_time=later)
+    await refused(world, call, FieldInvalidError, "close_time")
+    await ask(world, draft, close_time=later + timedelta(hours=1))
+    over = {"$set": {"close_time": now - timedelta(hours=1)}}
+    await world.database.polls.update_many({}, over)  # the time has come meanwhile
+    other = await world.topic(space, draft=True)
+    await ask(world, other, close_time=soon)
+    await world.database.polls.update_many({}, over)
+    await refused(world, world.act("PublishTopic", ASKER, other), "POLL_CLOSED")
+    await remove_from_sight(world, other)
+    await world.act("PublishTopic", ASKER, other)
+
+
+async def remove_from_sight(world: World, topic: Any) -> None:
+    """As if a moderator had removed it while the topic was out, before it was a draft again."""
+    await world.database.polls.update_one(
+        {"topic_id": topic.id}, {"$set": {"remove_reason": "rude"}}
+    )
+
+
+async def test_a_topic_whose_poll_is_over_does_not_go_out_by_itself(world: World) -> None:
+    draft = await world.topic(await world.space(), draft=True)
+    await schedule(world, draft, datetime.now(UTC) + timedelta(hours=1))
+    await ask(world, draft)
+    past = datetime.now(UTC) - timedelta(hours=1)
+    await world.database.polls.update_many({}, {"$set": {"close_time": past}})
+    world.members.actors = [ASKER]
+    scheduled = await world.repository.get_topic("c1", draft.id, keyring_of(ASKER))
+    await due(world).publish_topic(scheduled)
+    back = await world.see(ASKER, draft)
+    assert back.state == forum_pb2.TOPIC_STATE_DRAFT
+    assert "poll would be closed" in back.state_reason
+    assert await world.topics(HELPER) == []
+
+
+async def test_a_poll_meets_the_publication_of_its_draft(world: World) -> None:
+    draft = await world.topic(await world.space(), NEWCOMER, draft=True)
+
+    async def published() -> None:
+        await world.act("PublishTopic", NEWCOMER, draft)
+
+    world.screen.meanwhile = published
+    with pytest.raises(VersionStaleError):
+        await ask(world, draft, NEWCOMER)
+    assert await polls(world, MODERATING, draft) == []
+
+
+def keyring_of(actor: Actor) -> tuple[str, ...]:
+    return actor.member_of("c1").keyring
+
+
+def due(world: World) -> DueTopics:
+    moderation = world.loopback.client(ModerationServiceStub, "moderation", service_actor("forum"))
+    directory = world.loopback.client(DirectoryServiceStub, "directory", service_actor("forum"))
+    return DueTopics(world.commands, world.repository, moderation, directory, posting_limits=False)
 
 
 @pytest.mark.parametrize("shown", ["ALWAYS", "AFTER_VOTE", "AFTER_CLOSE"])

@@ -22,6 +22,7 @@ from services.forum.converters.screening import screening
 from services.forum.domain.announcements.channels import Channel
 from services.forum.domain.held_edits import HeldEdit
 from services.forum.domain.members import Member, opens
+from services.forum.domain.polls import PollClosedError
 from services.forum.domain.posting import Limits, Pace, Poster, limits_of, mention_limits_of
 from services.forum.domain.references import References, added_mentions
 from services.forum.domain.replies import Reply, ReplyNotFoundError
@@ -190,6 +191,12 @@ class UseCases:
                 post.community_id, member.person_id, now.new_id(), after, now.time
             )
         ]
+
+    async def _check_poll(self, topic: Topic, publish_time: datetime) -> None:
+        """What goes out with a poll asks something. Refuses with POLL_CLOSED."""
+        poll = await self._repository.find_poll(topic.community_id, topic.id)
+        if poll is not None and not poll.removed and poll.closed(publish_time):
+            raise PollClosedError("the topic's poll would be closed by then: ask it anew")
 
     async def _change(
         self,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from chassis.actors import Actor
 from chassis.decisions import Decision, Seen
-from chassis.errors import UnavailableError
+from chassis.errors import UnavailableError, VersionStaleError
 from chassis.texts import check_reason
 from chassis.timestamps import time_of
 from guildhall.forum.v1 import domain_events_pb2 as said
@@ -32,10 +32,12 @@ from services.forum.domain.polls import (
     PollNotFoundError,
     SeenPoll,
     check_close_time,
+    check_opens,
     check_poll_options,
     check_question,
 )
 from services.forum.domain.screening import ContentBlockedError, needs_review
+from services.forum.domain.topics import UNSENT, Topic, TopicStateInvalidError
 from services.forum.use_cases.base import UseCases
 from services.forum.use_cases.moderating import entry
 from services.forum.use_cases.moderation import moderator
@@ -46,7 +48,7 @@ class PollUseCases(UseCases):
 
     async def create_poll(self, actor: Actor, request: CreatePollRequest) -> CreatePollResponse:
         """Author of the topic or MODERATOR. Refuses with POLL_NOT_ALLOWED, POLL_EXISTS,
-        CONTENT_BLOCKED, UNAVAILABLE.
+        CONTENT_BLOCKED, UNAVAILABLE. In a draft its author asks, as often as it takes.
         """
         member = Member.of(actor, request.community_id)
         question, options = check_question(request.question), check_poll_options(request.options)
@@ -60,10 +62,15 @@ class PollUseCases(UseCases):
         topic, space = await self._repository.get_topic_space(
             request.community_id, request.topic_id, member.keyring
         )
-        member.require_author_or_moderator(topic.author)
-        check_takes_part(topic, None)
-        if needs_review(member, space):
-            raise PollNotAllowedError("your posts here wait for a review, and polls do not wait")
+        unsent = topic.state in UNSENT  # then it is reviewed with its topic, where that is
+        if unsent:
+            member.require_author(topic.author)
+            check_opens(close_time, topic.publish_time)
+        else:
+            member.require_author_or_moderator(topic.author)
+            check_takes_part(topic, None)
+            if needs_review(member, space):
+                raise PollNotAllowedError("your posts here wait for a review, polls do not wait")
         try:
             screening = await self._screen(request.community_id, [question, *options])
             if not screening.screened:  # nobody looks at it later, as at posts
@@ -74,8 +81,13 @@ class PollUseCases(UseCases):
         question, *changed = screening.texts
         question, options = check_question(question), check_poll_options(changed)
 
+        topic_ref = self._repository.topics.ref(request.community_id, topic.id)
+        stands_on = (topic_ref,) if unsent else ()
+
         def decide(seen: Seen[Poll]) -> Decision[Poll, CreatePollResponse]:
-            if seen.state is not None:
+            for ref in stands_on:
+                same_topic(seen.other(ref), topic)
+            if seen.state is not None and (seen.state.removed or not unsent):
                 raise PollExistsError(field="topic_id")
             poll = Poll(
                 topic_id=topic.id,
@@ -92,9 +104,11 @@ class PollUseCases(UseCases):
             answer = CreatePollResponse(
                 poll=poll_to_proto(SeenPoll(poll, None, seen.now.time), request.community_id)
             )
-            return Decision(poll, lambda _: answer, [said.PollCreated(topic_id=topic.id)])
+            return Decision(
+                poll, lambda _: answer, [said.PollCreated(topic_id=topic.id)], stands_on=stands_on
+            )
 
-        ref = self._repository.poll_ref(request.community_id, topic.id)
+        ref = self._repository.poll_ref(request.community_id, topic.id).along(*stands_on)
         return await self._commands.run(actor, request, ref, decide)
 
     async def cast_ballot(self, actor: Actor, request: CastBallotRequest) -> CastBallotResponse:
@@ -129,7 +143,9 @@ class PollUseCases(UseCases):
         return await self._commands.run(actor, request, ref, decide)
 
     async def close_poll(self, actor: Actor, request: ClosePollRequest) -> ClosePollResponse:
-        """Author of the topic or MODERATOR. Refuses with POLL_NOT_FOUND, POLL_CLOSED."""
+        """Author of the topic or MODERATOR. Refuses with POLL_NOT_FOUND, POLL_CLOSED,
+        TOPIC_STATE_INVALID.
+        """
         member = Member.of(actor, request.community_id)
         if (done := await self._done(actor, request, ClosePollResponse)) is not None:
             return done
@@ -137,6 +153,8 @@ class PollUseCases(UseCases):
             request.community_id, request.topic_id, member.keyring
         )
         member.require_author_or_moderator(topic.author)
+        if topic.state in UNSENT:
+            raise TopicStateInvalidError("a poll in a draft is asked anew, not closed")
         own = self._repository.ballot_ref(request.community_id, topic.id, member.person_id)
 
         def decide(seen: Seen[Poll]) -> Decision[Poll, ClosePollResponse]:
@@ -176,6 +194,12 @@ class PollUseCases(UseCases):
 
         ref = self._repository.poll_ref(request.community_id, topic.id).having(own)
         return await self._commands.run(actor, request, ref, decide)
+
+
+def same_topic(now: Topic | None, before: Topic) -> None:
+    """It has not gone out meanwhile, nor will at another time. Refuses with VERSION_STALE."""
+    if now is None or (now.state, now.publish_time) != (before.state, before.publish_time):
+        raise VersionStaleError("the topic has just changed: read it again")
 
 
 def _there(poll: Poll | None) -> Poll:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from chassis.actors import Actor
@@ -24,6 +25,7 @@ from services.forum.converters.markdown import rendered
 from services.forum.converters.members import member_of
 from services.forum.converters.messages import topic_to_proto
 from services.forum.domain.members import Member
+from services.forum.domain.polls import PollClosedError
 from services.forum.domain.posting import Poster
 from services.forum.domain.screening import ContentBlockedError
 from services.forum.domain.space_settings import KindNotAllowedError, PostingNotAllowedError
@@ -45,6 +47,7 @@ _AS_FORUM = Actor(service="forum")
 _GIVE_UP = (
     ContentBlockedError,
     KindNotAllowedError,
+    PollClosedError,
     PostingNotAllowedError,
     RoleRequiredError,
     SpaceNotFoundError,
@@ -59,7 +62,7 @@ class ScheduleUseCases(UseCases):
     async def schedule_topic(
         self, actor: Actor, request: ScheduleTopicRequest
     ) -> ScheduleTopicResponse:
-        """Author. Refuses with TOPIC_STATE_INVALID, TAGS_INVALID, KIND_NOT_ALLOWED."""
+        """Author. Refuses with TOPIC_STATE_INVALID, TAGS_INVALID, KIND_NOT_ALLOWED, POLL_CLOSED."""
         member = Member.of(actor, request.community_id)
         publish_time = time_of(request.publish_time, "publish_time")
         if (done := await self._done(actor, request, ScheduleTopicResponse)) is not None:
@@ -67,6 +70,9 @@ class ScheduleUseCases(UseCases):
         found, space = await self._repository.get_topic_space(
             request.community_id, request.topic_id, member.keyring
         )
+
+        member.require_author(found.author)
+        await self._check_poll(found, publish_time)
 
         def change(seen: Seen[Topic], topic: Topic) -> Outcome:
             check_version(topic.version, request.expected_version)
@@ -138,6 +144,7 @@ class DueTopics(UseCases):
         member = await self._author(topic)
         space = await self._repository.get_space(topic.community_id, topic.space_id, member.keyring)
         _check_settings(space, member, topic)
+        await self._check_poll(topic, datetime.now(UTC))
         text = TopicText(topic.title, topic.body.source, topic.tags)
         screening = await self._screen(topic.community_id, text.parts)
         text = text.screened(screening.texts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from chassis.actors import Actor
 from chassis.decisions import Decision, Seen, Write
@@ -137,7 +138,7 @@ class TopicUseCases(ReferenceUseCases):
     async def publish_topic(
         self, actor: Actor, request: PublishTopicRequest
     ) -> PublishTopicResponse:
-        """Refuses with TOPIC_NOT_FOUND, TOPIC_STATE_INVALID and as create_topic."""
+        """Refuses with TOPIC_NOT_FOUND, TOPIC_STATE_INVALID, POLL_CLOSED and as create_topic."""
         member = Member.of(actor, request.community_id)
         if (done := await self._done(actor, request, PublishTopicResponse)) is not None:
             return done
@@ -148,6 +149,7 @@ class TopicUseCases(ReferenceUseCases):
         draft.step(TopicStep.PUBLISH)  # refuse before asking others
         space.settings.check_new_topic(member, draft.kind)
         space.settings.tag_rules.check(draft.tags)
+        await self._check_poll(draft, datetime.now(UTC))
         text = TopicText(draft.title, draft.body.source, draft.tags)
         screening = await self._screen(request.community_id, text.parts)
         text = text.screened(screening.texts)

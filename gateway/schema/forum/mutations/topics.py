@@ -64,7 +64,7 @@ class TopicMutation:
     @strawberry.mutation(
         description=codes(
             "Submit one's draft, as createTopic.", *TOPIC, MODERATOR, "TAGS_INVALID",
-            "KIND_NOT_ALLOWED",
+            "KIND_NOT_ALLOWED", "POLL_CLOSED", "MENTION_LIMIT_REACHED",
             "POSTING_NOT_ALLOWED", *SCREENED,
         )
     )  # fmt: skip
@@ -79,7 +79,7 @@ class TopicMutation:
             "Let one's draft go out by itself, or change when: screened then, and delayed by the "
             "posting limits. What cannot go out then becomes a draft again, with the reason.",
             *TOPIC, MODERATOR, "FIELD_INVALID", "TAGS_INVALID", "KIND_NOT_ALLOWED",
-            "POSTING_NOT_ALLOWED",
+            "POSTING_NOT_ALLOWED", "POLL_CLOSED",
         )
     )  # fmt: skip
     async def schedule_topic(
