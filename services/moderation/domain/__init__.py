@@ -18,6 +18,7 @@ from services.moderation.domain.cases import (
     joined_case,
 )
 from services.moderation.domain.flags import (
+    FLAGS_A_DAY,
     MOST_A_DAY,
     Flag,
     FlaggedAtOnceError,
@@ -67,6 +68,7 @@ from services.moderation.domain.screening import (
 )
 
 __all__ = [
+    "FLAGS_A_DAY",
     "MASK",
     "MAX_RULES",
     "MAX_TEXT",

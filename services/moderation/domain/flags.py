@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
+from chassis.actors import BASIC, LEADER, NEW, REGULAR, TRUSTED_MEMBER
 from chassis.errors import (
     AbortedError,
     AlreadyExistsError,
@@ -16,8 +17,10 @@ from chassis.errors import (
     ResourceExhaustedError,
 )
 
-# After Discourse's max_flags_per_day and cooldown_hours_until_reflag.
-MOST_A_DAY = 20
+# After Discourse's max_flags_per_day, its factors for those who are trusted more, and its
+# cooldown_hours_until_reflag. There a newcomer flags nothing; here whoever reads may complain.
+FLAGS_A_DAY: Mapping[int, int] = {NEW: 5, BASIC: 20, TRUSTED_MEMBER: 30, REGULAR: 40, LEADER: 60}
+MOST_A_DAY = FLAGS_A_DAY[LEADER]
 _DAY = timedelta(days=1)
 _COOLDOWN = timedelta(hours=24)
 _NAMESPACE = uuid.UUID("5d0c6a0e-5a5f-4c0b-9a55-0d7d2a6f3b18")
@@ -124,15 +127,16 @@ class Flagger:
     times: tuple[datetime, ...] = ()  # of their last flags, at most MOST_A_DAY; newest first
     latest: Flag | None = None  # of the post
 
-    def check(self, now: datetime) -> None:
+    def check(self, trust_level: int, now: datetime) -> None:
         """Refuses with POST_FLAGGED, POST_FLAGGED_LATELY, FLAG_LIMIT_REACHED."""
         if self.latest is not None:
             self.latest.check_another(now)
+        most = FLAGS_A_DAY[min(max(trust_level, NEW), LEADER)]
         lately = [time for time in self.times if now - time < _DAY]
-        if len(lately) >= MOST_A_DAY:
-            wait = lately[-1] + _DAY - now
+        if len(lately) >= most:
+            wait = lately[most - 1] + _DAY - now
             raise FlagLimitReachedError(
-                f"{MOST_A_DAY} flags in 24 hours", retry_after=wait.total_seconds()
+                f"{most} flags in 24 hours", retry_after=wait.total_seconds()
             )
 
 

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from chassis.actors import BASIC, LEADER, NEW
 from chassis.errors import DomainError, FieldInvalidError
 from chassis.rpc_status import reason_of
 from services.moderation.domain import (
-    MOST_A_DAY,
     Case,
     CaseCause,
     CaseState,
@@ -65,21 +65,31 @@ def test_one_open_flag_a_post_and_a_day_until_the_next(
 ) -> None:
     flagger = Flagger(1, (TIME - HOUR,), latest)
     if not refusal:
-        flagger.check(TIME)
+        flagger.check(BASIC, TIME)
         return
     with pytest.raises(DomainError) as caught:
-        flagger.check(TIME)
+        flagger.check(BASIC, TIME)
     assert (reason_of(caught.value), caught.value.retry_after) == (refusal, wait)
 
 
-def test_so_many_a_day() -> None:
+@pytest.mark.parametrize(
+    ("level", "most"), [(0, 5), (NEW, 5), (BASIC, 20), (3, 30), (4, 40), (LEADER, 60), (9, 60)]
+)
+def test_so_many_a_day_by_level(level: int, most: int) -> None:
     oldest = TIME - timedelta(hours=20)
-    times = (*[TIME - HOUR] * (MOST_A_DAY - 2), oldest)
-    Flagger(19, times).check(TIME)
-    with pytest.raises(FlagLimitReachedError) as caught:
-        Flagger(20, (TIME, *times)).check(TIME)
+    times = (*[TIME - HOUR] * (most - 2), oldest)
+    Flagger(most - 1, times).check(level, TIME)
+    with pytest.raises(FlagLimitReachedError, match=f"^{most} flags in 24 hours") as caught:
+        Flagger(most, (TIME, *times)).check(level, TIME)
     assert caught.value.retry_after == 4 * 3600
-    Flagger(20, (TIME, *times)).check(oldest + timedelta(days=1))
+    Flagger(most, (TIME, *times)).check(level, oldest + timedelta(days=1))
+
+
+def test_who_fell_to_a_lower_level_waits_until_there_is_room() -> None:
+    times = tuple(TIME - timedelta(hours=number) for number in range(1, 11))
+    with pytest.raises(FlagLimitReachedError) as caught:
+        Flagger(10, times).check(NEW, TIME)
+    assert caught.value.retry_after == timedelta(hours=24 - 5).total_seconds()
 
 
 def test_flags_are_counted_by_reason() -> None:

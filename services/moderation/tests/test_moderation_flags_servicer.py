@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chassis.actors import MODERATOR, Actor
+from chassis.actors import BASIC, MODERATOR, NEW, Actor
 from chassis.commands import Commands
 from chassis.errors import DomainError
 from chassis.mongo import Database
@@ -20,7 +20,7 @@ from guildhall.forum.v1 import forum_pb2
 from guildhall.moderation.v1 import moderation_pb2 as pb
 from guildhall.moderation.v1.domain_events_pb2 import CaseDecided, CaseOpened, PostFlagged
 from services.moderation.consumers import ModerationConsumers
-from services.moderation.domain import MOST_A_DAY
+from services.moderation.domain import FLAGS_A_DAY
 from services.moderation.repository import ModerationRepository
 from services.moderation.tests.conftest import (
     MODERATOR_OF_C1,
@@ -263,23 +263,35 @@ async def test_one_open_flag_a_member_and_post(call_as: CallAs, database: Databa
     await call_as(ALPHA).FlagPost(flag_request(reply_id="a1"))  # another post
 
 
+async def test_a_newcomer_flags_few_posts_a_day(
+    call_as: CallAs, database: Database, forum: ForumStandIn
+) -> None:
+    new = person_actor("new", "c1", keyring=["community:c1"], trust_level=NEW)
+    forum.topics |= {f"t{number}": topic(f"t{number}") for number in range(2, 8)}
+    for number in range(1, 6):
+        await call_as(new).FlagPost(flag_request(f"t{number}"))
+    over = call_as(new).FlagPost(flag_request("t6"))
+    assert await refused(database, over, "FLAG_LIMIT_REACHED") > 86_000
+
+
 async def test_so_many_a_day_in_a_community(
     call_as: CallAs, database: Database, forum: ForumStandIn
 ) -> None:
-    forum.topics |= {f"t{number}": topic(f"t{number}") for number in range(2, MOST_A_DAY + 4)}
+    most = FLAGS_A_DAY[BASIC]
+    forum.topics |= {f"t{number}": topic(f"t{number}") for number in range(2, most + 4)}
     calls = [call_as(ALPHA).FlagPost(flag_request(f"t{number}")) for number in range(1, 5)]
     answers = await asyncio.gather(*calls, return_exceptions=True)
     made = sum(not isinstance(one, Exception) for one in answers)
     assert made >= 1  # others may have been FLAGGED_AT_ONCE, and count for nothing
     assert await database["flags"].count_documents({}) == made
-    for number in range(5, 5 + MOST_A_DAY - made):
+    for number in range(5, 5 + most - made):
         await call_as(ALPHA).FlagPost(flag_request(f"t{number}"))
-    over = call_as(ALPHA).FlagPost(flag_request(f"t{MOST_A_DAY + 3}"))
+    over = call_as(ALPHA).FlagPost(flag_request(f"t{most + 3}"))
     assert await refused(database, over, "FLAG_LIMIT_REACHED") > 86_000
     await call_as(BETA).FlagPost(flag_request())
     earlier = datetime.now(UTC) - timedelta(hours=25)
     await database["flags"].update_one({"number": 1}, {"$set": {"create_time": earlier}})
-    await call_as(ALPHA).FlagPost(flag_request(f"t{MOST_A_DAY + 3}"))
+    await call_as(ALPHA).FlagPost(flag_request(f"t{most + 3}"))
 
 
 UNSEEN = [

@@ -94,12 +94,13 @@ class FlagUseCases:
             self._repository.get_flagger(community_id, person_id, post.id),
             self._repository.find_cases_of(community_id, post.topic_id, post.reply_id),
         )
+        trust_level = actor.member_of(community_id).trust_level
         case_id = flagged_case_id(post, cases)
         ref = self._repository.flag_ref(community_id, case_id, person_id)
 
         def decide(seen: Seen[Case]) -> Decision[Case, FlagPostResponse]:
             before, now = seen.state, seen.now.time
-            flagger.check(now)
+            flagger.check(trust_level, now)
             if seen.part(ref) is not None or (before and before.state is not CaseState.OPEN):
                 raise FlaggedAtOnceError
             flag = Flag(
