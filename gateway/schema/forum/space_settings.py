@@ -82,6 +82,10 @@ class SpaceSettings:
         description="Reasons to close a topic, beside those of CloseReason."
     )
     down_votes: bool = strawberry.field(description="Whether posts may be voted against.")
+    article_review_days: int = strawberry.field(
+        description="Days from when an article goes out until somebody is to look at it again "
+        "(reviewDueTime); 0: only when its owner or a moderator names a date."
+    )
 
 
 @strawberry.input(description="What the composer begins a topic of a kind with.")
@@ -147,6 +151,11 @@ class SpaceSettingsInput:
     down_votes: bool | None = strawberry.field(
         default=None, description="Whether posts may be voted against; in a new space they may not."
     )
+    article_review_days: int | None = strawberry.field(
+        default=None,
+        description="Days from when an article goes out until it is looked at again, 1098 at most; "
+        "in a new space 365; 0: only when somebody names a date.",
+    )
 
 
 def settings_change(settings: Any) -> forum_pb2.SpaceSettingsChange | None:
@@ -178,4 +187,5 @@ def settings_change(settings: Any) -> forum_pb2.SpaceSettingsChange | None:
         own_close_reasons=settings.own_close_reasons,
         update_own_close_reasons=settings.own_close_reasons is not None,
         down_votes=settings.down_votes,
+        article_review_days=settings.article_review_days,
     )

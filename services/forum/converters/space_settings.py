@@ -35,6 +35,7 @@ def settings_to_proto(settings: SpaceSettings) -> forum_pb2.SpaceSettings:
         newcomer_edit_window_minutes=int(settings.newcomer_edit_window.total_seconds()) // 60,
         own_close_reasons=settings.own_close_reasons,
         down_votes=settings.down_votes,
+        article_review_days=settings.article_review.days,
     )
 
 
@@ -57,6 +58,10 @@ def changed_settings(
         settings = replace(settings, accepted_answers=many)
     if change.HasField("down_votes"):
         settings = replace(settings, down_votes=change.down_votes)
+    if change.HasField("article_review_days"):
+        at = f"{_AT}.article_review_days"
+        review = rules.check_article_review(change.article_review_days, at)
+        settings = replace(settings, article_review=review)
     if change.HasField("edit_window_minutes"):
         at = f"{_AT}.edit_window_minutes"
         window = rules.check_edit_window(change.edit_window_minutes, at)

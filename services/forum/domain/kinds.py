@@ -25,9 +25,7 @@ class NothingAcceptedError(FailedPreconditionError):
 
 
 class TooManyAcceptedError(FailedPreconditionError):
-    """So many replies answer the question that another is of no help; or more than a space
-    takes.
-    """
+    """Another answer to so many is of no help, or there are more than the space takes."""
 
 
 class TopicKind(StrEnum):

@@ -20,6 +20,7 @@ MAX_ALLOWED_TAGS = 100
 MAX_OWN_CLOSE_REASONS = 20
 MAX_CLOSE_REASON = 80
 LONGEST_SLOW_MODE = timedelta(days=1)
+LONGEST_REVIEW = timedelta(days=3 * 366)
 _LONGEST_EDIT_WINDOW = 525_600  # minutes: a year
 
 
@@ -102,6 +103,9 @@ class SpaceSettings:
     newcomer_edit_window: timedelta = timedelta(minutes=60)  # 0: as edit_window
     own_close_reasons: tuple[str, ...] = ()  # beside the ones that every space has
     down_votes: bool = False  # whether posts may be voted against
+    article_review: timedelta = timedelta(
+        days=365
+    )  # until an article is looked at; 0: not by itself
 
     def check_new_topic(self, member: Member, kind: TopicKind) -> None:
         """Refuses with POSTING_NOT_ALLOWED, KIND_NOT_ALLOWED."""
@@ -146,6 +150,11 @@ class SpaceSettings:
         if window and now - create_time > window:
             minutes = window.total_seconds() / 60
             raise EditWindowOverError(f"authors may edit for {minutes:g} minutes in this space")
+
+    def review_due(self, kind: TopicKind, now: datetime) -> datetime | None:
+        """When somebody is to look at what goes out now, if it is of a kind that is reviewed."""
+        reviewed = self.article_review and allows(kind, KindAction.REVIEW)
+        return now + self.article_review if reviewed else None
 
     def check_own_close_reason(self, text: str) -> str:
         """One of the space's own. Refuses with FIELD_INVALID."""
@@ -209,6 +218,12 @@ def check_edit_window(minutes: int, field: str) -> timedelta:
     """Refuses with FIELD_INVALID."""
     _check_between(minutes, 0, _LONGEST_EDIT_WINDOW, field)
     return timedelta(minutes=minutes)
+
+
+def check_article_review(days: int, field: str) -> timedelta:
+    """Refuses with FIELD_INVALID."""
+    _check_between(days, 0, LONGEST_REVIEW.days, field)
+    return timedelta(days=days)
 
 
 def check_own_close_reasons(texts: Sequence[str], field: str) -> tuple[str, ...]:

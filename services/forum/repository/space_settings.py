@@ -35,6 +35,7 @@ def settings_document(settings: SpaceSettings) -> Document:
         "newcomer_edit_window": settings.newcomer_edit_window.total_seconds(),
         "own_close_reasons": list(settings.own_close_reasons),
         "down_votes": settings.down_votes,
+        "article_review": settings.article_review.total_seconds(),
     }
 
 
@@ -57,4 +58,11 @@ def settings(document: Document) -> SpaceSettings:
         newcomer_edit_window=timedelta(seconds=document["newcomer_edit_window"]),
         own_close_reasons=tuple(document["own_close_reasons"]),
         down_votes=document.get("down_votes", False),
+        article_review=_article_review(document),
     )
+
+
+def _article_review(document: Document) -> timedelta:
+    """Formerly nobody said when articles are looked at."""
+    seconds = document.get("article_review")
+    return DEFAULT_SETTINGS.article_review if seconds is None else timedelta(seconds=seconds)

@@ -131,7 +131,7 @@ async def test_update_idea_status_refuses(world: World) -> None:
 
 async def test_review_article(world: World) -> None:
     topic = await article(world)
-    assert (topic.owner_id, topic.HasField("review_due_time")) == ("asker", False)
+    assert (topic.owner_id, topic.HasField("review_time")) == ("asker", False)
     due = time_in(90)
     reviewed = (await curate(world, "ReviewArticle", ASKER, topic, review_due_time=due)).topic
     assert reviewed.review_due_time.ToMilliseconds() == due.ToMilliseconds()
@@ -180,3 +180,58 @@ async def test_a_pin_has_a_reason_and_its_code(world: World) -> None:
         await refused(world, call, FieldInvalidError, "reason_code")
         call = curate(world, rpc, MODERATING, topic, reason="x" * 1001)
         await refused(world, call, TextInvalidError, "reason")
+
+
+def due_in(topic: forum_pb2.Topic) -> float | None:
+    """Days from when it went out."""
+    if not topic.HasField("review_due_time"):
+        return None
+    return (topic.review_due_time.seconds - topic.create_time.seconds) / 86400
+
+
+async def test_an_article_is_to_be_looked_at_a_year_after_it_went_out(world: World) -> None:
+    space = await wide(world)
+    kinds: dict[str, Any] = {"kind": forum_pb2.TOPIC_KIND_ARTICLE}
+    topic = await world.topic(space, **kinds)
+    assert due_in(topic) == 365
+    draft = await world.topic(space, **kinds, draft=True)
+    assert due_in(draft) is None
+    assert due_in((await world.act("PublishTopic", ASKER, draft)).topic) == 365
+    for kind in (1, 2, 4):
+        assert due_in(await world.topic(space, kind=kind)) is None
+    given = time_in(5)
+    await curate(world, "ReviewArticle", ASKER, topic, review_due_time=given)
+    seen = (await world.see(HELPER, topic)).review_due_time
+    assert seen.ToMilliseconds() == given.ToMilliseconds()
+    # What was not looked at in time is found, by its owner and moderators.
+    past = datetime.now(UTC) - timedelta(days=1)
+    row = {"$set": {"review_due_time": past, "recheck_time": past}}
+    await world.database.topics.update_one({"_id": draft.id}, row)
+    request = curation_pb2.ListRechecksRequest(community_id="c1")
+    for actor, found in ((ASKER, [draft.id]), (MODERATING, [draft.id]), (HELPER, [])):
+        rechecks = await world.of(actor, CurationServiceStub).ListRechecks(request)
+        assert [one.topic_id for one in rechecks.rechecks] == found
+
+
+@pytest.mark.parametrize(("days", "due"), [(30, 30), (0, None)])
+async def test_a_space_says_when_its_articles_are_looked_at(
+    world: World, days: int, due: float | None
+) -> None:
+    change = forum_pb2.SpaceSettingsChange(
+        kinds=ALL_KINDS, update_kinds=True, article_review_days=days
+    )
+    space = await world.space(settings=change, mode=forum_pb2.SPACE_MODE_REQUIRED)
+    held = await world.topic(space, kind=forum_pb2.TOPIC_KIND_ARTICLE)
+    assert held.state == forum_pb2.TOPIC_STATE_PENDING_REVIEW
+    assert due_in(held) == due
+    out = await world.topic(space, MODERATING, kind=forum_pb2.TOPIC_KIND_ARTICLE)
+    assert due_in(out) == due
+
+
+async def test_a_space_from_before_has_the_default(world: World) -> None:
+    space = await wide(world)
+    await world.database.spaces.update_one(
+        {"_id": space.id}, {"$unset": {"settings.article_review": 1}}
+    )
+    topic = await world.topic(space, kind=forum_pb2.TOPIC_KIND_ARTICLE)
+    assert due_in(topic) == 365

@@ -59,6 +59,7 @@ async def test_a_new_space_has_the_defaults(world: World) -> None:
         may_reply=pb.POSTING_RIGHT_ALL,
         accepted_answers=pb.ACCEPTED_ANSWERS_SINGLE,
         newcomer_edit_window_minutes=60,
+        article_review_days=365,
     )
 
 
@@ -82,6 +83,7 @@ async def test_settings_change_one_by_one(world: World) -> None:
         own_close_reasons=["Sold out", "Sold out"],
         update_own_close_reasons=True,
         down_votes=True,
+        article_review_days=30,
     )
     expected = pb.SpaceSettings(
         kinds=[pb.TOPIC_KIND_IDEA],
@@ -96,6 +98,7 @@ async def test_settings_change_one_by_one(world: World) -> None:
         edit_window_minutes=30,
         own_close_reasons=["Sold out"],
         down_votes=True,
+        article_review_days=30,
     )
     assert changed.settings == expected
     assert (await outbox(world.database))[-1] == said.SpaceUpdated(space_id=space.id)
@@ -115,6 +118,8 @@ async def test_settings_refuse(world: World) -> None:
     template = pb.TopicTemplate(kind=pb.TOPIC_KIND_IDEA, body="x")
     wrong: list[tuple[dict[str, Any], Any, str]] = [
         ({"update_kinds": True}, FieldInvalidError, "settings.kinds"),
+        ({"article_review_days": 1099}, FieldInvalidError, "settings.article_review_days"),
+        ({"article_review_days": -1}, FieldInvalidError, "settings.article_review_days"),
         ({"update_kinds": True, "kinds": [9]}, FieldInvalidError, "settings.kinds"),
         (
             {"update_templates": True, "templates": [template, template]},

@@ -129,7 +129,12 @@ async def test_verify_refuses(world: World) -> None:
 
 
 async def test_a_verification_expires_once(world: World) -> None:
-    topic, question = await article(world), await world.topic(await world.space())
+    settings = pb.SpaceSettingsChange(
+        kinds=[pb.TOPIC_KIND_ARTICLE], update_kinds=True, article_review_days=0
+    )
+    articles = await world.space("articles", settings=settings)
+    topic = await world.topic(articles, kind=pb.TOPIC_KIND_ARTICLE)
+    question = await world.topic(await world.space())
     reply = await world.reply(question)
     for post in (topic, reply):
         await verify(world, MODERATING, post, verified_until_time=time_in(1))

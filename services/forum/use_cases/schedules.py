@@ -161,6 +161,7 @@ class DueTopics(UseCases):
                 screening.submission(due.submission.number),
                 held=screening.holds(member, space),
                 now=now,
+                review_due_time=space.settings.review_due(due.kind, now),
             ).with_text(text.title, body, text.tags)
             writes = self._posting(
                 pace,

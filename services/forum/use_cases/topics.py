@@ -116,7 +116,10 @@ class TopicUseCases(ReferenceUseCases):
                 outcome = taken.added(Outcome(topic, [drafted], writes=posted))
                 return sown.added(outcome).decision(seen, _created)
             topic = topic.submit(
-                screening.submission(1), held=screening.holds(member, space), now=now
+                screening.submission(1),
+                held=screening.holds(member, space),
+                now=now,
+                review_due_time=space.settings.review_due(kind, now),
             )
             writes = self._posting(
                 pace,
@@ -164,6 +167,7 @@ class TopicUseCases(ReferenceUseCases):
                 screening.submission(number),
                 held=screening.holds(member, space),
                 now=seen.now.time,
+                review_due_time=space.settings.review_due(topic.kind, seen.now.time),
             ).with_text(text.title, body, text.tags)
             writes = self._posting(
                 pace,

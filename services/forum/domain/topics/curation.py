@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from chassis.errors import (
     FieldInvalidError,
@@ -21,10 +21,9 @@ from services.forum.domain.kinds import (
 )
 from services.forum.domain.members import Member
 from services.forum.domain.replies import Reply, ReplyStateInvalidError
+from services.forum.domain.space_settings import LONGEST_REVIEW
 from services.forum.domain.topics.states import OPEN_TO_READERS, TopicStateInvalidError
 from services.forum.domain.topics.topic import Topic
-
-LONGEST_REVIEW = timedelta(days=3 * 366)
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,11 +220,23 @@ class Topic:
             submission=submission,
         )
 
-    def submit(self, submission: Submission, *, held: bool, now: datetime) -> Topic:
+    def submit(
+        self,
+        submission: Submission,
+        *,
+        held: bool,
+        now: datetime,
+        review_due_time: datetime | None = None,
+    ) -> Topic:
         """A draft goes out: to its readers, or to review. Refuses with TOPIC_STATE_INVALID."""
         sent = self.step(TopicStep.HOLD if held else TopicStep.PUBLISH)
         return replace(
-            sent, submission=submission, create_time=now, activity_time=now, publish_time=None
+            sent,
+            submission=submission,
+            create_time=now,
+            activity_time=now,
+            publish_time=None,
+            review_due_time=review_due_time,
         )
 
     def schedule(self, member: Member, publish_time: datetime, now: datetime) -> Topic:
