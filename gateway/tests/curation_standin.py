@@ -7,7 +7,7 @@ from typing import Any
 
 from grpc import aio
 
-from gateway.tests.standins import _StandIn, topic
+from gateway.tests.standins import _StandIn, time, topic
 from guildhall.forum.v1 import curation_pb2, forum_pb2
 from guildhall.forum.v1.curation_pb2_grpc import (
     CurationServiceServicer,
@@ -24,6 +24,30 @@ class CurationStandIn(_StandIn, CurationServiceServicer):
         article.kind = forum_pb2.TOPIC_KIND_ARTICLE
         article.owner_id = request.owner_id
         return curation_pb2.SetArticleOwnerResponse(topic=article)
+
+    async def UpdateIdeaStatus(self, request: Any, _context: Any) -> Any:
+        self.called("UpdateIdeaStatus", request)
+        idea = topic(3)
+        idea.kind = forum_pb2.TOPIC_KIND_IDEA
+        idea.idea_status, idea.idea_note = request.idea_status, request.note
+        idea.idea_status_time.CopyFrom(time(9))
+        return curation_pb2.UpdateIdeaStatusResponse(topic=idea)
+
+    async def ReviewArticle(self, request: Any, _context: Any) -> Any:
+        self.called("ReviewArticle", request)
+        article = topic(3)
+        article.kind = forum_pb2.TOPIC_KIND_ARTICLE
+        article.review_time.CopyFrom(time(9))
+        article.review_due_time.CopyFrom(request.review_due_time)
+        return curation_pb2.ReviewArticleResponse(topic=article)
+
+    async def PinTopic(self, request: Any, _context: Any) -> Any:
+        self.called("PinTopic", request)
+        pinned = topic(3)
+        pinned.pin_time.CopyFrom(time(9))
+        if request.HasField("pin_expire_time"):
+            pinned.pin_expire_time.CopyFrom(request.pin_expire_time)
+        return curation_pb2.PinTopicResponse(topic=pinned)
 
     async def UnpinTopic(self, request: Any, _context: Any) -> Any:
         self.called("UnpinTopic", request)

@@ -70,6 +70,7 @@ class ForumStandIn(_StandIn, ForumServiceServicer):
     def __init__(self) -> None:
         super().__init__()
         self.topics = [topic(number) for number in range(45, 0, -1)]
+        self.listed_replies: dict[str, list[forum_pb2.Reply]] = {}  # by parent; else three each
 
     async def GetTopic(self, request: Any, _context: Any) -> Any:
         self.called("GetTopic", request)
@@ -117,9 +118,9 @@ class ForumStandIn(_StandIn, ForumServiceServicer):
 
     async def ListReplies(self, request: Any, _context: Any) -> Any:
         self.called("ListReplies", request)
-        return forum_pb2.ListRepliesResponse(
-            replies=[reply(f"r{number}", request.topic_id) for number in range(1, 4)]
-        )
+        three = [reply(f"r{number}", request.topic_id) for number in range(1, 4)]
+        replies = self.listed_replies.get(request.parent_reply_id, three)
+        return forum_pb2.ListRepliesResponse(replies=replies)
 
     async def CreateTopic(self, request: Any, _context: Any) -> Any:
         self.called("CreateTopic", request)
@@ -133,6 +134,23 @@ class ForumStandIn(_StandIn, ForumServiceServicer):
         return forum_pb2.UpdateTopicResponse(
             topic=kept, held_edit=held_edit(request.topic_id) if request.body else None
         )
+
+    async def CreateSpace(self, request: Any, _context: Any) -> Any:
+        self.called("CreateSpace", request)
+        return forum_pb2.CreateSpaceResponse(space=_with_settings("sp9", request.settings))
+
+    async def UpdateSpace(self, request: Any, _context: Any) -> Any:
+        self.called("UpdateSpace", request)
+        changed = _with_settings(request.space_id, request.settings)
+        return forum_pb2.UpdateSpaceResponse(space=changed)
+
+    async def CloseTopic(self, request: Any, _context: Any) -> Any:
+        self.called("CloseTopic", request)
+        closed = topic(int(request.topic_id[1:]))
+        closed.state = forum_pb2.TOPIC_STATE_CLOSED
+        closed.close_reason, closed.state_reason = request.close_reason, request.reason
+        closed.own_close_reason = request.own_close_reason
+        return forum_pb2.CloseTopicResponse(topic=closed)
 
     async def BatchGetHeldEdits(self, request: Any, _context: Any) -> Any:
         self.called("BatchGetHeldEdits", request)
@@ -207,6 +225,16 @@ def space(id: str) -> forum_pb2.Space:
         create_time=time(0),
         version=1,
     )
+
+
+def _with_settings(id: str, change: forum_pb2.SpaceSettingsChange) -> forum_pb2.Space:
+    """With what was given of templates, kinds and reasons to close, and nothing else."""
+    made = space(id)
+    made.settings.templates.extend(change.templates)
+    made.settings.kinds.extend(change.kinds)
+    made.settings.own_close_reasons.extend(change.own_close_reasons)
+    made.settings.article_review_days = change.article_review_days
+    return made
 
 
 def shown(request: Any, posts: Sequence[Any]) -> Sequence[Any]:
