@@ -201,10 +201,7 @@ class Context:
             raise UnauthenticatedError("sign in first")
         self.rpcs += 1
         if self.rpcs > self.rpc_budget:
-            raise RpcBudgetExceededError(
-                f"the operation needs more than {self.rpc_budget} calls of services: "
-                "ask for less at once"
-            )
+            raise RpcBudgetExceededError(self.rpcs, self.rpc_budget)
         return await method(request)
 
     def give_up(self) -> None:

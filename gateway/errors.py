@@ -49,6 +49,12 @@ class OperationTimeoutError(DomainError):
 class RpcBudgetExceededError(FailedPreconditionError):
     """The operation needs more calls of services than one request may make."""
 
+    def __init__(self, actual: int, most: int) -> None:
+        super().__init__(
+            f"the operation needs more than {most} calls of services: ask for less at once"
+        )
+        self.limit = {"limit": "calls of services", "maximum": most, "actual": actual}
+
 
 def camel(field: str) -> str:
     """A request field as the schema spells it: posts.12.external_id -> posts.12.externalId."""
@@ -62,6 +68,8 @@ def refusal(error: DomainError) -> Json:
         extensions["field"] = camel(error.field)
     if error.retry_after:
         extensions["retryAfter"] = error.retry_after
+    if isinstance(error, RpcBudgetExceededError):
+        extensions |= error.limit
     return extensions
 
 

@@ -36,7 +36,9 @@ class RefusalCode(Enum):
         "The operation or its answer exceeds a limit; limit, maximum and actual tell.",
     )
     RPC_BUDGET_EXCEEDED = _code(
-        "RPC_BUDGET_EXCEEDED", "The operation needs more calls of services than a request may make."
+        "RPC_BUDGET_EXCEEDED",
+        "The operation needs more calls of services than a request may make; limit, maximum and "
+        "actual tell.",
     )
     OPERATION_TIMEOUT = _code(
         "OPERATION_TIMEOUT",
@@ -376,13 +378,16 @@ class Refusal:
     retry_after: float | None = strawberry.field(
         description="In how many seconds it may be tried again."
     )
-    limit: str | None = strawberry.field(description="Of LIMIT_EXCEEDED: which limit.")
+    limit: str | None = strawberry.field(
+        description="Of LIMIT_EXCEEDED and RPC_BUDGET_EXCEEDED: which limit."
+    )
     maximum: int | None = strawberry.field(
-        description="Of LIMIT_EXCEEDED and REQUEST_TOO_LARGE: the most that is allowed."
+        description="Of LIMIT_EXCEEDED, RPC_BUDGET_EXCEEDED and REQUEST_TOO_LARGE: the most that "
+        "is allowed."
     )
     actual: int | None = strawberry.field(
         description="Of LIMIT_EXCEEDED and REQUEST_TOO_LARGE: how much it was, where all was "
-        "counted."
+        "counted. Of RPC_BUDGET_EXCEEDED: which call it would have been."
     )
     trace_id: str | None = strawberry.field(
         description="Of INTERNAL: what finds the failure in the logs."

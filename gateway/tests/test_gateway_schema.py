@@ -196,6 +196,9 @@ async def test_more_rpcs_than_the_budget_null_the_rest(house: House) -> None:
     assert house.rpcs()["ListReplies"] == 29
     codes = [error["extensions"]["code"] for error in answer["errors"]]
     assert codes == ["RPC_BUDGET_EXCEEDED"] * 11
+    told = [error["extensions"] for error in answer["errors"]]
+    assert {(one["limit"], one["maximum"]) for one in told} == {("calls of services", 30)}
+    assert sorted(one["actual"] for one in told) == list(range(31, 42))
     assert answer["data"]["topics"]["edges"][39]["node"]["title"] == "Topic 6"
 
 
