@@ -241,10 +241,9 @@ class QueueWatch(Watch):
         return Change(QueueChange())
 
     async def changes(self, context: Context, events: Mapping[str, Heard]) -> list[Change]:
-        changes = []
-        for key in events:
-            request = moderation_pb2.GetCaseRequest(community_id=self.community_id, case_id=key)
-            response = await context.find(context.services.moderation.GetCase, request)
-            if response is not None:
-                changes.append(Change(QueueChange(response.case), key))
-        return changes
+        request = moderation_pb2.BatchGetCasesRequest(
+            community_id=self.community_id, case_ids=list(events)
+        )
+        response = await context.call(context.services.moderation.BatchGetCases, request)
+        cases = {case.id: case for case in response.cases}
+        return [Change(QueueChange(cases[key]), key) for key in events if key in cases]

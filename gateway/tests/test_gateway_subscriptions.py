@@ -325,6 +325,32 @@ async def test_the_queue_is_told_to_moderators(
             assert failure["extensions"] == {"code": "ROLE_REQUIRED"}
 
 
+async def test_cases_that_changed_meanwhile_are_read_at_once(
+    moderation: ModerationStandIn, house: House, nats_url: str
+) -> None:
+    async with replica(house, nats_url) as told, await told.socket() as socket:
+        await socket.subscribe(QUEUE_CHANGED, of=COMMUNITY)
+        await socket.told()
+        moderation.cases += [case(f"k{number}") for number in range(3, 9)]
+        moderation.failures["BatchGetCases"] = UnavailableError()
+        for number in range(3, 10):  # the last is none of hers
+            said = cases_said.CaseOpened(case_id=f"k{number}")
+            await told.say(said, f"case/k{number}", "moderation")
+        ids = [f"k{number}" for number in range(3, 10)]
+        await until(lambda: any(ids == getattr(one, "case_ids", ()) for one in moderation.requests))
+        moderation.failures.clear()
+        for number in range(3, 9):
+            data, _ = await socket.told()
+            found = data["moderationQueueChanged"]["case"]
+            assert found["id"] == encode_id("Case", "c1", f"k{number}")
+        assert moderation.calls["GetCase"] == 0
+        # Who is no moderator any more is told so, and nothing of the case.
+        moderation.failures["BatchGetCases"] = RoleRequiredError()
+        await told.say(cases_said.CaseDecided(case_id="k3"), "case/k3", "moderation")
+        (failure,) = await socket.refused()
+        assert failure["extensions"] == {"code": "ROLE_REQUIRED"}
+
+
 async def test_over_post_a_subscription_is_refused(house: House) -> None:
     answer = await house.ask(TOPIC_CHANGED, {"id": TOPIC})
     assert answer["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
