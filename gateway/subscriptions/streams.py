@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
+from typing import Any
 
 import orjson
 from starlette.requests import HTTPConnection
@@ -26,6 +27,8 @@ from gateway.endpoint.requests import (
 from gateway.endpoint.visitors import shared_with
 from gateway.errors import Json
 from gateway.portals.portal import Portal
+from gateway.rate_limits import RateLimitedError
+from gateway.rate_limits import headers as points_left
 from gateway.subscriptions.asking import (
     DocumentRefusedError,
     last_event_id,
@@ -52,20 +55,34 @@ def wants_stream(accept: str) -> bool:
 async def serve_stream(shared: Subscriptions, scope: Scope, receive: Receive, send: Send) -> None:
     """One request for a stream, to its end."""
     connection = HTTPConnection(scope)
+    trace_id = f"{random.getrandbits(128):032x}"
+    begun = False
+
+    async def sending(message: MutableMapping[str, Any]) -> None:
+        nonlocal begun
+        begun = True
+        await send(message)
+
     try:
         with shared.place() as free:
             if not free:
                 raise _BUSY
-            await _served(shared, connection, receive, send)
+            await _served(shared, connection, receive, sending)
             return
     except HttpError as error:
         reply = Reply(error.status, {"errors": [error.error]})
     except PeerFailedError as error:
-        reply = Reply(500, {"errors": [errors.masked(error, f"{random.getrandbits(128):032x}")]})
+        reply = Reply(500, {"errors": [errors.masked(error, trace_id)]})
     except DomainError as error:
         told = {"message": errors.told(error), "extensions": errors.refusal(error)}
-        reply = Reply(_STATUS.get(error.status, 403), {"errors": [told]})
-    await send_reply(send, reply, JSON, "", shared_with(shared.parts, connection))
+        headers = points_left(error.standings) if isinstance(error, RateLimitedError) else ()
+        status = _STATUS.get(error.status, 403)
+        reply = Reply(status, {"errors": [told]}, b"", error.retry_after, headers)
+    except Exception as error:
+        if begun:  # there is no other answer any more
+            raise
+        reply = Reply(500, {"errors": [errors.masked(error, trace_id)]})
+    await send_reply(send, reply, JSON, trace_id, shared_with(shared.parts, connection))
 
 
 async def _served(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -129,7 +130,26 @@ async def test_a_stream_of_nobody_is_refused(told: Replica) -> None:
             answer = orjson.loads(await stream.response.aread())
             assert answer["errors"][0]["extensions"]["code"] == code
             assert "data" not in answer
+            assert re.fullmatch("[0-9a-f]{32}", stream.response.headers["x-trace-id"])
     assert told.house.rpcs() == {}
+
+
+async def test_a_failure_before_a_stream_begins_is_masked(
+    told: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: Any) -> Any:
+        raise RuntimeError("m4rk3r")
+
+    monkeypatch.setattr(told.house.parts.operations, "look_up", failing)
+    async with opened(told) as stream:
+        assert stream.response.status_code == 500
+        answer = orjson.loads(await stream.response.aread())
+        trace_id = stream.response.headers["x-trace-id"]
+        assert re.fullmatch("[0-9a-f]{32}", trace_id)
+        assert answer["errors"] == [
+            {"message": "Internal error", "extensions": {"code": "INTERNAL", "traceId": trace_id}}
+        ]
+    assert not told.subscriptions._connections
 
 
 async def test_a_session_counts_in_streams_of_our_pages(told: Replica) -> None:
