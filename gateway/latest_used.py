@@ -15,6 +15,7 @@ class LatestUsed(Generic[K, V]):
 
     def __init__(self, most: int, most_characters: int, size: Callable[[K, V], int]) -> None:
         self._entries: OrderedDict[K, V] = OrderedDict()
+        self._sizes: dict[K, int] = {}  # as they were when they were put
         self._most = most
         self._most_characters = most_characters
         self._size = size
@@ -36,11 +37,15 @@ class LatestUsed(Generic[K, V]):
         return entry
 
     def put(self, key: K, entry: V) -> None:
-        """In place of what the key had; what was used longest ago makes room."""
-        if (before := self._entries.pop(key, None)) is not None:
-            self._characters -= self._size(key, before)
+        """In place of what the key had; what was used longest ago makes room.
+
+        What has grown since is put again.
+        """
+        size = self._size(key, entry)
+        self._characters += size - self._sizes.get(key, 0)
+        self._sizes[key] = size
         self._entries[key] = entry
-        self._characters += self._size(key, entry)
+        self._entries.move_to_end(key)
         while len(self._entries) > self._most or self._characters > self._most_characters:
-            oldest, left = self._entries.popitem(last=False)
-            self._characters -= self._size(oldest, left)
+            oldest, _ = self._entries.popitem(last=False)
+            self._characters -= self._sizes.pop(oldest)

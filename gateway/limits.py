@@ -52,6 +52,7 @@ _LEXED = re.compile(  # nothing is tried twice, so it takes no longer whatever i
     | [!$&()\[\]{}:=@|] | """(?:[^"\\]++|\\"""|\\|"(?!""))*+(?:""")? | "(?:[^"\\\n\r]++|\\.)*+"?''',
     re.VERBOSE,
 )
+_COUNTED = 1 << 13  # characters whose tokens are counted to price a document
 _WRAPPERS = ("Connection", "Edge", "PageInfo", "Payload")
 
 
@@ -118,6 +119,12 @@ def count_of(limit: str, text: str) -> int:
     found = _LEXED.findall(text)  # a comment's text, or nothing for a token
     tokens = found.count("")
     return tokens if limit == "tokens" else len(found) - tokens
+
+
+def weight_of(text: str, most: int) -> int:
+    """Its tokens, before it is parsed; where it is long, 32 characters of the rest are one."""
+    tokens = min(len(_LEXED.findall(text, 0, _COUNTED)), most)
+    return tokens + max(len(text) - _COUNTED, 0) // 32
 
 
 class Measure:

@@ -134,7 +134,8 @@ class _Compiler:
 
     def load(self) -> dict[str, Any]:
         """The functions by name."""
-        code = compile("\n".join(self._source), "<operation>", "exec")
+        source = self._selections.compiled("\n".join(self._source))
+        code = compile(source, "<operation>", "exec")
         exec(code, self._names)  # noqa: S102 - our own words, and names that GraphQL allows
         for functions, made in self._choices:
             functions.update({kind: self._names[name] for kind, name in made.items()})

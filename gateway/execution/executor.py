@@ -30,6 +30,8 @@ from gateway.execution.resolvers import is_waited_for
 from gateway.execution.selections import Selections
 from gateway.execution.variables import PlainArguments
 
+MOST_SOURCE = 1 << 16  # characters of a variant's functions: the library does what is beyond them
+
 
 class Variant:
     """An operation with these values of the variables that decide what is left out."""
@@ -43,6 +45,7 @@ class Variant:
         self._roots: GroupedFieldSet | None = None
         self.decided = all(type(value) is bool for value in deciding.values())
         self._begun = 0
+        self.counted = 0  # of `selections.size`, by the operation that keeps it
 
     def begin(self) -> int:
         """One execution more; the how manyth it is, or 0 where a variable decides nothing."""
@@ -50,13 +53,16 @@ class Variant:
         return self._begun if self.decided else 0
 
     def function(self, kind: GraphQLOutputType, details: FieldDetailsList) -> Complete | None:
-        """For values of this type at this place of the document; None: it may wait."""
+        """For values of this type at this place of the document; None: the library does it."""
         nodes: list[FieldNode] = [one.node for one in details]
         key = (id(kind), *map(id, nodes))  # the schema and the document keep them
         try:
             return self._functions[key]
         except KeyError:
-            made = self._functions[key] = compiler.compiled(self.selections, kind, nodes)
+            made = None
+            if self.selections.source < MOST_SOURCE:
+                made = compiler.compiled(self.selections, kind, nodes)
+            self._functions[key] = made
             return made
 
     def arguments(self, definition: GraphQLField, node: FieldNode) -> PlainArguments | None:

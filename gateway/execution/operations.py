@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import GeneratorType
@@ -32,14 +33,29 @@ from gateway.execution.selections import deciding_variables
 from gateway.execution.variables import PlainVariables
 from gateway.faults import fields_at_fault, with_fields
 from gateway.latest_used import LatestUsed
-from gateway.limits import LIMIT_EXCEEDED, Limits, Measure, Price, check_json, count_of, exceeded
+from gateway.limits import (
+    LIMIT_EXCEEDED,
+    Limits,
+    Measure,
+    Price,
+    check_json,
+    count_of,
+    exceeded,
+    weight_of,
+)
 from gateway.validation import MAX_ERRORS, invalid
 
 EXECUTION_TIMEOUT = 8.0  # seconds
-_MAX_OPERATIONS, _MAX_OPERATION_CHARACTERS = 1_000, 1 << 19  # some 80 bytes a character
+# Some 80 bytes a character, those that count for an operation's variants included.
+_MAX_OPERATIONS, _MAX_OPERATION_CHARACTERS = 1_000, 1 << 19
+_MAX_REGISTERED, _MAX_REGISTERED_CHARACTERS = 1 << 14, 1 << 20
 _MAX_REFUSALS, _MAX_REFUSAL_CHARACTERS = 1_000, 1 << 20
 _MAX_PRICES = 64  # of one operation, by its paging variables
-_MAX_VARIANTS = 64  # of one operation, by the variables that decide what is left out
+_SIZES = frozenset((int, type(None), type(...)))  # types of what may be remembered to size a page
+# Of one operation, by the variables that decide what is left out; and characters of all of them.
+_MAX_VARIANTS, _MAX_VARIANT_CHARACTERS = 64, 1 << 16
+_MAX_ANSWERS = 4  # that never change: one of the whole schema takes 2 MB
+_TOKENS_A_POINT = 5  # of a document that is to be parsed: 1,000 tokens take some 20 ms
 _INTROSPECTION = {"__schema", "__type", "__typename"}
 _AWAITABLE: dict[type, bool] = {}
 _HIT = telemetry.OPERATIONS.labels("hit")
@@ -61,6 +77,8 @@ def is_awaitable(value: Any) -> bool:
 class Operation:
     """A document that may be executed."""
 
+    text: str
+    registered: bool
     document: DocumentNode
     kind: str  # query, mutation or subscription
     name: str  # empty: anonymous
@@ -72,6 +90,8 @@ class Operation:
     pattern: CompiledExecutor | None = None  # what executors are made after
     prices: dict[tuple[Any, ...], Price] = field(default_factory=dict)
     variants: dict[tuple[Any, ...], Variant] = field(default_factory=dict)
+    variants_size: int = 0  # characters, as counted after each execution
+    varied: bool = True  # further variants are remembered
 
     def price(self, variables: Mapping[str, Any]) -> Price:
         """What it costs with these variables; only those that size a page matter."""
@@ -82,7 +102,7 @@ class Operation:
             return self.measure.price(variables)
         if price is None:
             price = self.measure.price(variables)
-            if len(self.prices) < _MAX_PRICES:
+            if len(self.prices) < _MAX_PRICES and _SIZES.issuperset(map(type, key)):
                 self.prices[key] = price
         return price
 
@@ -98,9 +118,22 @@ class Operation:
         variant = self.variants.get(key)
         if variant is None:
             variant = Variant(schema, self.document, deciding)
-            if len(self.variants) < _MAX_VARIANTS:
+            if self.varied and len(self.variants) < _MAX_VARIANTS:
                 self.variants[key] = variant
         return variant
+
+    def count(self, variant: Variant) -> bool:
+        """Whether what is kept has grown with the variant; too large a one is let go."""
+        grown, variant.counted = variant.selections.size - variant.counted, variant.selections.size
+        key = next((key for key, one in self.variants.items() if one is variant), None)
+        if key is None:
+            return False
+        self.variants_size += grown
+        if self.variants_size > _MAX_VARIANT_CHARACTERS:
+            self.varied = False  # else the next would be compiled and let go in turn
+            self.variants_size -= variant.counted
+            del self.variants[key]
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,28 +168,48 @@ class Operations:
         self._compile_at = compile_at  # None: never
         self._suggestions = suggestions  # names of the schema in errors, where one is misspelt
         self._known: LatestUsed[str, Operation] = LatestUsed(
-            _MAX_OPERATIONS, _MAX_OPERATION_CHARACTERS, _text_size
+            _MAX_OPERATIONS, _MAX_OPERATION_CHARACTERS, _size
+        )
+        # Those that portals have registered, apart: nobody who sends others pushes them out.
+        self._registered: LatestUsed[str, Operation | Refused] = LatestUsed(
+            _MAX_REGISTERED, _MAX_REGISTERED_CHARACTERS, _size
         )
         self._refused: LatestUsed[str, Refused] = LatestUsed(
-            _MAX_REFUSALS, _MAX_REFUSAL_CHARACTERS, _text_size
+            _MAX_REFUSALS, _MAX_REFUSAL_CHARACTERS, _size
         )
+        self._answered: deque[Operation] = deque()  # whose answers are remembered
 
-    def look_up(self, text: str) -> Operation | Refused:
-        """What the cache knows of a document, or learns now."""
-        found: Operation | Refused | None = self._known.get(text) or self._refused.get(text)
+    def known(self, text: str, *, registered: bool = False) -> Operation | Refused | None:
+        """What the cache knows of a document; None: it is to be parsed."""
+        found: Operation | Refused | None
+        if registered:
+            found = self._registered.get(text)
+        else:
+            found = self._known.get(text) or self._refused.get(text)
         if found is not None:
             _HIT.inc()
+        return found
+
+    def points_of(self, text: str) -> int:
+        """What it costs to look up a document that the cache does not know."""
+        return max(weight_of(text, self.limits.tokens) // _TOKENS_A_POINT, 1)
+
+    def look_up(self, text: str, *, registered: bool = False) -> Operation | Refused:
+        """What the cache knows of a document, or learns now."""
+        found = self.known(text, registered=registered)
+        if found is not None:
             return found
-        found = self._learn(text)
-        if isinstance(found, Operation):
-            telemetry.OPERATIONS.labels("miss").inc()
+        found = self._learn(text, registered=registered)
+        telemetry.OPERATIONS.labels("miss" if isinstance(found, Operation) else "refused").inc()
+        if registered:
+            self._registered.put(text, found)
+        elif isinstance(found, Operation):
             self._known.put(text, found)
         else:
-            telemetry.OPERATIONS.labels("refused").inc()
             self._refused.put(text, found)
         return found
 
-    def _learn(self, text: str) -> Operation | Refused:
+    def _learn(self, text: str, *, registered: bool) -> Operation | Refused:
         lines = text.count("\n") + text.count("\r")
         if lines > self.limits.lines:
             many = exceeded("lines", lines, self.limits.lines)
@@ -177,7 +230,7 @@ class Operations:
             return Refused(errors.before_execution(over, LIMIT_EXCEEDED), price)
         if wrong := invalid(self._schema, document, self.limits, suggestions=self._suggestions):
             return Refused(errors.before_execution(wrong, errors.VALIDATION_FAILED), price)
-        return self._operation(self._parse(text, no_location=True), measure.paging_variables)
+        return self._operation(text, measure.paging_variables, registered=registered)
 
     def _parse(self, text: str, *, no_location: bool) -> DocumentNode:
         return parse(
@@ -188,7 +241,8 @@ class Operations:
             max_source_length=1 << 16,
         )
 
-    def _operation(self, document: DocumentNode, paging_variables: set[str]) -> Operation:
+    def _operation(self, text: str, paging_variables: set[str], *, registered: bool) -> Operation:
+        document = self._parse(text, no_location=True)
         measure = Measure(self._schema, document, self.limits)
         measure.paging_variables = paging_variables
         node = measure.operations[0]
@@ -197,6 +251,8 @@ class Operations:
             for selection in node.selection_set.selections
         }
         return Operation(
+            text=text,
+            registered=registered,
             document=document,
             kind=node.operation.value,
             name=node.name.value if node.name else "",
@@ -262,7 +318,17 @@ class Operations:
         context.selections = variant.selections
         if self._compile_at is not None and variant.begin() >= self._compile_at:
             executor.variant = variant
-        return await executor.run()
+        try:
+            return await executor.run()
+        finally:
+            if variant.selections.size != variant.counted and operation.count(variant):
+                self._count(operation)
+
+    def _count(self, operation: Operation) -> None:
+        """It takes more than it did: others may have to go."""
+        cache: LatestUsed[str, Any] = self._registered if operation.registered else self._known
+        if cache.get(operation.text) is operation:
+            cache.put(operation.text, operation)
 
     def _executor(
         self, operation: Operation, variables: dict[str, Any], context: Context
@@ -300,7 +366,7 @@ class Operations:
     ) -> Answer:
         if result.errors is None:
             if operation.constant:
-                operation.answer = result.data
+                self._remember(operation, result.data)
             return Answer({"data": result.data, "extensions": self._cost(price)}, True)
         if result.data is None and all(error.path is None for error in result.errors):
             node = operation.measure.operations[0]
@@ -311,6 +377,13 @@ class Operations:
         body = {"data": result.data, "errors": formatted, "extensions": self._cost(price)}
         return Answer(body, True)
 
+    def _remember(self, operation: Operation, data: dict[str, Any] | None) -> None:
+        if operation.answer is None:  # nobody was faster
+            self._answered.append(operation)
+        operation.answer = data
+        if len(self._answered) > _MAX_ANSWERS:
+            self._answered.popleft().answer = None
+
     def _refusal(self, refused: list[Json], price: Price | None = None) -> Answer:
         return Answer({"errors": refused, "extensions": self._cost(price)}, False)
 
@@ -319,5 +392,5 @@ class Operations:
         return {"cost": {"requested": requested, "maximum": self.limits.cost}}
 
 
-def _text_size(text: str, _: object) -> int:
-    return len(text)
+def _size(text: str, kept: Operation | Refused) -> int:
+    return len(text) + (kept.variants_size if isinstance(kept, Operation) else 0)

@@ -25,6 +25,9 @@ from graphql import (
 )
 
 _DECIDING = ("skip", "include")
+# What is kept is counted in characters of a document, which take some 80 bytes each: a variant
+# alone, a field that is selected in it, and so many characters of its functions' source.
+_VARIANT, _SELECTED, _COMPILED = 128, 3, 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +54,8 @@ class Selections:
             if isinstance(definition, FragmentDefinitionNode)
         }
         self.steps: dict[Any, Any] = {}  # what loaders made of it
+        self.source = 0  # characters of the functions that were compiled of it
+        self.size = _VARIANT  # in characters of a document
         self._found: dict[tuple[str, tuple[int, ...]], list[Selected]] = {}
 
     @cached_property
@@ -71,7 +76,14 @@ class Selections:
         found = self._found.get(key)
         if found is None:
             found = self._found[key] = self._collect(kind, nodes)
+            self.size += _SELECTED * len(found)
         return found
+
+    def compiled(self, source: str) -> str:
+        """The source of functions that are kept from now on."""
+        self.source += len(source)
+        self.size += len(source) // _COMPILED
+        return source
 
     def _collect(self, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> list[Selected]:
         fields: dict[str, list[FieldNode]] = {}

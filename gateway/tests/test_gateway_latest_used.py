@@ -37,6 +37,17 @@ def test_what_is_put_again_counts_once() -> None:
     assert (kept.get(1), len(kept), kept.characters) == ("bc", 1, 2)
 
 
+def test_what_has_grown_is_put_again_and_counts_as_it_is() -> None:
+    kept: LatestUsed[int, list[int]] = LatestUsed(10, 10, lambda _, rows: len(rows))
+    grown, other = [1], [1, 2]
+    kept.put(1, grown)
+    kept.put(2, other)
+    grown += range(8)
+    assert kept.characters == 3
+    kept.put(1, grown)
+    assert (kept.get(1), kept.get(2), kept.characters) == (grown, None, 9)
+
+
 def test_what_is_too_large_is_not_kept() -> None:
     kept = by_value(most_characters=3)
     kept.put(1, "large")
