@@ -79,7 +79,10 @@ async def build(settings: GatewaySettings, stack: AsyncExitStack) -> Gateway:
     repository = PortalRepository(database)
     known_portals = KnownPortals(repository)
     rates = RateLimits(bus)
-    member = Rate.a_minute(settings.member_points) if settings.member_points else None
+    member, anonymous = (
+        Rate.a_minute(points) if points else None
+        for points in (settings.member_points, settings.anonymous_points)
+    )
     parts = Parts(
         site=site,
         services=services,
@@ -91,7 +94,7 @@ async def build(settings: GatewaySettings, stack: AsyncExitStack) -> Gateway:
         cursor_key=CursorKey.from_file(settings.cursor_key_file),
         known_portals=known_portals,
         portals=PortalUseCases(running, repository, known_portals, operations),
-        admission=Admission(rates, member),
+        admission=Admission(rates, member, anonymous),
         introspection=settings.introspection,
         announcement_url=settings.announcement_url,
     )

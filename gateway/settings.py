@@ -29,6 +29,7 @@ class GatewaySettings(BaseSettings):
     otlp_endpoint: str = ""
     trace_ratio: float = 1.0
     member_points: int = 30_000  # a minute, of one person; 0: as many as they like
+    anonymous_points: int = 3_000  # likewise, for unseen documents of all who are not signed in
     directory_seconds: float = 3.0  # members and companies are remembered; 0: each page asks
     execution: Literal["compiled", "stock"] = "compiled"  # stock: the library's, unchanged
 

@@ -16,7 +16,7 @@ from chassis.errors import DomainError, PeerFailedError
 from chassis.values import value
 from gateway import errors
 from gateway.context import Caller, Context
-from gateway.endpoint.documents import document_of
+from gateway.endpoint.documents import operation_of
 from gateway.endpoint.head import Head
 from gateway.endpoint.introspection import check_introspection
 from gateway.endpoint.replies import GRAPHQL_JSON, Reply, Send, send_reply, wanted
@@ -30,6 +30,7 @@ from gateway.endpoint.requests import (
 )
 from gateway.endpoint.visitors import (
     Parts,
+    Visitor,
     caller_of,
     preflight,
     session_caller,
@@ -37,7 +38,6 @@ from gateway.endpoint.visitors import (
     visitor_of,
 )
 from gateway.execution.operations import Operation, Refused
-from gateway.portals.portal import Portal
 from gateway.protocol import GONE
 from gateway.rate_limits import RateLimitedError, Standing
 from gateway.rate_limits import headers as told
@@ -60,9 +60,8 @@ class _Work:
     """What is to be executed, for whom or not at all."""
 
     asked: Asked
-    text: str
     found: Operation | Refused
-    portal: Portal | None
+    visitor: Visitor
 
 
 class GraphQLEndpoint:
@@ -103,12 +102,12 @@ class GraphQLEndpoint:
             # Not before: who sends a body slowly takes nobody's place.
             with self._parts.admission.place():
                 visitor = await visitor_of(self._parts, connection)
-                text = await document_of(self._parts, asked, visitor.portal)
-                found = self._parts.operations.look_up(text)
+                found, caller = await operation_of(self._parts, asked, visitor)
                 if isinstance(found, Operation):
                     _check_method(connection, found)
-                work = _Work(asked, text, found, visitor.portal)
-                caller = await caller_of(self._parts, visitor)
+                work = _Work(asked, found, visitor)
+                if caller is None:
+                    caller = await caller_of(self._parts, visitor)
                 if caller is None:
                     return await self._answer(connection, work, None, span, trace_id)
                 with self._parts.admission.place(caller.actor.person_id):
@@ -171,13 +170,14 @@ class GraphQLEndpoint:
 
     def _admit(self, operation: Operation, work: _Work, caller: Caller | None) -> list[Standing]:
         """The last word before execution: who asks for what, at what price, by which portal."""
-        parts = self._parts
-        check_introspection(parts.introspection, operation, work.text, caller, work.portal)
+        parts, visitor = self._parts, work.visitor
+        check_introspection(parts.introspection, operation, caller, visitor.portal)
         cost, most = operation.price(work.asked.variables).cost, parts.operations.limits.cost
         if cost > most:
             return []  # it is refused without a point
         person_id = caller.actor.person_id if caller is not None else ""
-        return parts.admission.admit(cost, most, person_id, work.portal)
+        by_client = visitor.by_client
+        return parts.admission.admit(cost, most, person_id, visitor.portal, by_client=by_client)
 
 
 @lru_cache(maxsize=64)

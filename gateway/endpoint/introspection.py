@@ -39,7 +39,6 @@ def introspects(document: DocumentNode) -> bool:
 def check_introspection(
     allowed: Introspection,
     operation: Operation,
-    text: str,
     caller: Caller | None,
     portal: Portal | None,
 ) -> None:
@@ -52,5 +51,5 @@ def check_introspection(
         problem = "sign in, or send a bearer token, to see the schema"
     else:
         return
-    if _NAMED.search(text) and introspects(operation.document):
+    if _NAMED.search(operation.text) and introspects(operation.document):
         raise HttpError(403, "INTROSPECTION_REFUSED", problem)

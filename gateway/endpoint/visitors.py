@@ -57,6 +57,7 @@ class Visitor:
     portal: Portal | None
     identity: Identity | None = None
     session: Session | None = None
+    by_client: bool = False  # the portal is its token's client's; else a page's by its origin
 
 
 def origin_portal(parts: Parts, connection: HTTPConnection) -> Portal | None:
@@ -67,9 +68,11 @@ def origin_portal(parts: Parts, connection: HTTPConnection) -> Portal | None:
     return parts.known_portals.of_origin(origins[0])
 
 
-def portal_of(parts: Parts, identity: Identity, by_origin: Portal | None) -> Portal | None:
-    """The portal of a token's client, wherever a browser says it is; without one its origin's."""
-    return parts.known_portals.of_client(identity.issuer, identity.client_id) or by_origin
+def token_visitor(parts: Parts, identity: Identity, by_origin: Portal | None) -> Visitor:
+    """By the portal of a token's client, wherever a browser says it is; else by its origin's."""
+    by_client = parts.known_portals.of_client(identity.issuer, identity.client_id)
+    portal = by_client or by_origin
+    return Visitor(portal, identity=identity, by_client=by_client is not None)
 
 
 def bearer_token(authorizations: Sequence[str]) -> str | None:
@@ -91,7 +94,7 @@ async def visitor_of(parts: Parts, connection: HTTPConnection) -> Visitor:
     token = bearer_token(connection.headers.getlist("authorization"))
     if token is not None:
         identity = await parts.verifier.access_token(token)
-        return Visitor(portal_of(parts, identity, portal), identity=identity)
+        return token_visitor(parts, identity, portal)
     secret = cookie(connection, parts.site.session_cookie)
     if not secret:
         return Visitor(portal)

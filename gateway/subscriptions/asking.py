@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.endpoint.documents import document_of
+from gateway.endpoint.documents import operation_of
 from gateway.endpoint.requests import Asked
-from gateway.endpoint.visitors import Parts
+from gateway.endpoint.visitors import Parts, Visitor
 from gateway.errors import VALIDATION_FAILED, Json, request_error
 from gateway.execution.operations import Operation, Refused
-from gateway.portals.portal import Portal
 
 _LAST_EVENT_ID = "lastEventId"
 
@@ -22,12 +21,12 @@ class DocumentRefusedError(Exception):
         self.failures = failures
 
 
-async def operation_of(parts: Parts, asked: Asked, portal: Portal | None) -> Operation:
-    """What is asked for, by the cache and the limits of all operations.
+async def subscription_of(parts: Parts, asked: Asked, visitor: Visitor) -> Operation:
+    """What is asked for, as of all operations.
 
-    Raises DocumentRefusedError, and what `document_of` refuses with.
+    Raises DocumentRefusedError, and what `operation_of` refuses with.
     """
-    found = parts.operations.look_up(await document_of(parts, asked, portal))
+    found, _ = await operation_of(parts, asked, visitor)
     if isinstance(found, Refused):
         raise DocumentRefusedError(found.errors)
     if found.kind != "subscription":

@@ -15,7 +15,7 @@ from chassis.ending import end
 from chassis.errors import DomainError, PeerFailedError, UnavailableError
 from chassis.rpc_status import reason_of
 from gateway.context import Caller
-from gateway.portals.portal import Portal
+from gateway.endpoint.visitors import Visitor
 from gateway.subscriptions.credentials import Credential
 from gateway.subscriptions.subscriber import ConnectionEndedError
 
@@ -54,10 +54,10 @@ class Connection(ABC):
         shared: Subscriptions,
         credential: Credential,
         caller: Caller,
-        portal: Portal | None,
+        visitor: Visitor,
     ) -> None:
         self.shared = shared
-        self.portal = portal
+        self.visitor = visitor
         self.person_id = caller.actor.person_id
         self._credential = credential
         self._caller = caller
@@ -95,8 +95,10 @@ class Connection(ABC):
 
     def admit(self, cost: int) -> None:
         """Take an answer's points, as a request's. Refuses with RATE_LIMITED, OVERLOADED."""
-        most = self.shared.parts.operations.limits.cost
-        self.shared.parts.admission.admit(cost, most, self.person_id, self.portal)
+        most, visitor = self.shared.parts.operations.limits.cost, self.visitor
+        self.shared.parts.admission.admit(
+            cost, most, self.person_id, visitor.portal, by_client=visitor.by_client
+        )
 
     async def check(self) -> None:
         """Ask until somebody answers; it ends where nobody has said for too long whose it is."""

@@ -10,13 +10,13 @@ from chassis.errors import PermissionDeniedError, UnauthenticatedError
 from gateway.context import Caller
 from gateway.endpoint.visitors import (
     Parts,
+    Visitor,
     bearer_token,
     may_use_session,
     origin_portal,
-    portal_of,
     session_caller,
+    token_visitor,
 )
-from gateway.portals.portal import Portal
 from gateway.web import cookie
 
 
@@ -40,16 +40,16 @@ class Credential:
             raise UnauthenticatedError("sign in first")
         return caller
 
-    async def visit(self, parts: Parts, connection: HTTPConnection) -> tuple[Caller, Portal | None]:
-        """Who it is of, and the portal that asks: the token's client's, else the page's origin's.
-
-        Refuses as `caller` does.
-        """
+    async def visit(self, parts: Parts, connection: HTTPConnection) -> tuple[Caller, Visitor]:
+        """Who it is of, and through which portal. Refuses as `caller` does."""
+        by_origin = origin_portal(parts, connection)
         if not self.token:
-            return await self.caller(parts), origin_portal(parts, connection)
+            caller = await self.caller(parts)
+            session = await parts.sessions.find(self.secret)
+            return caller, Visitor(by_origin, session=session)
         identity = await parts.verifier.access_token(self.token)
         caller = await parts.actors.caller(identity)
-        return caller, portal_of(parts, identity, origin_portal(parts, connection))
+        return caller, token_visitor(parts, identity, by_origin)
 
 
 def credential_of(parts: Parts, connection: HTTPConnection, authorization: str = "") -> Credential:

@@ -16,9 +16,9 @@ from gateway import errors
 from gateway.context import Caller
 from gateway.endpoint.replies import Send, encoded
 from gateway.endpoint.requests import HttpError, Receive, Scope, asked_of
+from gateway.endpoint.visitors import Visitor
 from gateway.errors import Json
-from gateway.portals.portal import Portal
-from gateway.subscriptions.asking import DocumentRefusedError, last_event_id, operation_of
+from gateway.subscriptions.asking import DocumentRefusedError, last_event_id, subscription_of
 from gateway.subscriptions.connection import Close, Connection
 from gateway.subscriptions.credentials import Credential, credential_of
 from gateway.subscriptions.subscriber import ConnectionEndedError, Subscriber
@@ -87,8 +87,8 @@ async def _served(
         return
     try:
         credential = credential_of(shared.parts, connection, _authorization(payload))
-        caller, portal = await credential.visit(shared.parts, connection)
-        socket = _Socket(shared, credential, caller, portal, send)
+        caller, visitor = await credential.visit(shared.parts, connection)
+        socket = _Socket(shared, credential, caller, visitor, send)
         with shared.opened(socket):
             await socket.serve(messages)
     except DomainError as error:
@@ -173,10 +173,10 @@ class _Socket(Connection):
         shared: Subscriptions,
         credential: Credential,
         caller: Caller,
-        portal: Portal | None,
+        visitor: Visitor,
         send: Send,
     ) -> None:
-        super().__init__(shared, credential, caller, portal)
+        super().__init__(shared, credential, caller, visitor)
         self._send = send
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._turn = asyncio.Lock()  # one writes, so that what waits for the reader is one message
@@ -224,7 +224,7 @@ class _Socket(Connection):
         sink = _Sink(self, id)
         try:
             asked = asked_of(payload)
-            operation = await operation_of(self.shared.parts, asked, self.portal)
+            operation = await subscription_of(self.shared.parts, asked, self.visitor)
             subscriber = Subscriber(self, operation, asked.variables, asked.operation_name, sink)
             task = self.begin(subscriber, last_event_id(asked.extensions))
         except DocumentRefusedError as refused:

@@ -24,15 +24,14 @@ from gateway.endpoint.requests import (
     asked_by_address,
     asked_by_body,
 )
-from gateway.endpoint.visitors import shared_with
+from gateway.endpoint.visitors import Visitor, shared_with
 from gateway.errors import Json
-from gateway.portals.portal import Portal
 from gateway.rate_limits import RateLimitedError
 from gateway.rate_limits import headers as points_left
 from gateway.subscriptions.asking import (
     DocumentRefusedError,
     last_event_id,
-    operation_of,
+    subscription_of,
 )
 from gateway.subscriptions.connection import Close, Connection
 from gateway.subscriptions.credentials import Credential, credential_of
@@ -93,14 +92,14 @@ async def _served(
     else:
         asked = await asked_by_body(connection, receive)
     credential = credential_of(shared.parts, connection)
-    caller, portal = await credential.visit(shared.parts, connection)
+    caller, visitor = await credential.visit(shared.parts, connection)
     after = connection.headers.get("last-event-id") or last_event_id(asked.extensions)
-    stream = _Stream(shared, credential, caller, portal, receive, send)
+    stream = _Stream(shared, credential, caller, visitor, receive, send)
     with shared.opened(stream):
         subscriber: Subscriber | None = None
         failures: Sequence[Json] = ()
         try:
-            operation = await operation_of(shared.parts, asked, portal)
+            operation = await subscription_of(shared.parts, asked, visitor)
         except DocumentRefusedError as refused:
             failures = refused.failures
         else:
@@ -117,11 +116,11 @@ class _Stream(Connection):
         shared: Subscriptions,
         credential: Credential,
         caller: Caller,
-        portal: Portal | None,
+        visitor: Visitor,
         receive: Receive,
         send: Send,
     ) -> None:
-        super().__init__(shared, credential, caller, portal)
+        super().__init__(shared, credential, caller, visitor)
         self._receive = receive
         self._send = send
         self._turn = asyncio.Lock()

@@ -112,6 +112,7 @@ async def test_who_sends_slowly_takes_nobodys_place(house: House) -> None:
 
 
 async def test_points_are_told_and_refused_before_anything_is_asked(house: House) -> None:
+    await house.post(TOPIC)  # the others find it parsed
     house.parts.admission.member = Rate(points=60, burst=3)
     headers = [(await house.post(TOPIC)).headers for _ in range(3)]
     assert [one["ratelimit"] for one in headers] == [
@@ -133,6 +134,51 @@ async def test_points_are_told_and_refused_before_anything_is_asked(house: House
     assert other.headers["ratelimit"] == '"member";r=2;t=1'
     nobody = await house.post("{ viewer { isOperator } }", token=None)
     assert (nobody.status_code, "ratelimit" in nobody.headers) == (200, False)
+
+
+def documents(count: int, rest: str = " }") -> list[str]:
+    """So many that nobody has sent, of 21 tokens each: four points."""
+    fields = " ".join(f"a{number}: __typename" for number in range(6))
+    return [f"query q{number} {{ {fields}{rest}" for number in range(count)]
+
+
+async def test_an_unseen_document_costs_points_before_it_is_parsed(house: House) -> None:
+    parts = house.parts
+    admission, operations = parts.admission, parts.operations
+    first, second, third, fourth = documents(4)
+    admission.member, admission.anonymous = Rate(points=60, burst=10), Rate(points=60, burst=8)
+    assert (await house.post(first)).headers["ratelimit"] == '"member";r=6;t=4'
+    assert (await house.post(first)).headers["ratelimit"] == '"member";r=6;t=4'  # it costs 0
+    assert (await house.post(second)).headers["ratelimit"] == '"member";r=2;t=8'
+    refused = await house.post(third)
+    assert (refused.status_code, code(refused)) == (429, "RATE_LIMITED")
+    assert refused.headers["retry-after"] == "2"
+    assert refused.headers["ratelimit"] == '"member";r=2;t=8'
+    assert operations.known(third) is None
+    # Who is not signed in takes of one bucket, and of no person's.
+    assert (await house.post(third, token=None)).status_code == 200
+    assert (await house.post(fourth, token=None)).status_code == 200
+    for _ in range(2):
+        unseen = await house.post("{ __typename }", token=None)
+        assert (unseen.status_code, code(unseen)) == (429, "RATE_LIMITED")
+        assert unseen.headers["ratelimit-policy"] == '"anonymous";q=60;w=60'
+    assert operations.known("{ __typename }") is None
+    assert (await house.post(first, token=None)).status_code == 200
+    assert (await house.post(first)).headers["ratelimit"] == '"member";r=2;t=8'
+    assert house.rpcs() == {}
+
+
+@pytest.mark.parametrize("token", ["", None])
+async def test_a_refused_document_costs_points_each_time(house: House, token: str | None) -> None:
+    rate = Rate(points=60, burst=6)
+    house.parts.admission.member = house.parts.admission.anonymous = rate
+    (wrong,) = documents(1, " nothing }")
+    for _ in range(3):  # four points and the least there is
+        response = await house.post(wrong, token=token)
+        assert (response.status_code, code(response)) == (200, "GRAPHQL_VALIDATION_FAILED")
+    response = await house.post(wrong, token=token)
+    assert (response.status_code, code(response)) == (429, "RATE_LIMITED")
+    assert response.headers["retry-after"] == "1"
 
 
 async def test_in_a_crowd_what_is_dear_is_refused_and_the_process_stays_ready(house: House) -> None:

@@ -242,13 +242,13 @@ async def test_a_trusted_portal_has_nothing_else_executed_and_nothing_else_parse
     await register(home, portal, DOCUMENT)
     await trust(home, portal)
     looked_up: list[str] = []
-    look_up = Operations.look_up
+    known = Operations.known
 
-    def noted(self: Operations, text: str) -> Any:
+    def noted(self: Operations, text: str, *, registered: bool = False) -> Any:
         looked_up.append(text)
-        return look_up(self, text)
+        return known(self, text, registered=registered)
 
-    monkeypatch.setattr(Operations, "look_up", noted)
+    monkeypatch.setattr(Operations, "known", noted)
     calls = home.directory.calls.total()
     for get in (False, True):
         for text in (DOCUMENT, TOPIC, "{ __typename }", "{"):

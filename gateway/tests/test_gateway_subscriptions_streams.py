@@ -16,6 +16,7 @@ import pytest_asyncio
 
 from chassis.errors import RoleRequiredError
 from gateway.auth import Identity
+from gateway.rate_limits import Rate
 from gateway.subscriptions.streams import wants_stream
 from gateway.subscriptions.subscriptions import MOST_OF_ONE
 from gateway.tests.conftest import ISSUER, House
@@ -140,7 +141,7 @@ async def test_a_failure_before_a_stream_begins_is_masked(
     def failing(*_: Any) -> Any:
         raise RuntimeError("m4rk3r")
 
-    monkeypatch.setattr(told.house.parts.operations, "look_up", failing)
+    monkeypatch.setattr(told.house.parts.operations, "known", failing)
     async with opened(told) as stream:
         assert stream.response.status_code == 500
         answer = orjson.loads(await stream.response.aread())
@@ -150,6 +151,29 @@ async def test_a_failure_before_a_stream_begins_is_masked(
             {"message": "Internal error", "extensions": {"code": "INTERNAL", "traceId": trace_id}}
         ]
     assert not told.subscriptions._connections
+
+
+async def test_a_stream_without_points_is_refused_before_its_document_is_parsed(
+    told: Replica,
+) -> None:
+    admission = told.house.parts.admission
+    try:
+        admission.member = Rate(points=1, burst=1)
+        async with opened(told) as stream:  # the whole bucket, and more, for the document
+            assert stream.response.status_code == 200
+            assert await stream.failure() == "RATE_LIMITED"  # nothing is left for an answer
+        headers = {"authorization": f"Bearer {told.house.issuer.access_token()}", **ACCEPT}
+        query = TOPIC_CHANGED.replace("(", " (", 1)  # another text
+        async with httpx2.AsyncClient(trust_env=False, timeout=PATIENCE) as http:
+            url = f"http://127.0.0.1:{told.port}/graphql"
+            refused = await http.get(url, params={"query": query}, headers=headers)
+    finally:
+        admission.member = None
+    assert refused.status_code == 429
+    assert int(refused.headers["retry-after"]) > 60
+    assert refused.headers["ratelimit-policy"] == '"member";q=1;w=60'
+    assert refused.json()["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
+    assert told.house.parts.operations.known(query) is None
 
 
 async def test_a_session_counts_in_streams_of_our_pages(told: Replica) -> None:
