@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import time
 from typing import Any
 
 import orjson
 from starlette.requests import HTTPConnection
 
-from chassis.errors import DomainError
+from chassis.errors import DomainError, PeerFailedError
 from chassis.rpc_status import reason_of
 from gateway import errors
 from gateway.context import Caller
@@ -231,6 +232,9 @@ class _Socket(Connection):
             await sink.failed(refused.failures)
         except HttpError as error:
             await sink.failed([error.error])
+        except PeerFailedError as error:
+            trace_id = f"{random.getrandbits(128):032x}"
+            await sink.failed([errors.masked(error, trace_id)])
         except DomainError as error:
             told = {"message": errors.told(error), "extensions": errors.refusal(error)}
             await sink.failed([told])

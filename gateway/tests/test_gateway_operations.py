@@ -144,7 +144,8 @@ def test_only_numbers_are_remembered_to_size_a_page() -> None:
     text = "query q($n: Int) { communities(first: $n) { edges { node { id } } } }"
     found = Operations(schema).look_up(text)
     assert isinstance(found, Operation)
-    for size in ("x" * 60_000, 1.5, True, [1], {}):
+    sizes: list[Any] = ["x" * 60_000, 1.5, True, [1], {}]
+    for size in sizes:
         assert found.price({"n": size}) == found.price({"n": None})
     assert found.price({"n": 3}).cost < found.price({}).cost
     assert set(found.prices) == {(...,), (3,), (None,)}

@@ -325,6 +325,15 @@ async def test_the_queue_is_told_to_moderators(
             assert failure["extensions"] == {"code": "ROLE_REQUIRED"}
 
 
+async def test_a_directory_that_fails_when_a_document_is_paid_for_is_masked(told: Replica) -> None:
+    async with await told.socket() as socket:
+        told.house.directory.failures["ResolveActor"] = RuntimeError("m4rk3r")
+        await socket.subscribe()
+        (failure,) = await socket.refused()
+        assert failure["message"] == "Internal error"
+        assert set(failure["extensions"]) == {"code", "traceId"}
+
+
 async def test_cases_that_changed_meanwhile_are_read_at_once(
     moderation: ModerationStandIn, house: House, nats_url: str
 ) -> None:
