@@ -189,7 +189,7 @@ def _load(document: Document) -> Attachment:
         width=document["width"],
         height=document["height"],
         # Before each attempt had a key of its own, a file was kept under its attachment's id.
-        blob=document.get("blob", document["_id"]),
+        blob=document["blob"] if "blob" in document else document["_id"],
         version=document["version"],
     )
 

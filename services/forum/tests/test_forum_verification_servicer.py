@@ -183,13 +183,14 @@ async def test_one_that_cannot_expire_holds_up_no_other(world: World) -> None:
     replies = [await world.reply(question) for _ in range(2)]
     topics = [await article(world)]
     topics.append(await world.topic(await wide(world, "more"), kind=pb.TOPIC_KIND_ARTICLE))
-    for days, post in enumerate([*replies, *topics], 1):
+    posts: list[pb.Topic | pb.Reply] = [*replies, *topics]
+    for days, post in enumerate(posts, 1):
         await verify(world, MODERATING, post, verified_until_time=time_in(1))
         if isinstance(post, pb.Topic):
             await curate(world, "ReviewArticle", ASKER, post, review_due_time=time_in(1))
         await fall_due(world, post.id, days)
-    for post, name in ((replies[1], "replies"), (topics[1], "topics")):
-        await world.database[name].update_one({"_id": post.id}, {"$unset": {"author": ""}})
+    for id_, name in ((replies[1].id, "replies"), (topics[1].id, "topics")):
+        await world.database[name].update_one({"_id": id_}, {"$unset": {"author": ""}})
     job = VerificationJobs(world.repository, world.use_cases)
     for _ in range(2):
         with pytest.raises(KeyError):
@@ -291,7 +292,8 @@ async def test_ones_own_answers_are_ones_rechecks(world: World) -> None:
     mine = await article(world)
     question = await world.topic(await world.space())
     theirs, own = await world.reply(question), await world.reply(question, MODERATING)
-    for days, post in enumerate((mine, theirs, own), 1):
+    posts: list[pb.Topic | pb.Reply] = [mine, theirs, own]
+    for days, post in enumerate(posts, 1):
         await verify(world, MODERATING, post, verified_until_time=time_in(1))
         await fall_due(world, post.id, days)
     assert await rechecks(world, HELPER) == ([theirs.id], "")

@@ -33,6 +33,7 @@ from services.forum.domain.spaces import Space, SpaceNotFoundError
 from services.forum.domain.tags import TagsInvalidError
 from services.forum.domain.texts import TopicText
 from services.forum.domain.topics import Topic, TopicState
+from services.forum.domain.topics.schedules import schedule, unschedule
 from services.forum.repository import ForumRepository
 from services.forum.use_cases.base import UseCases
 from services.forum.use_cases.moderating import Outcome, entry
@@ -76,7 +77,7 @@ class ScheduleUseCases(UseCases):
 
         def change(seen: Seen[Topic], topic: Topic) -> Outcome:
             check_version(topic.version, request.expected_version)
-            scheduled = topic.schedule(member, publish_time, seen.now.time)
+            scheduled = schedule(topic, member, publish_time, seen.now.time)
             _check_settings(space, member, topic)
             if scheduled == topic:
                 return Outcome(topic)
@@ -101,7 +102,7 @@ class ScheduleUseCases(UseCases):
         def change(seen: Seen[Topic], topic: Topic) -> Outcome:
             check_version(topic.version, request.expected_version)
             member.require_author_or_moderator(topic.author)
-            draft = topic.unschedule()
+            draft = unschedule(topic)
             writes = []
             if not member.wrote(topic.author):
                 writes = [entry(seen.now, topic, "UnscheduleTopic", "", member.person_id)]
@@ -192,7 +193,7 @@ class DueTopics(UseCases):
             due = _still_due(seen.state, topic)
             if due is None:
                 return Outcome(seen.state or topic).decision(seen, _published)
-            draft = due.unschedule(reason)
+            draft = unschedule(due, reason)
             outcome = Outcome(draft, [said.TopicUnscheduled(topic_id=topic.id)])
             return outcome.decision(seen, _published)
 

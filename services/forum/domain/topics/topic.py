@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from chassis.errors import FieldInvalidError, RoleRequiredError
+from chassis.errors import RoleRequiredError
 from chassis.values import value
 from services.forum.domain.attachments import Attached
 from services.forum.domain.kinds import (
@@ -34,7 +34,6 @@ from services.forum.domain.topics.states import (
 )
 from services.forum.domain.verification import Verification
 
-LONGEST_SCHEDULE = timedelta(days=366)
 _LATEST_KEPT = 5
 _MOST_ACCEPTED = 10
 _EDITABLE = frozenset(UNSENT | {TopicState.PENDING_REVIEW, TopicState.PUBLISHED, TopicState.CLOSED})
@@ -238,20 +237,6 @@ class Topic:
             publish_time=None,
             review_due_time=review_due_time,
         )
-
-    def schedule(self, member: Member, publish_time: datetime, now: datetime) -> Topic:
-        """It goes out by itself. Refuses with ROLE_REQUIRED, TOPIC_STATE_INVALID, FIELD_INVALID."""
-        member.require_author(self.author)
-        scheduled = self.step(TopicStep.SCHEDULE)
-        if not now < publish_time <= now + LONGEST_SCHEDULE:
-            raise FieldInvalidError(
-                "publish_time must lie ahead, within a year", field="publish_time"
-            )
-        return replace(scheduled, publish_time=publish_time)
-
-    def unschedule(self, reason: str = "") -> Topic:
-        """A draft again. Refuses with TOPIC_STATE_INVALID."""
-        return replace(self.step(TopicStep.UNSCHEDULE, reason), publish_time=None)
 
     def close(
         self, member: Member, why: CloseReason, reason: str, own_close_reason: str = ""
