@@ -197,7 +197,7 @@ class TrustConsumers:
             author_id,
             event.time,
             {Fact.LIKES_RECEIVED: step},
-            once={"likers": event.actor} if step > 0 else None,
+            liker_id=event.actor,
         )
         return [given, received]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -122,7 +123,7 @@ class Day:
     visited: bool
     counts: Counts  # what is added up
     replied_topics: frozenset[str] = frozenset()
-    likers: frozenset[str] = frozenset()
+    likers: Mapping[str, int] = field(default_factory=dict)  # likes given less those taken back
     removed_posts: frozenset[str] = frozenset()
     read_minutes: frozenset[int] = frozenset()  # of the day, in which anything was read further
 
@@ -243,7 +244,7 @@ def facts_of(days: Iterable[Day], since: date | None = None) -> Counts:
     """What the days come to, those from a day on."""
     counts = dict.fromkeys(Fact, 0)
     replied: set[str] = set()
-    likers: set[str] = set()
+    likers: Counter[str] = Counter()
     removed: set[str] = set()
     for day in days:
         if since is not None and day.day < since:
@@ -253,10 +254,10 @@ def facts_of(days: Iterable[Day], since: date | None = None) -> Counts:
         counts[Fact.DAYS_VISITED] += day.visited
         counts[Fact.MINUTES_READ] += minutes_read(day.read_minutes)
         replied |= day.replied_topics
-        likers |= day.likers
+        likers.update(day.likers)
         removed |= day.removed_posts
     counts[Fact.TOPICS_REPLIED] = len(replied)
-    counts[Fact.LIKERS] = len(likers)
+    counts[Fact.LIKERS] = sum(likes > 0 for likes in likers.values())
     counts[Fact.POSTS_REMOVED] = len(removed)
     return counts
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -25,7 +26,6 @@ INDEXES: Sequence[Index] = (
     Index("standing_days", _LAST_COUNTED, "standing_day_update_page"),
     Index("standings", [("level", 1), ("_id", 1)], "standing_level"),
 )
-_SETS = ("replied_topics", "likers", "removed_posts", "read_minutes")
 
 
 class TrustCollection:
@@ -150,11 +150,13 @@ class TrustCollection:
         *,
         visited: bool = False,
         once: Mapping[str, str] | None = None,
+        liker_id: str = "",
         read: bool = False,
     ) -> Write:
         """More of these on the day of that time; `once`: what counts once, by its field's name.
 
-        `read`: something was read in that very minute.
+        `liker_id`: whose likes those are that were received. `read`: something was read in that
+        very minute.
         """
         at = time.astimezone(UTC)
         day = at.date().isoformat()
@@ -164,6 +166,8 @@ class TrustCollection:
         }
         if counts:
             change["$inc"] = {f"counts.{fact}": count for fact, count in counts.items()}
+        if liker_id:
+            change["$inc"][f"likes_of.{liker_id}"] = counts[Fact.LIKES_RECEIVED]
         members: Document = {**(once or {})}
         if read:
             members["read_minutes"] = at.hour * 60 + at.minute
@@ -191,11 +195,16 @@ def standing_id(community_id: str, person_id: str) -> str:
 
 def _day(row: Document) -> Day:
     counts = row.get("counts", {})
+    likers: Counter[str] = Counter(row.get("likers", ()))  # formerly nobody's were taken back
+    likers.update(row.get("likes_of", {}))
     return Day(
         date.fromisoformat(row["day"]),
         row.get("visited", False),
         {Fact(name): count for name, count in counts.items()},
-        *(frozenset(row.get(name, ())) for name in _SETS),
+        frozenset(row.get("replied_topics", ())),
+        likers,
+        frozenset(row.get("removed_posts", ())),
+        frozenset(row.get("read_minutes", ())),
     )
 
 

@@ -55,7 +55,7 @@ def days(
                 Fact.LIKES_RECEIVED: likes,
             },
             frozenset(f"t{number * topics + more}" for more in range(topics)),
-            frozenset({f"p{number % 7}"}),
+            {f"p{number % 7}": 1},
             read_minutes=frozenset(range(600, 600 + minutes)),
         )
         for number in range(count)
@@ -154,7 +154,7 @@ def test_regular_is_lost_below_nine_tenths_and_after_two_weeks() -> None:
 
 
 def test_same_topic_and_same_liker_count_once() -> None:
-    one = Day(date(2026, 5, 1), True, {}, frozenset({"t1"}), frozenset({"p2"}))
+    one = Day(date(2026, 5, 1), True, {}, frozenset({"t1"}), {"p2": 1})
     two = replace(one, day=date(2026, 5, 2), visited=False, counts={Fact.LIKES_GIVEN: 2})
     two = replace(two, read_minutes=frozenset({0, 4}))
     counts = facts_of([one, two])

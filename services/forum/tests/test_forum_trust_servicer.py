@@ -165,13 +165,39 @@ async def test_likes_are_counted_on_both_sides_and_taken_back(world: World) -> N
     assert (await today(world, "helper")).counts[Fact.LIKES_GIVEN] == 1
     asker = await today(world, "asker")
     assert (asker.counts[Fact.LIKES_RECEIVED], asker.visited) == (2, False)
-    assert asker.likers == {"helper", "other"}
+    assert asker.likers == {"helper": 1, "other": 1}
+    assert facts_of([asker])[Fact.LIKERS] == 2
     await hear(said.ReactionRemoved(**post))
     await hear(said.VoteRetracted(**post, value=up), "other")
     await hear(said.VoteRetracted(**post, value=down))
-    assert (await today(world, "asker")).counts[Fact.LIKES_RECEIVED] == 0
+    asker = await today(world, "asker")
+    assert asker.counts[Fact.LIKES_RECEIVED] == facts_of([asker])[Fact.LIKERS] == 0
     await hear(said.VoteCast(topic_id="t1", value=up))  # of an imported persona
     assert (await today(world, "helper")).counts[Fact.LIKES_GIVEN] == 1
+
+
+async def test_who_liked_two_posts_and_takes_one_like_back_still_likes(world: World) -> None:
+    handlers = TrustConsumers(world.repository).of_forum().handlers
+    noon = datetime(2026, 6, 1, 12, tzinfo=UTC)
+    up = participation_pb2.VOTE_VALUE_UP
+
+    async def likers(message: Message, day: int) -> int:
+        event = _event(message, "helper", 1, noon + timedelta(days=day))
+        await _apply(world, list(await handlers[type(message)](event)))
+        days = await world.repository.list_standing_days("c1", "asker")
+        return facts_of(days)[Fact.LIKERS]
+
+    for day in (0, 1):
+        assert await likers(said.VoteCast(topic_id=f"t{day}", author_id="asker", value=up), day)
+    back = said.VoteRetracted(topic_id="t0", author_id="asker", value=up)
+    assert await likers(back, 2) == 1
+    await world.database.standing_days.update_one(  # as it was stored before likes were counted
+        {"person_id": "asker", "day": "2026-06-02"},
+        {"$unset": {"likes_of": ""}, "$set": {"likers": ["helper"]}},
+    )
+    assert await likers(said.ReactionAdded(topic_id="t2", author_id="asker"), 3) == 1
+    assert await likers(said.ReactionRemoved(topic_id="t2", author_id="asker"), 3) == 1
+    assert await likers(said.VoteRetracted(topic_id="t1", author_id="asker", value=up), 4) == 0
 
 
 async def test_posts_that_others_removed_count_against_their_author(world: World) -> None:
@@ -405,15 +431,12 @@ async def _lived(world: World, person_id: str, days: int) -> None:
                 read=True,
             )
             await _apply(world, [write])
-        for once in ({"replied_topics": f"t{number}"}, {"likers": f"p{number}"}):
-            write = world.repository.count_day(
-                "c1",
-                person_id,
-                now - timedelta(days=number),
-                counts if "likers" in once else {},
-                visited=True,
-                once=once,
-            )
+        for more in (
+            {"counts": {}, "once": {"replied_topics": f"t{number}"}},
+            {"counts": counts, "liker_id": f"p{number}"},
+        ):
+            time = now - timedelta(days=number)
+            write = world.repository.count_day("c1", person_id, time, visited=True, **more)
             await _apply(world, [write])
 
 
