@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -141,6 +141,49 @@ def check_takes_part(topic: Topic, reply: Reply | None) -> None:
         raise TopicStateInvalidError(f"a topic that is {topic.state} stays as it is")
     if reply is not None and not reply.published:
         raise ReplyStateInvalidError(f"a reply that is {reply.state} stays as it is")
+
+
+def check_not_carried(topic: Topic, reply: Reply | None) -> None:
+    """Votes for a topic go where its replies went. Refuses with TOPIC_STATE_INVALID."""
+    if reply is None and topic.moved_to_id:
+        raise TopicStateInvalidError("its votes are those of the topic that has its replies")
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedVotes:
+    """Votes for one topic that are votes for another, and both topics afterwards."""
+
+    source: Topic
+    target: Topic
+    votes: tuple[Vote, ...]  # taken back here, cast there
+
+
+def carries_votes(source: Topic, target: Topic) -> bool:
+    """Whether both are of kinds that take votes."""
+    return allows(source.kind, KindAction.VOTE) and allows(target.kind, KindAction.VOTE)
+
+
+def carry_votes(
+    source: Topic, target: Topic, votes: Iterable[tuple[Vote, Vote | None, int]]
+) -> CarriedVotes:
+    """Each with what the person said of the target, and their next number.
+
+    Who voted there already keeps that vote, and nobody votes for what is their own.
+    """
+    changed = []
+    for vote, there, number in votes:
+        if vote.value is None:
+            continue
+        points = vote.value.points
+        source = replace(source, score=source.score - points)
+        changed.append(replace(vote, value=None))
+        voted = there is not None and there.value is not None
+        if not voted and vote.person_id != target.author.person_id:
+            target = replace(target, score=target.score + points)
+            author_id = target.author.person_id
+            post = PostRef(target.id)
+            changed.append(replace(vote, post=post, author_id=author_id, number=number))
+    return CarriedVotes(source, target, tuple(changed))
 
 
 def check_not_own(member: Member, post: Topic | Reply) -> None:

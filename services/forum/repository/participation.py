@@ -98,6 +98,32 @@ class ParticipationCollection(ReplyCollection):
         standing = tuple(vote for vote in map(load_vote, rows) if vote.value is not None)
         return Voter(last["number"] if last else 0, standing)
 
+    async def find_standing_votes(self, community_id: str, post: PostRef, most: int) -> list[Vote]:
+        """Of one post, whoever cast them."""
+        of_post = {"$gt": _row_id(post.id, ""), "$lt": f"{post.id};"}  # ; is behind :
+        query = {"community_id": community_id, "_id": of_post, "value": {"$ne": ""}}
+        rows = self._database.votes.find(query).hint("_id_").limit(most)
+        return [load_vote(row) async for row in rows]
+
+    async def find_vote_numbers(
+        self, community_id: str, person_ids: Iterable[str]
+    ) -> dict[str, int]:
+        """The last number of each of these people who voted in the community."""
+        found = await self._database.votes.aggregate(
+            [
+                {
+                    "$match": {
+                        "community_id": community_id,
+                        "person_id": {"$in": sorted(set(person_ids))},
+                    }
+                },
+                {"$sort": {"community_id": 1, "person_id": 1, "number": -1}},
+                {"$group": {"_id": "$person_id", "number": {"$first": "$number"}}},
+            ],
+            hint="vote_number",
+        )
+        return {row["_id"]: row["number"] async for row in found}
+
     @staticmethod
     def vote_ref(community_id: str, post: PostRef, person_id: str) -> PartRef[Vote]:
         """Where one's vote for a post is, for a decision on its topic."""

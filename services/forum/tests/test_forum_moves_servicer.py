@@ -18,6 +18,12 @@ from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1 import forum_pb2 as pb
 from guildhall.forum.v1 import moves_pb2 as mpb
 from guildhall.forum.v1.moves_pb2_grpc import MoveServiceStub
+from guildhall.forum.v1.participation_pb2 import (
+    VOTE_VALUE_DOWN,
+    VOTE_VALUE_UP,
+    CastVoteRequest,
+    RetractVoteRequest,
+)
 from guildhall.moderation.v1 import moderation_pb2
 from services.forum.domain import moves
 from services.forum.repository import ForumRepository
@@ -611,6 +617,124 @@ async def test_merge_into_an_answered_question_leaves_its_answer(world: World) -
     )
     assert answer.target_topic.accepted_reply_id == ""
     assert [one.accepted for one in await world.replies(ASKER, talk)] == [False, False]
+
+
+IDEAS = pb.SpaceSettingsChange(
+    kinds=[pb.TOPIC_KIND_IDEA, pb.TOPIC_KIND_DISCUSSION], update_kinds=True, down_votes=True
+)
+
+
+async def vote(world: World, who: str, topic: pb.Topic, *, down: bool = False) -> None:
+    value = VOTE_VALUE_DOWN if down else VOTE_VALUE_UP
+    request = CastVoteRequest(**world.ids(), topic_id=topic.id, value=value)
+    await world.taking_part(person_actor(who)).CastVote(request)
+
+
+async def standing(world: World, topic: pb.Topic) -> dict[str, str]:
+    """Who says what of it."""
+    rows = await world.database.votes.find({"topic_id": topic.id}).to_list()
+    return {row["person_id"]: row["value"] for row in rows if row["value"]}
+
+
+async def test_merge_takes_votes_along_one_a_person(world: World) -> None:
+    space = await world.space(settings=IDEAS)
+    idea: dict[str, Any] = {"kind": pb.TOPIC_KIND_IDEA}
+    source, target = await world.topic(space, **idea), await world.topic(space, HELPER, **idea)
+    for who in ("a", "b", "c", "d", "e", "helper"):
+        await vote(world, who, source)
+    await vote(world, "f", source, down=True)
+    await vote(world, "b", target)
+    await vote(world, "c", target, down=True)
+    await vote(world, "d", target)
+    request = RetractVoteRequest(**world.ids(), topic_id=target.id)
+    await world.taking_part(person_actor("d")).RetractVote(request)
+    assert (await world.see(ASKER, source)).score == 5
+    assert (await world.see(ASKER, target)).score == 0
+    reply = await world.reply(source)
+    merging = mpb.MergeTopicsRequest(**world.ids(), topic_id=source.id, target_topic_id=target.id)
+    await cut_off(world, MODERATING, merging)
+    assert (await world.see(ASKER, source)).score == 5
+    stepwise, scores = carrying(world, page=2), []
+    more = True
+    while more:
+        more = await stepwise.next_page("c1", source.id)
+        seen = [await world.see(ASKER, one) for one in (source, target)]
+        scores.append(tuple(one.score for one in seen))
+        for one in seen:  # each score is what stands, after every page
+            values = (await standing(world, one)).values()
+            assert one.score == sum(1 if value == "UP" else -1 for value in values)
+    assert scores[-1] == (0, 2)
+    assert await standing(world, source) == {}
+    assert await standing(world, target) == {
+        "a": "UP", "b": "UP", "c": "DOWN", "d": "UP", "e": "UP", "f": "DOWN",
+    }  # fmt: skip
+    assert [one.id for one in await world.replies(ASKER, target)] == [reply.id]
+    names = await world.said()
+    assert names.count("VotesMoved") == names.count("VotesLeft") == 4
+    after = await world.stored()
+    await stepwise.finish()
+    assert await stepwise.next_page("c1", source.id) is False
+    assert await world.stored() == after
+    # They can be taken back there, and cast by others; here no more.
+    await refused(world, vote(world, "g", source), "TOPIC_STATE_INVALID")
+    await vote(world, "g", target)
+    request = RetractVoteRequest(**world.ids(), topic_id=target.id)
+    await world.taking_part(person_actor("a")).RetractVote(request)
+    assert (await world.see(ASKER, target)).score == 2
+
+
+async def test_votes_go_back_with_a_merge_back(world: World) -> None:
+    space = await world.space(settings=IDEAS)
+    idea: dict[str, Any] = {"kind": pb.TOPIC_KIND_IDEA}
+    first, second = await world.topic(space, **idea), await world.topic(space, **idea)
+    await vote(world, "a", first)
+    await vote(world, "b", second)
+    both = {"topic_id": first.id, "target_topic_id": second.id}
+    await move(world, "MergeTopics", MODERATING, **both)
+    assert (await world.see(ASKER, second)).score == 2
+    await world.act("ReopenTopic", MODERATING, first)
+    await vote(world, "a", first)  # which takes votes again
+    back = {"topic_id": second.id, "target_topic_id": first.id}
+    await move(world, "MergeTopics", MODERATING, **back)
+    assert [(await world.see(ASKER, one)).score for one in (first, second)] == [2, 0]
+    assert await standing(world, first) == {"a": "UP", "b": "UP"}
+
+
+async def test_votes_stay_where_the_other_topic_takes_none(world: World) -> None:
+    space = await world.space(settings=IDEAS)
+    idea = await world.topic(space, kind=pb.TOPIC_KIND_IDEA)
+    talk = await world.topic(space, kind=pb.TOPIC_KIND_DISCUSSION)
+    await vote(world, "a", idea)
+    await move(world, "MergeTopics", MODERATING, topic_id=idea.id, target_topic_id=talk.id)
+    assert [(await world.see(ASKER, one)).score for one in (idea, talk)] == [1, 0]
+    assert "carrying" not in str((await world.stored())["topics"])
+
+
+async def test_a_vote_cast_elsewhere_at_once_is_no_loss(world: World) -> None:
+    """The voter's next number is taken meanwhile: the page is decided again, by the job."""
+    space = await world.space(settings=IDEAS)
+    idea: dict[str, Any] = {"kind": pb.TOPIC_KIND_IDEA}
+    source, target, other = [await world.topic(space, **idea) for _ in range(3)]
+    for who in ("a", "b"):
+        await vote(world, who, source)
+    merging = mpb.MergeTopicsRequest(**world.ids(), topic_id=source.id, target_topic_id=target.id)
+    await cut_off(world, MODERATING, merging)
+    one = carrying(world, page=10)
+    results = await asyncio.gather(
+        one.finish(), vote(world, "a", other), vote(world, "b", other), return_exceptions=True
+    )
+    assert {reason_of(one) for one in results if isinstance(one, DomainError)} <= {"VOTED_AT_ONCE"}
+    await one.finish()
+    assert [(await world.see(ASKER, topic)).score for topic in (source, target, other)] == [0, 2, 2]
+
+
+async def test_who_asked_tracks_the_topic_that_is_answered(world: World) -> None:
+    space = await world.space()
+    source, target = await world.topic(space), await world.topic(space, HELPER)
+    merging = {"topic_id": source.id, "target_topic_id": target.id}
+    await move(world, "MergeTopics", MODERATING, **merging)
+    rows = await world.database.participations.find({"topic_id": target.id}).to_list()
+    assert [row["person_id"] for row in rows] == ["asker"]
 
 
 async def test_merge_refuses(world: World) -> None:

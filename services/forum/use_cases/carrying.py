@@ -21,6 +21,8 @@ from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1.moves_pb2 import MergeTopicsRequest, MoveTopicRequest
 from services.forum.converters.domain_events import reply_unaccepted
 from services.forum.domain.moves import PAGE, arrived, carry, follow, redirect
+from services.forum.domain.participation import carries_votes, carry_votes
+from services.forum.domain.references import PostRef
 from services.forum.domain.replies import Reply
 from services.forum.domain.topics import Topic, TopicNotFoundError, TopicState
 from services.forum.repository import ForumRepository
@@ -69,6 +71,8 @@ class Carrying:
         if not (topic.carry_to_id or topic.former_space_ids):
             return False
         if topic.carry_to_id:
+            if await self._votes_into(topic):
+                return True
             reply_ids = await self._repository.find_reply_ids(topic, self._page)
             last = len(reply_ids) < self._page
             await self._into(topic, reply_ids, last=last)
@@ -143,6 +147,60 @@ class Carrying:
         ref = self._repository.topics.ref(topic.community_id, topic.id)
         await self._commands.run(_FORUM, request, ref.having(*refs).along(target_ref), decide)
 
+    async def _votes_into(self, topic: Topic) -> bool:
+        """A page of votes for the topic become votes for the other; whether there was one."""
+        community_id, repository = topic.community_id, self._repository
+        here, there = PostRef(topic.id), PostRef(topic.carry_to_id)
+        found = await repository.find_standing_votes(community_id, here, self._page)
+        if not found:
+            return False
+        target = await repository.get_topic(community_id, there.topic_id, None)
+        if not _takes_votes(topic, target):
+            return False
+        people = [vote.person_id for vote in found]
+        numbers = await repository.find_vote_numbers(community_id, people)
+        own = {one: repository.vote_ref(community_id, here, one) for one in people}
+        others = {one: repository.vote_ref(community_id, there, one) for one in people}
+        target_ref = repository.topics.ref(community_id, target.id)
+
+        def decide(seen: Seen[Topic]) -> Decision[Topic, Empty]:
+            source, into = _there(seen.state), _there(seen.other(target_ref))
+            if source.carry_to_id != into.id or not _takes_votes(source, into):
+                return Decision(source, lambda _: Empty())  # it goes elsewhere meanwhile
+            done = carry_votes(
+                source,
+                into,
+                [
+                    (vote, seen.part(others[one]), numbers[one] + 1)
+                    for one, ref in own.items()
+                    if (vote := seen.part(ref)) is not None
+                ],
+            )
+            if not done.votes:
+                return Decision(source, lambda _: Empty())
+            moved = said.VotesMoved(topic_id=into.id, from_topic_id=source.id)
+            return Decision(
+                done.source,
+                lambda _: Empty(),
+                [said.VotesLeft(topic_id=source.id, into_topic_id=into.id)],
+                [
+                    repository.vote_ref(community_id, vote.post, vote.person_id).put(vote)
+                    for vote in done.votes
+                ],
+                others=[target_ref.put(done.target, [moved])],
+            )
+
+        request = MergeTopicsRequest(
+            request_id=f"carry-{uuid.uuid4().hex}",
+            community_id=community_id,
+            topic_id=topic.id,
+            target_topic_id=target.id,
+        )
+        ref = repository.topics.ref(community_id, topic.id)
+        ref = ref.having(*own.values(), *others.values()).along(target_ref)
+        await self._commands.run(_FORUM, request, ref, decide)
+        return True
+
     def carried(
         self, source: Topic, target: Topic, replies: Iterable[Reply], *, finished: bool = False
     ) -> Decision[Topic, Empty]:
@@ -186,6 +244,12 @@ class Carrying:
 
     def _put(self, reply: Reply) -> Change:
         return self._repository.reply_ref(reply.community_id, reply.id).put(reply)
+
+
+def _takes_votes(source: Topic, target: Topic) -> bool:
+    """Not what was removed, nor what was merged itself: then they go where its own went."""
+    lost = target.moved_to_id or target.state is TopicState.REMOVED
+    return not lost and carries_votes(source, target)
 
 
 def _there(topic: Topic | None) -> Topic:

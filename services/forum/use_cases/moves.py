@@ -145,6 +145,7 @@ class MoveUseCases(UseCases):
                 begun.parts,
                 [
                     entry(seen.now, source, "MergeTopics", reason, member.person_id),
+                    *_follow_author(source, into),
                     *begun.writes,
                 ],
                 begun.others,
@@ -295,6 +296,16 @@ def _check_fits(kind: TopicKind, tags: Sequence[str], space: Space, member: Memb
     """What the space would not take from anybody. Refuses with KIND_NOT_ALLOWED, TAGS_INVALID."""
     space.settings.check_new_topic(member, kind)
     space.settings.tag_rules.check(tags)
+
+
+def _follow_author(source: Topic, target: Topic) -> list[Write]:
+    """Who asked tracks the topic that is answered now."""
+    asker = source.author.person_id
+    if not asker:
+        return []
+    return [
+        ForumRepository.new_participation(source.community_id, asker, target.id, source.create_time)
+    ]
 
 
 def _named(target: Topic | None, member: Member, found: Topic) -> Topic:

@@ -37,6 +37,7 @@ from services.forum.domain.participation import (
     Vote,
     VotedAtOnceError,
     Voter,
+    check_not_carried,
     check_not_own,
     check_takes_part,
     check_takes_vote,
@@ -79,6 +80,7 @@ class ParticipationUseCases(UseCases):
             ) -> Voted | None:
                 written = reply or topic
                 check_not_own(member, written)
+                check_not_carried(topic, reply)
                 check_takes_vote(topic, reply, value, down=space.settings.down_votes)
                 if before is not None and before.value is value:
                     return None
