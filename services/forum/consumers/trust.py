@@ -69,7 +69,7 @@ class TrustConsumers:
         """
         read = event.message
         posts = await self._repository.count_posts_read(
-            event.community_id, read.person_id, read.topic_id
+            event.community_id, read.person_id, read.topic_id, event.seq
         )
         counts = {Fact.POSTS_READ: posts}
         if event.seq == 1:

@@ -126,9 +126,14 @@ class TrustCollection:
             yield [(row["community_id"], row["person_id"]) for row in rows]
             last = rows[-1]["_id"]
 
-    async def count_posts_read(self, community_id: str, person_id: str, topic_id: str) -> int:
-        """How many posts lie between where somebody stopped reading a topic the last two times."""
-        query = {"community_id": community_id, "person_id": person_id, "topic_id": topic_id}
+    async def count_posts_read(
+        self, community_id: str, person_id: str, topic_id: str, seq: int
+    ) -> int:
+        """How many posts lie between where somebody stopped reading a topic the last two times; 0
+        where the mark is no longer the one of this seq, as the later one is heard, too.
+        """
+        query: Document = {"community_id": community_id, "person_id": person_id}
+        query |= {"topic_id": topic_id, "seq": seq}
         mark = await self._database.read_marks.find_one(query)
         if mark is None:
             return 0

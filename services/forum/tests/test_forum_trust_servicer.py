@@ -134,6 +134,22 @@ async def test_posts_are_read_once(world: World) -> None:
     assert len(day.read_minutes) in (1, 2)  # the clock's
 
 
+async def test_of_marks_heard_late_only_the_last_counts(world: World) -> None:
+    topic = await world.topic(await world.space())
+    replies = [await world.reply(topic, body=f"Number {number}.") for number in range(6)]
+    feed = world.loopback.client(FeedServiceStub, "forum", ASKER)
+    for reply in replies:
+        await feed.MarkTopicRead(
+            feed_pb2.MarkTopicReadRequest(**world.ids(), topic_id=topic.id, reply_id=reply.id)
+        )
+    handler = TrustConsumers(world.repository).on_topic_read
+    messages = [e for e in await outbox(world.database) if isinstance(e, said.TopicRead)]
+    for seq, message in enumerate(messages, 1):
+        await _apply(world, list(await handler(_event(message, "asker", seq, datetime.now(UTC)))))
+    counts = (await today(world, "asker")).counts
+    assert (len(messages), counts[Fact.POSTS_READ], counts[Fact.TOPICS_ENTERED]) == (6, 1, 1)
+
+
 async def test_minutes_of_reading_count_once(world: World) -> None:
     handler = TrustConsumers(world.repository).on_topic_read
     noon = datetime(2026, 6, 1, 12, tzinfo=UTC)
