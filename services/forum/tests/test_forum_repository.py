@@ -321,6 +321,7 @@ async def test_reply_out_of_sight_with_its_topic(filled: Filled) -> None:
         ({"author_id": "anna"}, "author_id: 1, read_keys: 1, activity_time: -1"),
         ({"tag": "a"}, "tag_keys: 1, activity_time: -1"),
         ({"unanswered": True}, "read_keys: 1, activity_time: -1, _id: -1 }"),
+        ({"unanswered": True, "tag": "a"}, "tag_keys: 1, activity_time: -1, _id: -1, state: 1"),
     ],
 )
 async def test_lists_read_no_more_than_they_give(

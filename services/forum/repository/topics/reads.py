@@ -61,6 +61,12 @@ INDEXES: Sequence[Index] = (
         "topic_unanswered_page",
         partial={"unanswered": True},
     ),
+    Index(
+        "topics",
+        [("community_id", 1), ("tag_keys", 1), *_NEWEST, ("state", 1)],
+        "topic_tag_unanswered_page",
+        partial={"unanswered": True},
+    ),
     *(
         Index("topics", [*_BY_KIND, *_ORDERS[order], *_ANSWERED_BY_INDEX], index)
         for order, index in _ORDERED.items()
@@ -269,7 +275,8 @@ class TopicCollection(SpaceCollection):
             index = "topic_unanswered_page"
         if wanted.tag:
             query["tags"] = wanted.tag
-            field, index = "tag_keys", "topic_tag_page"
+            field = "tag_keys"
+            index = "topic_tag_unanswered_page" if wanted.unanswered else "topic_tag_page"
         if wanted.author_id:
             query["author_id"] = wanted.author_id
             if not {f"person:{wanted.author_id}", f"moderators:{community_id}"} & set(keyring):
