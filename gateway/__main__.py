@@ -42,6 +42,7 @@ from gateway.schema import schema
 from gateway.sessions import Sessions
 from gateway.settings import GatewaySettings
 from gateway.signin import SignIn
+from gateway.subscriptions.open_files import most_connections
 from gateway.subscriptions.protocol import BoundedSocket
 from gateway.subscriptions.subscriptions import Subscriptions
 from gateway.web import Site
@@ -99,7 +100,7 @@ async def build(settings: GatewaySettings, stack: AsyncExitStack) -> Gateway:
         announcement_url=settings.announcement_url,
     )
     bus.start()
-    subscriptions = Subscriptions(parts, bus)
+    subscriptions = Subscriptions(parts, bus, most_connections=most_connections())
     for task in (actors.run(), known_portals.run(), rates.run(), subscriptions.run()):
         stack.push_async_callback(end, [asyncio.create_task(task)])
     logins = Logins(parts.cursor_key.derived("logins"))

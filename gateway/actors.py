@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
@@ -55,6 +55,14 @@ class Announcements(Protocol):
 class _Entry:
     caller: Caller
     until: float  # monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """When the directory was."""
+
+    wall: float = field(default_factory=time.time)
+    monotonic: float = field(default_factory=time.monotonic)
 
 
 class Actors:
@@ -103,13 +111,34 @@ class Actors:
 
         Refuses with UNAUTHENTICATED, PERSON_DEACTIVATED, UNAVAILABLE.
         """
-        key = (identity.issuer, identity.subject)
-        entry = self._entries.get(key)
-        if entry is not None and self.trusted and time.monotonic() < entry.until:
-            _HIT.inc()
-            return entry.caller
+        if (remembered := self.remembered(identity)) is not None:
+            return remembered
         telemetry.ACTORS.labels("miss").inc()
-        return await self._shared(key, identity, provision)
+        return await self._shared((identity.issuer, identity.subject), identity, provision)
+
+    def remembered(self, identity: Identity) -> Caller | None:
+        """Who it is, if that may be believed without asking."""
+        entry = self._entries.get((identity.issuer, identity.subject))
+        if entry is None or not self.trusted or time.monotonic() >= entry.until:
+            return None
+        _HIT.inc()
+        return entry.caller
+
+    async def ask_ahead(self, identities: Iterable[Identity]) -> None:
+        """Ask for all of these in few questions, so that they are `remembered`.
+
+        A task for each of thousands costs more than their answers. Refuses with UNAVAILABLE.
+        """
+        if self.trusted:
+            keys = sorted({(one.issuer, one.subject) for one in identities})
+            size = MAX_PAGE_SIZE
+            some = [keys[start : start + size] for start in range(0, len(keys), size)]
+            await asyncio.gather(*map(self._ask_some, some))
+
+    async def _ask_some(self, keys: Sequence[_Key]) -> None:
+        asked, epoch = _Asked(), self.epoch
+        for key, said in (await self._resolve_many(keys)).items():
+            self._remember(key, said, asked, epoch)
 
     async def _shared(self, key: _Key, identity: Identity, provision: bool) -> Caller:
         """One question to the directory, however many wait for the answer.
@@ -130,7 +159,7 @@ class Actors:
             done.exception()  # everyone who waited may have gone away
 
     async def _ask(self, key: _Key, identity: Identity, epoch: int, provision: bool) -> Caller:
-        asked, asked_at = time.time(), time.monotonic()
+        asked = _Asked()
         try:
             said = await self._together.find(key) or await self._resolve(key)
         except DomainError as error:
@@ -139,14 +168,18 @@ class Actors:
             if not provision:
                 raise UnauthenticatedError("sign in again") from None
             said = await self.sign_in(identity)
+        return self._remember(key, said, asked, epoch)
+
+    def _remember(self, key: _Key, said: directory_pb2.Actor, asked: _Asked, epoch: int) -> Caller:
+        """The directory's answer, for as long as it counts."""
         caller = Caller(to_actor(said), said.display_name)
         lifetime = LIFETIME
         if said.HasField("expire_time"):
-            lifetime = min(lifetime, said.expire_time.ToNanoseconds() / 1e9 - asked)
+            lifetime = min(lifetime, said.expire_time.ToNanoseconds() / 1e9 - asked.wall)
         if epoch == self.epoch and lifetime > 0:
             if len(self._entries) >= _MOST:
                 self._entries.clear()
-            self._entries[key] = _Entry(caller, asked_at + lifetime)
+            self._entries[key] = _Entry(caller, asked.monotonic + lifetime)
         return caller
 
     async def _resolve(self, key: _Key) -> directory_pb2.Actor:

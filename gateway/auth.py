@@ -59,10 +59,8 @@ class TokenVerifier:
 
     async def access_token(self, token: str) -> Identity:
         """Who a bearer token is of. Refuses with UNAUTHENTICATED, UNAVAILABLE."""
-        digest = sha256(token.encode("utf-8", "replace")).digest()
-        memo = self._memo.get(digest)
-        if memo is not None and memo[0] <= time.time() < memo[1]:
-            return memo[2]
+        if (remembered := self.remembered(token)) is not None:
+            return remembered
         claims = await self._claims(token, _ACCESS_TYPES)
         issuer = self._issuers.by_issuer(claims["iss"])
         if issuer is None or issuer.audience not in _audience(claims):
@@ -71,8 +69,14 @@ class TokenVerifier:
         if len(self._memo) >= _MEMO_SIZE:
             self._memo.clear()
         now = time.time()  # if the clock is set back, what it said before counts no more
-        self._memo[digest] = (now - LEEWAY, min(claims["exp"], now + _MEMO_SECONDS), identity)
+        until = min(claims["exp"], now + _MEMO_SECONDS)
+        self._memo[_digest(token)] = (now - LEEWAY, until, identity)
         return identity
+
+    def remembered(self, token: str) -> Identity | None:
+        """Of a token that was verified within a minute; None: it is to be verified."""
+        memo = self._memo.get(_digest(token))
+        return memo[2] if memo is not None and memo[0] <= time.time() < memo[1] else None
 
     async def id_token(self, token: str, issuer: Issuer, nonce: str) -> Identity:
         """Who has signed in at this issuer, for this login. Refuses with UNAUTHENTICATED."""
@@ -202,6 +206,10 @@ def _audience(claims: Mapping[str, Any]) -> list[str]:
     if isinstance(audience, list) and all(isinstance(each, str) for each in audience):
         return audience
     return []
+
+
+def _digest(token: str) -> bytes:
+    return sha256(token.encode("utf-8", "replace")).digest()
 
 
 def _identity(claims: Mapping[str, Any]) -> Identity:

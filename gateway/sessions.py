@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -29,6 +29,7 @@ CACHED = 2.0  # seconds a look-up is believed, so a revocation holds within five
 _TOUCH = timedelta(minutes=1)  # how often being used is noted
 _PATIENCE = 2.0  # seconds; the driver's own would outlast any request
 _MOST = 10_000
+_AT_ONCE = 100  # are looked for by one query
 _log = logging.getLogger(__name__)
 
 
@@ -72,7 +73,7 @@ class Sessions:
         self._sessions = database.sessions
         self._logins = database.logins
         self._cache: dict[str, tuple[float, Session | None]] = {}
-        self._together = Together(self._load, most=100)
+        self._together = Together(self._load, most=_AT_ONCE)
 
     async def prepare(self, more: Sequence[Index] = (), *, patience: float = 60.0) -> None:
         """Make the indexes, and more of the same database; waits for a MongoDB that starts."""
@@ -115,10 +116,26 @@ class Sessions:
         if cached is not None and cached[0] > time.monotonic():
             return cached[1]
         session = await self._together.find(key)
+        self._remember(key, session)
+        return session
+
+    async def ask_ahead(self, given: Iterable[str]) -> None:
+        """Look for all of these at once, so that they are `remembered`."""
+        keys = sorted({hashed(secret) for secret in given})
+        some = [keys[start : start + _AT_ONCE] for start in range(0, len(keys), _AT_ONCE)]
+        for found in await asyncio.gather(*map(self._load, some)):
+            for key, session in found.items():
+                self._remember(key, session)
+
+    def remembered(self, secret: str) -> Session | None:
+        """The session, if it is known without asking."""
+        until, session = self._cache.get(hashed(secret), (0.0, None))
+        return session if until > time.monotonic() else None
+
+    def _remember(self, key: str, session: Session | None) -> None:
         if len(self._cache) >= _MOST:
             self._cache.clear()
         self._cache[key] = (time.monotonic() + CACHED, session)
-        return session
 
     async def _load(self, ids: Sequence[str]) -> dict[str, Session]:
         with patient("sessions"):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # takes no more than five.
 CHECK_EVERY, UNCONFIRMED = 2.0, 2.9
 CHECK_TIMEOUT = 1.0
+AHEAD = 0.6  # seconds of them for one question about all; whoever is not known then asks alone
 _RETRY = 0.25
 
 
@@ -59,7 +60,7 @@ class Connection(ABC):
         self.shared = shared
         self.visitor = visitor
         self.person_id = caller.actor.person_id
-        self._credential = credential
+        self.credential = credential
         self._caller = caller
         self._confirmed = time.monotonic()
         self._checking = False
@@ -77,7 +78,7 @@ class Connection(ABC):
         rpc_client.deadline.set(None)
         asked = time.monotonic()
         try:
-            caller = await self._credential.caller(self.shared.parts)
+            caller = await self.credential.caller(self.shared.parts)
         except (UnavailableError, PeerFailedError):
             raise
         except DomainError as error:
@@ -86,12 +87,25 @@ class Connection(ABC):
         if caller.actor.person_id != self.person_id:
             self.end(Close.FORBIDDEN, "UNAUTHENTICATED")
             raise ConnectionEndedError
+        self._confirm(caller, asked)
+        return caller
+
+    def confirm(self) -> bool:
+        """Whether it is known without asking whose it is, and that it still is that person's."""
+        asked, parts = time.monotonic(), self.shared.parts
+        identity = self.credential.identity(parts)
+        caller = parts.actors.remembered(identity) if identity is not None else None
+        if caller is None or caller.actor.person_id != self.person_id:
+            return False
+        self._confirm(caller, asked)
+        return True
+
+    def _confirm(self, caller: Caller, asked: float) -> None:
         self._confirmed = asked
         if caller.actor != self._caller.actor:
             self._caller = caller
             for subscriber in tuple(self._under_way.values()):
                 subscriber.doubt()
-        return caller
 
     def admit(self, cost: int) -> None:
         """Take an answer's points, as a request's. Refuses with RATE_LIMITED, OVERLOADED."""

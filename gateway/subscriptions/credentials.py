@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection
 
 from chassis.errors import PermissionDeniedError, UnauthenticatedError
+from gateway.auth import Identity
 from gateway.context import Caller
 from gateway.endpoint.visitors import (
     Parts,
@@ -39,6 +40,13 @@ class Credential:
         if caller is None:
             raise UnauthenticatedError("sign in first")
         return caller
+
+    def identity(self, parts: Parts) -> Identity | None:
+        """Whose it is, if that is known without asking."""
+        if self.token:
+            return parts.verifier.remembered(self.token)
+        session = parts.sessions.remembered(self.secret)
+        return session.identity if session is not None else None
 
     async def visit(self, parts: Parts, connection: HTTPConnection) -> tuple[Caller, Visitor]:
         """Who it is of, and through which portal. Refuses as `caller` does."""

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 
 from chassis.ending import end
-from chassis.errors import TooBusyError
+from chassis.errors import DomainError, TooBusyError
 from chassis.messaging import Bus
 from gateway.endpoint.visitors import Parts
-from gateway.subscriptions.connection import CHECK_EVERY, Close, Connection
+from gateway.subscriptions.connection import AHEAD, CHECK_EVERY, Close, Connection
 from gateway.subscriptions.event_ids import EventIds
 from gateway.subscriptions.feeds import Feeds
 from gateway.subscriptions.followers import Followers
+from gateway.subscriptions.open_files import MOST_CONNECTIONS
 from gateway.subscriptions.protocol import BoundedSocket
 
 MOST = 10_000  # subscriptions of this process
 MOST_OF_ONE = 20  # of one person
-# Of this process, those that have not said whose they are included: each is asked for every two
-# seconds.
-MOST_CONNECTIONS = 1_000
 MOST_CONNECTIONS_OF_ONE = 20
 _TURNS = 32  # that are read or executed at once
 _AT_ONCE = 100  # connections that are checked in one turn of the event loop
@@ -33,13 +32,14 @@ class Subscriptions:
     init_timeout = 5.0  # seconds a socket has to say whose it is
     unread_seconds = BoundedSocket.unread_seconds
 
-    def __init__(self, parts: Parts, bus: Bus) -> None:
+    def __init__(self, parts: Parts, bus: Bus, *, most_connections: int = MOST_CONNECTIONS) -> None:
         self.parts = parts
         self.feeds = Feeds(bus)
         self.followers = Followers(self.feeds["forum"], parts.services.feed)
         self.event_ids = EventIds(parts.cursor_key.derived("event ids"))
         self.turns = asyncio.Semaphore(_TURNS)
         self.closing = False
+        self._most_connections = most_connections
         self._connections: set[Connection] = set()
         self._places = 0  # taken by connections
         self._of_one: Counter[str] = Counter()  # connections by person
@@ -62,11 +62,19 @@ class Subscriptions:
             await end([*hearing, *self._tasks])
 
     async def _check(self) -> None:
-        """All in one round, as who asks in one moment is asked for by one question."""
+        """All in one round, by few questions; only who is not in the answers asks alone."""
         connections = tuple(self._connections)
+        credentials = [one.credential for one in connections]
+        sessions, actors = self.parts.sessions, self.parts.actors
+        with contextlib.suppress(DomainError, TimeoutError):
+            async with asyncio.timeout(AHEAD):
+                await sessions.ask_ahead(one.secret for one in credentials if one.secret)
+                identities = [one.identity(self.parts) for one in credentials]
+                await actors.ask_ahead(one for one in identities if one is not None)
         for start in range(0, len(connections), _AT_ONCE):
             for connection in connections[start : start + _AT_ONCE]:
-                self.spawn(connection.check())
+                if not connection.confirm():
+                    self.spawn(connection.check())
             await asyncio.sleep(0)
 
     def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
@@ -88,7 +96,7 @@ class Subscriptions:
     @contextmanager
     def place(self) -> Iterator[bool]:
         """A connection's place, before it is known whose it is; False: there is none."""
-        free = self._places < MOST_CONNECTIONS and not self.closing
+        free = self._places < self._most_connections and not self.closing
         self._places += free
         try:
             yield free

@@ -120,6 +120,42 @@ async def test_many_people_at_once_are_one_question() -> None:
     assert directory.servicer.calls == {"BatchResolveActors": 2}
 
 
+async def test_who_was_asked_for_ahead_is_remembered_until_rights_change() -> None:
+    directory = Direct()
+    people, nobody = crowd(130), Identity(EDDA.issuer, "nobody")
+    directory.servicer.known |= {who.subject: f"p{who.subject}" for who in people}
+    actors = believing(directory)
+    await actors.ask_ahead([*people, *people, nobody])
+    assert directory.servicer.calls == {"BatchResolveActors": 2}
+    for who in people:
+        remembered = actors.remembered(who)
+        assert remembered is not None
+        assert remembered.actor.person_id == f"p{who.subject}"
+        assert await actors.caller(who) is remembered
+    assert actors.remembered(nobody) is None
+    assert directory.servicer.calls == {"BatchResolveActors": 2}
+    actors.drop()
+    assert [actors.remembered(who) for who in people] == [None] * 130
+
+
+async def test_what_is_asked_ahead_counts_only_while_it_may_be_believed() -> None:
+    directory = Direct()
+    actors = believing(directory)
+    actors._heard = 0.0  # our own heartbeat is not heard
+    await actors.ask_ahead(crowd(2))
+    assert directory.servicer.calls == {}
+    directory.slow = 0.02
+    actors = believing(directory)
+    directory.servicer.known |= {"c0": "p0", "c1": "p1"}
+    asking = asyncio.create_task(actors.ask_ahead(crowd(2)))
+    await asyncio.sleep(0)  # it has begun, or begins after rights have changed
+    await asyncio.sleep(0)
+    actors.drop()
+    await asking
+    assert directory.servicer.calls == {"BatchResolveActors": 1}
+    assert [actors.remembered(who) for who in crowd(2)] == [None, None]
+
+
 async def test_who_is_left_out_is_asked_for_alone() -> None:
     """Nobody yet, and refused: each as if nobody else had asked."""
     directory = Direct()

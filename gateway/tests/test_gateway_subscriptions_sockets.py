@@ -142,6 +142,31 @@ async def test_a_person_has_so_many_sockets_and_no_more(told: Replica) -> None:
     await (await told.socket()).aclose()
 
 
+async def test_a_process_has_so_many_connections_and_no_more(told: Replica) -> None:
+    told.subscriptions._most_connections = 2
+    async with await told.socket() as one, await told.socket():
+        with pytest.raises(ClosedError) as refused:
+            await told.socket()
+        assert refused.value.code == 503
+        await one.aclose()
+        await until(lambda: told.subscriptions._places < 2)
+        await (await told.socket()).aclose()
+
+
+async def test_all_sessions_are_looked_for_at_once_and_none_that_ended_counts(
+    told: Replica,
+) -> None:
+    sessions = told.house.parts.sessions
+    secrets = [await sessions.create("p1", Identity(ISSUER.issuer, "s1")) for _ in range(3)]
+    await sessions.revoke(secrets[2])
+    assert [sessions.remembered(one) for one in secrets] == [None] * 3
+    await sessions.ask_ahead([*secrets, "none"])
+    found = [sessions.remembered(one) for one in (*secrets, "none")]
+    assert [one and one.person_id for one in found] == ["p1", "p1", None, None]
+    await sessions.revoke_all("p1")
+    assert [sessions.remembered(one) for one in secrets] == [None] * 3
+
+
 async def test_a_session_counts_from_our_pages_only(told: Replica) -> None:
     cookie = await session(told.house)
     for ours in (OUR_PAGE, {**OUR_PAGE, "sec-fetch-site": "same-origin"}):
