@@ -28,6 +28,7 @@ from bench import (
     profiles,
     rate,
     receipts,
+    subscriptions,
     whole,
 )
 from bench.contents import FEW, Contents, Filling
@@ -37,7 +38,7 @@ from bench.running import Running
 from devstack.parts import CHECKOUT
 from devstack.processes import ProcessError
 
-_OF_SYSTEMS = ("gateway", "rate", "whole", "profiles", "receipts", "mixed")
+_OF_SYSTEMS = ("gateway", "rate", "subscriptions", "whole", "profiles", "receipts", "mixed")
 
 
 class Bench:
@@ -93,7 +94,7 @@ class Bench:
         if not whole_parts:
             return
         try:
-            if {"gateway", "rate", "whole", "receipts"} & set(whole_parts):
+            if {"gateway", "rate", "subscriptions", "whole", "receipts"} & set(whole_parts):
                 self._start(FEW)
             if {"whole", "profiles", "mixed"} & set(whole_parts):
                 self._start(self._many)
@@ -114,6 +115,9 @@ class Bench:
                     lines += gateway.report(await gateway.measure(few, filled[FEW]))
                 elif part == "rate" and few:
                     lines += rate.report(await rate.measure(few, filled[FEW]))
+                elif part == "subscriptions" and few:
+                    found_waiting = await subscriptions.measure(few, filled[FEW])
+                    lines += subscriptions.report(found_waiting)
                 elif part == "whole" and few and many:
                     systems = [(FEW, few, filled[FEW]), (self._many, many, filled[self._many])]
                     lines += whole.report(await whole.measure(systems))

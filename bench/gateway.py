@@ -33,6 +33,7 @@ from bench.sides import (
     version,
     why_no_peers,
 )
+from devstack.parts import GATEWAY
 
 ROUNDS = 7
 REQUESTS = {"list": 200, "topic": 100, "search": 80, "home": 80}  # a round and side
@@ -73,8 +74,9 @@ async def measure(running: Running, contents: Contents, rounds: int = ROUNDS) ->
     with ExitStack() as stack:
         plain = stack.enter_context(beside(running, PLAIN))
         pids = {**running.watched.pids, "gateway": plain.programs.pids[PLAIN]}
-        ours = Side(Programs(pids), plain.lines, plain.samples)
-        shipped = Side(running.watched, running.lines(READER, LINES), running.samples("gateway"))
+        ours = Side(Programs(pids), plain.port, plain.lines, plain.samples)
+        port, samples = running.place.port(GATEWAY), running.samples("gateway")
+        shipped = Side(running.watched, port, running.lines(READER, LINES), samples)
         stack.callback(shipped.close)
         sides = {
             name: stack.enter_context(beside(running, name))

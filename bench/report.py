@@ -25,6 +25,7 @@ goals in milliseconds are of the usual.
 TITLES = {
     "gateway": "The gateway beside others",
     "rate": "At 70 % of the most",
+    "subscriptions": "Subscriptions that wait",
     "commands": "Commands that share a transaction",
     "events": "From commit to effect",
     "whole": "The whole system",

@@ -51,6 +51,7 @@ class Side:
     """Who answers: its programs, the connections to it, and what it took."""
 
     programs: Programs
+    port: int
     lines: Sequence[Line]
     samples: Path  # where its program says what it was seen doing
     spent: dict[str, Spent] = field(default_factory=lambda: defaultdict(Spent))  # by operation
@@ -134,7 +135,7 @@ def _started(process: Process, port: int, token: str, samples: Path) -> Iterator
         if not wait_until(lambda: _listens(port), 30):
             raise ProcessError(f"{process.name} does not answer: {process.last_words()}")
         assert process.pid is not None
-        yield Side(Programs({process.name: process.pid}), lines, samples)
+        yield Side(Programs({process.name: process.pid}), port, lines, samples)
     finally:
         for line in lines:
             line.close()

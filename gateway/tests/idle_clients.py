@@ -1,58 +1,107 @@
-"""Clients that subscribe and then only wait, in a process of their own: `PORT PER_SOCKET`.
+"""Clients that subscribe and then only wait, in a process of their own: `KIND PORT PER_CONNECTION`.
 
-Tokens come on stdin, one a line: a socket each. It says "ready" when all are told how things are,
-and goes on until stdin ends.
+On stdin come the ids of topics in one line, then tokens, one a line, until an empty one: a
+connection each, `socket` or `stream`. It says "ready" when all are told how things are, and goes
+on until stdin ends.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
+from itertools import cycle, islice
 
-from gateway.cursors import encode_id
-from gateway.tests.socket_client import Socket
+import orjson
+
+from gateway.subscriptions.open_files import most_connections
+from gateway.subscriptions.streams import EVENT_STREAM
+from gateway.tests.socket_client import PATIENCE, ClosedError, Socket
 
 QUERY = "subscription ($id: ID!) { topicChanged(id: $id) { topic { title version } } }"
-_TOPICS = 45  # of the forum's stand-in
 _AT_ONCE = 16
 
 
-async def waiting(port: int, token: str, count: int, turns: asyncio.Semaphore) -> Socket:
-    """One socket with so many subscriptions."""
-    async with turns:
-        socket = await Socket.open(port)
-        await socket.send("connection_init", payload={"authorization": f"Bearer {token}"})
-        await socket.next()
-        for number in range(count):
-            topic = encode_id("Topic", "c1", f"t{number % _TOPICS + 1}")
-            await socket.subscribe(QUERY, id=str(number), of=topic)
-            await socket.told()
-    return socket
+class Waiting:
+    """Who waits: its connection is read until the end."""
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        socket: Socket | None = None,
+    ) -> None:
+        self._reader, self._socket = reader, socket
+        self._writer = writer  # its end would be the connection's
+
+    async def wait(self) -> None:
+        """Answers pings, of a stream passes over comments."""
+        with contextlib.suppress(ClosedError):
+            while self._socket is not None:
+                await self._socket.next()
+        while await self._reader.read(1 << 10):
+            pass
 
 
-async def answer_pings(socket: Socket) -> None:
-    """Until the end."""
-    while True:
-        await socket.next()
+async def in_socket(port: int, token: str, topics: list[str]) -> Waiting:
+    """One socket with all these subscriptions."""
+    socket = await Socket.open(port)
+    await socket.send("connection_init", payload={"authorization": f"Bearer {token}"})
+    await socket.next()
+    for number, topic in enumerate(topics):
+        await socket.subscribe(QUERY, id=str(number), of=topic)
+        await socket.told()
+    return Waiting(socket.reader, socket.writer, socket)
 
 
-async def main(port: int, count: int, tokens: list[str]) -> None:
+async def in_stream(port: int, token: str, topics: list[str]) -> Waiting:
+    """One stream, which has one subscription."""
+    (topic,) = topics
+    body = orjson.dumps({"query": QUERY, "variables": {"id": topic}})
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = (
+        "POST /graphql HTTP/1.1",
+        f"host: 127.0.0.1:{port}",
+        f"authorization: Bearer {token}",
+        f"accept: {EVENT_STREAM}",
+        "content-type: application/json",
+        f"content-length: {len(body)}",
+    )
+    writer.write("\r\n".join((*head, "", "")).encode() + body)
+    async with asyncio.timeout(PATIENCE):
+        told = await reader.readuntil(b"data: ")
+        told += await reader.readuntil(b"\n\n")
+    assert b"eventId" in told, told
+    return Waiting(reader, writer)
+
+
+OPEN = {"socket": in_socket, "stream": in_stream}
+
+
+async def main(kind: str, port: int, count: int, topics: list[str], tokens: list[str]) -> None:
     """All of them."""
-    turns = asyncio.Semaphore(_AT_ONCE)
-    sockets = await asyncio.gather(*(waiting(port, token, count, turns) for token in tokens))
-    answering = [asyncio.create_task(answer_pings(socket)) for socket in sockets]
+    assert most_connections() >= len(tokens), "too few open files"
+    turns, more = asyncio.Semaphore(_AT_ONCE), cycle(topics)
+
+    async def waiting(token: str, some: list[str]) -> Waiting:
+        async with turns:
+            return await OPEN[kind](port, token, some)
+
+    opened = await asyncio.gather(*(waiting(token, list(islice(more, count))) for token in tokens))
+    tasks = [asyncio.create_task(one.wait()) for one in opened]
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     await asyncio.to_thread(sys.stdin.readline)
-    for task in answering:
+    lost = [task for task in tasks if task.done()]
+    assert not lost, f"{len(lost)} were ended"
+    for task in tasks:
         task.cancel()
-    await asyncio.gather(
-        *answering, *(socket.aclose() for socket in sockets), return_exceptions=True
-    )
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 if __name__ == "__main__":
+    named = sys.stdin.readline().split()
     given = []
     while line := sys.stdin.readline().strip():
         given.append(line)
-    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2]), given))
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), named, given))
