@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import resource
 
-# Of a process, those that have not said whose they are included. One with one subscription costs
-# some 50 KiB, so memory would allow more; what bounds them is that all are asked for every two
-# seconds, and the answers must be there in less than one (`make bench ONLY=subscriptions`).
+# Of a process, those that have not said whose they are included: what memory allows. One with one
+# subscription costs some 50 KiB (`make bench ONLY=subscriptions`), so these some 300 MB.
 MOST_CONNECTIONS = 6_000
 _OTHERS = 400  # open files beside them: requests under way, channels, engines
 _log = logging.getLogger(__name__)

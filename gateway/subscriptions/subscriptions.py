@@ -22,6 +22,9 @@ from gateway.subscriptions.protocol import BoundedSocket
 MOST = 10_000  # subscriptions of this process
 MOST_OF_ONE = 20  # of one person
 MOST_CONNECTIONS_OF_ONE = 20
+# With connections to this process: the directory is asked for all of them every two seconds, and
+# must have answered in less than one, or they are closed. Memory would allow more of them.
+MOST_PEOPLE = 2_000
 _TURNS = 32  # that are read or executed at once
 _AT_ONCE = 100  # connections that are checked in one turn of the event loop
 
@@ -31,6 +34,7 @@ class Subscriptions:
 
     init_timeout = 5.0  # seconds a socket has to say whose it is
     unread_seconds = BoundedSocket.unread_seconds
+    most_people = MOST_PEOPLE
 
     def __init__(self, parts: Parts, bus: Bus, *, most_connections: int = MOST_CONNECTIONS) -> None:
         self.parts = parts
@@ -111,6 +115,8 @@ class Subscriptions:
             raise TooBusyError(
                 f"connections exceed the limit of {MOST_CONNECTIONS_OF_ONE}", retry_after=1
             )
+        if person_id not in self._of_one and len(self._of_one) >= self.most_people:
+            raise TooBusyError("too many people are connected", retry_after=1)
         self._connections.add(connection)
         self._of_one[person_id] += 1
         try:

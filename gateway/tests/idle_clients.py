@@ -1,15 +1,17 @@
 """Clients that subscribe and then only wait, in a process of their own: `KIND PORT PER_CONNECTION`.
 
 On stdin come the ids of topics in one line, then tokens, one a line, until an empty one: a
-connection each, `socket` or `stream`. It says "ready" when all are told how things are, and goes
-on until stdin ends.
+connection each, `socket` or `stream`. It says "ready" when all are told how things are, goes on
+until stdin ends, and says how many were ended meanwhile, by why.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import sys
+from collections import Counter
 from itertools import cycle, islice
 
 import orjson
@@ -34,13 +36,18 @@ class Waiting:
         self._reader, self._socket = reader, socket
         self._writer = writer  # its end would be the connection's
 
-    async def wait(self) -> None:
-        """Answers pings, of a stream passes over comments."""
-        with contextlib.suppress(ClosedError):
+    async def wait(self) -> str:
+        """Answers pings, of a stream passes over comments; why it was ended."""
+        last = b""
+        try:
             while self._socket is not None:
-                await self._socket.next()
-        while await self._reader.read(1 << 10):
-            pass
+                with contextlib.suppress(TimeoutError):  # nothing is said for a while
+                    await self._socket.next()
+            while more := await self._reader.read(1 << 10):
+                last = more
+        except (ClosedError, OSError) as error:
+            return repr(error)
+        return repr(last)
 
 
 async def in_socket(port: int, token: str, topics: list[str]) -> Waiting:
@@ -83,17 +90,16 @@ async def main(kind: str, port: int, count: int, topics: list[str], tokens: list
     assert most_connections() >= len(tokens), "too few open files"
     turns, more = asyncio.Semaphore(_AT_ONCE), cycle(topics)
 
-    async def waiting(token: str, some: list[str]) -> Waiting:
+    async def waiting(token: str, some: list[str]) -> asyncio.Task[str]:
         async with turns:
-            return await OPEN[kind](port, token, some)
+            opened = await OPEN[kind](port, token, some)
+        return asyncio.create_task(opened.wait())  # pings come while others are opened
 
-    opened = await asyncio.gather(*(waiting(token, list(islice(more, count))) for token in tokens))
-    tasks = [asyncio.create_task(one.wait()) for one in opened]
+    tasks = await asyncio.gather(*(waiting(token, list(islice(more, count))) for token in tokens))
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     await asyncio.to_thread(sys.stdin.readline)
-    lost = [task for task in tasks if task.done()]
-    assert not lost, f"{len(lost)} were ended"
+    sys.stdout.write(json.dumps(Counter(task.result() for task in tasks if task.done())))
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

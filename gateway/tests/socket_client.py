@@ -19,6 +19,7 @@ from wsproto.events import (
     Request,
     TextMessage,
 )
+from wsproto.utilities import LocalProtocolError
 
 from gateway.cursors import encode_id
 from gateway.subscriptions.sockets import SUBPROTOCOL
@@ -121,7 +122,8 @@ class Socket:
                     self._text = ""
                     return message
             elif isinstance(event, Ping):
-                self._write(event.response())
+                with contextlib.suppress(LocalProtocolError):  # it was closed right behind it
+                    self._write(event.response())
 
     async def told(self) -> tuple[dict[str, Any], str]:
         """The data of the next answer, and its event's id."""

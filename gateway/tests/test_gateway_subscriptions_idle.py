@@ -66,6 +66,8 @@ async def test_subscriptions_that_wait_cost_little_memory(house: House, nats_url
                 f"{SUBSCRIPTIONS} subscriptions on {sockets} sockets: {grown / 2**20:.0f} MiB, "
                 f"{grown / SUBSCRIPTIONS / 1024:.1f} KiB each; CPU {cpu / seconds:.0%} of a core\n"
             )
+            clients.stdin.close()
+            assert await clients.stdout.read() == b"{}"  # nobody was disconnected
             assert grown < MOST * SUBSCRIPTIONS + (OF_SOCKET * sockets if PER_SOCKET == 1 else 0)
         finally:
             clients.stdin.close()

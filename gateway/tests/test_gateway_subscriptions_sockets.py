@@ -153,6 +153,20 @@ async def test_a_process_has_so_many_connections_and_no_more(told: Replica) -> N
         await (await told.socket()).aclose()
 
 
+async def test_a_process_has_so_many_people_and_no_more(told: Replica) -> None:
+    """However many connections they have, as all of them are asked for."""
+    told.subscriptions.most_people = 1
+    other = told.house.issuer.access_token({"sub": "s2"})
+    async with await told.socket() as one, await told.socket() as two:
+        with pytest.raises(ClosedError) as refused:
+            await told.socket(other)
+        assert refused.value.code == Close.TOO_MANY
+        await one.aclose()
+        await two.aclose()
+        await until(lambda: not told.subscriptions._connections)
+        await (await told.socket(other)).aclose()
+
+
 async def test_all_sessions_are_looked_for_at_once_and_none_that_ended_counts(
     told: Replica,
 ) -> None:
