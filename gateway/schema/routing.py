@@ -14,6 +14,7 @@ from gateway.cursors import decode_communities, decode_id, encode_id
 from gateway.loaders import Embedded, Key, Reference, filled
 from gateway.pages import page_of
 from gateway.schema.directory import Community, Member
+from gateway.schema.feed import CommunityIds
 from gateway.schema.fields import COMMUNITY, fetched
 from gateway.schema.forum import Topic
 from gateway.schema.relay import After, Before, Connection, First, Last
@@ -131,10 +132,7 @@ class RoutingQuery:
         after: After = None,
         last: Last = None,
         before: Before = None,
-        community_ids: Annotated[
-            list[strawberry.ID] | None,
-            strawberry.argument(description="In these only; by default in all of one's own."),
-        ] = None,
+        community_ids: CommunityIds = None,
     ) -> Connection[Ask] | None:
         page = await page_of(
             info.context,

@@ -13,6 +13,7 @@ from gateway.errors import BadUserInputError
 from gateway.finding import OBJECT, find, searching, shown
 from gateway.loaders import Reference, fill, filled, selects
 from gateway.schema.directory import Community, Company, Member
+from gateway.schema.feed import CommunityIds
 from gateway.schema.fields import COMMUNITY, fetched
 from gateway.schema.forum import Reply, Space, Topic
 from gateway.schema.relay import After, Before, First, Last, PageInfo
@@ -25,10 +26,6 @@ from guildhall.search.v1 import search_pb2
 SearchNode = Annotated[
     Topic | Reply | Member | Company | Space,
     strawberry.union("SearchNode", description="What can be found."),
-]
-_CommunityIds = Annotated[
-    list[strawberry.ID] | None,
-    strawberry.argument(description="In these only; by default in all of one's communities."),
 ]
 
 
@@ -181,7 +178,7 @@ class SearchQuery:
             str | None,
             strawberry.argument(description="What to look for; by default all that passes."),
         ] = None,
-        community_ids: _CommunityIds = None,
+        community_ids: CommunityIds = None,
         kinds: Annotated[
             list[SearchKind] | None, strawberry.argument(description="Of these kinds only.")
         ] = None,
@@ -247,7 +244,7 @@ class SearchQuery:
         self,
         info: Info,
         prefix: Annotated[str, strawberry.argument(description="What is typed so far.")],
-        community_ids: _CommunityIds = None,
+        community_ids: CommunityIds = None,
     ) -> list[Suggestion] | None:
         context = info.context
         request = search_pb2.SuggestRequest(

@@ -44,7 +44,7 @@ class Reason(StrEnum):
     ADDRESS_INVALID = "ADDRESS_INVALID"
     SUPPRESSED = "SUPPRESSED"  # the address had bounced before
     UNDELIVERABLE = "UNDELIVERABLE"  # there is no such address
-    REFUSED = "REFUSED"  # the server does not want the mail
+    REFUSED = "REFUSED"  # the server does not want the mail, or any of ours for them
     TOO_LATE = "TOO_LATE"  # a day of attempts
 
 
@@ -136,8 +136,10 @@ def judge(mail: Mail, verdict: Verdict, now: datetime, jitter: float) -> Outcome
     match verdict:
         case Verdict.TAKEN:
             return Outcome(mail, MailState.SENT, attempted=True)
-        case Verdict.NO_SUCH_ADDRESS | Verdict.NOT_ALLOWED:
+        case Verdict.NO_SUCH_ADDRESS:
             return Outcome(mail, MailState.BOUNCED, Reason.UNDELIVERABLE, attempted=True)
+        case Verdict.NOT_ALLOWED:
+            return Outcome(mail, MailState.BOUNCED, Reason.REFUSED, attempted=True)
         case Verdict.REFUSED:
             return Outcome(mail, MailState.FAILED, Reason.REFUSED, attempted=True)
     if mail.is_late(now):

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.message import Message
 
-from chassis.actors import Actor
 from chassis.decisions import Decision, Seen
 from chassis.each import each
 from guildhall.forum.v1 import attachments_pb2 as pb
@@ -25,6 +24,7 @@ from services.forum.domain.attachments import (
     Scan,
     lost,
 )
+from services.forum.use_cases.base import FORUM
 
 if TYPE_CHECKING:
     from chassis.commands import Commands
@@ -35,7 +35,6 @@ KEPT_AFTER_REMOVAL = timedelta(days=30)
 _REVIEWS = 100  # in one run
 _LOST_REVIEW = timedelta(days=1)
 _DRAFT_REVIEW = timedelta(days=1)
-_FORUM = Actor(service="forum")
 
 
 class AttachmentReviews:
@@ -149,4 +148,4 @@ class AttachmentReviews:
             attachment_id=found.id,
         )
         ref = self._repository.attachment_ref(found.community_id, found.id)
-        return (await self._commands.run(_FORUM, request, ref, decide)).attachment
+        return (await self._commands.run(FORUM, request, ref, decide)).attachment

@@ -30,12 +30,11 @@ from services.forum.domain.members import Member
 from services.forum.domain.spaces import Space, SpaceNotFoundError
 from services.forum.domain.topics import Topic, TopicNotFoundError, TopicStateInvalidError
 from services.forum.repository.automation import Walk, place_of
-from services.forum.use_cases.base import UseCases
+from services.forum.use_cases.base import FORUM, UseCases
 from services.forum.use_cases.moderating import Outcome, entry
 
 BY_AUTOMATION = Actor(service="automation")
-_FORUM = Actor(service="forum")  # a move is one actor's from the topic to its last reply
-_SAYS = {Action.MOVE: _FORUM, Action.PIN: _FORUM}
+_SAYS = {Action.MOVE: FORUM, Action.PIN: FORUM}
 _PAGE = 100  # topics that are looked at together
 _PAGES = 20  # and at most so often, for one automation in one round: the next goes on there
 _ACTS = 200  # about so many of one automation in one round

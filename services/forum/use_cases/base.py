@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from guildhall.directory.v1.groups_pb2_grpc import GroupServiceAsyncStub
     from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceAsyncStub
 
+FORUM = Actor(service="forum")  # who does what nobody asked for
+
 A = TypeVar("A", bound=Message)
 
 Find: TypeAlias = Callable[[], Awaitable[Sequence[Space | Channel]]]

@@ -13,7 +13,6 @@ from collections.abc import Iterable
 
 from google.protobuf.empty_pb2 import Empty
 
-from chassis.actors import Actor
 from chassis.commands import Commands
 from chassis.decisions import Change, Decision, Seen, Write
 from chassis.errors import DomainError
@@ -26,10 +25,10 @@ from services.forum.domain.references import PostRef
 from services.forum.domain.replies import Reply
 from services.forum.domain.topics import Topic, TopicNotFoundError, TopicState
 from services.forum.repository import ForumRepository
+from services.forum.use_cases.base import FORUM
 
 AT_ONCE = 1.0  # seconds that a request waits for replies to follow; the rest is the job's
 _TOPICS = 100
-_FORUM = Actor(service="forum")
 
 _log = logging.getLogger(__name__)
 
@@ -117,7 +116,7 @@ class Carrying:
             topic_id=topic.id,
         )
         ref = self._repository.topics.ref(topic.community_id, topic.id).having(*refs)
-        await self._commands.run(_FORUM, request, ref, decide)
+        await self._commands.run(FORUM, request, ref, decide)
 
     async def _into(self, topic: Topic, reply_ids: list[str], *, last: bool) -> None:
         """Replies become another topic's; both topics' counts are right after every page."""
@@ -145,7 +144,7 @@ class Carrying:
             target_topic_id=target_id,
         )
         ref = self._repository.topics.ref(topic.community_id, topic.id)
-        await self._commands.run(_FORUM, request, ref.having(*refs).along(target_ref), decide)
+        await self._commands.run(FORUM, request, ref.having(*refs).along(target_ref), decide)
 
     async def _votes_into(self, topic: Topic) -> bool:
         """A page of votes for the topic become votes for the other; whether there was one."""
@@ -198,7 +197,7 @@ class Carrying:
         )
         ref = repository.topics.ref(community_id, topic.id)
         ref = ref.having(*own.values(), *others.values()).along(target_ref)
-        await self._commands.run(_FORUM, request, ref, decide)
+        await self._commands.run(FORUM, request, ref, decide)
         return True
 
     def carried(

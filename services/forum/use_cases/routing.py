@@ -43,12 +43,12 @@ from services.forum.domain.routing import (
 from services.forum.domain.spaces import Space
 from services.forum.domain.topics import Topic
 from services.forum.repository.routing import RoutingWalk
+from services.forum.use_cases.base import FORUM
 from services.forum.use_cases.feed.base import OwnUseCases, keyrings_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_FORUM = Actor(service="forum")
 _AT_ONCE = 50  # questions of one round
 _ANEW = timedelta(hours=1)  # what opened again, or lost its only reply, is found by then
 _CANDIDATES = 30  # of whom the directory is asked at once
@@ -208,7 +208,7 @@ class RoutingUseCases(OwnUseCases):
             person_id=person_id,
             topic_id=topic_id,
         )
-        await self._commands.run(_FORUM, request, ref, decide)
+        await self._commands.run(FORUM, request, ref, decide)
         return asked
 
     async def invite_to_answer(

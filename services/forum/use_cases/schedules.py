@@ -35,7 +35,7 @@ from services.forum.domain.texts import TopicText
 from services.forum.domain.topics import Topic, TopicState
 from services.forum.domain.topics.schedules import schedule, unschedule
 from services.forum.repository import ForumRepository
-from services.forum.use_cases.base import UseCases
+from services.forum.use_cases.base import FORUM, UseCases
 from services.forum.use_cases.moderating import Outcome, entry
 from services.forum.use_cases.topics import check_same_text
 
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
     from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceAsyncStub
 
-_AS_FORUM = Actor(service="forum")
 # What its author would be told if they published it now; later it would be no better.
 _GIVE_UP = (
     ContentBlockedError,
@@ -176,7 +175,7 @@ class DueTopics(UseCases):
             return Outcome(sent, [topic_submitted(sent)], writes=writes).decision(seen, _published)
 
         ref = self._repository.topics.ref(topic.community_id, topic.id)
-        await self._commands.run(_AS_FORUM, _request(topic, "due"), ref, decide)
+        await self._commands.run(FORUM, _request(topic, "due"), ref, decide)
 
     async def _author(self, topic: Topic) -> Member:
         """As they are now. Refuses with ROLE_REQUIRED whoever has left."""
@@ -198,7 +197,7 @@ class DueTopics(UseCases):
             return outcome.decision(seen, _published)
 
         ref = self._repository.topics.ref(topic.community_id, topic.id)
-        await self._commands.run(_AS_FORUM, _request(topic, "gone"), ref, decide)
+        await self._commands.run(FORUM, _request(topic, "gone"), ref, decide)
 
 
 def _check_settings(space: Space, member: Member, topic: Topic) -> None:

@@ -31,10 +31,10 @@ from services.forum.domain.trust import (
     next_level,
 )
 from services.forum.repository import ForumRepository
+from services.forum.use_cases.base import FORUM
 
 MOST_AT_ONCE = 20  # people whose progress is asked for
 LATELY = timedelta(hours=1)  # a job that looks every few minutes misses nothing for this long
-_FORUM = Actor(service="forum")
 
 
 class TrustUseCases:
@@ -150,4 +150,4 @@ class TrustUseCases:
         request = pb.UpdateTrustSettingsRequest(
             request_id=f"judge-{uuid.uuid4().hex}", community_id=community_id
         )
-        await self._commands.run(_FORUM, request, ref, decide)
+        await self._commands.run(FORUM, request, ref, decide)

@@ -30,10 +30,8 @@ from services.forum.domain.verification import (
     check_verified_for,
     verification,
 )
-from services.forum.use_cases.base import UseCases, visible_reply
+from services.forum.use_cases.base import FORUM, UseCases, visible_reply
 from services.forum.use_cases.moderating import Outcome, entry
-
-_AS_FORUM = Actor(service="forum")
 
 
 class VerificationUseCases(UseCases):
@@ -111,7 +109,7 @@ class VerificationUseCases(UseCases):
             topic_id=recheck.topic_id,
             reply_id=recheck.reply_id,
         )
-        await self._commands.run(_AS_FORUM, request, target, decide)
+        await self._commands.run(FORUM, request, target, decide)
 
     async def expire_review(self, recheck: Recheck) -> None:
         """An article's review date is over: say so, once. For a job."""
@@ -133,7 +131,7 @@ class VerificationUseCases(UseCases):
             topic_id=recheck.topic_id,
         )
         target = self._repository.topics.ref(recheck.community_id, recheck.topic_id)
-        await self._commands.run(_AS_FORUM, request, target, decide)
+        await self._commands.run(FORUM, request, target, decide)
 
 
 def _over(one: Verification | None, recheck: Recheck) -> Verification | None:

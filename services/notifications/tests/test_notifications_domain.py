@@ -49,7 +49,7 @@ def test_pauses_grow_to_two_hours_and_are_spread() -> None:
     [
         (Verdict.TAKEN, MailState.SENT, None),
         (Verdict.NO_SUCH_ADDRESS, MailState.BOUNCED, Reason.UNDELIVERABLE),
-        (Verdict.NOT_ALLOWED, MailState.BOUNCED, Reason.UNDELIVERABLE),
+        (Verdict.NOT_ALLOWED, MailState.BOUNCED, Reason.REFUSED),
         (Verdict.REFUSED, MailState.FAILED, Reason.REFUSED),
     ],
 )

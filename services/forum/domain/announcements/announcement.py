@@ -72,8 +72,6 @@ TRANSITIONS: Mapping[tuple[AnnouncementState, AnnouncementStep], AnnouncementSta
     (AnnouncementState.PUBLISHED, AnnouncementStep.EXPIRE): AnnouncementState.EXPIRED,
     (AnnouncementState.EXPIRED, AnnouncementStep.ARCHIVE): AnnouncementState.ARCHIVED,
 }
-# What readers are shown; of WITHDRAWN only those who had received it.
-OUT = frozenset(AnnouncementState) - {AnnouncementState.DRAFT, AnnouncementState.SCHEDULED}
 _UNPUBLISHED = frozenset({AnnouncementState.DRAFT, AnnouncementState.SCHEDULED})
 
 

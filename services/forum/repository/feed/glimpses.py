@@ -17,13 +17,11 @@ from services.forum.domain.feed.ranking import (
 )
 from services.forum.domain.spaces import space_key
 from services.forum.domain.topics import OPEN_TO_READERS
-from services.forum.repository.documents import author
+from services.forum.repository.documents import KEYS_PER_QUERY, author
 from services.forum.repository.topics.documents import latest_replies
 from services.forum.repository.walls import Walls
 
 _NEWEST = [("activity_time", -1), ("_id", -1)]
-# The planner merges at most 200 branches of one index; beyond, it would walk and sort.
-_KEYS_PER_QUERY = 190
 FEW_LISTED = 40  # topics that are fetched whole sooner than asked about twice
 _SHOWN: Document = {
     "community_id": 1,
@@ -114,9 +112,9 @@ class GlimpseCollection:
         if source.ids:
             return await self._find_listed(communities, source, stretch, limit, shown)
         found: dict[str, Document] = {}
-        for start in range(0, len(source.keys), _KEYS_PER_QUERY):
+        for start in range(0, len(source.keys), KEYS_PER_QUERY):
             query = {
-                "feed_keys": {"$in": list(source.keys[start : start + _KEYS_PER_QUERY])},
+                "feed_keys": {"$in": list(source.keys[start : start + KEYS_PER_QUERY])},
                 "community_id": {"$in": list(communities)},
                 "space_id": {"$in": list(source.spaces)},
                 **stretch.query(),

@@ -13,6 +13,8 @@ from chassis.commands import Commands
 from chassis.decisions import Decision, PartRef, Seen, Write
 from chassis.errors import FieldInvalidError, check_version
 from guildhall.directory.v1 import directory_pb2
+from guildhall.forum.v1 import announcements_pb2 as pb
+from services.forum.converters.announcements.messages import announcement_to_proto
 from services.forum.domain.announcements.announcement import (
     Announcement,
     AnnouncementNotFoundError,
@@ -20,6 +22,7 @@ from services.forum.domain.announcements.announcement import (
 )
 from services.forum.domain.announcements.audiences import AudienceMember, AudienceRule, Reader
 from services.forum.domain.announcements.channels import Channel
+from services.forum.domain.announcements.copies import Copy
 from services.forum.domain.members import opens
 from services.forum.repository import ForumRepository
 from services.forum.use_cases.base import UseCases
@@ -43,6 +46,12 @@ class Change:
     events: Sequence[Message] = ()
     writes: Sequence[Write] = ()
     translation: Translation | None = None  # one that is new
+
+
+def shown(made: Change) -> pb.Announcement:
+    """As its manager is answered."""
+    copy = Copy(made.announcement, for_manager=True)
+    return announcement_to_proto(copy, made.announcement.create_time)
 
 
 class AnnouncementsBase(UseCases):

@@ -11,7 +11,7 @@ from services.forum.domain.announcements.announcement import (
     Severity,
 )
 from services.forum.use_cases.announcements.base import AnnouncementsBase
-from services.forum.use_cases.announcements.publishing import FORUM
+from services.forum.use_cases.base import FORUM
 
 _MOST_AT_ONCE = 20
 

@@ -18,7 +18,6 @@ from guildhall.forum.v1 import announcements_pb2 as pb
 from guildhall.forum.v1 import domain_events_pb2 as said
 from services.forum.converters.announcements import requests
 from services.forum.converters.announcements.messages import (
-    announcement_to_proto,
     preview_to_proto,
 )
 from services.forum.domain.announcements.announcement import (
@@ -32,14 +31,13 @@ from services.forum.domain.announcements.audiences import (
     Preview,
 )
 from services.forum.domain.announcements.channels import Channel
-from services.forum.domain.announcements.copies import Copy
 from services.forum.domain.announcements.schedules import check_schedule
 from services.forum.domain.members import Member
-from services.forum.use_cases.announcements.base import AnnouncementsBase, Change
+from services.forum.use_cases.announcements.base import AnnouncementsBase, Change, shown
+from services.forum.use_cases.base import FORUM
 
 A = TypeVar("A", bound=Message)
 
-FORUM = Actor(service="forum")
 NOBODY = "Nobody fitted its audience when it was due."
 _MOST_AT_ONCE = 100  # of what is due; the rest a second later
 
@@ -92,7 +90,7 @@ class PublishingUseCases(AnnouncementsBase):
             reader,
             before,
             change,
-            lambda made: pb.ScheduleAnnouncementResponse(announcement=_shown(made)),
+            lambda made: pb.ScheduleAnnouncementResponse(announcement=shown(made)),
         )
 
     async def publish_announcement(
@@ -116,7 +114,7 @@ class PublishingUseCases(AnnouncementsBase):
             reader,
             before,
             change,
-            lambda made: pb.PublishAnnouncementResponse(announcement=_shown(made)),
+            lambda made: pb.PublishAnnouncementResponse(announcement=shown(made)),
         )
 
     async def withdraw_announcement(
@@ -136,7 +134,7 @@ class PublishingUseCases(AnnouncementsBase):
             reader,
             before,
             change,
-            lambda made: pb.WithdrawAnnouncementResponse(announcement=_shown(made)),
+            lambda made: pb.WithdrawAnnouncementResponse(announcement=shown(made)),
         )
 
     async def archive_announcement(
@@ -151,7 +149,7 @@ class PublishingUseCases(AnnouncementsBase):
             reader,
             before,
             lambda _, announcement: _archived(announcement),
-            lambda made: pb.ArchiveAnnouncementResponse(announcement=_shown(made)),
+            lambda made: pb.ArchiveAnnouncementResponse(announcement=shown(made)),
         )
 
     async def _check_audience(self, announcement: Announcement) -> None:
@@ -274,8 +272,3 @@ def _reminded(announcement: Announcement, _: datetime) -> Change:
         deadline=timestamp_of(announcement.terms.deadline) if announcement.terms.deadline else None,
     )
     return Change(replace(announcement, reminded=True), [due])
-
-
-def _shown(made: Change) -> pb.Announcement:
-    copy = Copy(made.announcement, for_manager=True)
-    return announcement_to_proto(copy, made.announcement.create_time)

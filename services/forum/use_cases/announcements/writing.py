@@ -28,7 +28,7 @@ from services.forum.domain.announcements.texts import AnnouncementText, check_no
 from services.forum.domain.members import Member
 from services.forum.domain.topics import TopicNotFoundError
 from services.forum.repository import ForumRepository
-from services.forum.use_cases.announcements.base import AnnouncementsBase, Change, decided
+from services.forum.use_cases.announcements.base import AnnouncementsBase, Change, decided, shown
 
 _TEXTS = ("title", "body")
 
@@ -141,7 +141,7 @@ class WritingUseCases(AnnouncementsBase):
             reader,
             before,
             change,
-            lambda made: pb.UpdateAnnouncementResponse(announcement=_shown(made)),
+            lambda made: pb.UpdateAnnouncementResponse(announcement=shown(made)),
         )
 
     async def put_translation(
@@ -226,7 +226,7 @@ class WritingUseCases(AnnouncementsBase):
             reader,
             before,
             change,
-            lambda made: pb.DeleteTranslationResponse(announcement=_shown(made)),
+            lambda made: pb.DeleteTranslationResponse(announcement=shown(made)),
             ref,
         )
 
@@ -277,11 +277,6 @@ class _Correcting:
         )
         write = ForumRepository.new_correction(correction)
         return Change(after.corrected(now.time).next(), [corrected], [write])
-
-
-def _shown(made: Change) -> pb.Announcement:
-    copy = Copy(made.announcement, for_manager=True)
-    return announcement_to_proto(copy, made.announcement.create_time)
 
 
 def _changed_fields(before: Announcement, after: Announcement) -> tuple[str, ...]:
