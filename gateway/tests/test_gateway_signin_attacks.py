@@ -7,6 +7,7 @@ import base64
 import dataclasses
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
@@ -540,7 +541,7 @@ async def test_a_mutation_of_another_site_changes_nothing(house: House) -> None:
 async def test_no_other_method_executes_anything(house: House) -> None:
     await sign_in(house)
     before = await stored(house.parts.sessions._database)
-    calls = house.directory.calls.total()
+    calls = Counter(house.directory.calls)
     headers = {**SAME, "content-type": "application/json"}
     asking = f"/graphql?{urlencode({'query': OUT})}"
     for method in ("GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"):
@@ -550,7 +551,8 @@ async def test_no_other_method_executes_anything(house: House) -> None:
             assert response.status_code == (400 if (method, url) == ("GET", "/graphql") else 405)
             assert not [name for name in response.headers if name.startswith("access-control")]
     assert await stored(house.parts.sessions._database) == before
-    assert house.directory.calls.total() == calls
+    # Who would pay for parsing an unseen document is asked, nothing else.
+    assert set(Counter(house.directory.calls) - calls) <= {"ResolveActor"}
 
 
 async def test_no_other_site_may_read_an_answer(house: House) -> None:
