@@ -34,7 +34,7 @@ SILENCE = 1.0  # seconds without one until nothing is believed
 QUARANTINE = 2.0  # seconds after a silence until anything is believed: producers reconnect too
 _MOST = 10_000
 _HIT = telemetry.ACTORS.labels("hit")
-_Key = tuple[str, str]  # issuer, subject
+Key = tuple[str, str]  # issuer, subject
 _Pending = tuple[int, bool, str, str]  # epoch, provision, issuer, subject
 
 
@@ -71,7 +71,7 @@ class Actors:
     def __init__(self, directory: DirectoryServiceAsyncStub, bus: Announcements) -> None:
         self._directory = directory
         self._bus = bus
-        self._entries: dict[_Key, _Entry] = {}
+        self._entries: dict[Key, _Entry] = {}
         self._pending: dict[_Pending, asyncio.Task[Caller]] = {}
         self._together = Together(self._resolve_many, most=MAX_PAGE_SIZE)
         self.epoch = 0  # grows whenever the cache is dropped
@@ -111,36 +111,31 @@ class Actors:
 
         Refuses with UNAUTHENTICATED, PERSON_DEACTIVATED, UNAVAILABLE.
         """
-        if (remembered := self.remembered(identity)) is not None:
-            return remembered
+        key = identity.key
+        entry = self._entries.get(key)
+        if entry is not None and self.trusted and time.monotonic() < entry.until:
+            _HIT.inc()
+            return entry.caller
         telemetry.ACTORS.labels("miss").inc()
-        return await self._shared((identity.issuer, identity.subject), identity, provision)
+        return await self._shared(key, identity, provision)
 
-    def remembered(self, identity: Identity) -> Caller | None:
-        """Who it is, if that may be believed without asking."""
-        entry = self._entries.get((identity.issuer, identity.subject))
-        if entry is None or not self.trusted or time.monotonic() >= entry.until:
-            return None
-        _HIT.inc()
-        return entry.caller
+    async def ask_all(self, identities: Iterable[Identity], found: dict[Key, Caller]) -> None:
+        """Ask for all of these, whatever is remembered; who is known is in `found` at once.
 
-    async def ask_ahead(self, identities: Iterable[Identity]) -> None:
-        """Ask for all of these in few questions, so that they are `remembered`.
-
-        A task for each of thousands costs more than their answers. Refuses with UNAVAILABLE.
+        In few questions: a task for each of thousands costs more than their answers. Refuses with
+        UNAVAILABLE.
         """
-        if self.trusted:
-            keys = sorted({(one.issuer, one.subject) for one in identities})
-            size = MAX_PAGE_SIZE
-            some = [keys[start : start + size] for start in range(0, len(keys), size)]
-            await asyncio.gather(*map(self._ask_some, some))
+        keys = sorted({one.key for one in identities})
+        size = MAX_PAGE_SIZE
+        some = [keys[start : start + size] for start in range(0, len(keys), size)]
+        await asyncio.gather(*(self._ask_some(few, found) for few in some))
 
-    async def _ask_some(self, keys: Sequence[_Key]) -> None:
+    async def _ask_some(self, keys: Sequence[Key], found: dict[Key, Caller]) -> None:
         asked, epoch = _Asked(), self.epoch
         for key, said in (await self._resolve_many(keys)).items():
-            self._remember(key, said, asked, epoch)
+            found[key] = self._remember(key, said, asked, epoch)
 
-    async def _shared(self, key: _Key, identity: Identity, provision: bool) -> Caller:
+    async def _shared(self, key: Key, identity: Identity, provision: bool) -> Caller:
         """One question to the directory, however many wait for the answer.
 
         Those about several people that come in one moment are one as well.
@@ -158,7 +153,7 @@ class Actors:
         if not done.cancelled():
             done.exception()  # everyone who waited may have gone away
 
-    async def _ask(self, key: _Key, identity: Identity, epoch: int, provision: bool) -> Caller:
+    async def _ask(self, key: Key, identity: Identity, epoch: int, provision: bool) -> Caller:
         asked = _Asked()
         try:
             said = await self._together.find(key) or await self._resolve(key)
@@ -170,7 +165,7 @@ class Actors:
             said = await self.sign_in(identity)
         return self._remember(key, said, asked, epoch)
 
-    def _remember(self, key: _Key, said: directory_pb2.Actor, asked: _Asked, epoch: int) -> Caller:
+    def _remember(self, key: Key, said: directory_pb2.Actor, asked: _Asked, epoch: int) -> Caller:
         """The directory's answer, for as long as it counts."""
         caller = Caller(to_actor(said), said.display_name)
         lifetime = LIFETIME
@@ -182,14 +177,14 @@ class Actors:
             self._entries[key] = _Entry(caller, asked.monotonic + lifetime)
         return caller
 
-    async def _resolve(self, key: _Key) -> directory_pb2.Actor:
+    async def _resolve(self, key: Key) -> directory_pb2.Actor:
         issuer, subject = key
         response = await self._directory.ResolveActor(
             directory_pb2.ResolveActorRequest(issuer=issuer, subject=subject)
         )
         return response.actor
 
-    async def _resolve_many(self, keys: Sequence[_Key]) -> dict[_Key, directory_pb2.Actor]:
+    async def _resolve_many(self, keys: Sequence[Key]) -> dict[Key, directory_pb2.Actor]:
         """Who is left out is asked for alone, which says why."""
         if len(keys) == 1:
             return {}

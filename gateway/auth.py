@@ -41,6 +41,11 @@ class Identity:
     name: str = ""
     client_id: str = ""  # of an access token: which program it was given to
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells people apart."""
+        return self.issuer, self.subject
+
 
 class TokenRefusedError(UnauthenticatedError):
     """A token we do not believe. Clients are never told why."""

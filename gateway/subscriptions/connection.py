@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from chassis.actors import current_actor
 from chassis.ending import end
 from chassis.errors import DomainError, PeerFailedError, UnavailableError
 from chassis.rpc_status import reason_of
+from gateway.actors import Key
 from gateway.context import Caller
 from gateway.endpoint.visitors import Visitor
 from gateway.subscriptions.credentials import Credential
@@ -90,11 +92,10 @@ class Connection(ABC):
         self._confirm(caller, asked)
         return caller
 
-    def confirm(self) -> bool:
-        """Whether it is known without asking whose it is, and that it still is that person's."""
-        asked, parts = time.monotonic(), self.shared.parts
-        identity = self.credential.identity(parts)
-        caller = parts.actors.remembered(identity) if identity is not None else None
+    def confirm(self, callers: Mapping[Key, Caller], asked: float) -> bool:
+        """Whether it still is this person's, by what the directory was asked then."""
+        identity = self.credential.identity(self.shared.parts)
+        caller = callers.get(identity.key) if identity is not None else None
         if caller is None or caller.actor.person_id != self.person_id:
             return False
         self._confirm(caller, asked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from contextlib import contextmanager
 from chassis.ending import end
 from chassis.errors import DomainError, TooBusyError
 from chassis.messaging import Bus
+from gateway.actors import Key
+from gateway.context import Caller
 from gateway.endpoint.visitors import Parts
 from gateway.subscriptions.connection import AHEAD, CHECK_EVERY, Close, Connection
 from gateway.subscriptions.event_ids import EventIds
@@ -69,15 +72,17 @@ class Subscriptions:
         """All in one round, by few questions; only who is not in the answers asks alone."""
         connections = tuple(self._connections)
         credentials = [one.credential for one in connections]
-        sessions, actors = self.parts.sessions, self.parts.actors
+        asked = time.monotonic()
+        callers: dict[Key, Caller] = {}
         with contextlib.suppress(DomainError, TimeoutError):
             async with asyncio.timeout(AHEAD):
-                await sessions.ask_ahead(one.secret for one in credentials if one.secret)
+                secrets = [one.secret for one in credentials if one.secret]
+                await self.parts.sessions.ask_ahead(secrets)
                 identities = [one.identity(self.parts) for one in credentials]
-                await actors.ask_ahead(one for one in identities if one is not None)
+                await self.parts.actors.ask_all(filter(None, identities), callers)
         for start in range(0, len(connections), _AT_ONCE):
             for connection in connections[start : start + _AT_ONCE]:
-                if not connection.confirm():
+                if not connection.confirm(callers, asked):
                     self.spawn(connection.check())
             await asyncio.sleep(0)
 

@@ -17,7 +17,7 @@ from chassis.errors import PeerFailedError, UnauthenticatedError, UnavailableErr
 from chassis.messaging import Bus
 from chassis.testing import free_port
 from devstack.engines import nats as nats_engine
-from gateway.actors import LIFETIME, Actors
+from gateway.actors import LIFETIME, Actors, Key
 from gateway.auth import Identity
 from gateway.context import Caller
 from gateway.tests.conftest import BusStandIn
@@ -120,40 +120,44 @@ async def test_many_people_at_once_are_one_question() -> None:
     assert directory.servicer.calls == {"BatchResolveActors": 2}
 
 
-async def test_who_was_asked_for_ahead_is_remembered_until_rights_change() -> None:
+async def test_all_are_asked_for_in_few_questions_whatever_is_remembered() -> None:
     directory = Direct()
     people, nobody = crowd(130), Identity(EDDA.issuer, "nobody")
     directory.servicer.known |= {who.subject: f"p{who.subject}" for who in people}
     actors = believing(directory)
-    await actors.ask_ahead([*people, *people, nobody])
-    assert directory.servicer.calls == {"BatchResolveActors": 2}
-    for who in people:
-        remembered = actors.remembered(who)
-        assert remembered is not None
-        assert remembered.actor.person_id == f"p{who.subject}"
-        assert await actors.caller(who) is remembered
-    assert actors.remembered(nobody) is None
-    assert directory.servicer.calls == {"BatchResolveActors": 2}
-    actors.drop()
-    assert [actors.remembered(who) for who in people] == [None] * 130
+    found: dict[Key, Caller] = {}
+    for questions in (2, 4):
+        found.clear()
+        await actors.ask_all([*people, *people, nobody], found)
+        assert {key: one.actor.person_id for key, one in found.items()} == {
+            who.key: f"p{who.subject}" for who in people
+        }
+        assert directory.servicer.calls == {"BatchResolveActors": questions}
+    for who in people:  # who asks alone finds it remembered
+        assert await actors.caller(who) is found[who.key]
+    assert directory.servicer.calls == {"BatchResolveActors": 4}
 
 
-async def test_what_is_asked_ahead_counts_only_while_it_may_be_believed() -> None:
+async def test_what_all_are_told_is_remembered_only_while_it_may_be() -> None:
+    """It is what the directory says now: who has asked may use it, whoever believes nothing."""
     directory = Direct()
+    directory.servicer.known |= {"c0": "p0", "c1": "p1"}
+    both = crowd(2)
+    found: dict[Key, Caller] = {}
     actors = believing(directory)
     actors._heard = 0.0  # our own heartbeat is not heard
-    await actors.ask_ahead(crowd(2))
-    assert directory.servicer.calls == {}
-    directory.slow = 0.02
+    await actors.ask_all(both, found)
+    assert len(found) == 2
+    await actors.caller(both[0])
+    assert directory.asked == 1
+    directory.slow = 0.05
     actors = believing(directory)
-    directory.servicer.known |= {"c0": "p0", "c1": "p1"}
-    asking = asyncio.create_task(actors.ask_ahead(crowd(2)))
-    await asyncio.sleep(0)  # it has begun, or begins after rights have changed
-    await asyncio.sleep(0)
+    asking = asyncio.create_task(actors.ask_all(both, found))
+    await asyncio.sleep(0.01)
     actors.drop()
     await asking
-    assert directory.servicer.calls == {"BatchResolveActors": 1}
-    assert [actors.remembered(who) for who in crowd(2)] == [None, None]
+    await actors.caller(both[0])
+    assert directory.asked == 2
 
 
 async def test_who_is_left_out_is_asked_for_alone() -> None:
