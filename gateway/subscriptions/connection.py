@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 # takes no more than five.
 CHECK_EVERY, UNCONFIRMED = 2.0, 2.9
 CHECK_TIMEOUT = 1.0
-AHEAD = 0.6  # seconds of them for one question about all; whoever is not known then asks alone
-_RETRY = 0.25
+RETRY = 0.25
 
 
 class Close(IntEnum):
@@ -65,7 +64,7 @@ class Connection(ABC):
         self.credential = credential
         self._caller = caller
         self._confirmed = time.monotonic()
-        self._checking = False
+        self.checking = False
         self._under_way: dict[asyncio.Task[None], Subscriber] = {}
         self.ended = False
         self._closing: asyncio.Task[None] | None = None
@@ -117,22 +116,29 @@ class Connection(ABC):
 
     async def check(self) -> None:
         """Ask until somebody answers; it ends where nobody has said for too long whose it is."""
-        if self._checking:
+        if self.checking:
             return
-        self._checking = True
+        self.checking = True
         try:
             while not (await self._checked() or self.ended):
-                if time.monotonic() - self._confirmed >= UNCONFIRMED:
-                    self.end(Close.UNCONFIRMED, "UNAVAILABLE")
-                else:
-                    await asyncio.sleep(_RETRY)
+                self.end_unconfirmed()
+                await asyncio.sleep(RETRY)
         finally:
-            self._checking = False
+            self.checking = False
+
+    @property
+    def left(self) -> float:
+        """Seconds until nobody is believed any more."""
+        return self._confirmed + UNCONFIRMED - time.monotonic()
+
+    def end_unconfirmed(self) -> None:
+        """Where nobody has said for too long whose it is."""
+        if self.left <= 0:
+            self.end(Close.UNCONFIRMED, "UNAVAILABLE")
 
     async def _checked(self) -> bool:
-        left = max(self._confirmed + UNCONFIRMED - time.monotonic(), 0)
         with contextlib.suppress(ConnectionEndedError, DomainError, TimeoutError):
-            async with asyncio.timeout(min(CHECK_TIMEOUT, left)):
+            async with asyncio.timeout(min(CHECK_TIMEOUT, max(self.left, 0))):
                 await self.caller()
             return True
         return False

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from chassis.ending import end
@@ -15,7 +15,13 @@ from chassis.messaging import Bus
 from gateway.actors import Key
 from gateway.context import Caller
 from gateway.endpoint.visitors import Parts
-from gateway.subscriptions.connection import AHEAD, CHECK_EVERY, Close, Connection
+from gateway.subscriptions.connection import (
+    CHECK_EVERY,
+    CHECK_TIMEOUT,
+    RETRY,
+    Close,
+    Connection,
+)
 from gateway.subscriptions.event_ids import EventIds
 from gateway.subscriptions.feeds import Feeds
 from gateway.subscriptions.followers import Followers
@@ -64,27 +70,46 @@ class Subscriptions:
         try:
             while True:
                 await asyncio.sleep(CHECK_EVERY)
-                await self._check()
+                self.spawn(self._check())
         finally:
             await end([*hearing, *self._tasks])
 
     async def _check(self) -> None:
-        """All in one round, by few questions; only who is not in the answers asks alone."""
-        connections = tuple(self._connections)
-        credentials = [one.credential for one in connections]
-        asked = time.monotonic()
-        callers: dict[Key, Caller] = {}
+        """All in one round, by few questions; who is left out of the answers asks alone.
+
+        While nobody answers it is asked again, and those end of whom nobody has said it for long.
+        """
+        waiting = checked = [one for one in self._connections if not one.checking]
+        for one in checked:
+            one.checking = True
+        try:
+            while waiting:
+                asked, callers = time.monotonic(), dict[Key, Caller]()
+                answered = await self._ask(waiting, callers)
+                waiting = await _unconfirmed(waiting, callers, asked)
+                if answered:
+                    break
+                for one in waiting:
+                    one.end_unconfirmed()
+                waiting = [one for one in waiting if not one.ended]
+                await asyncio.sleep(RETRY)
+        finally:
+            for one in checked:
+                one.checking = False
+        for one in waiting:
+            self.spawn(one.check())
+
+    async def _ask(self, waiting: Sequence[Connection], callers: dict[Key, Caller]) -> bool:
+        """Whether all was answered in time; what was is in `callers`."""
+        credentials = [one.credential for one in waiting]
+        patience = min(CHECK_TIMEOUT, *(one.left for one in waiting))
         with contextlib.suppress(DomainError, TimeoutError):
-            async with asyncio.timeout(AHEAD):
-                secrets = [one.secret for one in credentials if one.secret]
-                await self.parts.sessions.ask_ahead(secrets)
+            async with asyncio.timeout(max(patience, 0)):
+                await self.parts.sessions.ask_ahead(one.secret for one in credentials if one.secret)
                 identities = [one.identity(self.parts) for one in credentials]
                 await self.parts.actors.ask_all(filter(None, identities), callers)
-        for start in range(0, len(connections), _AT_ONCE):
-            for connection in connections[start : start + _AT_ONCE]:
-                if not connection.confirm(callers, asked):
-                    self.spawn(connection.check())
-            await asyncio.sleep(0)
+            return True
+        return False
 
     def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Do it beside everything else; it is ended with the process."""
@@ -145,6 +170,18 @@ class Subscriptions:
         """One subscription less."""
         _one_less(self._subscriptions, person_id)
         self._under_way -= 1
+
+
+async def _unconfirmed(
+    connections: Sequence[Connection], callers: Mapping[Key, Caller], asked: float
+) -> list[Connection]:
+    """Those of which these do not say whose they are; the others know it now."""
+    found = []
+    for start in range(0, len(connections), _AT_ONCE):
+        some = connections[start : start + _AT_ONCE]
+        found += [one for one in some if not one.ended and not one.confirm(callers, asked)]
+        await asyncio.sleep(0)
+    return found
 
 
 def _one_less(counts: Counter[str], key: str) -> None:

@@ -226,6 +226,29 @@ async def test_all_who_are_connected_are_asked_for_in_one_question(told: Replica
         assert await sockets[0].next() == {"type": "pong"}
 
 
+async def test_what_is_not_answered_is_asked_again_for_all_at_once(told: Replica) -> None:
+    """A moment in which the directory is away costs no question for each, and closes nobody."""
+    directory = told.house.directory
+    directory.known |= {f"x{n}": f"px{n}" for n in range(3)}
+    asked = directory.calls
+    async with contextlib.AsyncExitStack() as open_ones:
+        sockets = []
+        for n in range(3):
+            token = told.house.issuer.access_token({"sub": f"x{n}"})
+            sockets.append(await open_ones.enter_async_context(await told.socket(token)))
+        await until(lambda: asked["BatchResolveActors"])
+        directory.failures["BatchResolveActors"] = UnavailableError()
+        alone, before = asked["ResolveActor"], asked["BatchResolveActors"]
+        await until(lambda: asked["BatchResolveActors"] > before)
+        directory.failures.clear()
+        before = asked["BatchResolveActors"]
+        await until(lambda: asked["BatchResolveActors"] > before + 1)
+        assert asked["ResolveActor"] == alone
+        for socket in sockets:
+            await socket.send("ping")
+            assert await socket.next() == {"type": "pong"}
+
+
 async def test_a_directory_that_is_away_closes_all_in_time(told: Replica) -> None:
     """However soon after a round a connection was opened."""
     directory = told.house.directory
