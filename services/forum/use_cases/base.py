@@ -15,7 +15,7 @@ from chassis.commands import Commands
 from chassis.decisions import Decision, PartRef, Ref, Seen, Write
 from chassis.errors import DomainError, FieldInvalidError, UnavailableError, VersionStaleError
 from chassis.moment import Moment
-from guildhall.directory.v1 import directory_pb2, groups_pb2
+from guildhall.directory.v1 import groups_pb2
 from guildhall.moderation.v1 import moderation_pb2
 from services.forum.converters import enums
 from services.forum.converters.screening import screening
@@ -30,6 +30,7 @@ from services.forum.domain.screening import Screening
 from services.forum.domain.spaces import Audience, Space, check_audience
 from services.forum.domain.topics import Topic, TopicNotFoundError
 from services.forum.repository import ForumRepository
+from services.forum.use_cases.memberships import memberships_of, readers_of
 from services.forum.use_cases.moderating import Outcome
 
 if TYPE_CHECKING:
@@ -83,25 +84,17 @@ class UseCases:
 
     async def _readers(self, space: Space, person_ids: Sequence[str]) -> frozenset[str]:
         """Those of them who can read the space. Refuses with UNAVAILABLE."""
-        memberships = await self._memberships(space.community_id, person_ids)
-        return frozenset(
-            one.person_id for one in memberships if space.readable(one.membership.keyring)
-        )
+        return await readers_of(self._directory_or_refuse(), space, person_ids)
 
     async def _members(self, community_id: str, person_ids: Sequence[str]) -> frozenset[str]:
         """Those of them who are members now. Refuses with UNAVAILABLE."""
-        memberships = await self._memberships(community_id, person_ids)
-        return frozenset(one.person_id for one in memberships)
+        found = await memberships_of(self._directory_or_refuse(), community_id, person_ids)
+        return frozenset(one.person_id for one in found)
 
-    async def _memberships(
-        self, community_id: str, person_ids: Sequence[str]
-    ) -> Sequence[directory_pb2.PersonMembership]:
+    def _directory_or_refuse(self) -> DirectoryServiceAsyncStub:
         if self._people is None:
             raise UnavailableError("nobody says who is a member")
-        request = directory_pb2.BatchGetMembershipsRequest(
-            community_id=community_id, person_ids=person_ids
-        )
-        return (await self._people.BatchGetMemberships(request)).memberships
+        return self._people
 
     async def _audience_of(
         self, community_id: str, label: int, names: Sequence[str], find: Find | None = None

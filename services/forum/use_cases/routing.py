@@ -17,7 +17,6 @@ from chassis.errors import DomainError
 from chassis.pagination import Paging
 from chassis.timestamps import timestamp_of
 from guildhall.directory.v1.directory_pb2 import (
-    BatchGetMembershipsRequest,
     ListCapableMembersRequest,
 )
 from guildhall.forum.v1 import domain_events_pb2 as said
@@ -45,9 +44,10 @@ from services.forum.domain.topics import Topic
 from services.forum.repository.routing import RoutingWalk
 from services.forum.use_cases.base import FORUM
 from services.forum.use_cases.feed.base import OwnUseCases, keyrings_of
+from services.forum.use_cases.memberships import readers_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    pass
 
 _AT_ONCE = 50  # questions of one round
 _ANEW = timedelta(hours=1)  # what opened again, or lost its only reply, is found by then
@@ -180,14 +180,8 @@ class RoutingUseCases(OwnUseCases):
         """Those of the persons who are members and can read the space, in the same order."""
         if not person_ids:
             return []
-        request = BatchGetMembershipsRequest(
-            community_id=space.community_id, person_ids=list(person_ids)
-        )
-        answer = await self._directory.BatchGetMemberships(request)
-        keyrings: Mapping[str, Sequence[str]] = {
-            one.person_id: one.membership.keyring for one in answer.memberships
-        }
-        return [one for one in person_ids if space.readable(keyrings.get(one, ()))]
+        readers = await readers_of(self._directory, space, person_ids)
+        return [one for one in person_ids if one in readers]
 
     async def _ask(self, community_id: str, person_id: str, topic_id: str) -> bool:
         """Whether the person may be asked and was."""

@@ -10,7 +10,6 @@ from chassis.commands import Commands
 from chassis.decisions import Decision, Seen
 from chassis.errors import RoleRequiredError, TextInvalidError, check_version
 from chassis.timestamps import time_of
-from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1.forum_pb2 import (
     PublishTopicRequest,
@@ -36,6 +35,7 @@ from services.forum.domain.topics import Topic, TopicState
 from services.forum.domain.topics.schedules import schedule, unschedule
 from services.forum.repository import ForumRepository
 from services.forum.use_cases.base import FORUM, UseCases
+from services.forum.use_cases.memberships import memberships_of
 from services.forum.use_cases.moderating import Outcome, entry
 from services.forum.use_cases.topics import check_same_text
 
@@ -179,10 +179,7 @@ class DueTopics(UseCases):
 
     async def _author(self, topic: Topic) -> Member:
         """As they are now. Refuses with ROLE_REQUIRED whoever has left."""
-        request = directory_pb2.BatchGetMembershipsRequest(
-            community_id=topic.community_id, person_ids=[topic.author.person_id]
-        )
-        found = (await self._directory.BatchGetMemberships(request)).memberships
+        found = await memberships_of(self._directory, topic.community_id, [topic.author.person_id])
         if not found:
             raise RoleRequiredError("its author is no member any more")
         return member_of(found[0])

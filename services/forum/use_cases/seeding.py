@@ -12,7 +12,6 @@ from chassis.actors import MANAGER, Actor
 from chassis.commands import Commands
 from chassis.decisions import Decision, Seen
 from chassis.errors import check_version
-from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1 import seeding_pb2 as pb
 from services.forum.converters import enums
@@ -33,6 +32,7 @@ from services.forum.domain.seeding import (
 )
 from services.forum.domain.spaces import Space, Vitality
 from services.forum.repository import ForumRepository
+from services.forum.use_cases.memberships import readers_of
 
 if TYPE_CHECKING:
     from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
@@ -269,14 +269,7 @@ class SeedingUseCases:
 
     async def _check_owners(self, space: Space, owner_ids: Sequence[str], field: str) -> None:
         """Members who can read the space. Refuses with SEEDING_OWNER_INVALID, UNAVAILABLE."""
-        answer = await self._directory.BatchGetMemberships(
-            directory_pb2.BatchGetMembershipsRequest(
-                community_id=space.community_id, person_ids=owner_ids
-            )
-        )
-        able = {
-            one.person_id for one in answer.memberships if space.readable(one.membership.keyring)
-        }
+        able = await readers_of(self._directory, space, owner_ids)
         if not able.issuperset(owner_ids):
             raise SeedingOwnerInvalidError(field=field)
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from chassis.decisions import Ref, Seen
 from chassis.errors import NotFoundError
-from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1.moves_pb2 import MergeTopicsRequest, MoveTopicRequest, SplitTopicRequest
 from services.forum.domain import moves
 from services.forum.domain.members import Member
 from services.forum.domain.spaces import Space
 from services.forum.domain.topics import Topic, TopicNotFoundError
 from services.forum.repository import ForumRepository
+from services.forum.use_cases.memberships import memberships_of
 
 if TYPE_CHECKING:
     from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
@@ -86,9 +86,7 @@ class Ways:
         people = sorted(set(author_ids) - {""})
         keys: list[Sequence[str]] = []
         for start in range(0, len(people), _ASKED_AT_ONCE):
-            some = directory_pb2.BatchGetMembershipsRequest(
-                community_id=topic.community_id, person_ids=people[start : start + _ASKED_AT_ONCE]
-            )
-            answer = await self._directory.BatchGetMemberships(some)
-            keys.extend(one.membership.keyring for one in answer.memberships)
+            some = people[start : start + _ASKED_AT_ONCE]
+            members = await memberships_of(self._directory, topic.community_id, some)
+            keys.extend(one.membership.keyring for one in members)
         return keys

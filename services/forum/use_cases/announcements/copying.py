@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
-from guildhall.directory.v1 import directory_pb2
 from services.forum.domain.announcements.announcement import (
     Announcement,
     AnnouncementNotFoundError,
@@ -14,6 +13,7 @@ from services.forum.domain.announcements.announcement import (
 from services.forum.domain.announcements.audiences import Reader
 from services.forum.domain.announcements.copies import Copy
 from services.forum.use_cases.announcements.base import AnnouncementsBase
+from services.forum.use_cases.memberships import memberships_of
 
 
 class CopyingUseCases(AnnouncementsBase):
@@ -28,13 +28,9 @@ class CopyingUseCases(AnnouncementsBase):
             raise AnnouncementNotFoundError
         if not person_ids:
             return announcement, {}
-        request = directory_pb2.BatchGetMembershipsRequest(
-            community_id=community_id, person_ids=person_ids
-        )
-        answer = await self._directory.BatchGetMemberships(request)
         readers = [
             Reader(community_id, one.person_id, tuple(one.membership.keyring))
-            for one in answer.memberships
+            for one in await memberships_of(self._directory, community_id, person_ids)
         ]
         copies = await asyncio.gather(
             *(self._copy_for(reader, announcement_id, now) for reader in readers)
