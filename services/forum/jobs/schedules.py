@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 
 from chassis.errors import DomainError
-from services.forum.domain.posting import PostingTooFastError
+from services.forum.domain.posting import MentionLimitReachedError, PostingTooFastError
 from services.forum.repository import ForumRepository
 from services.forum.use_cases.schedules import DueTopics
 
@@ -24,12 +24,13 @@ class ScheduleJobs:
     def __init__(self, repository: ForumRepository, due: DueTopics) -> None:
         self._repository = repository
         self._due = due
-        # Who posted too fast, (community id, person id), and until when they are not asked again.
+        # Who posted or mentioned too much, (community id, person id), and until when they are not
+        # asked again.
         self._waiting: dict[tuple[str, str], float] = {}
 
     async def publish_due_topics(self) -> None:
         """Scheduled topics whose time has come; one that has to wait holds up no other, and an
-        author who posted too fast no other author, however many of theirs are due.
+        author who reached a limit no other author, however many of theirs are due.
         """
         now = time.monotonic()
         self._waiting = {author: until for author, until in self._waiting.items() if until > now}
@@ -41,7 +42,7 @@ class ScheduleJobs:
                 continue
             try:
                 await self._due.publish_topic(topic)
-            except PostingTooFastError as refusal:
+            except (PostingTooFastError, MentionLimitReachedError) as refusal:
                 self._wait(author, now + min(refusal.retry_after, _LONGEST_WAIT))
             except DomainError as refusal:  # somebody is down: the next time
                 _log.info("topic %s waits: %s", topic.id, refusal)

@@ -17,7 +17,9 @@ from chassis.testing import outbox
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1 import forum_pb2 as pb
 from guildhall.moderation.v1 import moderation_pb2
+from services.forum.jobs import schedules
 from services.forum.tests.conftest import ASKER, HELPER, MODERATING, NEWCOMER, World
+from services.forum.tests.test_forum_lifecycle_servicer import fall_due, jobs, scheduled
 from services.forum.tests.test_forum_servicer import refused
 
 CROWD = [f"person{n}" for n in range(200)]
@@ -102,6 +104,30 @@ async def test_new_posts_and_drafts_that_go_out_count(limited: World) -> None:
     await refused(world, world.reply(other, NEWCOMER, mentioned_ids=CROWD[:1]), *LIMIT)
     await world.reply(other, NEWCOMER)
     assert await told(world) == 0  # all of the newcomer's waits
+
+
+async def test_whose_mentions_are_used_up_holds_up_nobody_elses_schedule(
+    limited: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = limited
+    monkeypatch.setattr(schedules, "_AT_ONCE", 2)
+    space = await world.space()
+    topic = await world.topic(space)
+    for n in range(5):
+        await edit(world, topic, CROWD[10 * n : 10 * n + 10])
+    await world.database.postings.update_many({}, {"$set": {"topic_times": []}})
+    for _ in range(3):
+        await scheduled(world, space, mentioned_ids=CROWD[:1])
+    await fall_due(world)
+    other = await scheduled(world, space, HELPER)
+    last = {"$set": {"publish_time": datetime.now(UTC)}}
+    await world.database.topics.update_one({"_id": other.id}, last)
+    publishing = jobs(world, posting_limits=True)
+    for _ in range(2):
+        await publishing.publish_due_topics()
+    assert (await world.see(HELPER, other)).state == pb.TOPIC_STATE_PUBLISHED
+    states = [pb.TOPIC_STATE_SCHEDULED]
+    assert len(await world.topics(ASKER, states=states)) == 3
 
 
 async def test_edits_that_wait_count_once(limited: World) -> None:
