@@ -13,6 +13,7 @@ from gateway.endpoint.visitors import (
     Parts,
     Visitor,
     bearer_token,
+    caller_of,
     may_use_session,
     origin_portal,
     session_caller,
@@ -51,13 +52,16 @@ class Credential:
     async def visit(self, parts: Parts, connection: HTTPConnection) -> tuple[Caller, Visitor]:
         """Who it is of, and through which portal. Refuses as `caller` does."""
         by_origin = origin_portal(parts, connection)
-        if not self.token:
-            caller = await self.caller(parts)
-            session = await parts.sessions.find(self.secret)
-            return caller, Visitor(by_origin, session=session)
-        identity = await parts.verifier.access_token(self.token)
-        caller = await parts.actors.caller(identity)
-        return caller, token_visitor(parts, identity, by_origin)
+        if self.token:
+            identity = await parts.verifier.access_token(self.token)
+            visitor = token_visitor(parts, identity, by_origin)
+        else:
+            session = await parts.sessions.find(self.secret) if self.secret else None
+            visitor = Visitor(by_origin, session=session)
+        caller = await caller_of(parts, visitor)
+        if caller is None:
+            raise UnauthenticatedError("sign in first")
+        return caller, visitor
 
 
 def credential_of(parts: Parts, connection: HTTPConnection, authorization: str = "") -> Credential:
