@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import random
 import re
 from collections.abc import Iterable
 from typing import Any
 
 from graphql import GraphQLError, GraphQLSyntaxError
+from opentelemetry.trace import Span
 
 from chassis.errors import (
     DomainError,
@@ -135,6 +137,13 @@ def _origin(error: GraphQLError) -> BaseException | None:
     while isinstance(original, GraphQLError):
         original = original.original_error
     return original
+
+
+def trace_id_of(span: Span | None = None) -> str:
+    """What answer and log name it by: the span's own, or a new one where nothing is traced."""
+    if span is not None and (context := span.get_span_context()).is_valid:
+        return f"{context.trace_id:032x}"
+    return f"{random.getrandbits(128):032x}"
 
 
 def masked(error: BaseException, trace_id: str) -> Json:

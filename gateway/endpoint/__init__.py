@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from functools import lru_cache
 
@@ -77,7 +76,7 @@ class GraphQLEndpoint:
         name = f"{scope['method'] if scope['method'] in _METHODS else '_OTHER'} /graphql"
         trace_parent = connection.headers.get(telemetry.TRACE_PARENT, "")
         with telemetry.span(name, kind=SpanKind.SERVER, trace_parent=trace_parent) as span:
-            trace_id = _trace_id(span)
+            trace_id = errors.trace_id_of(span)
             reply = await self._reply(connection, receive, span, trace_id)
             span.set_attribute("http.response.status_code", reply.status)
             kind = wanted(connection.headers.get("accept", ""))
@@ -189,8 +188,3 @@ def _check_method(connection: HTTPConnection, operation: Operation) -> None:
     if connection.scope["method"] == "GET" and operation.kind != "query":
         problem = f"a {operation.kind} is sent by POST"
         raise HttpError(405, "METHOD_NOT_ALLOWED", problem, allow=b"POST")
-
-
-def _trace_id(span: Span) -> str:
-    context = span.get_span_context()
-    return f"{context.trace_id:032x}" if context.is_valid else f"{random.getrandbits(128):032x}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import time
 from typing import Any
 
@@ -233,8 +232,7 @@ class _Socket(Connection):
         except HttpError as error:
             await sink.failed([error.error])
         except PeerFailedError as error:
-            trace_id = f"{random.getrandbits(128):032x}"
-            await sink.failed([errors.masked(error, trace_id)])
+            await sink.failed([errors.masked(error, errors.trace_id_of())])
         except DomainError as error:
             told = {"message": errors.told(error), "extensions": errors.refusal(error)}
             await sink.failed([told])

@@ -54,7 +54,7 @@ def wants_stream(accept: str) -> bool:
 async def serve_stream(shared: Subscriptions, scope: Scope, receive: Receive, send: Send) -> None:
     """One request for a stream, to its end."""
     connection = HTTPConnection(scope)
-    trace_id = f"{random.getrandbits(128):032x}"
+    trace_id = errors.trace_id_of()
     begun = False
 
     async def sending(message: MutableMapping[str, Any]) -> None:

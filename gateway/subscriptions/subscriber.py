@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from opentelemetry.trace import Span, SpanKind
+from opentelemetry.trace import SpanKind
 
 from chassis import rpc_client, telemetry
 from chassis.actors import current_actor
@@ -100,12 +99,12 @@ class Subscriber:
         except _RefusedError as refused:
             await self._sink.failed(refused.failures)
         except PeerFailedError as error:
-            await self._sink.failed([errors.masked(error, _trace_id())])
+            await self._sink.failed([errors.masked(error, errors.trace_id_of())])
         except DomainError as error:
             told = {"message": errors.told(error), "extensions": errors.refusal(error)}
             await self._sink.failed([told])
         except Exception as error:
-            await self._sink.failed([errors.masked(error, _trace_id())])
+            await self._sink.failed([errors.masked(error, errors.trace_id_of())])
         finally:
             if self._watch is not None:
                 self._watch.leave(self._shared, self)
@@ -262,7 +261,7 @@ class Subscriber:
                     self._variables,
                     self._operation_name,
                     self._context(caller, moment),
-                    _trace_id(span),
+                    errors.trace_id_of(span),
                 )
 
     def _context(self, caller: Caller, moment: Moment | None = None) -> Context:
@@ -286,9 +285,3 @@ class _RefusedError(Exception):
     def __init__(self, failures: list[Json]) -> None:
         super().__init__()
         self.failures = failures
-
-
-def _trace_id(span: Span | None = None) -> str:
-    if span is not None and (context := span.get_span_context()).is_valid:
-        return f"{context.trace_id:032x}"
-    return f"{random.getrandbits(128):032x}"
