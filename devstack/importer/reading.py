@@ -9,7 +9,6 @@ from pathlib import Path
 from devstack.importer.batches import EncodedPost, Spools
 from devstack.importer.dump import UnreadableDumpError, dump_files, open_dump
 from devstack.importer.formats import FORMATS, recognised
-from devstack.importer.formats.discourse import Discourse
 from devstack.importer.posts import ANSWER, MAX_POST_BYTES, Post, Problem
 
 SHOWN_PROBLEMS = 20
@@ -67,10 +66,10 @@ def read(
             stream = streams.enter_context(open_dump(file))
             beside = streams.enter_context(open_dump(comments)) if comments else None
             form = FORMATS[format_name or recognised(stream)]()
-            if isinstance(form, Discourse):
-                form.categories = categories
-            elif categories:
+            if categories and form.categories is None:
                 raise UnreadableDumpError(f"{path} has no categories: no backup of Discourse")
+            if categories:
+                form.categories = categories
             reading = Reading(problems, form.site, form.skipped, form.notes)
             for number, found in enumerate(form.read(stream, beside), 1):
                 if isinstance(found, Post):

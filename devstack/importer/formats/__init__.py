@@ -1,7 +1,7 @@
 """What can be imported: one module a format, all read through the same port."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import BinaryIO, Protocol
 
 from devstack.importer.formats.discourse import Discourse
@@ -18,6 +18,7 @@ class Format(Protocol):
     """Reads one file."""
 
     site: str  # what `--source` is where nothing is said
+    categories: Collection[str] | None  # only of these; empty: of all; None: it has none
     skipped: Counter[str]  # what is not imported on purpose, by why
     notes: Counter[str]  # what was changed on the way
 

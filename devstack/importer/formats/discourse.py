@@ -149,7 +149,7 @@ class Discourse:
     site = "discourse"
 
     def __init__(self) -> None:
-        self.categories: Collection[str] = ()  # only of these, by name or slug; empty: of all
+        self.categories: Collection[str] | None = ()  # by name or slug
         self.skipped: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
         self._topics: dict[str, _Topic] = {}
@@ -208,7 +208,7 @@ class Discourse:
         space is told.
         """
         chosen: set[str] = set()
-        for name in self.categories:
+        for name in self.categories or ():
             ids = {id_ for id_, one in around.categories.items() if name in (one.name, one.slug)}
             if not ids:
                 there = sorted(one.slug or one.name for one in around.categories.values())

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import BinaryIO
 
 from devstack.importer.characters import clean
@@ -36,6 +36,7 @@ class StackExchange:
     """Posts.xml, and Comments.xml where it stands beside it, as a format of the importer."""
 
     site = "stackexchange"
+    categories: Collection[str] | None = None
 
     def __init__(self) -> None:
         self.skipped: Counter[str] = Counter()

@@ -3,7 +3,7 @@
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import BinaryIO
 
 from devstack.importer.characters import clean
@@ -45,6 +45,7 @@ class Table:
     """CSV as a format of the importer. Bodies are Markdown, times RFC 3339, tags by blanks."""
 
     site = "csv"
+    categories: Collection[str] | None = None
 
     def __init__(self) -> None:
         self.skipped: Counter[str] = Counter()
