@@ -20,7 +20,7 @@ from chassis.domain_events import DomainEvent, Effect
 from chassis.errors import DomainError
 from chassis.mongo import Database
 from chassis.testing import *  # noqa: F403 - fixtures
-from chassis.testing import Loopback, person_actor, prepare, service_actor
+from chassis.testing import Loopback, person_actor, prepare, service_actor, stored
 from guildhall.forum.v1 import forum_pb2, forum_pb2_grpc
 from guildhall.moderation.v1 import moderation_pb2
 from guildhall.moderation.v1.moderation_pb2_grpc import (
@@ -221,5 +221,23 @@ def hear(database: Database) -> Hear:
             except DomainError:
                 continue
         await batch.commit(asyncio.get_running_loop().time() + 5)
+
+    return apply
+
+
+@pytest.fixture
+def heard_twice(database: Database, consumers: ModerationConsumers, hear: Hear) -> Any:
+    """Hear an event whose effects are lost, and twice more: the last time nothing is stored or
+    said.
+    """
+
+    async def apply(message: Message, *, actor: str = "p1", community_id: str = "c1") -> None:
+        event: DomainEvent[Any] = said(message, actor=actor, community_id=community_id)
+        handler = consumers.of_forum().handlers[type(message)]
+        list(await handler(event))  # the batch met a conflict, or its store was away
+        await hear(handler(event))  # type: ignore[arg-type]
+        after = await stored(database)
+        await hear(handler(event))  # type: ignore[arg-type]
+        assert await stored(database) == after
 
     return apply

@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from chassis.consumers.hearing import Arrival, Hearing, Result
 from chassis.consumers.inbox import INDEXES as INBOX_INDEXES
 from chassis.consumers.inbox import Inbox
-from chassis.domain_events import DomainEvent, Effect
+from chassis.domain_events import Effect
 from chassis.errors import UnavailableError
 from chassis.mongo import Database, ensure_indexes
 from chassis.pagination import Paging
@@ -50,24 +50,6 @@ def topic(body: str = "", title: str = "A title", **fields: Any) -> forum_pb2.To
 def reply(body: str) -> forum_pb2.Reply:
     author = forum_pb2.Author(person_id="p2", company_id="co1")
     return forum_pb2.Reply(id="a1", topic_id="t1", community_id="c1", body=body, author=author)
-
-
-@pytest.fixture
-def heard_twice(database: Database, consumers: ModerationConsumers, hear: Hear) -> Any:
-    """Hear an event whose effects are lost, and twice more: the last time nothing is stored or
-    said.
-    """
-
-    async def apply(message: Message, *, actor: str = "p1", community_id: str = "c1") -> None:
-        event: DomainEvent[Any] = said(message, actor=actor, community_id=community_id)
-        handler = consumers.of_forum().handlers[type(message)]
-        list(await handler(event))  # the batch met a conflict, or its store was away
-        await hear(handler(event))  # type: ignore[arg-type]
-        after = await stored(database)
-        await hear(handler(event))  # type: ignore[arg-type]
-        assert await stored(database) == after
-
-    return apply
 
 
 async def all_cases(repository: ModerationRepository) -> list[Case]:

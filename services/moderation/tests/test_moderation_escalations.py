@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from google.protobuf.message import Message
 
 from chassis.errors import DomainError
 from chassis.mongo import Database
@@ -135,20 +134,6 @@ def forum() -> ForumStandIn:
     )
     space = forum_pb2.Space(id="open", community_id="c1", read_keys=["community:c1"])
     return ForumStandIn(spaces={"open": space}, topics={"t1": topic})  # type: ignore[abstract]
-
-
-@pytest.fixture
-def heard_twice(database: Database, consumers: ModerationConsumers, hear: Hear) -> Any:
-    """Hear an event, and again: the second time nothing is stored or said."""
-
-    async def apply(message: Message) -> None:
-        handler: Any = consumers.of_forum().handlers[type(message)]
-        await hear(handler(said(message, actor="service:automation")))
-        after = await stored(database)
-        await hear(handler(said(message, actor="service:automation")))
-        assert await stored(database) == after
-
-    return apply
 
 
 async def cases_of(repository: ModerationRepository) -> list[Case]:

@@ -9,21 +9,18 @@ from google.protobuf.message import Message
 
 from chassis.mongo import Database
 from chassis.pagination import Paging
-from chassis.testing import outbox, person_actor, stored
+from chassis.testing import outbox, person_actor
 from guildhall.forum.v1 import domain_events_pb2 as forum_events
 from guildhall.forum.v1 import forum_pb2
 from guildhall.moderation.v1 import moderation_pb2 as pb
 from guildhall.moderation.v1.domain_events_pb2 import CaseMooted, CaseOpened, CaseRenewed
-from services.moderation.consumers import ModerationConsumers
 from services.moderation.domain import Case, CaseCause, CaseState, FlagState, case_id
 from services.moderation.repository import ModerationRepository
 from services.moderation.tests.conftest import (
     MODERATOR_OF_C1,
     ForumStandIn,
-    Hear,
     request_id,
     rule_request,
-    said,
 )
 from services.moderation.use_cases import ModerationUseCases
 from services.moderation.use_cases.flags import FlagUseCases
@@ -56,20 +53,6 @@ def forum() -> ForumStandIn:
     )
     space = forum_pb2.Space(id="open", community_id="c1", read_keys=["community:c1"])
     return ForumStandIn(spaces={"open": space}, topics={"t1": topic})  # type: ignore[abstract]
-
-
-@pytest.fixture
-def heard_twice(database: Database, consumers: ModerationConsumers, hear: Hear) -> Any:
-    """Hear an event, and again: the second time nothing is stored or said."""
-
-    async def apply(message: Message) -> None:
-        handler: Any = consumers.of_forum().handlers[type(message)]
-        await hear(handler(said(message)))
-        after = await stored(database)
-        await hear(handler(said(message)))
-        assert await stored(database) == after
-
-    return apply
 
 
 @pytest.fixture
