@@ -182,12 +182,10 @@ class ModerationRepository:
     async def find_cases_of_replies(
         self, community_id: str, reply_ids: Collection[str]
     ) -> list[Case]:
-        """Cases of any of these replies, oldest text first."""
+        """Cases of any of these replies, in no order."""
         query = {"community_id": community_id, "reply_id": {"$in": list(reply_ids)}}
         rows = self._database[_CASES].find(query).hint(_REPLY)
-        return sorted(
-            [_case(document) async for document in rows], key=lambda case: case.submission_number
-        )
+        return [_case(document) async for document in rows]
 
     @staticmethod
     def flag_ref(community_id: str, case_id: str, person_id: str) -> PartRef[Flag]:

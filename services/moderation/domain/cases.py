@@ -198,8 +198,9 @@ def joined_case(cases: Sequence[Case], submission_number: int) -> Case | None:
         and case.cause is not CaseCause.EDIT
         and (case.outlasts_edits or case.submission_number <= submission_number)
     ]
-    first = sorted(waiting, key=lambda case: (not case.flag_count, case.open_time, case.id))
-    return first[0] if first else None
+    return min(
+        waiting, key=lambda case: (not case.flag_count, case.open_time, case.id), default=None
+    )
 
 
 def flagged_case_id(post: FlaggedPost, cases: Sequence[Case]) -> str:
