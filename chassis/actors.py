@@ -12,6 +12,11 @@ MEMBER, GROUP_MODERATOR, MODERATOR, MANAGER = "MEMBER", "GROUP_MODERATOR", "MODE
 NEW, BASIC, TRUSTED_MEMBER, REGULAR, LEADER = 1, 2, 3, 4, 5  # trust levels
 
 
+def known_level(trust_level: int) -> int:
+    """The nearest that limits are set for: who calls may know of other levels."""
+    return min(max(trust_level, NEW), LEADER)
+
+
 @dataclass(frozen=True, slots=True)
 class Membership:
     """A person in one community, on behalf of one company."""

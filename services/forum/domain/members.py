@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from chassis.actors import LEADER, MANAGER, MODERATOR, NEW, REGULAR, TRUSTED_MEMBER, Actor
+from chassis.actors import (
+    MANAGER,
+    MODERATOR,
+    NEW,
+    REGULAR,
+    TRUSTED_MEMBER,
+    Actor,
+    known_level,
+)
 from chassis.errors import NotFoundError, PermissionDeniedError, RoleRequiredError
 from chassis.values import value
 
@@ -100,7 +108,7 @@ class Member:
     @property
     def known_level(self) -> int:
         """The trust level, or the nearest that limits are set for."""
-        return min(max(self.trust_level, NEW), LEADER)
+        return known_level(self.trust_level)
 
     @property
     def newcomer(self) -> bool:

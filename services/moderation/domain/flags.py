@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-from chassis.actors import BASIC, LEADER, NEW, REGULAR, TRUSTED_MEMBER
+from chassis.actors import BASIC, LEADER, NEW, REGULAR, TRUSTED_MEMBER, known_level
 from chassis.errors import (
     AbortedError,
     AlreadyExistsError,
@@ -131,7 +131,7 @@ class Flagger:
         """Refuses with POST_FLAGGED, POST_FLAGGED_LATELY, FLAG_LIMIT_REACHED."""
         if self.latest is not None:
             self.latest.check_another(now)
-        most = FLAGS_A_DAY[min(max(trust_level, NEW), LEADER)]
+        most = FLAGS_A_DAY[known_level(trust_level)]
         lately = [time for time in self.times if now - time < _DAY]
         if len(lately) >= most:
             wait = lately[most - 1] + _DAY - now
