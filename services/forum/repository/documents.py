@@ -147,6 +147,13 @@ def references(document: Document) -> References:
     )
 
 
+def as_read(row: Document) -> Document:
+    """An aggregate's row while it is as it was read: for migrations, as a command that comes
+    between stores what they add itself.
+    """
+    return {name: row[name] for name in ("_id", "community_id", "seq")}
+
+
 async def read_page(
     collection: AsyncCollection[Document],
     query: Mapping[str, Any],

@@ -24,22 +24,16 @@ INDEXES: Sequence[Index] = (
         "topics_review_due",
         partial={"review_due_time": {"$exists": True}},
     ),
-    Index(
-        "topics",
-        [("community_id", 1), ("owner_id", 1), *_LONGEST_DUE],
-        "topics_recheck_own",
-        partial={"recheck_time": {"$exists": True}},
-    ),
-    Index(
-        "replies",
-        [("community_id", 1), ("author.person_id", 1), *_LONGEST_DUE],
-        "replies_recheck_own",
-        partial={"recheck_time": {"$exists": True}},
-    ),
     *(
         index
-        for name in _COLLECTIONS
+        for name, whose in _COLLECTIONS.items()
         for index in (
+            Index(
+                name,
+                [("community_id", 1), (whose, 1), *_LONGEST_DUE],
+                f"{name}_recheck_own",
+                partial={"recheck_time": {"$exists": True}},
+            ),
             Index(
                 name,
                 [("community_id", 1), *_LONGEST_DUE],

@@ -14,6 +14,8 @@ from services.forum.domain.space_settings import (
     TagRules,
 )
 
+_ARTICLE_REVIEW = DEFAULT_SETTINGS.article_review.total_seconds()
+
 
 def settings_document(settings: SpaceSettings) -> Document:
     """Durations in seconds."""
@@ -58,11 +60,5 @@ def settings(document: Document) -> SpaceSettings:
         newcomer_edit_window=timedelta(seconds=document["newcomer_edit_window"]),
         own_close_reasons=tuple(document["own_close_reasons"]),
         down_votes=document.get("down_votes", False),
-        article_review=_article_review(document),
+        article_review=timedelta(seconds=document.get("article_review", _ARTICLE_REVIEW)),
     )
-
-
-def _article_review(document: Document) -> timedelta:
-    """Formerly nobody said when articles are looked at."""
-    seconds = document.get("article_review")
-    return DEFAULT_SETTINGS.article_review if seconds is None else timedelta(seconds=seconds)

@@ -17,7 +17,7 @@ from services.forum.domain.feed.ranking import (
 )
 from services.forum.domain.spaces import space_key
 from services.forum.domain.topics import OPEN_TO_READERS
-from services.forum.repository.documents import KEYS_PER_QUERY, author
+from services.forum.repository.documents import KEYS_PER_QUERY, as_read, author
 from services.forum.repository.topics.documents import latest_replies
 from services.forum.repository.walls import Walls
 
@@ -227,9 +227,7 @@ async def _add_feed_keys(database: Database) -> None:
         keys: Any = feed_keys(
             row["community_id"], row["space_id"], row["tags"], author(row["author"])
         )
-        # Only while it is as it was read: a command stores them itself.
-        same = {"_id": row["_id"], "community_id": row["community_id"], "seq": row["seq"]}
-        await database.topics.update_one(same, {"$set": {"feed_keys": list(keys)}})
+        await database.topics.update_one(as_read(row), {"$set": {"feed_keys": list(keys)}})
 
 
 MIGRATIONS: Sequence[Migration] = (Migration("2026-11-feed-keys", _add_feed_keys),)

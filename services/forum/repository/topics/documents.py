@@ -22,6 +22,7 @@ from services.forum.domain.topics import (
     TopicState,
 )
 from services.forum.repository.documents import (
+    as_read,
     attached,
     attached_documents,
     author,
@@ -153,9 +154,7 @@ async def _add_unreplied(database: Database) -> None:
         change: Document = {"own_reply_count": own}
         if row["reply_count"] <= own:
             change["unreplied"] = True
-        # Only while it is as it was read: a command stores them itself.
-        same = {"_id": row["_id"], "community_id": row["community_id"], "seq": row["seq"]}
-        await database.topics.update_one(same, {"$set": change})
+        await database.topics.update_one(as_read(row), {"$set": change})
 
 
 def dump_topic(topic: Topic) -> Document:
@@ -285,11 +284,9 @@ async def _close_removed_drafts(database: Database) -> None:
         "read_keys": {"$regex": "^moderators:"},
     }
     async for row in database.topics.find(query):
-        topic = load_topic(row)
-        keys = {name: dump_topic(topic)[name] for name in ("read_keys", "tag_keys")}
-        # Only while it is as it was read: a command stores them itself.
-        same_one = {"_id": topic.id, "community_id": topic.community_id, "seq": row["seq"]}
-        await database.topics.update_one(same_one, {"$set": keys})
+        dumped = dump_topic(load_topic(row))
+        keys = {name: dumped[name] for name in ("read_keys", "tag_keys")}
+        await database.topics.update_one(as_read(row), {"$set": keys})
 
 
 MIGRATIONS: Sequence[Migration] = (
