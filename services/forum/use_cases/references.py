@@ -52,6 +52,8 @@ class ReferenceUseCases(UseCases):
 
     async def _mentioned(self, member: Member, space: Space, ids: Sequence[str]) -> tuple[str, ...]:
         """Those who can read the space; whether others are there is not told."""
+        if not ids:  # most posts: nothing is asked for them
+            return ()
         settings = await self._repository.recall_trust_settings(space.community_id)
         most = mention_limits_of(member, settings.mention_limits).a_post
         mentioned = check_mentioned_ids(ids, member, most)
