@@ -322,11 +322,10 @@ def _changed_terms(request: pb.UpdateAnnouncementRequest, terms: Terms) -> Terms
         terms = replace(terms, deadline=time_of(request.deadline, "deadline"))
     if request.HasField("discussion_topic_id"):
         terms = replace(terms, discussion_topic_id=request.discussion_topic_id)
-    if request.never_expires and request.HasField("expire_time"):
-        field = "expire_time"
-        raise FieldInvalidError("what never expires has no expire_time", field=field)
-    if request.never_expires:
-        terms = replace(terms, expire_time=None)
     if request.HasField("expire_time"):
+        if request.never_expires:
+            raise FieldInvalidError("what never expires has no expire_time", field="expire_time")
         terms = replace(terms, expire_time=time_of(request.expire_time, "expire_time"))
+    elif request.never_expires:
+        terms = replace(terms, expire_time=None)
     return terms
