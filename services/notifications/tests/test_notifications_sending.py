@@ -130,7 +130,7 @@ async def test_who_is_refused_for_who_we_are_is_written_to_again(house: House) -
     house.post.of_recipient[ANN] = "554 5.7.1 relay access denied"
     await house.begin()
     await house.sending.send_due(now())
-    assert (await house.mails())["ann"] == ("BOUNCED", "UNDELIVERABLE")
+    assert (await house.mails())["ann"] == ("BOUNCED", "REFUSED")
     assert await house.database.suppressed_addresses.count_documents({}) == 0
 
 
