@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 from PIL import Image, ImageSequence
@@ -27,6 +28,7 @@ from services.forum.tests.files_made import (
     photo,
     zip_bomb,
 )
+from services.forum.use_cases import inspecting
 from services.forum.use_cases.inspecting import Inspector
 
 
@@ -190,6 +192,25 @@ async def test_the_bombs_are_bombs() -> None:
 async def test_what_takes_too_long_is_refused_and_ended() -> None:
     with pytest.raises(FileUnsafeError, match="too long"):
         await look(image(), "a.png", Inspector(timeout=0.001))
+
+
+async def test_a_process_that_ended_for_other_reasons_is_begun_once_more(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program, begun = tmp_path / "program.py", tmp_path / "begun"
+    monkeypatch.setattr(inspecting, "_PROGRAM", program)
+    dying = "import os, pathlib, sys\nbegun = pathlib.Path({!r})\nbegun.open('a').write('x')\n"
+    program.write_text(
+        dying.format(str(begun))
+        + "if begun.stat().st_size == 1: os.kill(os.getpid(), 9)\n"
+        + 'print(\'{"width": 0, "height": 0}\')\nsys.stdout.write(sys.stdin.read())'
+    )
+    assert await look(b"plain", "a.txt") == Content(b"plain")
+    assert begun.read_text() == "xx"
+    program.write_text(dying.format(str(begun)) + "os.kill(os.getpid(), 9)")
+    with pytest.raises(FileUnsafeError, match="could not be opened"):
+        await look(b"plain", "a.txt")
+    assert begun.read_text() == "xxxx"
 
 
 def test_a_look_may_not_write_and_has_a_gigabyte_and_four_seconds() -> None:
