@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -51,6 +50,7 @@ from gateway.tests.attachments_standin import AttachmentStandIn, add_attachments
 from gateway.tests.curation_standin import CurationStandIn, add_curation
 from gateway.tests.directory_standin import DirectoryStandIn, add_directory
 from gateway.tests.drafts_standin import DraftStandIn, add_drafts
+from gateway.tests.executing import COMPILE_AT
 from gateway.tests.exports_standin import ExportStandIn, add_exports
 from gateway.tests.feed_standin import FeedStandIn, add_feed
 from gateway.tests.groups_standin import GroupStandIn, add_groups
@@ -69,7 +69,6 @@ from gateway.tests.standins import ForumStandIn, add_forum
 from gateway.tests.trust_standin import TrustStandIn, add_trust
 from gateway.web import Site
 
-STOCK = os.environ.get("GATEWAY_EXECUTION") == "stock"  # as the gateway's own setting
 ISSUER = Issuer(
     key="kestrel",
     name="Kestrel",
@@ -361,7 +360,7 @@ async def house(
     site = Site("http://127.0.0.1:8080")
     verifier = TokenVerifier(issuers)
     actors = Actors(services.directory, BusStandIn())
-    operations = Operations(schema, compile_at=None if STOCK else 1)
+    operations = Operations(schema, compile_at=COMPILE_AT)
     repository = PortalRepository(database)
     known_portals = KnownPortals(repository)
     await known_portals.refresh()

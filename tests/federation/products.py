@@ -27,6 +27,7 @@ from gateway.execution.operations import Operations
 from gateway.execution.resolvers import call_directly
 from gateway.rate_limits import RateLimits
 from gateway.schema.federation import Representation, Subgraph
+from gateway.tests.executing import COMPILE_AT
 from gateway.web import Site
 
 _TRACE = b"apollo-federation-include-trace"
@@ -243,7 +244,7 @@ class Products:
             Parts(
                 site=Site("http://127.0.0.1"),
                 services=nobodys,
-                operations=Operations(schema, compile_at=1),
+                operations=Operations(schema, compile_at=COMPILE_AT),
                 verifier=nobodys,
                 actors=nobodys,
                 directory_cache=nobodys,

@@ -40,6 +40,7 @@ from gateway.portals.use_cases import PortalUseCases
 from gateway.rate_limits import RateLimits
 from gateway.schema import schema
 from gateway.sessions import Sessions
+from gateway.tests.executing import COMPILE_AT
 from gateway.web import Site
 from tests.walls.worlds.house import ISSUER, House
 from tests.walls.worlds.model import Person
@@ -172,7 +173,7 @@ async def open_gate(house: House, loopback: Loopback) -> AsyncIterator[Gate]:
     services = Services(channels)
     actors = Actors(services.directory, _SilentBus())
     database = house.databases["directory"]
-    operations = Operations(schema, compile_at=1)
+    operations = Operations(schema, compile_at=COMPILE_AT)
     commands, repository = Commands(database), PortalRepository(database)
     known_portals = KnownPortals(repository)
     await known_portals.refresh()
