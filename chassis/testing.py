@@ -166,8 +166,8 @@ async def prepare(database: Database, repository: type[Repository]) -> None:
 
 
 async def outbox(database: Database) -> list[Message]:
-    """Every domain event said so far, decoded, in order of aggregate id and seq."""
-    rows = database["outbox"].find().sort([("_id", 1)])
+    """Every domain event said so far, decoded, in the order they were stored in."""
+    rows = database["outbox"].find().sort([("$natural", 1)])  # ids of one millisecond have none
     return [_decode(row["type"], row["data"]) async for row in rows]
 
 
