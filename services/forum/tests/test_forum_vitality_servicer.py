@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -118,6 +119,13 @@ async def test_health_is_remembered_for_ten_minutes(world: World) -> None:
     known = (await world.repository.find_spaces("c1", [space.id], None))[0]
     later = await world.vitality.space_health([known], now() + timedelta(minutes=10))
     assert later[space.id].measures.post_count == 1
+
+
+async def test_who_waits_while_a_space_is_counted_counts_it_not_again(world: World) -> None:
+    space = await world.space()
+    known = (await world.repository.find_spaces("c1", [space.id], None))[0]
+    told = await asyncio.gather(*(world.vitality.space_health([known], now()) for _ in range(40)))
+    assert len({id(one[space.id]) for one in told}) <= 4  # as many count at once
 
 
 async def test_health_behind_walls(world: World) -> None:

@@ -64,10 +64,11 @@ class VitalityUseCases:
         return {space.id: health for space, health in zip(spaces, healths, strict=True)}
 
     async def _health(self, space: Space, now: datetime) -> Health:
-        kept = self._kept.get(space.id)
-        if kept is not None and now - kept.time < _KEPT:
+        if (kept := self._kept_since(space, now)) is not None:
             return kept
         async with self._counting:
+            if (kept := self._kept_since(space, now)) is not None:  # who was before us counted it
+                return kept
             measures = await self._measured(space, now)
             unanswered = await self._repository.count_unanswered(space)
         health = Health(measures, unanswered, now)
@@ -76,6 +77,10 @@ class VitalityUseCases:
         if len(self._kept) > _MOST_KEPT:
             self._kept.popitem(last=False)
         return health
+
+    def _kept_since(self, space: Space, now: datetime) -> Health | None:
+        kept = self._kept.get(space.id)
+        return kept if kept is not None and now - kept.time < _KEPT else None
 
     async def _measured(self, space: Space, until: datetime) -> Measures:
         vendor = await self._vendor(space.community_id)
@@ -127,16 +132,20 @@ class VitalityUseCases:
                 for space in spaces
                 if space.id not in done and day_of(space.create_time) <= yesterday
             ]
-        await each(
-            due,
-            lambda space: self._count(space, now),
-            lambda space: f"count of space {space.id}",
-        )
+        audiences: dict[tuple[str, frozenset[str]], set[str]] = {}
 
-    async def _count(self, space: Space, now: datetime) -> None:
+        async def count(space: Space) -> None:
+            audience = (space.community_id, frozenset(space.read_keys))
+            if audience not in audiences:  # most spaces of a community are read by the same people
+                audiences[audience] = await self._companies(space)
+            vendor = await self._vendor(space.community_id)
+            await self._count(space, len(audiences[audience] - {vendor, ""}), now)
+
+        await each(due, count, lambda space: f"count of space {space.id}")
+
+    async def _count(self, space: Space, company_count: int, now: datetime) -> None:
         found = await self._repository.latest_days(space.community_id, [space.id])
         day = found.get(space.id)
-        company_count = await self._company_count(space)
         for beginning in days_to_count(space, day, now):
             measures = await self._measured(space, beginning + DAY)
             day = counted_day(space, beginning, measures, company_count, day)
@@ -144,9 +153,8 @@ class VitalityUseCases:
                 await self._rate(space, day)  # first: a day that is stored is not looked at again
             await self._repository.put_day(day)
 
-    async def _company_count(self, space: Space) -> int:
-        """Companies with members who can read it, the vendor aside."""
-        vendor = await self._vendor(space.community_id)
+    async def _companies(self, space: Space) -> set[str]:
+        """Those with members who can read it."""
         request = directory_pb2.ListAudienceRequest(
             community_id=space.community_id,
             clauses=[directory_pb2.AudienceClause(keys=space.read_keys)],
@@ -157,7 +165,7 @@ class VitalityUseCases:
             answer = await self._directory.ListAudience(request)
             companies.update(one.company_id for one in answer.audience_members)
             if not answer.next_page_token:
-                return len(companies - {vendor, ""})
+                return companies
             request.page_token = answer.next_page_token
 
     async def _rate(self, space: Space, day: SpaceDay) -> None:
