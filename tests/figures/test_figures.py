@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -130,7 +131,7 @@ async def test_waiting_for_a_connection_is_waiting_too() -> None:
     until = asyncio.Event()
     asyncio.get_running_loop().call_later(0.2, until.set)
     line = cast("Line", _HeldUp(until))
-    answered = await at_rate([line], b"", 500, 0.2, random.Random(5))  # noqa: S311
+    answered = await at_rate([line], itertools.repeat(b""), 500, 0.2, random.Random(5))  # noqa: S311
     assert len(answered.waits) > 50
     # Those that were due last waited little, the first 0.2 s.
     assert sum(answered.waits) / len(answered.waits) > 0.05
