@@ -93,6 +93,10 @@ class AnnouncementStandIn(AnnouncementServiceServicer):
             raise AnnouncementNotFoundError(field="announcement_id")
         return pb.GetAnnouncementResponse(announcement=announcement(int(number), request.locales))
 
+    async def DeleteAnnouncement(self, request: Any, _context: Any) -> Any:
+        self._called(request)
+        return pb.DeleteAnnouncementResponse()
+
     async def BatchGetAnnouncements(self, request: Any, _context: Any) -> Any:
         self._called(request)
         return pb.BatchGetAnnouncementsResponse(

@@ -267,6 +267,8 @@ async def test_preview_tells_members_and_companies(
             {"discussionTopicId": encode_id("Topic", "c1", "t3")},
             {"discussion_topic_id": "t3"},
         ),
+        ("updateAnnouncement", {"channelId": CHANNEL}, {"channel_id": "ch1"}),
+        ("updateAnnouncement", {}, {"channel_id": ""}),
         ("updateAnnouncement", {"endDiscussion": True}, {"discussion_topic_id": ""}),
         ("updateAnnouncement", {"neverExpires": True}, {"never_expires": True}),
         ("scheduleAnnouncement", {"wallClock": "2027-03-28T02:30"}, {}),
@@ -296,6 +298,34 @@ async def test_writes_say_to_the_forum_what_was_given(
     assert type(request).__name__ == f"{title}Request"
     for field, value in {"request_id": "request-1", "community_id": "c1", **expected}.items():
         assert getattr(request, field) == value
+
+
+async def test_delete_answers_with_what_is_gone(
+    house: House, announcements: AnnouncementStandIn
+) -> None:
+    mutation = """mutation($input: DeleteAnnouncementInput!) {
+      deleteAnnouncement(input: $input) { announcementId } }"""
+    answer = await house.ask(mutation, {"input": {**WRITE, "expectedVersion": 3}})
+    assert answer["data"] == {"deleteAnnouncement": {"announcementId": ANNOUNCEMENT}}
+    assert announcements.requests == [
+        pb.DeleteAnnouncementRequest(
+            request_id="request-1", community_id="c1", announcement_id="a1", expected_version=3
+        )
+    ]
+
+
+async def test_draft_goes_to_no_channel_of_another_community(
+    house: House, announcements: AnnouncementStandIn
+) -> None:
+    mutation = """mutation($input: UpdateAnnouncementInput!) {
+      updateAnnouncement(input: $input) { announcement { id } } }"""
+    given = {**WRITE, "channelId": encode_id("Channel", "c2", "ch1")}
+    (error,) = (await house.ask(mutation, {"input": given}))["errors"]
+    assert (error["extensions"]["code"], error["extensions"]["field"]) == (
+        "BAD_USER_INPUT",
+        "channelId",
+    )
+    assert announcements.requests == []
 
 
 async def test_seen_is_of_one_community(house: House, announcements: AnnouncementStandIn) -> None:

@@ -163,6 +163,9 @@ class CreateAnnouncementPayload(AnnouncementPayload):
 class UpdateAnnouncementInput(AnnouncementWrite):
     """Of updateAnnouncement."""
 
+    channel_id: strawberry.ID | None = optional(
+        "Another channel of the community, of what is a DRAFT."
+    )
     title: str | None = optional("Its new title.")
     body: Markdown | None = optional("Its new text.")
     severity: AnnouncementSeverity | None = optional("How much it matters.")
@@ -185,6 +188,18 @@ class UpdateAnnouncementInput(AnnouncementWrite):
 @strawberry.type(description="The changed announcement.")
 class UpdateAnnouncementPayload(AnnouncementPayload):
     """Of updateAnnouncement."""
+
+
+@strawberry.input(description="Which draft goes.")
+class DeleteAnnouncementInput(AnnouncementWrite):
+    """Of deleteAnnouncement."""
+
+
+@strawberry.type(description="The draft that is gone.")
+class DeleteAnnouncementPayload:
+    """Of deleteAnnouncement."""
+
+    announcement_id: strawberry.ID = strawberry.field(description="Its global id.")
 
 
 @strawberry.input(description="When to publish: exactly one of both.")

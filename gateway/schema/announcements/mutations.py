@@ -48,6 +48,13 @@ def _discussion(input: Any, community_id: str) -> str | None:
     return decode_within(community_id, input.discussion_topic_id, "discussionTopicId", "Topic")
 
 
+def _new_channel(input: Any, community_id: str) -> str:
+    """The channel's id, of the same community; empty leaves it as it is."""
+    if input.channel_id is None:
+        return ""
+    return decode_within(community_id, input.channel_id, "channelId", "Channel")
+
+
 @dataclass(frozen=True, slots=True)
 class _Made:
     """The source of CreateFeedAddressPayload: the secret is in the addresses, and nowhere else."""
@@ -194,8 +201,8 @@ class AnnouncementMutation:
     @strawberry.mutation(
         description=codes(
             "Change an announcement. For managers. Of what is published only texts, deadline, "
-            "expiry and discussion, as a correction that its readers see.", *ANNOUNCEMENT,
-            "TOPIC_NOT_FOUND", MODERATOR, *TEXTS,
+            "expiry and discussion, as a correction that its readers see; the channel of a draft "
+            "only.", *ANNOUNCEMENT, "CHANNEL_NOT_FOUND", "TOPIC_NOT_FOUND", MODERATOR, *TEXTS,
         )
     )  # fmt: skip
     async def update_announcement(
@@ -204,6 +211,7 @@ class AnnouncementMutation:
         of = _of_announcement(input)
         request = pb.UpdateAnnouncementRequest(
             **of,
+            channel_id=_new_channel(input, of["community_id"]),
             severity=number(input.severity),
             title=input.title,
             body=input.body,
@@ -219,6 +227,21 @@ class AnnouncementMutation:
             expected_version=version(input),
         )
         return await write(info, info.context.services.announcements.UpdateAnnouncement, request)
+
+    @strawberry.mutation(
+        description=codes(
+            "Discard a draft, in all languages; anything else is withdrawn. For managers.",
+            *ANNOUNCEMENT, MODERATOR,
+        )
+    )  # fmt: skip
+    async def delete_announcement(
+        self, info: Info, input: Annotated[a.DeleteAnnouncementInput, What]
+    ) -> a.DeleteAnnouncementPayload:
+        request = pb.DeleteAnnouncementRequest(
+            **_of_announcement(input), expected_version=version(input)
+        )
+        await write(info, info.context.services.announcements.DeleteAnnouncement, request)
+        return a.DeleteAnnouncementPayload(announcement_id=input.announcement_id)
 
     @strawberry.mutation(
         description=codes(

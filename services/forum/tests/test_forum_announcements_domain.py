@@ -84,6 +84,20 @@ def test_its_life_is_as_it_was_agreed() -> None:
         assert {to for (was, _), to in TRANSITIONS.items() if was is state} == ways[state], state
 
 
+def test_only_a_draft_is_deleted_or_goes_elsewhere_and_nobody_reads_what_was() -> None:
+    gone = draft(terms=MUST, translated=("de",)).delete()
+    assert (gone.title, gone.body.source, gone.body.html, gone.terms) == ("", "", "", Terms())
+    assert (gone.translated, gone.read_keys, gone.wake_time, gone.version) == ((), (), None, 2)
+    draft(channel_id="other").check_same_channel(draft())
+    for state in set(AnnouncementState) - {AnnouncementState.DRAFT}:
+        one = draft(state=state)
+        assert refusal(one.delete) == ("ANNOUNCEMENT_STATE_INVALID", "announcement_id")
+        there = replace(one, channel_id="other")
+        got = refusal(lambda one=one, there=there: there.check_same_channel(one))  # type: ignore[misc]
+        assert got == ("ANNOUNCEMENT_STATE_INVALID", "channel_id")
+        one.check_same_channel(one)
+
+
 def test_its_life_goes_on_by_itself() -> None:
     terms = replace(MUST, expire_time=NOW + 20 * DAY)
     planned = draft(terms=terms).plan(Schedule(NOW + DAY))

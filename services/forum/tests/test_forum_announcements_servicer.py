@@ -65,6 +65,7 @@ async def test_what_managers_do_is_refused_to_others(town: Town) -> None:
         "UpdateChannel": {"channel_id": channel.id, "name": "New"},
         "CreateAnnouncement": {"channel_id": channel.id, "title": "News", "body": "Text"},
         "UpdateAnnouncement": {**about, "title": "Old"},
+        "DeleteAnnouncement": about,
         "PreviewAudience": {"channel_id": channel.id},
         "ScheduleAnnouncement": {**about, "publish_time": ahead(days=1)},
         "PublishAnnouncement": about,
@@ -536,6 +537,97 @@ async def test_draft_changes_whole_and_unseen(town: Town) -> None:
         ({"announcement_id": "nothing"}, GONE),
     ):
         assert await refused(town, CHIEF, "UpdateAnnouncement", **{**about, **fields}) == refusal
+
+
+async def test_draft_goes_to_another_channel_and_nothing_else_does(town: Town) -> None:
+    news, gold = await town.channel(), await town.channel("gold", **TIERED)
+    draft = await town.draft(news)
+    about = {"announcement_id": draft.id}
+    assert await refused(town, CHIEF, "UpdateAnnouncement", **about, channel_id="no") == NO_CHANNEL
+    same = await town.act("UpdateAnnouncement", draft, channel_id=news.id)
+    assert same.announcement == draft
+    moved = (await town.act("UpdateAnnouncement", draft, channel_id=gold.id)).announcement
+    assert (moved.channel_id, moved.version) == (gold.id, 2)
+    drafted = said.AnnouncementDrafted(announcement_id=draft.id, channel_id=gold.id)
+    assert (await outbox(town.world.database))[-1] == drafted
+    stays = ("ANNOUNCEMENT_STATE_INVALID", "channel_id")
+    change = {**about, "channel_id": news.id, "title": "Other"}
+    steps: dict[str, dict[str, Any]] = {
+        "ScheduleAnnouncement": {"publish_time": ahead(days=1)},
+        "PublishAnnouncement": {},
+    }
+    for rpc, fields in steps.items():
+        await town.act(rpc, draft, **fields)
+        assert await refused(town, CHIEF, "UpdateAnnouncement", **change) == stays
+    await town.use_cases.freeze_audiences()
+    assert (await town.ids(GOLD), await town.ids(SILVER)) == ([draft.id], [])
+    assert await refused(town, SILVER, "GetAnnouncement", **about) == GONE
+
+
+async def test_deleted_draft_is_gone_with_all_its_texts(town: Town) -> None:
+    world = town.world
+    channel = await town.channel()
+    kept = await town.draft(channel)
+    request_id = world.request_id()
+    written = {"title": "A secret", "body": "Nobody is to *know*.", "audience_rule": GOLDEN}
+    draft = await town.draft(channel, request_id=request_id, **written)
+    for locale in ("de", "fr"):
+        await town.act("PutTranslation", draft, locale=locale, title="Geheim", body="Niemand")
+    about = {"announcement_id": draft.id}
+    stale = await refused(town, CHIEF, "DeleteAnnouncement", **about, expected_version=1)
+    assert stale == ("VERSION_STALE", "expected_version")
+    once = world.request_id()
+    for _ in range(2):
+        await town.act("DeleteAnnouncement", draft, request_id=once, expected_version=3)
+    events = await outbox(world.database)
+    deleted = said.AnnouncementDeleted(announcement_id=draft.id, channel_id=channel.id)
+    assert [one for one in events if isinstance(one, said.AnnouncementDeleted)] == [deleted]
+    assert await world.database.announcement_translations.count_documents({}) == 0
+    left = await world.database.announcements.find_one({"_id": draft.id})
+    assert not [word for word in ("secret", "Nobody is", "tier:") if word in str(left)]
+    later: dict[str, dict[str, Any]] = {
+        "DeleteAnnouncement": {},
+        "GetAnnouncement": {},
+        "UpdateAnnouncement": {"title": "Back"},
+        "PublishAnnouncement": {},
+        "PutTranslation": {"locale": "de", "title": "Neues", "body": "Text"},
+        "ListCorrections": {},
+        "GetReceiptSummary": {},
+    }
+    for rpc, fields in later.items():
+        assert await refused(town, CHIEF, rpc, **about, **fields) == GONE, rpc
+    assert await refused(town, service_actor("notifications"), "ListReceipts", **about) == GONE
+    assert await town.ids(CHIEF, states=[pb.ANNOUNCEMENT_STATE_DRAFT]) == [kept.id]
+    await world.database.commands.delete_many({})  # as after 48 hours
+    again = {"channel_id": channel.id, "request_id": request_id, **written}
+    assert await refused(town, CHIEF, "CreateAnnouncement", **again) == GONE
+
+
+async def test_only_a_draft_is_deleted(town: Town) -> None:
+    channel = await town.channel()
+    planned = await town.draft(channel)
+    await town.act("ScheduleAnnouncement", planned, publish_time=ahead(days=1))
+    out = await town.published(channel)
+    withdrawn = await town.published(channel)
+    await town.act("WithdrawAnnouncement", withdrawn, reason="wrong")
+    for one in (planned, out, withdrawn):
+        about = {"announcement_id": one.id}
+        assert await refused(town, CHIEF, "DeleteAnnouncement", **about) == WRONG_STATE
+    assert await refused(town, CHIEF, "DeleteAnnouncement", announcement_id="nothing") == GONE
+
+
+async def test_announcement_that_changes_while_it_is_deleted_is_whole_or_gone(town: Town) -> None:
+    channel = await town.channel()
+    for _ in range(5):
+        draft = await town.draft(channel)
+        texts = [
+            town.act("PutTranslation", draft, locale=locale, title="Neues", body="Text")
+            for locale in ("de", "fr", "it")
+        ]
+        await asyncio.gather(*texts, town.act("DeleteAnnouncement", draft), return_exceptions=True)
+        about = {"announcement_id": draft.id}
+        assert await refused(town, CHIEF, "GetAnnouncement", **about) == GONE
+        assert await town.world.database.announcement_translations.count_documents({}) == 0
 
 
 async def test_change_of_what_is_out_is_a_correction(town: Town) -> None:

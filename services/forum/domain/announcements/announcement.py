@@ -13,7 +13,7 @@ from services.forum.domain.announcements.channels import channel_key
 from services.forum.domain.announcements.receipts import AcknowledgementNotRequiredError
 from services.forum.domain.announcements.schedules import Schedule
 from services.forum.domain.members import Author
-from services.forum.domain.texts import Text
+from services.forum.domain.texts import NO_TEXT, Text
 
 MOST_LOCALES = 20  # the source's included
 REMIND_BEFORE = timedelta(days=2)
@@ -148,10 +148,15 @@ class Announcement:
     correction_count: int = 0
     translated: tuple[str, ...] = ()  # further languages
     version: int = 1  # of all that changes but the list and reminders, which leave it
+    deleted: bool = False  # a draft that was discarded: only its ids are left
 
     @property
     def read_keys(self) -> tuple[str, ...]:
-        """Managers see every state, the channel's readers what is out, if the rule fits them."""
+        """Managers see every state, the channel's readers what is out, if the rule fits them;
+        nobody what was discarded.
+        """
+        if self.deleted:
+            return ()
         managers = managers_key(self.community_id)
         if self.state in _UNPUBLISHED or self.withdrawn_before_publication:
             return (managers,)
@@ -249,6 +254,16 @@ class Announcement:
         """Over. Refuses with ANNOUNCEMENT_STATE_INVALID."""
         return replace(self.step(AnnouncementStep.EXPIRE), end_time=now)
 
+    def delete(self) -> Announcement:
+        """Without all it says. Refuses with ANNOUNCEMENT_STATE_INVALID."""
+        if self.state is not AnnouncementState.DRAFT:
+            raise AnnouncementStateInvalidError(
+                f"an announcement that is {self.state} cannot be deleted"
+            )
+        return replace(
+            self, title="", body=NO_TEXT, terms=Terms(), translated=(), deleted=True
+        ).next()
+
     def frozen(self, people: int) -> Announcement:
         """All that are told are on the list."""
         return replace(self, audience_state=AudienceState.FROZEN, audience_count=people)
@@ -258,6 +273,16 @@ class Announcement:
         if self.state not in _UNPUBLISHED and not self.published:
             raise AnnouncementStateInvalidError(
                 f"an announcement that is {self.state} cannot be changed"
+            )
+
+    def check_same_channel(self, before: Announcement) -> None:
+        """What was planned or published stays where it is.
+
+        Refuses with ANNOUNCEMENT_STATE_INVALID and the field's name.
+        """
+        if before.state is not AnnouncementState.DRAFT and self.channel_id != before.channel_id:
+            raise AnnouncementStateInvalidError(
+                f"an announcement that is {before.state} stays in its channel", field="channel_id"
             )
 
     def check_same_audience(self, before: Announcement) -> None:

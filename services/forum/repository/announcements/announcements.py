@@ -81,7 +81,7 @@ class AnnouncementCollection(UnreadCollection):
         self, community_id: str, announcement_id: str
     ) -> Announcement | None:
         """For services and jobs, which stand behind no wall."""
-        query = {"community_id": community_id, "_id": announcement_id}
+        query = {"community_id": community_id, "_id": announcement_id, "deleted": {"$ne": True}}
         document = await self._database.announcements.find_one(query)
         return load_announcement(document) if document else None
 

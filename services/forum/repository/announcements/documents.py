@@ -53,6 +53,7 @@ def load_announcement(document: Document) -> Announcement:
         correction_count=document["correction_count"],
         translated=tuple(document["translated"]),
         version=document["version"],
+        deleted=document.get("deleted", False),
     )
 
 
@@ -85,6 +86,8 @@ def dump_announcement(announcement: Announcement) -> Document:
     }
     if (wake_time := announcement.wake_time) is not None:
         document["wake_time"] = wake_time
+    if announcement.deleted:
+        document["deleted"] = True
     return document
 
 

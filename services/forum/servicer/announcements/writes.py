@@ -45,6 +45,11 @@ class AnnouncementWrites(announcements_pb2_grpc.AnnouncementServiceServicer):
     ) -> pb.UpdateAnnouncementResponse:
         return await self._use_cases.update_announcement(require_person(), request)
 
+    async def DeleteAnnouncement(
+        self, request: pb.DeleteAnnouncementRequest, context: Context
+    ) -> pb.DeleteAnnouncementResponse:
+        return await self._use_cases.delete_announcement(require_person(), request)
+
     async def PreviewAudience(
         self, request: pb.PreviewAudienceRequest, context: Context
     ) -> pb.PreviewAudienceResponse:

@@ -231,7 +231,7 @@ class PublishingUseCases(AnnouncementsBase):
 
 def _same_audience(announcement: Announcement, before: Announcement) -> Announcement:
     """Who was asked about is who is told. Refuses with VERSION_STALE."""
-    if announcement.terms.rule != before.terms.rule:
+    if (announcement.channel_id, announcement.terms.rule) != (before.channel_id, before.terms.rule):
         raise VersionStaleError("its audience changed while it was looked for")
     return announcement
 

@@ -18,6 +18,7 @@ from services.forum.converters.markdown import rendered
 from services.forum.domain.announcements.announcement import (
     DEFAULT_LOCALE,
     Announcement,
+    AnnouncementNotFoundError,
     Correction,
     Terms,
     Translation,
@@ -58,6 +59,8 @@ class WritingUseCases(AnnouncementsBase):
         def decide(
             seen: Seen[Announcement],
         ) -> Decision[Announcement, pb.CreateAnnouncementResponse]:
+            if seen.state is not None and seen.state.deleted:  # asked again after 48 hours
+                raise AnnouncementNotFoundError
             made = seen.state or Announcement(
                 announcement_id,
                 request.community_id,
@@ -86,7 +89,7 @@ class WritingUseCases(AnnouncementsBase):
     async def update_announcement(
         self, actor: Actor, request: pb.UpdateAnnouncementRequest
     ) -> pb.UpdateAnnouncementResponse:
-        """MANAGER. What is out changes as a correction."""
+        """MANAGER. What is out changes as a correction, a draft its channel, too."""
         reader = self._manager(actor, request.community_id)
         note = check_note(request.note)
         if (done := await self._done(actor, request, pb.UpdateAnnouncementResponse)) is not None:
@@ -103,12 +106,16 @@ class WritingUseCases(AnnouncementsBase):
         if named != before.terms:
             member = Member.of(actor, request.community_id)
             await self._check_named(member, request.community_id, named)
+        channel_id = await self._new_channel_id(actor, request, before)
 
         def change(seen: Seen[Announcement], announcement: Announcement) -> Change:
             announcement.check_changeable()
             now = seen.now.time
             terms = _changed_terms(request, announcement.terms)
             after = replace(announcement, terms=terms)
+            if channel_id:
+                after = replace(after, channel_id=channel_id)
+                after.check_same_channel(announcement)
             if request.HasField("title"):
                 after = replace(after, title=text.title)
             if request.HasField("body"):
@@ -142,6 +149,41 @@ class WritingUseCases(AnnouncementsBase):
             before,
             change,
             lambda made: pb.UpdateAnnouncementResponse(announcement=shown(made)),
+        )
+
+    async def _new_channel_id(
+        self, actor: Actor, request: pb.UpdateAnnouncementRequest, before: Announcement
+    ) -> str:
+        """Where it is to be; empty: where it is. Refuses with CHANNEL_NOT_FOUND."""
+        if not request.channel_id or request.channel_id == before.channel_id:
+            return request.channel_id
+        replace(before, channel_id=request.channel_id).check_same_channel(before)
+        member = Member.of(actor, request.community_id)
+        channel = await self._repository.get_channel(
+            request.community_id, request.channel_id, member.keyring
+        )
+        return channel.id
+
+    async def delete_announcement(
+        self, actor: Actor, request: pb.DeleteAnnouncementRequest
+    ) -> pb.DeleteAnnouncementResponse:
+        """MANAGER. Refuses with ANNOUNCEMENT_STATE_INVALID."""
+        reader = self._manager(actor, request.community_id)
+        if (done := await self._done(actor, request, pb.DeleteAnnouncementResponse)) is not None:
+            return done
+        before = await self._repository.get_announcement(reader, request.announcement_id)
+
+        def change(_: Seen[Announcement], announcement: Announcement) -> Change:
+            gone = announcement.delete()
+            event = said.AnnouncementDeleted(announcement_id=gone.id, channel_id=gone.channel_id)
+            texts = [
+                ForumRepository.without_translation(announcement, locale)
+                for locale in announcement.translated
+            ]
+            return Change(gone, [event], texts)
+
+        return await self._change_announcement(
+            actor, request, reader, before, change, lambda _: pb.DeleteAnnouncementResponse()
         )
 
     async def put_translation(
