@@ -5,6 +5,7 @@ All follows from a Random and a seed, so that two executions see the same.
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections import defaultdict
 from collections.abc import Mapping
@@ -29,6 +30,7 @@ from graphql import (
     TypeInfoVisitor,
     Visitor,
     get_named_type,
+    get_nullable_type,
     is_abstract_type,
     is_composite_type,
     is_leaf_type,
@@ -60,17 +62,21 @@ class Made:
     """A document and values for its variables."""
 
     text: str
-    variables: dict[str, bool] = field(default_factory=dict)
+    variables: dict[str, Any] = field(default_factory=dict)
 
 
 class OperationMaker:
-    """Writes one operation: aliases, merged fields, fragments, @skip and @include, __typename."""
+    """Writes one operation: aliases, merged fields, fragments, @skip and @include, __typename, and
+    arguments as literals and as variables, given and left out.
+    """
 
     def __init__(self, schema: GraphQLSchema, random: Random) -> None:
         self._schema = schema
         self._random = random
         self._fragments: list[str] = []
-        self._variables: dict[str, bool] = {}
+        self._variables: dict[str, Any] = {}
+        self._declared: dict[str, str] = {}  # types of variables
+        self._given: dict[str, str] = {}  # arguments by alias: what is merged has the same
         self._left = 60  # fields
 
     def make(self) -> Made:
@@ -79,7 +85,7 @@ class OperationMaker:
         root = self._schema.mutation_type if writes else self._schema.query_type
         assert root is not None
         body = self._selections(root, _DEPTH)
-        declared = ", ".join(f"${name}: Boolean!" for name in self._variables)
+        declared = ", ".join(f"${name}: {kind}" for name, kind in self._declared.items())
         word = "mutation" if writes else "query"
         head = f"{word} Q({declared})" if declared else f"{word} Q"
         return Made("\n".join([f"{head} {body}", *self._fragments]), dict(self._variables))
@@ -125,10 +131,11 @@ class OperationMaker:
             deeper if deep and self._random.random() < 0.6 else leaves or deeper
         )
         definition = kind.fields[name]
-        text = f"{name}{self._arguments(definition)}"
+        text = f"{name}{_needed(definition)}"
         # An alias of its own, so that what is merged is the same field with the same arguments.
         if self._random.random() < 0.25:
-            text = f"{name}_{self._random.randint(1, 2)}_{kind.name}: {text}"
+            alias = f"{name}_{self._random.randint(1, 2)}_{kind.name}"
+            text = f"{alias}: {name}{self._arguments(alias, definition)}"
         elif not self._is_root(kind) and self._random.random() < 0.5:
             text = f"{name}_{kind.name}: {text}"
         text += self._directive()
@@ -146,15 +153,85 @@ class OperationMaker:
             return f" @{directive}(if: {self._random.choice(('true', 'false'))})"
         name = f"v{self._random.randint(0, 2)}"
         self._variables.setdefault(name, self._random.random() < 0.5)
+        self._declared[name] = "Boolean!"
         return f" @{directive}(if: ${name})"
 
-    def _arguments(self, definition: GraphQLField) -> str:
-        given = [
-            f"{name}: {_literal(argument)}"
-            for name, argument in definition.args.items()
-            if is_non_null_type(argument.type) or name == "first"
-        ]
-        return f"({', '.join(given)})" if given else ""
+    def _arguments(self, alias: str, definition: GraphQLField) -> str:
+        if alias not in self._given:
+            given = [
+                f"{name}: {self._argument(argument)}"
+                for name, argument in definition.args.items()
+                if name not in ("last", "before")  # beside `first` they are refused
+                and (
+                    is_non_null_type(argument.type)
+                    or name == "first"
+                    or self._random.random() < 0.4
+                )
+            ]
+            self._given[alias] = f"({', '.join(given)})" if given else ""
+        return self._given[alias]
+
+    def _argument(self, argument: GraphQLArgument) -> str:
+        if self._random.random() < 0.5:
+            return _written(_any(argument.type, self._random))
+        name = f"a{len(self._declared)}"
+        self._declared[name] = str(argument.type)
+        if is_non_null_type(argument.type) or self._random.random() < 0.8:
+            self._variables[name] = _plain(_any(argument.type, self._random))
+        return f"${name}"
+
+
+class _Name(str):
+    """Of an enum's value: written without quotes."""
+
+    __slots__ = ()
+
+
+def _any(kind: Any, random: Random, depth: int = 2) -> Any:
+    """A value for an argument, as variables have it."""
+    if not is_non_null_type(kind) and random.random() < 0.1:
+        return None
+    kind = get_nullable_type(kind)
+    if is_list_type(kind):
+        return [_any(kind.of_type, random, depth) for _ in range(random.randrange(3))]
+    if isinstance(kind, GraphQLEnumType):
+        return _Name(random.choice(list(kind.values)))
+    if isinstance(kind, GraphQLInputObjectType):
+        return {
+            name: _any(one.type, random, depth - 1)
+            for name, one in kind.fields.items()
+            if is_non_null_type(one.type) or (depth and random.random() < 0.5)
+        }
+    plain: Mapping[str, Any] = {
+        "Int": random.randint(1, 3),
+        "Float": random.choice((0, 2.5)),
+        "Boolean": random.random() < 0.5,
+        "String": random.choice(_TEXTS),
+    }
+    return plain.get(kind.name, _LITERALS.get(kind.name, '"x"').strip('"'))
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(json.dumps(value))
+
+
+def _written(value: Any) -> str:
+    """As a literal."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {_written(one)}" for name, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_written, value)) + "]"
+    return str(value) if isinstance(value, _Name) else json.dumps(value)
+
+
+def _needed(definition: GraphQLField) -> str:
+    """The same arguments wherever the field stands without an alias of its own."""
+    given = [
+        f"{name}: {_literal(argument)}"
+        for name, argument in definition.args.items()
+        if is_non_null_type(argument.type) or name == "first"
+    ]
+    return f"({', '.join(given)})" if given else ""
 
 
 def _composite(definition: GraphQLField) -> bool:

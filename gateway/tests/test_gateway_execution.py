@@ -92,14 +92,15 @@ def made_up() -> Iterator[None]:
     roots = (SCHEMA.query_type, SCHEMA.mutation_type)
     for name, definition in (one for root in roots if root for one in root.fields.items()):
 
-        def resolve(_: Any, info: Any, *, name: str = name, **_arguments: Any) -> Any:
+        def resolve(_: Any, info: Any, *, name: str = name, **arguments: Any) -> Any:
             rows: Rows = info.context.rows
-            if rows.random(name).random() < 0.5:
-                return rows.value(info.return_type, name)
+            place = repr(sorted(arguments.items())), name  # other arguments, other rows
+            if rows.random(*place).random() < 0.5:
+                return rows.value(info.return_type, *place)
 
             async def later() -> Any:
                 await asyncio.sleep(0)
-                return rows.value(info.return_type, name)
+                return rows.value(info.return_type, *place)
 
             return later()
 
