@@ -28,7 +28,7 @@ async def on_topic_changed(event: DomainEvent[Any]) -> Iterable[Projection]:
 
 
 async def on_thread_changed(event: DomainEvent[Any]) -> Iterable[Projection]:
-    """The topic and its replies, which are as visible as it is and carry its tags."""
+    """The topic and its replies, which are as visible as it is and carry its tags and state."""
     return [Projection(Change.THREAD, event.community_id, event.message.topic_id)]
 
 
@@ -121,12 +121,12 @@ FORUM: Mapping[type[Message], Handler] = {
     forum.TopicEdited: on_thread_changed,
     forum.TopicTagged: on_thread_changed,
     forum.TopicBumped: on_topic_changed,
-    forum.TopicClosed: on_topic_changed,
-    forum.TopicReopened: on_topic_changed,
+    forum.TopicClosed: on_thread_changed,
+    forum.TopicReopened: on_thread_changed,
     forum.TopicHidden: on_thread_changed,
     forum.TopicRestored: on_thread_changed,
     forum.TopicRemoved: on_thread_changed,
-    forum.TopicArchived: on_topic_changed,
+    forum.TopicArchived: on_thread_changed,
     forum.ReplyPublished: on_reply_changed,
     forum.ReplyEdited: on_reply_changed,
     forum.ReplyHidden: on_reply_shown,

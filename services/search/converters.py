@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -27,6 +27,8 @@ from services.search.domain.entries import (
     Place,
     SpaceWall,
     Tombstone,
+    TopicKind,
+    TopicState,
     space_key,
 )
 from services.search.domain.questions import (
@@ -48,10 +50,11 @@ _MAX_ID = 64
 _MAX_TITLE, _MAX_BODY = 255, 32_767  # as the forum takes them
 _BEGINNING = 2000  # characters of a text that likeness looks at
 _SIMILAR, _MOST_SIMILAR = 5, 10
-_VISIBLE_STATES = {
-    forum_pb2.TOPIC_STATE_PUBLISHED,
-    forum_pb2.TOPIC_STATE_CLOSED,
-    forum_pb2.TOPIC_STATE_ARCHIVED,
+_TOPIC_KINDS: Mapping[int, TopicKind] = {
+    forum_pb2.TopicKind.Value(f"TOPIC_KIND_{one}"): one for one in TopicKind
+}
+_TOPIC_STATES: Mapping[int, TopicState] = {
+    forum_pb2.TopicState.Value(f"TOPIC_STATE_{one}"): one for one in TopicState
 }
 _KINDS: Mapping[int, Kind] = {
     search_pb2.KIND_TOPIC: Kind.TOPIC,
@@ -106,7 +109,7 @@ def plain_text(html: str) -> str:
 def topic_entry(topic: forum_pb2.Topic) -> Entry | Tombstone:
     """A topic for the readers of its space; a tombstone for what only a few may see."""
     place = Place(Kind.TOPIC, topic.community_id, topic.id)
-    if topic.state not in _VISIBLE_STATES:
+    if topic.state not in _TOPIC_STATES:
         return Tombstone(place, topic.version)
     question = topic.kind == forum_pb2.TOPIC_KIND_QUESTION
     return Entry(
@@ -120,6 +123,8 @@ def topic_entry(topic: forum_pb2.Topic) -> Entry | Tombstone:
         author_id="" if topic.author.as_company else topic.author.person_id,
         space_id=topic.space_id,
         topic_id=topic.id,
+        topic_kind=_TOPIC_KINDS.get(topic.kind),
+        topic_state=_TOPIC_STATES[topic.state],
         unanswered=question
         and not topic.accepted_reply_id
         and topic.state == forum_pb2.TOPIC_STATE_PUBLISHED,
@@ -132,7 +137,7 @@ def reply_entry(reply: forum_pb2.Reply, topic: forum_pb2.Topic | None) -> Entry 
     place = Place(Kind.REPLY, reply.community_id, reply.id)
     if (
         topic is None
-        or topic.state not in _VISIBLE_STATES
+        or topic.state not in _TOPIC_STATES
         or reply.state != forum_pb2.REPLY_STATE_PUBLISHED
     ):
         return Tombstone(place, reply.version)
@@ -146,6 +151,8 @@ def reply_entry(reply: forum_pb2.Reply, topic: forum_pb2.Topic | None) -> Entry 
         author_id="" if reply.author.as_company else reply.author.person_id,
         space_id=topic.space_id,
         topic_id=reply.topic_id,
+        topic_kind=_TOPIC_KINDS.get(topic.kind),
+        topic_state=_TOPIC_STATES[topic.state],
         outdated=reply.verification.expired,
     )
 
@@ -203,13 +210,15 @@ def question(request: search_pb2.SearchRequest) -> Question:
     if len(request.tags) > MOST_TAGS:
         raise FieldInvalidError(f"at most {MOST_TAGS} tags", field="tags")
     filters = Filters(
-        kinds=tuple(dict.fromkeys(_known(_KINDS, kind, "kinds") for kind in request.kinds)),
+        kinds=_all_known(_KINDS, request.kinds, "kinds"),
         tags=tuple(check_line(tag, "tags", most=_MAX_ID) for tag in request.tags),
         author_id=check_line(request.author_id, "author_id", least=0, most=_MAX_ID),
         space_id=check_line(request.space_id, "space_id", least=0, most=_MAX_ID),
         from_time=_bound(request, "from_time"),
         to_time=_bound(request, "to_time"),
         unanswered=request.unanswered,
+        topic_kinds=_all_known(_TOPIC_KINDS, request.topic_kinds, "topic_kinds"),
+        topic_states=_all_known(_TOPIC_STATES, request.topic_states, "topic_states"),
     )
     paging, forgiving = _paging(request, newest)
     return Question(
@@ -312,6 +321,11 @@ def _known(values: Mapping[K, V], value: K, field: str) -> V:
     if value not in values:
         raise FieldInvalidError(f"{field} is none of the known ones", field=field)
     return values[value]
+
+
+def _all_known(values: Mapping[int, V], given: Iterable[int], field: str) -> tuple[V, ...]:
+    """Each once."""
+    return tuple(dict.fromkeys(_known(values, value, field) for value in given))
 
 
 def _bound(request: search_pb2.SearchRequest, field: str) -> datetime | None:

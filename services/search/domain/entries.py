@@ -17,6 +17,23 @@ class Kind(StrEnum):
     SPACE = "SPACE"
 
 
+class TopicKind(StrEnum):
+    """What a topic is for, as the forum says."""
+
+    QUESTION = "QUESTION"
+    DISCUSSION = "DISCUSSION"
+    ARTICLE = "ARTICLE"
+    IDEA = "IDEA"
+
+
+class TopicState(StrEnum):
+    """Where a topic is in its life, as the forum says: what all its readers see."""
+
+    PUBLISHED = "PUBLISHED"
+    CLOSED = "CLOSED"
+    ARCHIVED = "ARCHIVED"
+
+
 def space_key(space_id: str) -> str:
     """The key that whoever can read a space holds; what is in the space stores this one only."""
     return f"space:{space_id}"
@@ -38,7 +55,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One object as it can be found. A reply carries its topic's tags, for filters only."""
+    """One object as it can be found. A reply carries its topic's tags, kind and state, for filters
+    only.
+    """
 
     place: Place
     read_keys: tuple[str, ...]
@@ -51,6 +70,8 @@ class Entry:
     author_id: str = ""
     space_id: str = ""
     topic_id: str = ""
+    topic_kind: TopicKind | None = None
+    topic_state: TopicState | None = None
     unanswered: bool = False
     outdated: bool = (
         False  # somebody said until when it is right, or is looked at, and that is over

@@ -11,7 +11,7 @@ from datetime import datetime
 from chassis.errors import FailedPreconditionError, UnavailableError
 from chassis.pagination import Paging
 from chassis.values import value
-from services.search.domain.entries import Kind, Place
+from services.search.domain.entries import Kind, Place, TopicKind, TopicState
 
 MAX_QUERY_LENGTH = 256
 MOST_TERMS = 24  # of one query; what comes behind is not looked at
@@ -108,6 +108,8 @@ class Filters:
     from_time: datetime | None = None
     to_time: datetime | None = None
     unanswered: bool = False
+    topic_kinds: tuple[TopicKind, ...] = ()  # of the topic, or of the one that a reply is in
+    topic_states: tuple[TopicState, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

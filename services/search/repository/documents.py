@@ -66,6 +66,8 @@ def _document(entry: Entry | Tombstone, now: int) -> Document:
         "author_id": entry.author_id,
         "space_id": entry.space_id,
         "topic_id": entry.topic_id,
+        "topic_kind": entry.topic_kind or "",
+        "topic_state": entry.topic_state or "",
         "unanswered": entry.unanswered,
     }
     if place.kind is Kind.TOPIC:

@@ -74,6 +74,8 @@ def search_body(question: Question, walls: Walls, alternatives: Alternatives) ->
             "kind": {"terms": {"field": "kind", "size": 10}},
             "community": {"terms": {"field": "community_id", "size": 100}},
             "tag": {"terms": {"field": "tags", "size": _TAGS_COUNTED}},
+            "topic_kind": {"terms": {"field": "topic_kind", "size": 10}},
+            "topic_state": {"terms": {"field": "topic_state", "size": 10}},
         }
     return body
 
@@ -199,6 +201,10 @@ def _filters(filters: Filters) -> list[Body]:
         found.append({"term": {"author_id": filters.author_id}})
     if filters.space_id:
         found.append({"term": {"space_id": filters.space_id}})
+    if filters.topic_kinds:
+        found.append({"terms": {"topic_kind": list(filters.topic_kinds)}})
+    if filters.topic_states:
+        found.append({"terms": {"topic_state": list(filters.topic_states)}})
     if filters.unanswered:
         found.append({"term": {"unanswered": True}})
     if filters.from_time or filters.to_time:

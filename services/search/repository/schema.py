@@ -30,7 +30,7 @@ _TEXT = {"type": "text", "similarity": "boolean", "norms": False}
 # What is shown with marks keeps where its words stand, so that a page of hits needs no analysis.
 _SHOWN = {**_TEXT, "index_options": "offsets"}
 # What an index made by an earlier release lacks.
-ADDED = {"outdated": {"type": "boolean"}}
+ADDED = {"outdated": {"type": "boolean"}, "topic_kind": _KEYWORD, "topic_state": _KEYWORD}
 _MAPPING = {
     "dynamic": "strict",
     "_routing": {"required": True},

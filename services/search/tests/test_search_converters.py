@@ -12,7 +12,15 @@ from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1 import forum_pb2
 from guildhall.search.v1 import search_pb2
 from services.search import converters
-from services.search.domain.entries import Entry, Kind, Place, SpaceWall, Tombstone
+from services.search.domain.entries import (
+    Entry,
+    Kind,
+    Place,
+    SpaceWall,
+    Tombstone,
+    TopicKind,
+    TopicState,
+)
 from services.search.domain.questions import Filters
 from services.search.tests import factories
 from services.search.tests.factories import NOON, stamp
@@ -39,8 +47,39 @@ def test_topic_is_found_behind_its_space() -> None:
         author_id="p1",
         space_id="s1",
         topic_id="t1",
+        topic_kind=TopicKind.QUESTION,
+        topic_state=TopicState.PUBLISHED,
         unanswered=True,
     )
+
+
+@pytest.mark.parametrize("kind", [*TopicKind, None])
+def test_kind_of_a_topic_is_its_replies_too(kind: TopicKind | None) -> None:
+    """One that only a later release of the forum knows is none."""
+    number = forum_pb2.TopicKind.Value(f"TOPIC_KIND_{kind}") if kind else 99
+    topic = factories.topic(kind=number)
+    for made in (
+        converters.topic_entry(topic),
+        converters.reply_entry(factories.reply(), topic),
+    ):
+        assert isinstance(made, Entry)
+        assert made.topic_kind is kind
+
+
+@pytest.mark.parametrize("state", TopicState)
+def test_state_of_a_topic_is_its_replies_too(state: TopicState) -> None:
+    topic = factories.topic(state=forum_pb2.TopicState.Value(f"TOPIC_STATE_{state}"))
+    for made in (
+        converters.topic_entry(topic),
+        converters.reply_entry(factories.reply(), topic),
+    ):
+        assert isinstance(made, Entry)
+        assert made.topic_state is state
+
+
+def test_kinds_of_topics_are_those_of_the_forum() -> None:
+    named = {name.removeprefix("TOPIC_KIND_") for name in forum_pb2.TopicKind.keys()}  # noqa: SIM118
+    assert named - {"UNSPECIFIED"} == set(TopicKind)
 
 
 @pytest.mark.parametrize("name", forum_pb2.TopicState.keys())
@@ -146,10 +185,20 @@ def test_request_becomes_a_question() -> None:
             page_size=500,
             page_token=encode_page_token(1.5, "k", 0),
             unanswered=True,
+            topic_kinds=[forum_pb2.TOPIC_KIND_IDEA, forum_pb2.TOPIC_KIND_IDEA],
+            topic_states=[forum_pb2.TOPIC_STATE_ARCHIVED, forum_pb2.TOPIC_STATE_CLOSED],
         )
     )
     assert asked.filters == Filters(
-        (Kind.TOPIC, Kind.REPLY), ("sso",), "p1", "s1", NOON, None, unanswered=True
+        (Kind.TOPIC, Kind.REPLY),
+        ("sso",),
+        "p1",
+        "s1",
+        NOON,
+        None,
+        unanswered=True,
+        topic_kinds=(TopicKind.IDEA,),
+        topic_states=(TopicState.ARCHIVED, TopicState.CLOSED),
     )
     assert (asked.text, asked.paging, asked.newest) == ("reset it", Paging(100, (1.5, "k")), False)
 
@@ -166,6 +215,15 @@ def test_question_without_words_is_answered_newest_first() -> None:
         ({"query": "a\u202eb"}, "TEXT_INVALID", "query"),
         ({"kinds": [0]}, "FIELD_INVALID", "kinds"),
         ({"kinds": [99]}, "FIELD_INVALID", "kinds"),
+        ({"topic_kinds": [0]}, "FIELD_INVALID", "topic_kinds"),
+        ({"topic_kinds": [1, 99]}, "FIELD_INVALID", "topic_kinds"),
+        ({"topic_states": [0]}, "FIELD_INVALID", "topic_states"),
+        ({"topic_states": [99]}, "FIELD_INVALID", "topic_states"),
+        (
+            {"topic_states": [forum_pb2.TOPIC_STATE_CLOSED, forum_pb2.TOPIC_STATE_HIDDEN]},
+            "FIELD_INVALID",
+            "topic_states",
+        ),
         ({"sort": 99}, "FIELD_INVALID", "sort"),
         ({"tags": ["t"] * 11}, "FIELD_INVALID", "tags"),
         ({"tags": [""]}, "TEXT_INVALID", "tags"),

@@ -16,6 +16,7 @@ from chassis.mongo import Database
 from chassis.pagination import Paging, encode_page_token
 from chassis.testing import Loopback, person_actor, service_actor
 from chassis.testing_fuzz import Damage, fuzzed
+from guildhall.forum.v1 import forum_pb2
 from guildhall.search.v1 import search_pb2
 from services.search.converters import plain_text, question
 from services.search.domain.entries import Kind
@@ -249,4 +250,6 @@ async def _known() -> dict[str, list[Any]]:
         "page_token": ["", encode_page_token(1.5, "k", 0), encode_page_token(1e300, "k", 1)],
         "page_size": [0, 1, 2],
         "sort": [0, 1, 2],
+        "topic_kinds": [forum_pb2.TOPIC_KIND_IDEA],
+        "topic_states": [forum_pb2.TOPIC_STATE_CLOSED],
     }

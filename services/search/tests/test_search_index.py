@@ -125,6 +125,8 @@ async def test_facets_and_total_count_what_is_visible(index: SearchIndex) -> Non
         "kind": [("TOPIC", 2)],
         "community": [("c1", 2)],
         "tag": [("x", 2), ("y", 1)],
+        "topic_kind": [],
+        "topic_state": [],
     }
     assert page.more
 

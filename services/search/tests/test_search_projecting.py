@@ -92,7 +92,7 @@ async def test_replies_take_no_text_of_their_topics(world: World) -> None:
     assert await found(world, "needle") == ["t0"]
 
 
-async def test_reply_carries_its_topics_tags(world: World) -> None:
+async def test_reply_carries_its_topics_tags_kind_and_state(world: World) -> None:
     world.forum.topics["t1"] = factories.topic(tags=["sso"], reply_count=1)
     world.forum.replies["r1"] = factories.reply()
     await project(world, (Change.THREAD, "t1"))
@@ -100,6 +100,8 @@ async def test_reply_carries_its_topics_tags(world: World) -> None:
     page = await world.index.search(Question(newest=True, with_facets=True), WALLS, {}, "p1")
     assert page.facets is not None
     assert page.facets["tag"] == [("sso", 2)]
+    assert page.facets["topic_kind"] == [("QUESTION", 2)]
+    assert page.facets["topic_state"] == [("PUBLISHED", 2)]
 
 
 async def test_what_its_owner_does_not_know_cannot_be_found(world: World) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.search.domain.entries import Kind
+from services.search.domain.entries import Kind, TopicKind, TopicState
 from services.search.domain.questions import Filters, Likeness, Question, parse_terms
 from services.search.repository.queries import (
     search_body,
@@ -84,13 +84,23 @@ def test_facets_highlights_and_total_only_when_asked() -> None:
     body = search_body(
         ask("reset", with_facets=True, with_highlights=True, with_total=True), WALLS, {}
     )
-    assert body["aggs"].keys() == {"kind", "community", "tag"}
+    assert body["aggs"].keys() == {"kind", "community", "tag", "topic_kind", "topic_state"}
     assert body["highlight"]["fields"].keys() == {"title", "name", "body"}
     assert body["track_total_hits"] == 10_000
 
 
 def test_filters() -> None:
-    filters = Filters((Kind.TOPIC,), ("a", "b"), "p1", "s1", NOON, NOON, unanswered=True)
+    filters = Filters(
+        (Kind.TOPIC,),
+        ("a", "b"),
+        "p1",
+        "s1",
+        NOON,
+        NOON,
+        unanswered=True,
+        topic_kinds=(TopicKind.QUESTION, TopicKind.IDEA),
+        topic_states=(TopicState.CLOSED,),
+    )
     at = 1772366400000
     assert search_body(ask(filters=filters), WALLS, {})["query"]["bool"]["filter"][1:] == [
         {"terms": {"kind": ["TOPIC"]}},
@@ -98,6 +108,8 @@ def test_filters() -> None:
         {"term": {"tags": "b"}},
         {"term": {"author_id": "p1"}},
         {"term": {"space_id": "s1"}},
+        {"terms": {"topic_kind": ["QUESTION", "IDEA"]}},
+        {"terms": {"topic_state": ["CLOSED"]}},
         {"term": {"unanswered": True}},
         {"range": {"time": {"gte": at, "lt": at}}},
     ]

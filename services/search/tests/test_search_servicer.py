@@ -27,7 +27,7 @@ from chassis.testing import Loopback, free_port, outbox, person_actor, service_a
 from chassis.testing_events import eventually
 from guildhall.forum.v1 import forum_pb2, forum_pb2_grpc
 from guildhall.search.v1 import domain_events_pb2, search_pb2, search_pb2_grpc
-from services.search.domain.entries import Entry, Kind, SpaceWall
+from services.search.domain.entries import Entry, Kind, SpaceWall, TopicKind, TopicState
 from services.search.domain.questions import SearchUnavailableError
 from services.search.repository import SearchRepository
 from services.search.repository.index import SearchIndex
@@ -98,7 +98,13 @@ def both() -> Actor:
 
 async def test_search_answers_hits_facets_and_total(service: Service) -> None:
     await service.put(
-        entry("t1", title="Reset <password>", tags=("sso",)),
+        entry(
+            "t1",
+            title="Reset <password>",
+            tags=("sso",),
+            topic_kind=TopicKind.IDEA,
+            topic_state=TopicState.CLOSED,
+        ),
         entry("t2", title="Reset", community_id="c2", keys=["space:s2"]),
         entry("r1", kind=Kind.REPLY, body="reset it", topic_id="t1"),
     )
@@ -116,7 +122,13 @@ async def test_search_answers_hits_facets_and_total(service: Service) -> None:
     assert answer.total == 1
     assert answer.next_page_token == ""
     facets = {f.name: [(v.value, v.count) for v in f.values] for f in answer.facets}
-    assert facets == {"kind": [("TOPIC", 1)], "community": [("c1", 1)], "tag": [("sso", 1)]}
+    assert facets == {
+        "kind": [("TOPIC", 1)],
+        "community": [("c1", 1)],
+        "tag": [("sso", 1)],
+        "topic_kind": [("IDEA", 1)],
+        "topic_state": [("CLOSED", 1)],
+    }
 
 
 async def test_search_spans_all_communities_or_those_named(service: Service) -> None:

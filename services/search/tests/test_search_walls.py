@@ -32,6 +32,7 @@ READABLE = {
     forum_pb2.TOPIC_STATE_CLOSED,
     forum_pb2.TOPIC_STATE_ARCHIVED,
 }
+KINDS = [value for value in forum_pb2.TopicKind.values() if value]
 TIERS = ("gold", "silver")
 COMPANIES = ("co1", "co2")
 
@@ -85,6 +86,7 @@ def build(number: int, audiences: list[Any], topics: list[Any]) -> Community:
                 title=f"{title} <b>{n}</b>",
                 body_html=f"<p>{body} &lt;script&gt;</p>",
                 tags=[title],
+                kind=KINDS[n % len(KINDS)],
                 reply_count=len(published),
             )
         )
@@ -117,6 +119,17 @@ def opens(space: forum_pb2.Space, company: str, tier: str, vendor: bool) -> bool
     if space.audience == forum_pb2.AUDIENCE_TIER:
         return tier in space.audience_names
     return space.audience == forum_pb2.AUDIENCE_COMPANIES and company in space.audience_names
+
+
+def told(community: Community, ids: set[str]) -> dict[str, Counter[str]]:
+    """Kinds and states of the topics that these are, or are in."""
+    topics = {t.id: t for t in community.topics}
+    found = [topics[i] for i in ids if i in topics]
+    found += [topics[r.topic_id] for r in community.replies if r.id in ids]
+    return {
+        "topic_kind": Counter(forum_pb2.TopicKind.Name(t.kind)[11:] for t in found),
+        "topic_state": Counter(forum_pb2.TopicState.Name(t.state)[12:] for t in found),
+    }
 
 
 def visible(community: Community, company: str, tier: str, vendor: bool) -> dict[str, str]:
@@ -199,6 +212,9 @@ async def check(
         facets = {facet.name: {v.value: v.count for v in facet.values} for facet in answer.facets}
         assert facets.get("community", {}) == Counter(where[i] for i in expected)
         assert sum(facets.get("kind", {}).values()) == len(expected)
+        topics = [told(community, expected) for community in communities]
+        for name in ("topic_kind", "topic_state"):
+            assert facets.get(name, {}) == sum((one[name] for one in topics), Counter())
         for hit in answer.hits:
             for highlight in (hit.title_highlight, hit.body_highlight):
                 plain = html.unescape(re.sub("</?mark>", "", highlight))
