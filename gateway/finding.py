@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from chassis.errors import UnavailableError
 from gateway import batches
 from gateway.context import Context
+from gateway.errors import camel
 from gateway.loaders import FAILURES, Choice, Reference, Tables, fetch_ahead
 from gateway.pages import Arguments, Page, name_of, page_of
 from guildhall.search.v1 import search_pb2
@@ -229,7 +230,7 @@ def _name(request: search_pb2.SearchRequest) -> str:
 def _facet(facet: search_pb2.Facet) -> FoundFacet:
     of_communities = facet.name == "community"
     return FoundFacet(
-        facet.name,
+        camel(facet.name),
         [
             FoundValue(one.value, one.count, one.value if of_communities else "")
             for one in facet.values

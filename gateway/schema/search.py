@@ -17,7 +17,7 @@ from gateway.schema.feed import CommunityIds
 from gateway.schema.fields import COMMUNITY, fetched
 from gateway.schema.forum import Reply, Space, Topic
 from gateway.schema.relay import After, Before, First, Last, PageInfo
-from gateway.schema.scalars import DateTime, Html
+from gateway.schema.scalars import DateTime, Html, TopicKind, TopicState
 from gateway.schema.staff import community_of
 from gateway.schema.staff_scalars import SearchKind, SearchSort
 from gateway.schema.writes import codes, expected_version, request_id, version, write
@@ -76,7 +76,10 @@ class SearchFacetValue:
 class SearchFacet:
     """search.Facet."""
 
-    name: str = strawberry.field(description="The property: kind, community or tag.")
+    name: str = strawberry.field(
+        description="The property: kind, community, tag, topicKind or topicState; of replies the "
+        "last three are their topic's."
+    )
     values: list[SearchFacetValue] = strawberry.field(
         description="Its values, the most frequent first."
     )
@@ -96,7 +99,8 @@ class SearchConnection:
     )
     facets: list[SearchFacet] | None = strawberry.field(
         metadata={"guildhall_once": True},
-        description="All that was found, counted by kind, community and tag.",
+        description="All that was found, counted by kind, community, tag, topicKind and "
+        "topicState.",
     )
 
 
@@ -201,6 +205,17 @@ class SearchQuery:
         unanswered: Annotated[
             bool, strawberry.argument(description="Open questions without an accepted reply.")
         ] = False,
+        topic_kinds: Annotated[
+            list[TopicKind] | None,
+            strawberry.argument(description="Topics of these kinds only, and replies in such."),
+        ] = None,
+        topic_states: Annotated[
+            list[TopicState] | None,
+            strawberry.argument(
+                description="Topics in these states only, and replies in such: PUBLISHED, CLOSED "
+                "or ARCHIVED; nobody finds others, which are FIELD_INVALID."
+            ),
+        ] = None,
         sort: Annotated[
             SearchSort, strawberry.argument(description="The order.")
         ] = SearchSort.RELEVANCE,
@@ -218,6 +233,8 @@ class SearchQuery:
             from_time=from_time,
             to_time=to_time,
             unanswered=unanswered,
+            topic_kinds=[kind.value for kind in topic_kinds or ()],
+            topic_states=[state.value for state in topic_states or ()],
             sort=sort.value,
             with_facets=selects(info, "facets"),
             with_total=selects(info, "totalCount"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from chassis.errors import RoleRequiredError, UnavailableError
+from chassis.errors import FieldInvalidError, RoleRequiredError, UnavailableError
 from chassis.testing import Loopback
 from gateway.cursors import encode_id, encode_reply_id
 from gateway.tests.conftest import House
@@ -18,6 +18,7 @@ from gateway.tests.staff_standins import (
     WalledForum,
     add_search,
 )
+from guildhall.forum.v1 import forum_pb2
 from guildhall.search.v1 import search_pb2
 
 C1, C2 = encode_id("Community", "c1", "c1"), encode_id("Community", "c2", "c2")
@@ -213,11 +214,55 @@ async def test_only_what_is_selected_is_asked_for(search: SearchStandIn, house: 
     assert house.rpcs() == {}
 
 
+async def test_facets_of_topics_are_named_as_the_filters_are_spelled(
+    search: SearchStandIn, house: House
+) -> None:
+    kinds = [search_pb2.FacetValue(value="IDEA", count=2)]
+    states = [search_pb2.FacetValue(value="CLOSED", count=1)]
+    facets = {"topic_kind": kinds, "topic_state": states}
+    found(search, facets=[search_pb2.Facet(name=n, values=v) for n, v in facets.items()])
+    query = "query q { search(first: 3) { facets { name values { value label count } } } }"
+    answer = await house.ask(query)
+    assert answer["data"]["search"]["facets"] == [
+        {"name": "topicKind", "values": [{"value": "IDEA", "label": None, "count": 2}]},
+        {"name": "topicState", "values": [{"value": "CLOSED", "label": None, "count": 1}]},
+    ]
+
+
+async def test_a_state_that_nobody_finds_is_refused_by_its_argument(
+    search: SearchStandIn, house: House
+) -> None:
+    refusal = FieldInvalidError("topic_states is none of the known ones", field="topic_states")
+    search.failures["Search"] = refusal
+    query = "query q { search(first: 3, topicStates: [HIDDEN]) { totalCount } }"
+    answer = await house.ask(query)
+    assert answer["data"] == {"search": None}
+    extensions = {"code": "FIELD_INVALID", "field": "topicStates"}
+    assert answer["errors"][0]["extensions"] == extensions
+    request: Any = search.requests[-1]
+    assert request.topic_states == [forum_pb2.TOPIC_STATE_HIDDEN]
+
+
+async def test_a_cursor_is_of_one_kind_and_state(search: SearchStandIn, house: House) -> None:
+    found(search, hit(TOPIC, "t3"), next_page_token="token-c1-t3")
+    query = """query q($after: String, $kinds: [TopicKind!], $states: [TopicState!]) {
+      search(first: 1, after: $after, topicKinds: $kinds, topicStates: $states) {
+        pageInfo { endCursor } } }"""
+    narrow = {"kinds": ["IDEA"], "states": ["CLOSED"]}
+    page = (await house.ask(query, narrow))["data"]["search"]
+    after = page["pageInfo"]["endCursor"]
+    assert "errors" not in await house.ask(query, {**narrow, "after": after})
+    for other in ({"kinds": ["ARTICLE"]}, {"states": ["ARCHIVED"]}, {"kinds": None}):
+        answer = await house.ask(query, {**narrow, **other, "after": after})
+        assert answer["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT", "field": "after"}
+
+
 async def test_arguments_are_handed_on(search: SearchStandIn, house: House) -> None:
     query = """query q($space: ID, $author: ID, $communities: [ID!]) { search(query: "a b",
       first: 7, communityIds: $communities, kinds: [TOPIC, SPACE], tags: ["x"], spaceId: $space,
       authorId: $author, fromTime: "2026-01-01T00:00:00Z", toTime: "2026-01-01T00:00:02Z",
-      unanswered: true, sort: NEWEST) { pageInfo { hasNextPage } } }"""
+      unanswered: true, topicKinds: [IDEA, QUESTION], topicStates: [CLOSED], sort: NEWEST) {
+      pageInfo { hasNextPage } } }"""
     given = {
         "space": encode_id("Space", "c1", "sp1"),
         "author": encode_id("Person", "platform", "p2"),
@@ -231,6 +276,8 @@ async def test_arguments_are_handed_on(search: SearchStandIn, house: House) -> N
         space_id="sp1",
         author_id="p2",
         unanswered=True,
+        topic_kinds=[forum_pb2.TOPIC_KIND_IDEA, forum_pb2.TOPIC_KIND_QUESTION],
+        topic_states=[forum_pb2.TOPIC_STATE_CLOSED],
         sort=search_pb2.SORT_NEWEST,
         page_size=7,
     )
