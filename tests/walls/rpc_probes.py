@@ -220,7 +220,7 @@ class Probes:
 
 _EVERYTHING: dict[str, Any] = {
     "community_ids": [], "kinds": [], "tags": [], "author_id": "", "space_id": "",
-    "unanswered": False, "page_size": 50,
+    "unanswered": False, "topic_kinds": [], "topic_states": [], "page_size": 50,
 }  # fmt: skip
 
 

@@ -10,7 +10,8 @@ from chassis.errors import DomainError
 from gateway.cursors import decode_id, decode_reply_id, encode_id
 from guildhall.search.v1 import search_pb2 as spb
 from tests.walls.worlds.building import Builder
-from tests.walls.worlds.model import Person
+from tests.walls.worlds.model import OPEN_TO_READERS, Person, Topic
+from tests.walls.worlds.plans import KINDS
 from tests.walls.worlds.telling import LeakError
 from tests.walls.worlds.wiring import Gate
 
@@ -42,23 +43,23 @@ class Search:
         self._model, self._house = builder.model, builder.house
         self._expected = self._visible() if person.active else {}
 
-    def _visible(self) -> dict[Object, tuple[str, ...]]:
-        """All that can be found, with its tags."""
+    def _visible(self) -> dict[Object, Topic | None]:
+        """All that can be found, posts with their topic."""
         person, model = self._person, self._model
-        found: dict[Object, tuple[str, ...]] = {}
+        found: dict[Object, Topic | None] = {}
         for community in model.communities:
             if community.membership(person) is None:
                 continue
             people = [one for one in model.people if community.current(one)]
             companies = [one for one in model.companies if community.placed(one)]
             spaces = [s for s in model.spaces_of(community) if s.visible(person)]
-            found |= {("MEMBER", community.id, one.id): () for one in people}
-            found |= {("COMPANY", community.id, one.id): () for one in companies}
-            found |= {("SPACE", community.id, one.id): () for one in spaces}
+            found |= {("MEMBER", community.id, one.id): None for one in people}
+            found |= {("COMPANY", community.id, one.id): None for one in companies}
+            found |= {("SPACE", community.id, one.id): None for one in spaces}
             for topic in model.topics_of(community):
                 if topic.open and topic.space in spaces:
-                    found["TOPIC", community.id, topic.id] = (topic.tag,)
-                    found |= {("REPLY", community.id, r.id): (topic.tag,) for r in topic.published}
+                    found["TOPIC", community.id, topic.id] = topic
+                    found |= {("REPLY", community.id, r.id): topic for r in topic.published}
         return found
 
     async def everything(self) -> None:
@@ -79,6 +80,14 @@ class Search:
         self._same("the total", whole.total, len(self._expected))
         facets = {one.name: {v.value: v.count for v in one.values} for one in whole.facets}
         self._same("facets", {n: v for n, v in facets.items() if v}, self._facets())
+        kind, state = self._random.choice(KINDS), self._random.choice(OPEN_TO_READERS)
+        some = await search(
+            topic_kinds=[f"TOPIC_KIND_{kind}"], topic_states=[f"TOPIC_STATE_{state}"], page_size=100
+        )
+        expected = [
+            o for o, t in self._expected.items() if t and (t.kind, t.state) == (kind, state)
+        ]
+        self._same(f"{kind} and {state}", sorted(map(_object, some.hits)), sorted(expected))
         walked: list[Object] = []
         size, token = self._random.choice((2, 3, 7)), ""
         backward = self._random.random() < 0.5
@@ -108,10 +117,13 @@ class Search:
             self._same("suggestions beyond", ids - {id_ for _, _, id_ in self._expected}, set())
 
     def _facets(self) -> dict[str, dict[str, int]]:
+        topics = [topic for topic in self._expected.values() if topic is not None]
         counted = {
             "kind": Counter(kind for kind, _, _ in self._expected),
             "community": Counter(community for _, community, _ in self._expected),
-            "tag": Counter(tag for tags in self._expected.values() for tag in tags),
+            "tag": Counter(topic.tag for topic in topics),
+            "topic_kind": Counter(topic.kind for topic in topics),
+            "topic_state": Counter(topic.state for topic in topics),
         }
         return {name: dict(values) for name, values in counted.items() if values}
 
