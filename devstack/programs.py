@@ -21,7 +21,7 @@ class Program:
     answers: Callable[[], bool]
     process: Process | None = None  # None: it runs elsewhere
     ports: Sequence[int] = ()
-    patience: float = 60.0
+    patience: float = 180.0  # what ended is noticed at once; a busy machine may take minutes
 
     def start(self) -> None:
         """Start it, in the calling thread's name: it ends when that thread does."""
