@@ -58,6 +58,7 @@ async def load(client: DemoClient) -> None:
     await _rules(client, BOREALIS_MANAGER, borealis)
     await _talk(client, spaces)
     await _groups(client, aurora, borealis)
+    await _news(client, aurora, borealis)
 
 
 async def _companies(client: DemoClient) -> dict[str, str]:
@@ -256,3 +257,72 @@ async def _group(client: DemoClient, maker: str, community: str, **fields: Any) 
     )
     group_id: str = made["group"]["id"]
     return group_id
+
+
+async def _news(client: DemoClient, aurora: str, borealis: str) -> None:
+    """One for everybody, in two languages, and one for whose company is GOLD. Nobody is mailed."""
+    told = await _announce(
+        client,
+        AURORA_MANAGER,
+        aurora,
+        slug="product-updates",
+        name="Product updates",
+        theme="PRODUCT_UPDATE",
+        title="Nodes may be away for four hours",
+        body="From release 7 on `rebuild.grace` takes up to **240 minutes**.",
+        severity="IMPORTANT",
+    )
+    await client.mutate(
+        AURORA_MANAGER,
+        "putTranslation",
+        "{ announcement { id } }",
+        announcementId=told,
+        locale="de",
+        title="Knoten dürfen vier Stunden fehlen",
+        body="Ab Version 7 nimmt `rebuild.grace` bis zu **240 Minuten** an.",
+    )
+    await _announce(
+        client,
+        BOREALIS_MANAGER,
+        borealis,
+        slug="opportunities",
+        name="Opportunities",
+        theme="OPPORTUNITY",
+        title="Two harbours look for a radio planner",
+        body="Tenders close at the end of the quarter: ask us for the documents.",
+        severity="INFO",
+        audienceRule={"tiers": ["GOLD"]},
+    )
+
+
+async def _announce(
+    client: DemoClient,
+    manager: str,
+    community: str,
+    *,
+    slug: str,
+    name: str,
+    theme: str,
+    **announcement: Any,
+) -> str:
+    made = await client.mutate(
+        manager,
+        "createChannel",
+        "{ channel { id } }",
+        communityId=community,
+        slug=slug,
+        name=name,
+        theme=theme,
+    )
+    drafted = await client.mutate(
+        manager,
+        "createAnnouncement",
+        "{ announcement { id } }",
+        channelId=made["channel"]["id"],
+        **announcement,
+    )
+    announcement_id: str = drafted["announcement"]["id"]
+    await client.mutate(
+        manager, "publishAnnouncement", "{ announcement { id } }", announcementId=announcement_id
+    )
+    return announcement_id
