@@ -94,6 +94,22 @@ def test_a_reader_follows_changes_and_gives_up() -> None:
         TOPIC.check_level(FollowLevel.WATCHING_FIRST)
 
 
+def test_a_follow_is_carried_in_its_place_unless_something_else_holds_there() -> None:
+    here, there, tag = [Target(FollowKind.TOPIC, one) for one in ("a", "b")] + [
+        Target(FollowKind.TAG, "k8s")
+    ]
+    following = reader((here, WATCHING), (tag, TRACKING))
+    assert following.carry(here, there, own=False) == reader((there, WATCHING), (tag, TRACKING))
+    assert following.carry(here, there, own=True) == reader((tag, TRACKING))
+    for level in (MUTED, FollowLevel.NORMAL, TRACKING):
+        both = reader((there, level), (here, WATCHING))
+        assert both.carry(here, there, own=False) == reader((there, level))
+    for level in (MUTED, FollowLevel.NORMAL):
+        less = reader((here, level))
+        assert less.carry(here, there, own=False) == less
+    assert following.carry(there, here, own=False) == following
+
+
 def test_the_nearest_level_holds() -> None:
     def level(own: Reader, topic: Glimpse, *, replied: bool = False) -> FollowLevel:
         return level_of(topic, "me", own.levels(), replied=replied)

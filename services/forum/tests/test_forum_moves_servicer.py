@@ -15,6 +15,7 @@ from chassis.errors import DomainError
 from chassis.rpc_status import reason_of
 from chassis.testing import outbox, person_actor
 from guildhall.forum.v1 import domain_events_pb2 as said
+from guildhall.forum.v1 import feed_pb2 as fpb
 from guildhall.forum.v1 import forum_pb2 as pb
 from guildhall.forum.v1 import moves_pb2 as mpb
 from guildhall.forum.v1.moves_pb2_grpc import MoveServiceStub
@@ -36,7 +37,7 @@ from services.forum.tests.conftest import (
     STRANGER,
     World,
 )
-from services.forum.tests.test_forum_feed_servicer import bookmarks, keep
+from services.forum.tests.test_forum_feed_servicer import bookmarks, follow, follows, keep, state
 from services.forum.use_cases import ForumUseCases
 from services.forum.use_cases.carrying import Carrying
 
@@ -1142,3 +1143,141 @@ async def test_a_bookmark_goes_along_with_its_reply(world: World) -> None:
         (replies[1].id, new.id),
         (replies[0].id, target.id),
     ]
+
+
+MUTED, TRACKING, WATCHING = (
+    fpb.FOLLOW_LEVEL_MUTED,
+    fpb.FOLLOW_LEVEL_TRACKING,
+    fpb.FOLLOW_LEVEL_WATCHING,
+)
+
+
+async def levels(world: World, actor: Actor) -> dict[str, fpb.FollowLevel.ValueType]:
+    """What the actor chose, by topic."""
+    return {one.topic.id: one.level for one in await follows(world, actor)}
+
+
+async def test_merge_takes_follows_along_where_nothing_else_was_chosen(world: World) -> None:
+    space = await world.space()
+    source, target = await world.topic(space), await world.topic(space, HELPER)
+    chosen: dict[str, tuple[Any, Any]] = {
+        "a": (WATCHING, None),
+        "b": (TRACKING, None),
+        "c": (WATCHING, MUTED),
+        "d": (TRACKING, WATCHING),
+        "e": (MUTED, None),
+        "f": (MUTED, WATCHING),
+        "helper": (TRACKING, None),  # who watches their own topic anyway
+    }
+    people = {name: person_actor(name) for name in chosen}
+    for name, (here, there) in chosen.items():
+        await follow(world, people[name], here, topic_id=source.id)
+        if there is not None:
+            await follow(world, people[name], there, topic_id=target.id)
+    reply = await world.reply(source)
+    merging = mpb.MergeTopicsRequest(**world.ids(), topic_id=source.id, target_topic_id=target.id)
+    await cut_off(world, MODERATING, merging)
+    assert await levels(world, people["a"]) == {source.id: WATCHING}
+    events = len(await world.said())
+    # Two replicas at once, of which neither does anything twice.
+    await asyncio.gather(*(carrying(world, page=page).finish() for page in (1, 2)))
+    assert {name: await levels(world, actor) for name, actor in people.items()} == {
+        "a": {target.id: WATCHING},
+        "b": {target.id: TRACKING},
+        "c": {target.id: MUTED},
+        "d": {target.id: WATCHING},
+        "e": {source.id: MUTED},
+        "f": {source.id: MUTED, target.id: WATCHING},
+        "helper": {},
+    }
+    (there,) = await state(world, people["helper"], target)
+    assert there.level == WATCHING
+    told = (await outbox(world.database))[events:]
+    followed = [
+        (one.person_id, one.topic_id, one.level)
+        for one in told
+        if isinstance(one, said.FollowChanged)
+    ]
+    gone = [(name, source.id, 0) for name in ("a", "b", "c", "d", "helper")]
+    assert sorted(followed) == sorted(
+        [*gone, ("a", target.id, WATCHING), ("b", target.id, TRACKING)]
+    )
+    assert said.FollowsLeft(topic_id=source.id, into_topic_id=target.id) in told
+    assert [one.id for one in await world.replies(ASKER, target)] == [reply.id]
+    after = await world.stored()
+    await carrying(world, page=2).finish()
+    assert await world.stored() == after
+
+
+async def test_merge_takes_bookmarks_along_unless_both_are_kept(world: World) -> None:
+    space = await world.space()
+    source, target = await world.topic(space), await world.topic(space, HELPER)
+    people = {name: person_actor(name) for name in ("a", "b", "c", "d", "e")}
+    for name, actor in people.items():
+        await keep(world, actor, topic_id=source.id, note=f"Of {name}.")
+    await keep(world, people["b"], topic_id=target.id, note="The other.")
+    await keep(world, people["c"], topic_id=target.id)
+    ids = {**world.ids(), "topic_id": target.id}
+    await world.feed_of(people["c"]).RemoveBookmark(fpb.RemoveBookmarkRequest(**ids))
+    before = await bookmarks(world, people["a"])
+    merging = mpb.MergeTopicsRequest(**world.ids(), topic_id=source.id, target_topic_id=target.id)
+    await cut_off(world, MODERATING, merging)
+    await asyncio.gather(*(carrying(world, page=page).finish() for page in (1, 3)))
+    for name, actor in people.items():
+        kept = {one.topic.id: one.note for one in await bookmarks(world, actor)}
+        if name == "b":  # whose note of the one would be lost
+            assert kept == {source.id: "Of b.", target.id: "The other."}
+        else:
+            assert kept == {target.id: f"Of {name}."}
+    (one,) = await bookmarks(world, people["a"])
+    assert one.create_time == before[0].create_time
+    names = await world.said()
+    assert (names.count("BookmarkAdded"), names.count("BookmarkRemoved")) == (7 + 4, 1 + 4)
+    after = await world.stored()
+    await carrying(world, page=2).finish()
+    assert await world.stored() == after
+
+
+async def test_follow_and_bookmark_tell_nobody_of_a_topic_they_cannot_read(world: World) -> None:
+    space, secret = await world.space(), await world.space("secret", **VENDORS)
+    source, target = await world.topic(space), await world.topic(secret, MANAGING, title="Secret")
+    await follow(world, STAYING, WATCHING, topic_id=source.id)
+    await keep(world, STAYING, topic_id=source.id, note="Mine.")
+    merging = {"topic_id": source.id, "target_topic_id": target.id}
+    await move(world, "MergeTopics", MANAGING, **merging, even_if_author_cannot_read=True)
+    await carrying(world, page=2).finish()
+    assert await follows(world, STAYING) == []
+    assert await bookmarks(world, STAYING) == []
+    assert await state(world, STAYING, target) == []
+    feed = await world.feed_of(STAYING).ListFeed(fpb.ListFeedRequest())
+    assert target.id not in [one.topic.id for one in feed.items]
+    nothing = fpb.SetFollowRequest(
+        **world.ids(), level=MUTED, kind=fpb.FOLLOW_KIND_TOPIC, target_id=target.id
+    )
+    await refused(world, world.feed_of(STAYING).SetFollow(nothing), "TOPIC_NOT_FOUND", "target_id")
+    # Whoever is let in later finds it there.
+    let_in = person_actor("staying", keyring=["community:c1", "vendor:c1", "person:staying"])
+    assert await levels(world, let_in) == {target.id: WATCHING}
+    assert [(b.topic.id, b.note) for b in await bookmarks(world, let_in)] == [(target.id, "Mine.")]
+
+
+async def test_follows_go_on_to_where_the_other_topic_went_and_not_out_of_sight(
+    world: World,
+) -> None:
+    space = await world.space()
+    first, second, third, gone = [await world.topic(space) for _ in range(4)]
+    await follow(world, STAYING, topic_id=first.id)
+    await keep(world, STAYING, topic_id=first.id)
+    for one, other in ((first, second), (second, third)):
+        request = mpb.MergeTopicsRequest(**world.ids(), topic_id=one.id, target_topic_id=other.id)
+        await cut_off(world, MODERATING, request)
+    for _ in range(2):  # the topic in between may have been looked at first
+        await carrying(world, page=2).finish()
+    assert await levels(world, STAYING) == {third.id: TRACKING}
+    assert [one.topic.id for one in await bookmarks(world, STAYING)] == [third.id]
+    request = mpb.MergeTopicsRequest(**world.ids(), topic_id=third.id, target_topic_id=gone.id)
+    await cut_off(world, MODERATING, request)
+    await world.act("RemoveTopic", MODERATING, gone, reason="x")
+    await carrying(world, page=2).finish()
+    assert await levels(world, STAYING) == {third.id: TRACKING}
+    assert [one.topic.id for one in await bookmarks(world, STAYING)] == [third.id]

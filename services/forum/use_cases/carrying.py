@@ -1,4 +1,5 @@
-"""How replies follow their topic: in pages, each one command, until all have arrived.
+"""How replies follow their topic, and what people think of it: in pages, each one command, until
+all have arrived.
 
 What is still to be done stands in the topic itself, so whoever comes next goes on: the request that
 began it, or the job after a crash. Every page is decided on what is there then; it may run twice.
@@ -26,6 +27,7 @@ from services.forum.domain.replies import Reply
 from services.forum.domain.topics import Topic, TopicNotFoundError, TopicState
 from services.forum.repository import ForumRepository
 from services.forum.use_cases.base import FORUM
+from services.forum.use_cases.feed.carrying import OwnCarrying
 
 AT_ONCE = 1.0  # seconds that a request waits for replies to follow; the rest is the job's
 _TOPICS = 100
@@ -48,6 +50,7 @@ class Carrying:
         self._repository = repository
         self._page = page
         self._at_once = at_once
+        self._own = OwnCarrying(commands, repository, page)
 
     async def finish(self) -> None:
         """All that was begun and cut off, in whatever community."""
@@ -70,7 +73,10 @@ class Carrying:
         if not (topic.carry_to_id or topic.former_space_ids):
             return False
         if topic.carry_to_id:
-            if await self._votes_into(topic):
+            target = await self._repository.get_topic(community_id, topic.carry_to_id, None)
+            if not _lost(target) and (
+                await self._votes_into(topic, target) or await self._own.next_page(topic, target)
+            ):
                 return True
             reply_ids = await self._repository.find_reply_ids(topic, self._page)
             last = len(reply_ids) < self._page
@@ -146,15 +152,14 @@ class Carrying:
         ref = self._repository.topics.ref(topic.community_id, topic.id)
         await self._commands.run(FORUM, request, ref.having(*refs).along(target_ref), decide)
 
-    async def _votes_into(self, topic: Topic) -> bool:
+    async def _votes_into(self, topic: Topic, target: Topic) -> bool:
         """A page of votes for the topic become votes for the other; whether there was one."""
         community_id, repository = topic.community_id, self._repository
-        here, there = PostRef(topic.id), PostRef(topic.carry_to_id)
+        if not carries_votes(topic, target):
+            return False
+        here, there = PostRef(topic.id), PostRef(target.id)
         found = await repository.find_standing_votes(community_id, here, self._page)
         if not found:
-            return False
-        target = await repository.get_topic(community_id, there.topic_id, None)
-        if not _takes_votes(topic, target):
             return False
         people = [vote.person_id for vote in found]
         numbers = await repository.find_vote_numbers(community_id, people)
@@ -164,7 +169,7 @@ class Carrying:
 
         def decide(seen: Seen[Topic]) -> Decision[Topic, Empty]:
             source, into = _there(seen.state), _there(seen.other(target_ref))
-            if source.carry_to_id != into.id or not _takes_votes(source, into):
+            if source.carry_to_id != into.id or _lost(into) or not carries_votes(source, into):
                 return Decision(source, lambda _: Empty())  # it goes elsewhere meanwhile
             done = carry_votes(
                 source,
@@ -245,10 +250,11 @@ class Carrying:
         return self._repository.reply_ref(reply.community_id, reply.id).put(reply)
 
 
-def _takes_votes(source: Topic, target: Topic) -> bool:
-    """Not what was removed, nor what was merged itself: then they go where its own went."""
-    lost = target.moved_to_id or target.state is TopicState.REMOVED
-    return not lost and carries_votes(source, target)
+def _lost(target: Topic) -> bool:
+    """Nothing comes to what was removed, nor to what was merged itself: then all goes where its own
+    went.
+    """
+    return bool(target.moved_to_id) or target.state is TopicState.REMOVED
 
 
 def _there(topic: Topic | None) -> Topic:

@@ -39,6 +39,10 @@ class Bookmark:
             self, note=note, remind_time=remind_time, create_time=create_time, removed=False
         )
 
+    def carry(self, id: str, topic_id: str) -> Bookmark:
+        """The same of another topic."""
+        return replace(self, id=id, topic_id=topic_id)
+
     def remove(self) -> Bookmark:
         """What was written for oneself is gone with it."""
         return replace(self, note="", remind_time=None, removed=True)

@@ -109,6 +109,21 @@ class Reader:
             raise TooManyFollowsError
         return replace(self, follows=(*kept, Follow(target, level, now)))
 
+    def carry(self, former: Target, target: Target, *, own: bool) -> Reader:
+        """Who follows the one follows the other, in its place; what was chosen for the other stays,
+        and so does what holds for one's own. What was chosen to hear less of the one stays there.
+        """
+        level = self.level(former)
+        if level is None or not level.follows:
+            return self
+        chosen = own or self.level(target) is not None
+        follows = tuple(
+            replace(one, target=target) if one.target == former else one
+            for one in self.follows
+            if one.target != former or not chosen
+        )
+        return replace(self, follows=follows)
+
     def level(self, target: Target) -> FollowLevel | None:
         """What was chosen for exactly this."""
         return next((one.level for one in self.follows if one.target == target), None)

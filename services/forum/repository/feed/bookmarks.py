@@ -22,6 +22,13 @@ INDEXES: Sequence[Index] = (
         "bookmark_topic",
         partial={"kept": True},
     ),
+    # Who keeps a topic, to be asked when it is merged.
+    Index(
+        "bookmarks",
+        [("community_id", 1), ("topic_id", 1), ("reply_id", 1), ("person_id", 1)],
+        "bookmark_keepers",
+        partial={"kept": True},
+    ),
 )
 
 
@@ -62,6 +69,31 @@ class BookmarkCollection:
         """Whether there is this bookmark."""
         query = {"_id": bookmark_id, "community_id": community_id, "kept": True}
         return await self._database.bookmarks.find_one(query, {"_id": 1}) is not None
+
+    async def find_keepers(
+        self, community_id: str, topic_id: str, other_topic_id: str, most: int
+    ) -> list[str]:
+        """People who keep the one topic and not the other."""
+        kept = {"community_id": community_id, "reply_id": "", "kept": True}
+        both: Document = {
+            "from": "bookmarks",
+            "localField": "person_id",
+            "foreignField": "person_id",
+            "pipeline": [
+                {"$match": {**kept, "topic_id": other_topic_id}},
+                {"$project": {"_id": 1}},
+            ],
+            "as": "other",
+        }
+        pipeline: list[Document] = [
+            {"$match": {**kept, "topic_id": topic_id}},
+            {"$lookup": both},
+            {"$match": {"other": []}},
+            {"$limit": most},
+            {"$project": {"person_id": 1}},
+        ]
+        found = await self._database.bookmarks.aggregate(pipeline, hint="bookmark_keepers")
+        return [row["person_id"] async for row in found]
 
     async def has_room_for_bookmarks(self, community_id: str, person_id: str) -> bool:
         """Whether the person may keep one more post."""

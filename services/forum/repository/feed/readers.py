@@ -19,6 +19,8 @@ _NAMESPACE = uuid.UUID("0d7b8a52-5f1e-4f0e-9c55-6a1f2f6f3c21")
 
 INDEXES: Sequence[Index] = (
     Index("readers", [("person_id", 1), ("community_id", 1)], "reader_person"),
+    # Who follows a topic, to be asked when it is merged.
+    Index("readers", [("community_id", 1), ("follows.id", 1)], "reader_followed"),
     # The topics somebody replied to, the last first, as a feed reads a hundred of them.
     Index(
         "participations",
@@ -55,6 +57,17 @@ class ReaderCollection:
         query = {"person_id": person_id, "community_id": {"$in": list(communities)}}
         found = self._database.readers.find(query).hint("reader_person")
         return {one["community_id"]: load_reader(one) for one in await found.to_list()}
+
+    async def find_followers(self, community_id: str, topic_id: str, most: int) -> list[str]:
+        """People who chose to hear more of a topic."""
+        follow = {
+            "kind": FollowKind.TOPIC.value,
+            "id": topic_id,
+            "level": {"$in": [one.value for one in FollowLevel if one.follows]},
+        }
+        query = {"community_id": community_id, "follows": {"$elemMatch": follow}}
+        rows = self._database.readers.find(query, {"person_id": 1})
+        return [row["person_id"] async for row in rows.hint("reader_followed").limit(most)]
 
     async def find_replied(
         self, communities: Collection[str], person_id: str, topic_ids: Collection[str]
