@@ -263,6 +263,20 @@ async def held_edits(
     return {post_key(one.topic_id, one.reply_id): one for one in response.held_edits}
 
 
+async def removals(
+    context: Context, community_id: str, ids: list[str]
+) -> Mapping[str, forum_pb2.Removal]:
+    """Why posts are out of sight, where the person may know; ids as of `participations`."""
+    posts = [_post(one) for one in ids]
+    request = forum_pb2.BatchGetRemovalsRequest(
+        community_id=community_id,
+        topic_ids=[post.topic_id for post in posts if not post.reply_id],
+        reply_ids=[post.reply_id for post in posts if post.reply_id],
+    )
+    response = await context.call(context.services.forum.BatchGetRemovals, request)
+    return {post_key(one.topic_id, one.reply_id): one for one in response.removals}
+
+
 async def held_edit_diffs(
     context: Context, community_id: str, ids: list[str]
 ) -> Mapping[str, forum_pb2.RevisionDiff]:

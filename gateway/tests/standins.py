@@ -158,6 +158,21 @@ class ForumStandIn(_StandIn, ForumServiceServicer):
         edits += [held_edit(f"t{one[1:]}", one) for one in request.reply_ids]
         return forum_pb2.BatchGetHeldEditsResponse(held_edits=edits)
 
+    async def BatchGetRemovals(self, request: Any, _context: Any) -> Any:
+        """Of t4 and r4, which a moderator removed."""
+        self.called("BatchGetRemovals", request)
+        places = [(one, "") for one in request.topic_ids if one == "t4"]
+        places += [("t4", one) for one in request.reply_ids if one == "r4"]
+        return forum_pb2.BatchGetRemovalsResponse(
+            removals=[
+                forum_pb2.Removal(
+                    community_id="c1", topic_id=topic_id, reply_id=reply_id, time=time(1),
+                    reason_code=forum_pb2.REASON_CODE_SPAM,
+                )
+                for topic_id, reply_id in places
+            ]
+        )  # fmt: skip
+
     async def GetRevisionDiff(self, request: Any, _context: Any) -> Any:
         self.called("GetRevisionDiff", request)
         diff = forum_pb2.RevisionDiff(edition=1, later_edition=2, added_tags=["new"])

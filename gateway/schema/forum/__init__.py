@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.schema.forum.authors import Author, Persona
-from gateway.schema.forum.records import HeldEdit, ModerationEntry, Revision
+from gateway.schema.forum.records import HeldEdit, ModerationEntry, Removal, Revision
 from gateway.schema.forum.replies import Reply
 from gateway.schema.forum.spaces import Space
 from gateway.schema.forum.topics import Topic
@@ -13,6 +13,7 @@ __all__ = [
     "HeldEdit",
     "ModerationEntry",
     "Persona",
+    "Removal",
     "Reply",
     "Revision",
     "Space",

@@ -10,7 +10,7 @@ from gateway import lists
 from gateway.context import Info
 from gateway.cursors import decode_id, decode_reply_id, decode_within
 from gateway.loaders import filled
-from gateway.schema.forum import Topic
+from gateway.schema.forum import Removal, Topic
 from gateway.schema.forum.diffs import RevisionDiff
 from gateway.schema.forum.narrowing import IdeaStatuses, Kinds, Order
 from gateway.schema.relay import After, Before, Connection, First, Last
@@ -61,6 +61,28 @@ class ForumQuery:
         if response is None:
             return None
         return await filled(info, response.revision_diff)
+
+    @strawberry.field(
+        description="Why others hid, rejected or removed one's own post, which one may not be able "
+        "to read any more; null while it is in sight, and where it is another's. For its author "
+        "and moderators. Codes: BAD_USER_INPUT."
+    )
+    async def removal(
+        self,
+        info: Info,
+        post_id: Annotated[strawberry.ID, strawberry.argument(description="The topic or reply.")],
+    ) -> Removal | None:
+        found = decode_id(post_id, "postId", "Topic", "Reply")
+        context = info.context
+        request = forum_pb2.BatchGetRemovalsRequest(community_id=found.community_id)
+        if found.kind == "Reply":
+            request.reply_ids.append(decode_reply_id(post_id, "postId").id)
+        else:
+            request.topic_ids.append(found.id)
+        response = await context.find(context.services.forum.BatchGetRemovals, request)
+        if response is None or not response.removals:
+            return None
+        return await filled(info, response.removals[0])
 
     @strawberry.field(
         metadata={"guildhall_cost": 5},

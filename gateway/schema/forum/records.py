@@ -84,6 +84,26 @@ class HeldEdit:
     )
 
 
+@strawberry.type(
+    description="Why others hid, rejected or removed a post. Who did it is told in "
+    "moderationEntries, to moderators."
+)
+class Removal:
+    """forum.Removal."""
+
+    time: DateTime = strawberry.field(description="When.")
+
+    @strawberry.field(description="Why, of a list; null where none was given.")
+    def reason_code(self) -> ReasonCode | None:
+        return unset_is_null(self, "reason_code")
+
+    @strawberry.field(
+        description="Why, in words; null where a moderator removed it, which only moderators read."
+    )
+    def reason(self) -> str | None:
+        return unset_is_null(self, "reason")
+
+
 @strawberry.type(description="What somebody did to a topic or one of its replies, and why.")
 class ModerationEntry:
     """forum.ModerationEntry."""

@@ -16,7 +16,7 @@ from gateway.schema.forum.authors import Author
 from guildhall.forum.v1 import forum_pb2, participation_pb2
 
 if TYPE_CHECKING:
-    from gateway.schema.forum import HeldEdit, Reply, Topic
+    from gateway.schema.forum import HeldEdit, Removal, Reply, Topic
 
 
 @strawberry.enum(description="For or against.")
@@ -150,6 +150,24 @@ def _quoting(row: Any) -> Key | None:
     return _post(row) if row.quotes_posts else None
 
 
+_TOPICS_OUT = (
+    forum_pb2.TOPIC_STATE_REJECTED,
+    forum_pb2.TOPIC_STATE_HIDDEN,
+    forum_pb2.TOPIC_STATE_REMOVED,
+)
+_REPLIES_OUT = (
+    forum_pb2.REPLY_STATE_REJECTED,
+    forum_pb2.REPLY_STATE_HIDDEN,
+    forum_pb2.REPLY_STATE_REMOVED,
+)
+
+
+def _out_of_sight(row: Any) -> Key | None:
+    if getattr(row, "topic_id", ""):
+        return _post(row) if row.state in _REPLIES_OUT and not row.withheld else None
+    return _post(row) if row.state in _TOPICS_OUT else None
+
+
 @strawberry.type
 class Post:
     """What topics and replies have in common: others take part in them."""
@@ -172,6 +190,11 @@ class Post:
         Reference(batches.held_edits, _post),
         "Its last edit that had to wait for moderators, and what became of it; null where none "
         "had to. For who edited, its author and moderators.",
+    )
+    removal: Annotated[Removal, strawberry.lazy("gateway.schema.forum")] | None = fetched(
+        Reference(batches.removals, _out_of_sight),
+        "Why others hid, rejected or removed it; null while it is not. For its author and "
+        "moderators.",
     )
     viewer_vote: VoteValue | None = fetched(
         Reference(batches.participations, _post, lambda found: found.viewer_vote or None),

@@ -202,6 +202,22 @@ def revision_to_proto(revision: Revision, hidden_id: str = "") -> forum_pb2.Revi
     )
 
 
+def removal_to_proto(entry: ModerationEntry) -> forum_pb2.Removal:
+    """Why a post is out of sight; who did it stays in the audit trail."""
+    return forum_pb2.Removal(
+        community_id=entry.community_id,
+        topic_id=entry.topic_id,
+        reply_id=entry.reply_id,
+        reason_code=(
+            enums.REASON_CODES[entry.reason_code]
+            if entry.reason_code
+            else forum_pb2.REASON_CODE_UNSPECIFIED
+        ),
+        reason=entry.reason,
+        time=timestamp_of(entry.time),
+    )
+
+
 def moderation_entry_to_proto(entry: ModerationEntry) -> forum_pb2.ModerationEntry:
     """A line of the audit trail."""
     return forum_pb2.ModerationEntry(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -79,6 +79,13 @@ class ReasonCode(StrEnum):
     OTHER = "OTHER"
 
 
+# What takes a post out of sight, and of that what is said to moderators only.
+REMOVING = frozenset(
+    {"HideTopic", "HideReply", "HideByRule", "Reject", "RemoveTopic", "RemoveReply"}
+)
+_AMONG_MODERATORS = ("RemoveTopic", "RemoveReply")
+
+
 @dataclass(frozen=True, slots=True)
 class ModerationEntry:
     """One thing a moderator or a rule did to a topic or one of its replies."""
@@ -92,3 +99,10 @@ class ModerationEntry:
     actor: str
     time: datetime
     reason_code: ReasonCode | None = None
+
+    def told(self, *, moderator: bool) -> ModerationEntry:
+        """As the author of the post may know it, or a moderator: of a removal not its words."""
+        if moderator:
+            return self
+        secret = self.action in _AMONG_MODERATORS
+        return replace(self, actor="", reason="" if secret else self.reason)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from pymongo import InsertOne, UpdateMany
@@ -10,9 +10,10 @@ from pymongo import InsertOne, UpdateMany
 from chassis.decisions import Document, Write
 from chassis.mongo import Database, Index, Migration
 from chassis.pagination import Paging
-from services.forum.domain.members import keys_of_withheld
+from services.forum.domain.members import Member, keys_of_withheld
 from services.forum.domain.posting import Poster
 from services.forum.domain.records import (
+    REMOVING,
     ModerationEntry,
     ReasonCode,
     Revision,
@@ -22,10 +23,13 @@ from services.forum.domain.replies import Reply
 from services.forum.domain.topics import Topic
 from services.forum.repository.documents import read_page
 from services.forum.repository.replies import ReplyCollection, space_keys
+from services.forum.repository.topics.documents import TEXTLESS
 
 _TWO_DAYS = 172800
 _LAST_REPLACED = [("replace_time", -1), ("_id", -1)]
 _NEWEST = [("time", -1), ("_id", -1)]
+_OUT_OF_SIGHT = ["HIDDEN", "REJECTED", "REMOVED"]
+_WHY: Document = {"state_reason": 1}
 INDEXES: Sequence[Index] = (
     Index(
         "revisions",
@@ -144,6 +148,50 @@ class RecordCollection(ReplyCollection):
         cursor = self._database.moderation_entries.find({**query, **paging.beyond(_NEWEST)})
         cursor = cursor.sort(paging.sort(_NEWEST)).limit(paging.limit)
         return [load_moderation_entry(row) async for row in cursor]
+
+    async def find_removals(
+        self,
+        community_id: str,
+        topic_ids: Collection[str],
+        reply_ids: Collection[str],
+        member: Member,
+    ) -> list[ModerationEntry]:
+        """What took these posts out of sight, of those that are the member's or that their keyring
+        shows, in a space that it opens.
+        """
+        spaces = await self.walls.opened(community_id, member.keyring)
+        query: Document = {
+            "community_id": community_id,
+            "space_id": {"$in": spaces},
+            "state": {"$in": _OUT_OF_SIGHT},
+            "$or": [
+                {"author.person_id": member.person_id},
+                {"read_keys": {"$in": list(member.keyring)}},
+            ],
+        }
+        topics = self._database.topics.find({**query, "_id": {"$in": list(topic_ids)}}, _WHY)
+        wall = await self._wall(community_id, member.keyring)
+        replies = {**query, "_id": {"$in": list(reply_ids)}}
+        rows = {(row["_id"], ""): row for row in await topics.hint("_id_").to_list()}
+        if reply_ids:
+            for row in await self._find_replies(replies, wall, "_id_", TEXTLESS):
+                rows[row["topic_id"], row["_id"]] = row
+        if not rows:
+            return []
+        done: Document = {
+            "community_id": community_id,
+            "topic_id": {"$in": sorted({topic_id for topic_id, _ in rows})},
+            "reply_id": {"$in": sorted({reply_id for _, reply_id in rows})},
+            "action": {"$in": sorted(REMOVING)},
+        }
+        entries = self._database.moderation_entries.find(done).sort(_NEWEST)
+        found: dict[tuple[str, str], ModerationEntry] = {}
+        async for entry in entries.hint("moderation_entry_page"):
+            post = rows.get(place := (entry["topic_id"], entry["reply_id"]))
+            # An edit that was rejected has an entry of its own, and is no reason of the post's.
+            if post is not None and post["state_reason"] == entry["reason"]:
+                found.setdefault(place, load_moderation_entry(entry))
+        return list(found.values())
 
     async def get_poster(self, community_id: str, person_id: str) -> Poster:
         """What a person posted in the last day."""

@@ -19,6 +19,7 @@ from services.forum.converters.diffs import edit_diff, revision_diff
 from services.forum.converters.held_edits import held_edit_to_proto
 from services.forum.converters.messages import (
     moderation_entry_to_proto,
+    removal_to_proto,
     reply_to_proto,
     revision_to_proto,
     space_to_proto,
@@ -342,6 +343,18 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
         return pb.BatchGetHeldEditsResponse(
             held_edits=[held_edit_to_proto(edit, post) for edit, post in found]
         )
+
+    async def BatchGetRemovals(
+        self, request: pb.BatchGetRemovalsRequest, context: Context
+    ) -> pb.BatchGetRemovalsResponse:
+        member = Member.of(require_person(), request.community_id)
+        topic_ids = check_batch(list(request.topic_ids), "topic_ids")
+        reply_ids = check_batch(list(request.reply_ids), "reply_ids")
+        found = await self._repository.find_removals(
+            request.community_id, topic_ids, reply_ids, member
+        )
+        told = [removal_to_proto(one.told(moderator=member.moderator)) for one in found]
+        return pb.BatchGetRemovalsResponse(removals=told)
 
     async def ListModerationEntries(
         self, request: pb.ListModerationEntriesRequest, context: Context

@@ -71,7 +71,9 @@ class QuoteInput:
 
 def reason_code() -> Any:
     """Of whatever moderators do to a post."""
-    return optional("Why, of a list; it is kept beside the reason.")
+    return optional(
+        "Why, of a list; it is kept beside the reason. Who wrote what goes out of sight is told it."
+    )
 
 
 def mentioned_ids() -> Any:
