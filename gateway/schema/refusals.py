@@ -211,6 +211,12 @@ class RefusalCode(Enum):
     VOTED_AT_ONCE = _code(
         "VOTED_AT_ONCE", "One voted in several places at the same moment: try again."
     )
+    REACTION_LIMIT_REACHED = _code(
+        "REACTION_LIMIT_REACHED", "So many reactions a day: wait retryAfter seconds."
+    )
+    REACTED_AT_ONCE = _code(
+        "REACTED_AT_ONCE", "One reacted in several places at the same moment: try again."
+    )
     KIND_NOT_ALLOWED = _code("KIND_NOT_ALLOWED", "The space takes no topics of this kind.")
     POSTING_NOT_ALLOWED = _code(
         "POSTING_NOT_ALLOWED", "The space takes posts of others: its settings say whose."

@@ -17,7 +17,8 @@ SETTINGS = """query($id: ID!) { trustSettings(communityId: $id) {
   version requirements { trustLevel needs { fact count } } } }"""
 LIMITS = """mutation($input: UpdateTrustSettingsInput!) { updateTrustSettings(input: $input) {
   trustSettings { windowDays graceDays keepFactor voteFactors { trustLevel factor }
-  mentionLimits { trustLevel peoplePerPost peoplePerDay } postingLimits {
+  mentionLimits { trustLevel peoplePerPost peoplePerDay }
+  reactionLimits { trustLevel reactionsPerDay } postingLimits {
     trustLevel secondsBetweenTopics secondsBetweenReplies topicsPerDay repliesPerDay } } } }"""
 UPDATE = """mutation($input: UpdateTrustSettingsInput!) { updateTrustSettings(input: $input) {
   trustSettings { version requirements { trustLevel needs { fact count } } } } }"""
@@ -72,6 +73,7 @@ async def test_limits_are_changed_alone(house: House, trust: TrustStandIn) -> No
         "keepFactor": 0.75,
         "voteFactors": [{"trustLevel": "LEADER", "factor": 4.0}],
         "mentionLimits": [{"trustLevel": "BASIC", "peoplePerPost": 3, "peoplePerDay": 9}],
+        "reactionLimits": [{"trustLevel": "MEMBER", "reactionsPerDay": 80}],
         "postingLimits": [
             {
                 "trustLevel": "NEW",
@@ -104,5 +106,8 @@ async def test_limits_are_changed_alone(house: House, trust: TrustStandIn) -> No
             pb.MentionLimits(
                 trust_level=directory_pb2.TRUST_LEVEL_BASIC, people_per_post=3, people_per_day=9
             )
+        ],
+        reaction_limits=[
+            pb.ReactionLimit(trust_level=directory_pb2.TRUST_LEVEL_MEMBER, reactions_per_day=80)
         ],
     )

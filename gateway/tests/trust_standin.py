@@ -42,6 +42,7 @@ class TrustStandIn(TrustServiceServicer):
         after.posting_limits.extend(request.posting_limits)
         after.vote_factors.extend(request.vote_factors)
         after.mention_limits.extend(request.mention_limits)
+        after.reaction_limits.extend(request.reaction_limits)
         return trust_pb2.UpdateTrustSettingsResponse(trust_settings=after)
 
     async def BatchGetTrustProgress(self, request: Any, _context: Any) -> Any:

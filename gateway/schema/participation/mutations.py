@@ -58,8 +58,11 @@ class ParticipationMutation:
         return await write(info, info.context.services.participation.RetractVote, request)
 
     @strawberry.mutation(
-        description=codes("React to a post; one of each kind a person.", *_POST, "OWN_POST")
-    )
+        description=codes(
+            "React to a post; one of each kind a person. So many a day, by trust level.", *_POST,
+            "OWN_POST", "REACTION_LIMIT_REACHED", "REACTED_AT_ONCE",
+        )
+    )  # fmt: skip
     async def add_reaction(
         self, info: Info, input: Annotated[p.AddReactionInput, What]
     ) -> p.AddReactionPayload:

@@ -91,6 +91,16 @@ class MentionLimits:
     people_per_day: int = strawberry.field(description="Mentioned anew in 24 hours, by edits too.")
 
 
+@strawberry.type(description="How many reactions members of a level may add.")
+class ReactionLimit:
+    """forum.ReactionLimit."""
+
+    trust_level: TrustLevel = strawberry.field(description="Which.")
+    reactions_per_day: int = strawberry.field(
+        description="In 24 hours; one that is taken back counts as well."
+    )
+
+
 @strawberry.type(description="What trust levels need in a community, and what they allow.")
 class TrustSettings:
     """forum.TrustSettings."""
@@ -104,6 +114,7 @@ class TrustSettings:
     posting_limits: list[PostingLimits] = strawberry.field(description="Of every level.")
     vote_factors: list[VoteFactor] = strawberry.field(description="Of every level.")
     mention_limits: list[MentionLimits] = strawberry.field(description="Of every level.")
+    reaction_limits: list[ReactionLimit] = strawberry.field(description="Of every level.")
     version: int = strawberry.field(description="For expectedVersion; 0: never changed.")
 
 

@@ -57,6 +57,16 @@ class MentionLimitsInput:
     )
 
 
+@strawberry.input(description="How many reactions members of a level may add from now on.")
+class ReactionLimitInput:
+    """forum.ReactionLimit."""
+
+    trust_level: TrustLevel = strawberry.field(description="Which.")
+    reactions_per_day: int = strawberry.field(
+        description="In 24 hours, those taken back too: 1 to 1,000."
+    )
+
+
 @strawberry.input(description="What changes, one thing at least; all else stays.")
 class UpdateTrustSettingsInput:
     """Of updateTrustSettings."""
@@ -83,6 +93,9 @@ class UpdateTrustSettingsInput:
     )
     mention_limits: list[MentionLimitsInput] | None = strawberry.field(
         default=None, description="Of levels that may mention more or fewer people, each once."
+    )
+    reaction_limits: list[ReactionLimitInput] | None = strawberry.field(
+        default=None, description="Of levels that may react more or less often, each once."
     )
     expected_version: int | None = expected_version()
 

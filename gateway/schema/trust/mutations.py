@@ -21,8 +21,8 @@ class TrustMutation:
 
     @strawberry.mutation(
         description=codes(
-            "Change what trust levels need or allow. Limits hold for the next post and vote; "
-            "nobody loses a level at once. For managers.",
+            "Change what trust levels need or allow. Limits hold for the next post, vote and "
+            "reaction; nobody loses a level at once. For managers.",
             "FIELD_INVALID", "VERSION_STALE", "ROLE_REQUIRED", "COMMUNITY_NOT_FOUND",
         )
     )  # fmt: skip
@@ -66,6 +66,12 @@ class TrustMutation:
                     people_per_day=one.people_per_day,
                 )
                 for one in input.mention_limits or ()
+            ],
+            reaction_limits=[
+                trust_pb2.ReactionLimit(
+                    trust_level=one.trust_level.value, reactions_per_day=one.reactions_per_day
+                )
+                for one in input.reaction_limits or ()
             ],
             expected_version=version(input),
         )

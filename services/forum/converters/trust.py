@@ -23,6 +23,7 @@ from services.forum.domain.trust import (
     check_keep_factor,
     check_needs,
     check_posting_limits,
+    check_reaction_limits,
     check_vote_factors,
     check_window,
     next_level,
@@ -39,6 +40,7 @@ _CHANGES = (
     "posting_limits",
     "vote_factors",
     "mention_limits",
+    "reaction_limits",
 )
 
 
@@ -68,6 +70,9 @@ def settings_change(request: trust_pb2.UpdateTrustSettingsRequest) -> TrustSetti
                 (one.trust_level, one.people_per_post, one.people_per_day)
                 for one in request.mention_limits
             ]
+        ),
+        check_reaction_limits(
+            [(one.trust_level, one.reactions_per_day) for one in request.reaction_limits]
         ),
     )
 
@@ -122,6 +127,13 @@ def trust_settings_to_proto(settings: TrustSettings, version: int) -> trust_pb2.
                 trust_level=TrustLevel.ValueType(level),
                 people_per_post=settings.mention_limits[level].a_post,
                 people_per_day=settings.mention_limits[level].a_day,
+            )
+            for level in LEVELS
+        ],
+        reaction_limits=[
+            trust_pb2.ReactionLimit(
+                trust_level=TrustLevel.ValueType(level),
+                reactions_per_day=settings.reaction_limits[level],
             )
             for level in LEVELS
         ],

@@ -36,6 +36,14 @@ class VoteLimitReachedError(ResourceExhaustedError):
     """So many votes a day, and so many for what one person wrote; `retry_after` says when more."""
 
 
+class ReactionLimitReachedError(ResourceExhaustedError):
+    """So many reactions a day; `retry_after` says when more."""
+
+
+class ReactedAtOnceError(AbortedError):
+    """Two reactions of one person were decided at once, as with votes."""
+
+
 class VotedAtOnceError(AbortedError):
     """Two votes of one person were decided at once: each stands on what the other knew not."""
 
@@ -113,6 +121,45 @@ class Voter:
             for_one = [vote for vote in alike if vote.author_id == author_id]
             _check(for_one, int(_A_DAY_FOR_ONE[value] * factor), now, " for one author")
         return Vote(post, member.person_id, author_id, value, now, self.number + 1)
+
+
+# Discourse's likes a day, with the factors of votes; it allows NEW as many as BASIC.
+REACTION_LIMITS: Mapping[int, int] = {
+    NEW: 50,
+    BASIC: 50,
+    TRUSTED_MEMBER: 75,
+    REGULAR: 100,
+    LEADER: 150,
+}
+MOST_REACTIONS_A_DAY = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Reactor:
+    """How a person has reacted in one community lately: each time, whatever was taken back since.
+
+    `number` counts the times: two that are decided at once get the same and only one is stored.
+    """
+
+    number: int = 0
+    time: datetime | None = None  # of that with which a day is full; None: there are not so many
+
+    def react(self, most: int, now: datetime) -> int:
+        """The number of one reaction more. Refuses with REACTION_LIMIT_REACHED."""
+        if self.time is not None and now - self.time < _DAY:
+            wait = self.time + _DAY - now
+            raise ReactionLimitReachedError(
+                f"{most} reactions in 24 hours", retry_after=wait.total_seconds()
+            )
+        return self.number + 1
+
+
+def check_reaction_limit(a_day: int, field: str) -> int:
+    """Refuses with FIELD_INVALID."""
+    if not 1 <= a_day <= MOST_REACTIONS_A_DAY:
+        at = f"{field}.reactions_per_day"
+        raise FieldInvalidError(f"{at} must be 1 to {MOST_REACTIONS_A_DAY}", field=at)
+    return a_day
 
 
 def check_vote_factor(factor: float, field: str) -> float:

@@ -11,7 +11,12 @@ from itertools import pairwise
 
 from chassis.actors import BASIC, LEADER, NEW, REGULAR, TRUSTED_MEMBER
 from chassis.errors import FieldInvalidError
-from services.forum.domain.participation import VOTE_FACTORS, check_vote_factor
+from services.forum.domain.participation import (
+    REACTION_LIMITS,
+    VOTE_FACTORS,
+    check_reaction_limit,
+    check_vote_factor,
+)
 from services.forum.domain.posting import (
     MENTION_LIMITS,
     POSTING_LIMITS,
@@ -82,6 +87,7 @@ class TrustSettings:
     posting_limits: Mapping[int, Limits] = field(default_factory=lambda: POSTING_LIMITS)
     vote_factors: Mapping[int, float] = field(default_factory=lambda: VOTE_FACTORS)
     mention_limits: Mapping[int, MentionLimits] = field(default_factory=lambda: MENTION_LIMITS)
+    reaction_limits: Mapping[int, int] = field(default_factory=lambda: REACTION_LIMITS)
     version: int = 0
 
     def changed(self, change: TrustSettingsChange) -> TrustSettings:
@@ -95,6 +101,7 @@ class TrustSettings:
             posting_limits={**self.posting_limits, **change.posting_limits},
             vote_factors={**self.vote_factors, **change.vote_factors},
             mention_limits={**self.mention_limits, **change.mention_limits},
+            reaction_limits={**self.reaction_limits, **change.reaction_limits},
         )
 
     def since(self, now: datetime) -> date:
@@ -113,6 +120,7 @@ class TrustSettingsChange:
     posting_limits: Mapping[int, Limits]
     vote_factors: Mapping[int, float]
     mention_limits: Mapping[int, MentionLimits]
+    reaction_limits: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +226,15 @@ def check_all_mention_limits(
     return {
         level: check_mention_limits(a_post, a_day, f"mention_limits.{index}")
         for index, (level, a_post, a_day) in enumerate(limits)
+    }
+
+
+def check_reaction_limits(limits: Sequence[tuple[int, int]]) -> Mapping[int, int]:
+    """How many a day, each level once. Refuses with FIELD_INVALID."""
+    _check_levels([level for level, _ in limits], "reaction_limits")
+    return {
+        level: check_reaction_limit(a_day, f"reaction_limits.{index}")
+        for index, (level, a_day) in enumerate(limits)
     }
 
 

@@ -6,13 +6,18 @@ import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from chassis.decisions import Aggregates, Document, PartRef, Parts, Ref
+from pymongo import InsertOne
+
+from chassis.decisions import Aggregates, Document, PartRef, Parts, Ref, Write
+from chassis.moment import Moment
 from chassis.mongo import Index
 from services.forum.domain.participation import (
     Participation,
+    ReactedAtOnceError,
     Reaction,
     ReactionKind,
     Reactions,
+    Reactor,
     Vote,
     Voter,
     VoteValue,
@@ -30,6 +35,14 @@ INDEXES: Sequence[Index] = (
         unique=True,
     ),
     Index("votes", [("community_id", 1), ("person_id", 1), ("time", 1)], "vote_day"),
+    # And two reactions.
+    Index(
+        "reactings",
+        [("community_id", 1), ("person_id", 1), ("number", -1)],
+        "reacting_number",
+        unique=True,
+    ),
+    Index("reactings", [("time", 1)], "expire", expire_after=2 * 86_400),
 )
 
 
@@ -124,6 +137,29 @@ class ParticipationCollection(ReplyCollection):
         )
         return {row["_id"]: row["number"] async for row in found}
 
+    async def get_reactor(self, community_id: str, person_id: str, most: int) -> Reactor:
+        """How often a person has reacted, and when it was that so many were still to come."""
+        own: Document = {"community_id": community_id, "person_id": person_id}
+        shown = {"number": 1, "time": 1}
+        last = await self._database.reactings.find_one(own, shown, sort=[("number", -1)])
+        if last is None:
+            return Reactor()
+        nth = {**own, "number": last["number"] - most + 1}
+        full = await self._database.reactings.find_one(nth, shown)
+        return Reactor(last["number"], full["time"] if full else None)
+
+    @staticmethod
+    def new_reacting(community_id: str, person_id: str, number: int, now: Moment) -> Write:
+        """To be stored with the reaction, so that the next one knows."""
+        document = {
+            "_id": now.new_id(),
+            "community_id": community_id,
+            "person_id": person_id,
+            "number": number,
+            "time": now.time,
+        }
+        return Write("reactings", InsertOne(document))
+
     @staticmethod
     def vote_ref(community_id: str, post: PostRef, person_id: str) -> PartRef[Vote]:
         """Where one's vote for a post is, for a decision on its topic."""
@@ -212,5 +248,9 @@ def dump_reactions(reactions: Reactions) -> Document:
 VOTES: Parts[Vote] = Parts("votes", load_vote, dump_vote)
 REACTION: Parts[Reaction] = Parts("reactions", load_reaction, dump_reaction)
 REACTIONS: Aggregates[Reactions] = Aggregates(
-    "reactions", "reaction_counts", load_reactions, dump_reactions
+    "reactions",
+    "reaction_counts",
+    load_reactions,
+    dump_reactions,
+    {"reacting_number": ReactedAtOnceError},
 )

@@ -246,6 +246,10 @@ def load_trust_settings(row: Document) -> TrustSettings:
                 for level, limits in row.get("mention_limits", {}).items()
             },
         },
+        reaction_limits={
+            **default.reaction_limits,  # likewise
+            **{int(level): a_day for level, a_day in row.get("reaction_limits", {}).items()},
+        },
         version=row["seq"],
     )
     if "window_days" not in row:  # stored before it could be set, with all that follows
@@ -285,6 +289,7 @@ def dump_trust_settings(settings: TrustSettings) -> Document:
             for level, limits in settings.mention_limits.items()
         },
         "vote_factors": {str(level): factor for level, factor in settings.vote_factors.items()},
+        "reaction_limits": {str(level): a_day for level, a_day in settings.reaction_limits.items()},
     }
 
 

@@ -9,10 +9,13 @@ import pytest
 from chassis.actors import BASIC, LEADER, NEW, REGULAR, TRUSTED_MEMBER
 from services.forum.domain.members import Member
 from services.forum.domain.participation import (
+    REACTION_LIMITS,
     VOTE_FACTORS,
     Reaction,
     ReactionKind,
+    ReactionLimitReachedError,
     Reactions,
+    Reactor,
     Vote,
     VoteLimitReachedError,
     Voter,
@@ -100,3 +103,19 @@ def test_reactions() -> None:
     counts = Reactions(post, {}).changed(ReactionKind.AGREE, 1).changed(ReactionKind.THANKS, 1)
     assert list(counts.counts.items()) == [(ReactionKind.THANKS, 1), (ReactionKind.AGREE, 1)]
     assert counts.changed(ReactionKind.AGREE, -1).counts == {ReactionKind.THANKS: 1}
+
+
+def test_so_many_reactions_a_day() -> None:
+    assert [REACTION_LIMITS[one] for one in (NEW, BASIC, TRUSTED_MEMBER, REGULAR, LEADER)] == [
+        50,
+        50,
+        75,
+        100,
+        150,
+    ]
+    assert Reactor().react(50, NOW) == 1
+    full = Reactor(70, NOW - timedelta(hours=5))
+    with pytest.raises(ReactionLimitReachedError, match="50 reactions in 24 hours") as refusal:
+        full.react(50, NOW)
+    assert refusal.value.retry_after == 19 * 3600
+    assert full.react(50, NOW + timedelta(hours=19)) == 71

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from chassis.actors import Actor
 from chassis.commands import Commands
-from chassis.errors import CommunityNotFoundError, FieldInvalidError, RoleRequiredError
+from chassis.errors import (
+    CommunityNotFoundError,
+    DomainError,
+    FieldInvalidError,
+    RoleRequiredError,
+)
+from chassis.rpc_status import reason_of
 from chassis.testing import outbox, person_actor
 from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1 import domain_events_pb2 as said
@@ -50,8 +57,8 @@ async def retract(world: World, actor: Actor, post: Post) -> Any:
     return await world.taking_part(actor).RetractVote(request)
 
 
-async def react(world: World, actor: Actor, post: Post, kind: Any = THANKS) -> Any:
-    request = pb.AddReactionRequest(**world.ids(), **of(post), kind=kind)
+async def react(world: World, actor: Actor, post: Post, kind: Any = THANKS, **more: Any) -> Any:
+    request = pb.AddReactionRequest(**{**world.ids(), **of(post), **more}, kind=kind)
     return await world.taking_part(actor).AddReaction(request)
 
 
@@ -245,6 +252,79 @@ async def test_reactions_at_once_all_count_once(world: World) -> None:
     await asyncio.gather(*(react(world, who, topic) for who in people for _ in range(2)))
     (seen,) = await participations(world, ASKER, topic)
     assert [(one.kind, one.count) for one in seen.reactions] == [(THANKS, 9)]
+
+
+async def limit_reactions(world: World, level: Any, most: int) -> None:
+    limit = trust_pb2.ReactionLimit(trust_level=level, reactions_per_day=most)
+    change = trust_pb2.UpdateTrustSettingsRequest(**world.ids(), reaction_limits=[limit])
+    await TrustUseCases(world.commands, world.repository).update_trust_settings(MANAGING, change)
+
+
+async def reacted(world: World, *topics: forum_pb2.Topic) -> int:
+    """How many reactions to these are counted."""
+    seen = await participations(world, ASKER, *topics)
+    return sum(count.count for one in seen for count in one.reactions)
+
+
+async def test_so_many_reactions_a_day_whatever_is_taken_back(world: World) -> None:
+    space = await world.space()
+    topics = [await world.topic(space) for _ in range(2)]
+    await limit_reactions(world, directory_pb2.TRUST_LEVEL_BASIC, 3)
+    await react(world, HELPER, topics[0], THANKS)
+    await react(world, HELPER, topics[0], AGREE)
+    await react(world, HELPER, topics[0], AGREE)  # which it has: nothing to count
+    await unreact(world, HELPER, topics[0], AGREE)
+    again = {"request_id": "request-again"}
+    await react(world, HELPER, topics[0], AGREE, **again)
+    said_before = await outbox(world.database)
+    with pytest.raises(DomainError) as refusal:
+        await react(world, HELPER, topics[1])
+    assert reason_of(refusal.value) == "REACTION_LIMIT_REACHED"
+    assert 86_000 < refusal.value.retry_after <= 86_400
+    assert await outbox(world.database) == said_before
+    assert await reacted(world, *topics) == 2
+    assert await world.database.reactings.count_documents({}) == 3
+    await react(world, HELPER, topics[0], AGREE)
+    await react(world, HELPER, topics[0], AGREE, **again)
+    await react(world, MODERATING, topics[1])  # each has their own
+    await unreact(world, HELPER, topics[0], THANKS)  # at any time
+    await refused(world, react(world, HELPER, topics[0], THANKS), "REACTION_LIMIT_REACHED")
+    await limit_reactions(world, directory_pb2.TRUST_LEVEL_BASIC, 4)
+    await react(world, HELPER, topics[1])
+    await refused(world, react(world, HELPER, topics[0], THANKS), "REACTION_LIMIT_REACHED")
+    old = {"$set": {"time": datetime.now(UTC) - timedelta(hours=25)}}
+    await world.database.reactings.update_one({"person_id": HELPER.person_id, "number": 1}, old)
+    await react(world, HELPER, topics[0], THANKS)
+    await refused(world, react(world, HELPER, topics[1], AGREE), "REACTION_LIMIT_REACHED")
+    assert await reacted(world, *topics) == 4
+
+
+async def test_no_limit_is_passed_by_reacting_in_two_replicas_at_once(world: World) -> None:
+    space = await world.space()
+    topics = [await world.topic(space) for _ in range(10)]
+    await limit_reactions(world, directory_pb2.TRUST_LEVEL_BASIC, 5)
+    other = Commands(world.database)
+    replica = ForumUseCases(other, ForumRepository(world.database), None, posting_limits=False)  # type: ignore[arg-type]
+
+    async def there(topic: forum_pb2.Topic) -> Any:
+        request = pb.AddReactionRequest(**world.ids(), topic_id=topic.id, kind=THANKS)
+        return await replica.add_reaction(HELPER, request)
+
+    calls = [
+        there(topic) if n % 2 else react(world, HELPER, topic) for n, topic in enumerate(topics)
+    ]
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    total = sum(not isinstance(one, BaseException) for one in results)
+    assert total == await reacted(world, *topics) <= 5
+    refusals = {reason_of(one) for one in results if isinstance(one, DomainError)}
+    assert refusals <= {"REACTED_AT_ONCE", "REACTION_LIMIT_REACHED"}
+    for topic, result in zip(topics, results, strict=True):
+        if total < 5 and isinstance(result, DomainError):  # it met others too often
+            await react(world, HELPER, topic)
+            total += 1
+    assert await reacted(world, *topics) == 5
+    await refused(world, react(world, HELPER, topics[0], AGREE), "REACTION_LIMIT_REACHED")
+    await other.close()
 
 
 # -- reads

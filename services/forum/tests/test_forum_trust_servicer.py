@@ -497,6 +497,8 @@ async def test_limits_are_settings_and_hold_at_once(make_world: Callable[..., An
     mentions = tpb.MentionLimits(trust_level=basic, people_per_post=1, people_per_day=1)
     fields = {**world.ids(), "posting_limits": [limits], "vote_factors": [factor]}
     fields["mention_limits"] = [mentions]
+    reactions = tpb.ReactionLimit(trust_level=basic, reactions_per_day=1)
+    fields["reaction_limits"] = [reactions]
     after = (await call(world, MANAGING, "UpdateTrustSettings", **fields)).trust_settings
     assert (after.posting_limits[1], after.vote_factors[1]) == (limits, factor)
     assert [(one.people_per_post, one.people_per_day) for one in after.mention_limits] == [
@@ -515,6 +517,7 @@ async def test_limits_are_settings_and_hold_at_once(make_world: Callable[..., An
     )
     assert after.posting_limits[0] == default
     assert [one.factor for one in after.vote_factors] == [1, 0.5, 1.5, 2, 3]
+    assert [one.reactions_per_day for one in after.reaction_limits] == [50, 1, 75, 100, 150]
     for _ in range(2):
         await world.topic(space)
     await refused(world, world.topic(space), "POSTING_TOO_FAST")
@@ -541,6 +544,7 @@ async def test_settings_of_before_limits_could_be_set_are_loaded(
     assert (settings.version, settings.window_days, settings.grace_days) == (4, 100, 14)
     assert (settings.keep_factor, len(settings.posting_limits)) == (0.9, 5)
     assert [one.people_per_post for one in settings.mention_limits] == [2, 10, 10, 10, 10]
+    assert [one.reactions_per_day for one in settings.reaction_limits] == [50, 50, 75, 100, 150]
     fields = {**world.ids(), "window_days": 30, "grace_days": 0, "keep_factor": 0.0}
     fields["expected_version"] = 4
     after = (await call(world, MANAGING, "UpdateTrustSettings", **fields)).trust_settings
@@ -606,6 +610,17 @@ async def test_settings_are_the_managers(world: World, trust: TrustUseCases) -> 
             "mention_limits",
             [tpb.MentionLimits(trust_level=level, people_per_post=3, people_per_day=2)],
             "mention_limits.0.people_per_day",
+        ),
+        ("reaction_limits", [tpb.ReactionLimit()], "reaction_limits.0.trust_level"),
+        (
+            "reaction_limits",
+            [tpb.ReactionLimit(trust_level=level)],
+            "reaction_limits.0.reactions_per_day",
+        ),
+        (
+            "reaction_limits",
+            [tpb.ReactionLimit(trust_level=level, reactions_per_day=1001)],
+            "reaction_limits.0.reactions_per_day",
         ),
     ):
         change: dict[str, Any] = {"requirements": [], field: value}

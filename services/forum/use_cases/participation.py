@@ -11,7 +11,8 @@ from typing import TypeAlias, TypeVar, cast
 from google.protobuf.message import Message
 
 from chassis.actors import Actor
-from chassis.decisions import Decision, Seen
+from chassis.decisions import Decision, Seen, Write
+from chassis.moment import Moment
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1.participation_pb2 import (
     AddReactionRequest,
@@ -32,6 +33,7 @@ from services.forum.converters.participation import (
 )
 from services.forum.domain.members import Member
 from services.forum.domain.participation import (
+    ReactedAtOnceError,
     Reaction,
     Reactions,
     Vote,
@@ -52,9 +54,10 @@ ReactionRequest: TypeAlias = AddReactionRequest | RemoveReactionRequest
 A = TypeVar("A", bound=Message)
 V = TypeVar("V", CastVoteResponse, RetractVoteResponse)
 R = TypeVar("R", AddReactionResponse, RemoveReactionResponse)
+Counted: TypeAlias = Callable[[Moment], list[Write]]  # what is stored with a reaction
 Voted: TypeAlias = tuple[Vote, Message]  # the vote as it is now, and what is said of it
 
-_ATTEMPTS = 4  # at voting, for someone who votes in several places at once
+_ATTEMPTS = 4  # for someone who votes or reacts in several places at once
 
 
 class ParticipationUseCases(UseCases):
@@ -175,7 +178,7 @@ class ParticipationUseCases(UseCases):
         return await self._commands.run(actor, request, ref.having(*parts), decide)
 
     async def add_reaction(self, actor: Actor, request: AddReactionRequest) -> AddReactionResponse:
-        """Refuses with OWN_POST and as all on posts."""
+        """Refuses with OWN_POST, REACTION_LIMIT_REACHED, REACTED_AT_ONCE and as all on posts."""
         kind = reaction_kind(request.kind)
 
         def change(post: PostRef, author_id: str, own: Reaction) -> tuple[Reaction, Message]:
@@ -235,21 +238,55 @@ class ParticipationUseCases(UseCases):
             check_not_own(member, written)
         post = PostRef(topic.id, request.reply_id)
         own_ref = self._repository.reaction_ref(request.community_id, post, member.person_id)
+        answer = _answer(response, topic, reply)
 
-        def decide(seen: Seen[Reactions]) -> Decision[Reactions, R]:
-            counts = seen.state or Reactions(post, {})
-            before = seen.part(own_ref) or Reaction(post, member.person_id, ())
-            after, event = change(post, written.author.person_id, before)
-            step = len(after.kinds) - len(before.kinds)
-            answer = _answer(response, topic, reply)
-            if not step:
-                return Decision(cast("Reactions", seen.state), lambda _: answer)
-            return Decision(
-                counts.changed(kind, step), lambda _: answer, [event], [own_ref.put(after)]
-            )
+        def decide_by(
+            counted: Counted,
+        ) -> Callable[[Seen[Reactions]], Decision[Reactions, R]]:
+            def decide(seen: Seen[Reactions]) -> Decision[Reactions, R]:
+                counts = seen.state or Reactions(post, {})
+                before = seen.part(own_ref) or Reaction(post, member.person_id, ())
+                after, event = change(post, written.author.person_id, before)
+                step = len(after.kinds) - len(before.kinds)
+                if not step:
+                    return Decision(cast("Reactions", seen.state), lambda _: answer)
+                return Decision(
+                    counts.changed(kind, step),
+                    lambda _: answer,
+                    [event],
+                    [own_ref.put(after)],
+                    counted(seen.now),
+                )
+
+            return decide
 
         ref = self._repository.reactions_ref(request.community_id, post).having(own_ref)
-        return await self._commands.run(actor, request, ref, decide)
+        for attempt in range(_ATTEMPTS):
+            counted: Counted = _uncounted
+            if response is AddReactionResponse:
+                counted = await self._counted(member, request.community_id)
+            try:
+                return await self._commands.run(actor, request, ref, decide_by(counted))
+            except ReactedAtOnceError:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+        raise AssertionError("the last attempt answers or raises")
+
+    async def _counted(self, member: Member, community_id: str) -> Counted:
+        """To be stored with one reaction more. Refuses with REACTION_LIMIT_REACHED."""
+        settings = await self._repository.recall_trust_settings(community_id)
+        most = settings.reaction_limits[member.known_level]
+        reactor = await self._repository.get_reactor(community_id, member.person_id, most)
+
+        def counted(now: Moment) -> list[Write]:
+            number = reactor.react(most, now.time)
+            return [self._repository.new_reacting(community_id, member.person_id, number, now)]
+
+        return counted
+
+
+def _uncounted(_: Moment) -> list[Write]:
+    return []  # what is taken back
 
 
 def _points(vote: Vote | None) -> int:
