@@ -16,7 +16,7 @@ PROGRESS = """query($ids: [ID!]!) { communityNodes(ids: $ids) { ... on Member { 
 SETTINGS = """query($id: ID!) { trustSettings(communityId: $id) {
   version requirements { trustLevel needs { fact count } } } }"""
 LIMITS = """mutation($input: UpdateTrustSettingsInput!) { updateTrustSettings(input: $input) {
-  trustSettings { windowDays graceDays keepFactor voteFactors { trustLevel factor }
+  trustSettings { windowDays graceDays keepFactor reviewBelow voteFactors { trustLevel factor }
   mentionLimits { trustLevel peoplePerPost peoplePerDay }
   reactionLimits { trustLevel reactionsPerDay } postingLimits {
     trustLevel secondsBetweenTopics secondsBetweenReplies topicsPerDay repliesPerDay } } } }"""
@@ -71,6 +71,7 @@ async def test_limits_are_changed_alone(house: House, trust: TrustStandIn) -> No
         "windowDays": 60,
         "graceDays": 0,
         "keepFactor": 0.75,
+        "reviewBelow": "NEW",
         "voteFactors": [{"trustLevel": "LEADER", "factor": 4.0}],
         "mentionLimits": [{"trustLevel": "BASIC", "peoplePerPost": 3, "peoplePerDay": 9}],
         "reactionLimits": [{"trustLevel": "MEMBER", "reactionsPerDay": 80}],
@@ -93,6 +94,7 @@ async def test_limits_are_changed_alone(house: House, trust: TrustStandIn) -> No
         window_days=60,
         grace_days=0,
         keep_factor=0.75,
+        review_below=directory_pb2.TRUST_LEVEL_NEW,
         posting_limits=[
             pb.PostingLimits(
                 trust_level=directory_pb2.TRUST_LEVEL_NEW,

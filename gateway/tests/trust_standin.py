@@ -43,6 +43,7 @@ class TrustStandIn(TrustServiceServicer):
         after.vote_factors.extend(request.vote_factors)
         after.mention_limits.extend(request.mention_limits)
         after.reaction_limits.extend(request.reaction_limits)
+        after.review_below = request.review_below
         return trust_pb2.UpdateTrustSettingsResponse(trust_settings=after)
 
     async def BatchGetTrustProgress(self, request: Any, _context: Any) -> Any:

@@ -115,6 +115,10 @@ class TrustSettings:
     vote_factors: list[VoteFactor] = strawberry.field(description="Of every level.")
     mention_limits: list[MentionLimits] = strawberry.field(description="Of every level.")
     reaction_limits: list[ReactionLimit] = strawberry.field(description="Of every level.")
+    review_below: TrustLevel = strawberry.field(
+        description="Posts of levels below it wait for moderators, in every space; NEW: nobody's "
+        "do for their level. A space in REQUIRED mode holds those below REGULAR all the same."
+    )
     version: int = strawberry.field(description="For expectedVersion; 0: never changed.")
 
 

@@ -97,6 +97,11 @@ class UpdateTrustSettingsInput:
     reaction_limits: list[ReactionLimitInput] | None = strawberry.field(
         default=None, description="Of levels that may react more or less often, each once."
     )
+    review_below: TrustLevel | None = strawberry.field(
+        default=None,
+        description="Posts of levels below it wait for moderators; NEW: nobody's do for their "
+        "level.",
+    )
     expected_version: int | None = expected_version()
 
 

@@ -9,7 +9,7 @@ import strawberry
 from gateway.context import Info
 from gateway.cursors import decode_id
 from gateway.schema.trust import inputs as t
-from gateway.schema.writes import codes, version, write
+from gateway.schema.writes import codes, number, version, write
 from guildhall.forum.v1 import trust_pb2
 
 _What = strawberry.argument(description="What to do.")
@@ -21,7 +21,7 @@ class TrustMutation:
 
     @strawberry.mutation(
         description=codes(
-            "Change what trust levels need or allow. Limits hold for the next post, vote and "
+            "Change what trust levels need or allow. It holds for the next post, vote and "
             "reaction; nobody loses a level at once. For managers.",
             "FIELD_INVALID", "VERSION_STALE", "ROLE_REQUIRED", "COMMUNITY_NOT_FOUND",
         )
@@ -73,6 +73,7 @@ class TrustMutation:
                 )
                 for one in input.reaction_limits or ()
             ],
+            review_below=number(input.review_below),
             expected_version=version(input),
         )
         return await write(info, info.context.services.trust.UpdateTrustSettings, request)

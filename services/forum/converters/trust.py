@@ -24,6 +24,7 @@ from services.forum.domain.trust import (
     check_needs,
     check_posting_limits,
     check_reaction_limits,
+    check_review_below,
     check_vote_factors,
     check_window,
     next_level,
@@ -41,6 +42,7 @@ _CHANGES = (
     "vote_factors",
     "mention_limits",
     "reaction_limits",
+    "review_below",
 )
 
 
@@ -74,6 +76,7 @@ def settings_change(request: trust_pb2.UpdateTrustSettingsRequest) -> TrustSetti
         check_reaction_limits(
             [(one.trust_level, one.reactions_per_day) for one in request.reaction_limits]
         ),
+        check_review_below(request.review_below) if "review_below" in given else None,
     )
 
 
@@ -137,6 +140,7 @@ def trust_settings_to_proto(settings: TrustSettings, version: int) -> trust_pb2.
             )
             for level in LEVELS
         ],
+        review_below=TrustLevel.ValueType(settings.review_below),
     )
 
 

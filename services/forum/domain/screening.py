@@ -48,9 +48,11 @@ class Screening:
                 self.message or "a rule of this community forbids this text", field="body"
             )
 
-    def holds(self, member: Member, space: Space) -> bool:
-        """Whether a new post waits for review, or an edit of one that is out."""
-        if self.verdict is Verdict.HOLD or needs_review(member, space):
+    def holds(self, space: Space, *, reviewed: bool) -> bool:
+        """Whether a new post waits for review, or an edit of one that is out. `reviewed`: whatever
+        its author writes there does.
+        """
+        if self.verdict is Verdict.HOLD or reviewed:
             return True
         return space.requires_review and not self.screened
 
@@ -71,6 +73,10 @@ class Screening:
         return Submission(number, self.screened, self.policy_version, self.rule_ids)
 
 
-def needs_review(member: Member, space: Space) -> bool:
-    """Whether moderators look at whatever they write there before it is out."""
-    return member.newcomer or (space.requires_review and not member.regular)
+def needs_review(member: Member, space: Space, review_below: int) -> bool:
+    """Whether moderators look at whatever they write there before it is out; `review_below`: the
+    lowest level of those whose posts the community publishes at once.
+    """
+    if member.moderator:
+        return False
+    return member.known_level < review_below or (space.requires_review and not member.regular)

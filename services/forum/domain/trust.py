@@ -88,6 +88,7 @@ class TrustSettings:
     vote_factors: Mapping[int, float] = field(default_factory=lambda: VOTE_FACTORS)
     mention_limits: Mapping[int, MentionLimits] = field(default_factory=lambda: MENTION_LIMITS)
     reaction_limits: Mapping[int, int] = field(default_factory=lambda: REACTION_LIMITS)
+    review_below: int = BASIC  # the lowest level whose posts nobody reviews for the level's sake
     version: int = 0
 
     def changed(self, change: TrustSettingsChange) -> TrustSettings:
@@ -102,6 +103,7 @@ class TrustSettings:
             vote_factors={**self.vote_factors, **change.vote_factors},
             mention_limits={**self.mention_limits, **change.mention_limits},
             reaction_limits={**self.reaction_limits, **change.reaction_limits},
+            review_below=change.review_below or self.review_below,
         )
 
     def since(self, now: datetime) -> date:
@@ -121,6 +123,7 @@ class TrustSettingsChange:
     vote_factors: Mapping[int, float]
     mention_limits: Mapping[int, MentionLimits]
     reaction_limits: Mapping[int, int]
+    review_below: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +239,13 @@ def check_reaction_limits(limits: Sequence[tuple[int, int]]) -> Mapping[int, int
         level: check_reaction_limit(a_day, f"reaction_limits.{index}")
         for index, (level, a_day) in enumerate(limits)
     }
+
+
+def check_review_below(level: int) -> int:
+    """NEW: there is nobody below it. Refuses with FIELD_INVALID."""
+    if level not in LEVELS:
+        raise FieldInvalidError("review_below must be a trust level", field="review_below")
+    return level
 
 
 def _check_levels(levels: Sequence[int], field: str) -> None:

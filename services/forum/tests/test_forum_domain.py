@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from chassis.actors import BASIC, LEADER, NEW, REGULAR
+from chassis.actors import BASIC, LEADER, NEW, REGULAR, TRUSTED_MEMBER
 from chassis.errors import (
     FieldInvalidError,
     RoleRequiredError,
@@ -36,7 +36,12 @@ from services.forum.domain.replies import (
     ReplyStateInvalidError,
     ReplyStep,
 )
-from services.forum.domain.screening import ContentBlockedError, Screening, Verdict
+from services.forum.domain.screening import (
+    ContentBlockedError,
+    Screening,
+    Verdict,
+    needs_review,
+)
 from services.forum.domain.spaces import Audience, Space, SpaceMode, check_audience, shown_names
 from services.forum.domain.tags import TagsInvalidError, check_tags
 from services.forum.domain.texts import (
@@ -500,6 +505,34 @@ def test_bad_limits_are_refused(seconds: float, a_day: int, field: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("review_below", "required", "level", "moderator", "reviewed"),
+    [
+        (BASIC, False, NEW, False, True),
+        (BASIC, False, 0, False, True),  # who has no level yet
+        (BASIC, False, NEW, True, False),
+        (BASIC, False, BASIC, False, False),
+        (NEW, False, NEW, False, False),
+        (NEW, False, 0, False, False),
+        (NEW, True, TRUSTED_MEMBER, False, True),
+        (NEW, True, REGULAR, False, False),
+        (NEW, True, BASIC, True, False),
+        (TRUSTED_MEMBER, False, BASIC, False, True),
+        (TRUSTED_MEMBER, False, TRUSTED_MEMBER, False, False),
+        (TRUSTED_MEMBER, True, TRUSTED_MEMBER, False, True),
+        (LEADER, True, REGULAR, False, True),
+        (LEADER, False, LEADER, False, False),
+        (LEADER, False, LEADER + 1, False, False),  # a level of a later version
+    ],
+)
+def test_whose_posts_are_reviewed(
+    review_below: int, required: bool, level: int, moderator: bool, reviewed: bool
+) -> None:
+    space = replace(SPACE, mode=SpaceMode.REQUIRED if required else SpaceMode.AUTO)
+    member = replace(ANNA, trust_level=level, moderator=moderator)
+    assert needs_review(member, space, review_below) is reviewed
+
+
+@pytest.mark.parametrize(
     ("verdict", "screened", "required", "level", "moderator", "held"),
     [
         (Verdict.ALLOW, True, False, BASIC, False, False),
@@ -520,7 +553,8 @@ def test_what_is_held(
 ) -> None:
     space = replace(SPACE, mode=SpaceMode.REQUIRED if required else SpaceMode.AUTO)
     member = replace(ANNA, trust_level=level, moderator=moderator)
-    assert Screening(verdict, (), screened=screened).holds(member, space) is held
+    reviewed = needs_review(member, space, BASIC)
+    assert Screening(verdict, (), screened=screened).holds(space, reviewed=reviewed) is held
 
 
 def test_edit_that_would_be_held_is_refused() -> None:

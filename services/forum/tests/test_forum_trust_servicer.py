@@ -15,7 +15,7 @@ from chassis.decisions import Write
 from chassis.domain_events import DomainEvent
 from chassis.errors import DomainError
 from chassis.rpc_status import reason_of
-from chassis.testing import outbox
+from chassis.testing import outbox, person_actor
 from guildhall.directory.v1 import directory_pb2
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1 import feed_pb2, participation_pb2
@@ -38,6 +38,7 @@ from services.forum.tests.conftest import (
     STRANGER,
     World,
 )
+from services.forum.tests.test_forum_lifecycle_servicer import fall_due, jobs, scheduled
 from services.forum.use_cases.trust import TrustUseCases
 
 C1: dict[str, Any] = {"community_id": "c1"}
@@ -534,6 +535,65 @@ async def test_limits_are_settings_and_hold_at_once(make_world: Callable[..., An
     await refused(world, world.reply(topic, ASKER), "POSTING_TOO_FAST")
 
 
+async def review_below(world: World, level: Any) -> None:
+    fields = {**world.ids(), "review_below": level}
+    after = (await call(world, MANAGING, "UpdateTrustSettings", **fields)).trust_settings
+    assert after.review_below == level
+    assert (await call(world, MANAGING, "GetTrustSettings", **C1)).trust_settings == after
+
+
+async def test_whose_posts_are_reviewed_is_a_setting(world: World, trust: TrustUseCases) -> None:
+    space = await world.space()
+    required = await world.space("required", mode=pb.SPACE_MODE_REQUIRED)
+    member = person_actor("member", trust_level=TRUSTED_MEMBER)
+    out, draft = await world.topic(space), await world.topic(space, draft=True)
+    told = await world.reply(out)
+    coming = await scheduled(world, space)
+    before = await world.said()
+    await review_below(world, directory_pb2.TRUST_LEVEL_MEMBER)
+    held = await world.topic(space)
+    assert held.state == pb.TOPIC_STATE_PENDING_REVIEW
+    for actor, reason in (
+        (HELPER, "TOPIC_NOT_FOUND"),
+        (STRANGER, "COMMUNITY_NOT_FOUND"),
+    ):
+        with pytest.raises(DomainError) as hidden:
+            await world.see(actor, held)
+        assert reason_of(hidden.value) == reason
+    changed = await world.act("PublishTopic", ASKER, draft)
+    assert changed.topic.state == pb.TOPIC_STATE_PENDING_REVIEW
+    assert (await world.reply(out, ASKER)).state == pb.REPLY_STATE_PENDING_REVIEW
+    edited = await world.act("UpdateTopic", ASKER, out, title="Which?")
+    assert (edited.topic.title, edited.HasField("held_edit")) == (out.title, True)
+    edited = await world.act("UpdateReply", HELPER, told, body="On.")
+    assert (edited.reply.body, edited.HasField("held_edit")) == (told.body, True)
+    await fall_due(world)
+    await jobs(world).publish_due_topics()
+    assert (await world.see(ASKER, coming)).state == pb.TOPIC_STATE_PENDING_REVIEW
+    poll = participation_pb2.CreatePollRequest(
+        **world.ids(), topic_id=out.id, question="Shall we?", options=["Yes", "No"]
+    )
+    stored = await world.stored()
+    await refused(world, world.taking_part(ASKER).CreatePoll(poll), "POLL_NOT_ALLOWED")
+    assert await world.stored() == stored
+    new = set(await world.said()) - set(before)
+    assert new == {"TrustSettingsUpdated", "TopicHeld", "ReplyHeld", "EditHeld"}
+    for actor in (member, MODERATING):
+        assert (await world.topic(space, actor)).state == pb.TOPIC_STATE_PUBLISHED
+    assert (await world.topic(required, member)).state == pb.TOPIC_STATE_PENDING_REVIEW
+
+
+async def test_nobody_is_reviewed_for_their_level(world: World, trust: TrustUseCases) -> None:
+    space = await world.space()
+    required = await world.space("required", mode=pb.SPACE_MODE_REQUIRED)
+    await review_below(world, directory_pb2.TRUST_LEVEL_NEW)
+    topic = await world.topic(space, NEWCOMER)
+    assert topic.state == pb.TOPIC_STATE_PUBLISHED
+    assert (await world.reply(topic, NEWCOMER)).state == pb.REPLY_STATE_PUBLISHED
+    assert (await world.topic(required, NEWCOMER)).state == pb.TOPIC_STATE_PENDING_REVIEW
+    assert "TopicPublished" in await world.said()
+
+
 async def test_settings_of_before_limits_could_be_set_are_loaded(
     world: World, trust: TrustUseCases
 ) -> None:
@@ -545,6 +605,7 @@ async def test_settings_of_before_limits_could_be_set_are_loaded(
     assert (settings.keep_factor, len(settings.posting_limits)) == (0.9, 5)
     assert [one.people_per_post for one in settings.mention_limits] == [2, 10, 10, 10, 10]
     assert [one.reactions_per_day for one in settings.reaction_limits] == [50, 50, 75, 100, 150]
+    assert settings.review_below == directory_pb2.TRUST_LEVEL_BASIC
     fields = {**world.ids(), "window_days": 30, "grace_days": 0, "keep_factor": 0.0}
     fields["expected_version"] = 4
     after = (await call(world, MANAGING, "UpdateTrustSettings", **fields)).trust_settings
@@ -611,6 +672,8 @@ async def test_settings_are_the_managers(world: World, trust: TrustUseCases) -> 
             [tpb.MentionLimits(trust_level=level, people_per_post=3, people_per_day=2)],
             "mention_limits.0.people_per_day",
         ),
+        ("review_below", 0, "review_below"),
+        ("review_below", 6, "review_below"),
         ("reaction_limits", [tpb.ReactionLimit()], "reaction_limits.0.trust_level"),
         (
             "reaction_limits",

@@ -26,7 +26,7 @@ from services.forum.domain.polls import PollClosedError
 from services.forum.domain.posting import Limits, Pace, Poster, limits_of, mention_limits_of
 from services.forum.domain.references import References, added_mentions
 from services.forum.domain.replies import Reply, ReplyNotFoundError
-from services.forum.domain.screening import Screening
+from services.forum.domain.screening import Screening, needs_review
 from services.forum.domain.spaces import Audience, Space, check_audience
 from services.forum.domain.topics import Topic, TopicNotFoundError
 from services.forum.repository import ForumRepository
@@ -81,6 +81,11 @@ class UseCases:
         result = screening(answer, texts)
         result.check_not_blocked()
         return result
+
+    async def _reviewed(self, member: Member, space: Space) -> bool:
+        """Whether whatever the member writes there waits for moderators."""
+        settings = await self._repository.recall_trust_settings(space.community_id)
+        return needs_review(member, space, settings.review_below)
 
     async def _readers(self, space: Space, person_ids: Sequence[str]) -> frozenset[str]:
         """Those of them who can read the space. Refuses with UNAVAILABLE."""

@@ -36,7 +36,7 @@ from services.forum.domain.polls import (
     check_poll_options,
     check_question,
 )
-from services.forum.domain.screening import ContentBlockedError, needs_review
+from services.forum.domain.screening import ContentBlockedError
 from services.forum.domain.topics import UNSENT, Topic, TopicStateInvalidError
 from services.forum.use_cases.base import UseCases
 from services.forum.use_cases.moderating import entry
@@ -69,7 +69,7 @@ class PollUseCases(UseCases):
         else:
             member.require_author_or_moderator(topic.author)
             check_takes_part(topic, None)
-            if needs_review(member, space):
+            if await self._reviewed(member, space):
                 raise PollNotAllowedError("your posts here wait for a review, polls do not wait")
         try:
             screening = await self._screen(request.community_id, [question, *options])

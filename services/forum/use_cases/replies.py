@@ -64,7 +64,7 @@ class ReplyUseCases(ReferenceUseCases):
         parents = (parent,) if request.parent_reply_id else ()
         last = pace_ref(request.community_id, found.id, member.person_id)
         slow = space.settings.slows(member)
-        held = screening.holds(member, space)
+        held = screening.holds(space, reviewed=await self._reviewed(member, space))
 
         def decide(seen: Seen[Topic]) -> Decision[Topic, CreateReplyResponse]:
             topic = visible(seen.state, member, found)
@@ -133,6 +133,7 @@ class ReplyUseCases(ReferenceUseCases):
         source = _screened(source, screening.texts[0])
         pace = await self._pace(member, request.community_id) if request.update_mentions else None
         body = rendered(source)
+        reviewed = await self._reviewed(member, space)
         ref = self._repository.reply_ref(request.community_id, request.reply_id)
         edit_ref = self._repository.held_edit_ref(request.community_id, request.reply_id)
 
@@ -157,7 +158,7 @@ class ReplyUseCases(ReferenceUseCases):
                 return moderating.drop_edit(topic, reply, waiting, seen.now.time)
             told = self._mentioning(pace, reply, waiting, references, member, seen.now)
             submission = screening.submission(next_number(reply.submission, waiting))
-            if reply.published and screening.holds(member, space):
+            if reply.published and screening.holds(space, reviewed=reviewed):
                 edit = HeldEdit.of(
                     reply,
                     ("", body, ()),

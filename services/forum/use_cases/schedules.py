@@ -149,6 +149,7 @@ class DueTopics(UseCases):
         screening = await self._screen(topic.community_id, text.parts)
         text = text.screened(screening.texts)
         pace = await self._pace(member, topic.community_id)
+        reviewed = await self._reviewed(member, space)
         body = rendered(text.body)
 
         def decide(seen: Seen[Topic]) -> Decision[Topic, PublishTopicResponse]:
@@ -159,7 +160,7 @@ class DueTopics(UseCases):
             check_same_text(due, topic)
             sent = due.submit(
                 screening.submission(due.submission.number),
-                held=screening.holds(member, space),
+                held=screening.holds(space, reviewed=reviewed),
                 now=now,
                 review_due_time=space.settings.review_due(due.kind, now),
             ).with_text(text.title, body, text.tags)

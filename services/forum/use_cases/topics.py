@@ -81,6 +81,7 @@ class TopicUseCases(ReferenceUseCases):
             screening = await self._screen(request.community_id, text.parts)
             text = text.screened(screening.texts)
         pace = await self._pace(member, request.community_id) if screening else None
+        reviewed = screening is not None and await self._reviewed(member, space)
         body = rendered(text.body)
         topic_id = self._commands.new_id(actor, request)
         written = DraftPlace(
@@ -117,7 +118,7 @@ class TopicUseCases(ReferenceUseCases):
                 return sown.added(outcome).decision(seen, _created)
             topic = topic.submit(
                 screening.submission(1),
-                held=screening.holds(member, space),
+                held=screening.holds(space, reviewed=reviewed),
                 now=now,
                 review_due_time=space.settings.review_due(kind, now),
             )
@@ -157,6 +158,7 @@ class TopicUseCases(ReferenceUseCases):
         screening = await self._screen(request.community_id, text.parts)
         text = text.screened(screening.texts)
         pace = await self._pace(member, request.community_id)
+        reviewed = await self._reviewed(member, space)
         body = rendered(text.body)
 
         def change(seen: Seen[Topic], topic: Topic) -> Outcome:
@@ -165,7 +167,7 @@ class TopicUseCases(ReferenceUseCases):
             number = topic.submission.number
             topic = topic.submit(
                 screening.submission(number),
-                held=screening.holds(member, space),
+                held=screening.holds(space, reviewed=reviewed),
                 now=seen.now.time,
                 review_due_time=space.settings.review_due(topic.kind, seen.now.time),
             ).with_text(text.title, body, text.tags)
@@ -207,12 +209,13 @@ class TopicUseCases(ReferenceUseCases):
         pace = None
         if request.update_mentions and before.state not in UNSENT:
             pace = await self._pace(member, request.community_id)
-        screening = None
+        screening, reviewed = None, False
         if text.tags != before.tags and before.state not in UNSENT:
             space.settings.tag_rules.check(text.tags)
         if before.state not in UNSENT:
             screening = await self._screen(request.community_id, text.parts)
             text = text.screened(screening.texts)
+            reviewed = await self._reviewed(member, space)
         body = rendered(text.body)
         ref = self._repository.held_edit_ref(request.community_id, before.id)
 
@@ -240,7 +243,8 @@ class TopicUseCases(ReferenceUseCases):
                 return moderating.drop_edit(topic, topic, waiting, seen.now.time)
             told = self._mentioning(pace, topic, waiting, references, member, seen.now)
             submission = _submission(screening, next_number(topic.submission, waiting))
-            if topic.state in OPEN_TO_READERS and screening and screening.holds(member, space):
+            holds = screening is not None and screening.holds(space, reviewed=reviewed)
+            if topic.state in OPEN_TO_READERS and holds:
                 edit = HeldEdit.of(
                     topic,
                     changed,
