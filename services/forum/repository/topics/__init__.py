@@ -10,7 +10,8 @@ from services.forum.repository.topics.documents import (
     dump_topic,
     load_topic,
 )
-from services.forum.repository.topics.reads import INDEXES, TopicCollection, TopicFilter
+from services.forum.repository.topics.indexes import INDEXES
+from services.forum.repository.topics.reads import TopicCollection, TopicFilter
 
 __all__ = [
     "INDEXES",

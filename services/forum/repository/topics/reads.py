@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
 from chassis.decisions import Aggregates, Document
 from chassis.lanes import Lane
-from chassis.mongo import Index
-from chassis.pagination import Order, Paging
+from chassis.pagination import Paging
 from services.forum.domain.spaces import Space, space_key
 from services.forum.domain.topics import (
     OPEN_TO_READERS,
@@ -26,70 +25,8 @@ from services.forum.domain.topics import (
 from services.forum.repository.documents import read_page
 from services.forum.repository.spaces import SpaceCollection
 from services.forum.repository.topics.documents import LISTED, READ, TEXTLESS, load_topic, tag_key
+from services.forum.repository.topics.indexes import FEW, LAST_PINNED, ORDERED, ORDERS
 from services.forum.repository.walls import find_each, union
-
-_NEWEST = [("activity_time", -1), ("_id", -1)]
-_ORDERS: Mapping[TopicOrder, Order] = {
-    TopicOrder.ACTIVITY: _NEWEST,
-    TopicOrder.NEWEST: [("create_time", -1), ("_id", -1)],
-    TopicOrder.SCORE: [("score", -1), ("_id", -1)],
-}
-_ORDERED = {TopicOrder.NEWEST: "topic_newest_page", TopicOrder.SCORE: "topic_score_page"}
-# Kinds of which there are few among questions and discussions: replies to those, which are most,
-# change no index by kind.
-_FEW = frozenset({TopicKind.ARTICLE, TopicKind.IDEA})
-_LAST_PINNED = [("pin_time", -1), ("_id", -1)]
-_BY_KIND = [("community_id", 1), ("read_keys", 1), ("kind", 1)]
-_ANSWERED_BY_INDEX = [("state", 1), ("space_id", 1), ("idea_status", 1)]
-# The last fields only answer filters from the index itself, without fetching what does not match.
-INDEXES: Sequence[Index] = (
-    Index(
-        "topics",
-        [("community_id", 1), ("read_keys", 1), *_NEWEST, ("state", 1), ("space_id", 1)],
-        "topic_page",
-    ),
-    Index(
-        "topics",
-        [("community_id", 1), ("author_id", 1), ("read_keys", 1), *_NEWEST],
-        "topic_author_page",
-        partial={"author_id": {"$exists": True}},
-    ),
-    Index("topics", [("community_id", 1), ("tag_keys", 1), *_NEWEST], "topic_tag_page"),
-    Index(
-        "topics",
-        [("community_id", 1), ("read_keys", 1), *_NEWEST],
-        "topic_unanswered_page",
-        partial={"unanswered": True},
-    ),
-    Index(
-        "topics",
-        [("community_id", 1), ("tag_keys", 1), *_NEWEST, ("state", 1)],
-        "topic_tag_unanswered_page",
-        partial={"unanswered": True},
-    ),
-    *(
-        Index("topics", [*_BY_KIND, *_ORDERS[order], *_ANSWERED_BY_INDEX], index)
-        for order, index in _ORDERED.items()
-    ),
-    Index(
-        "topics",
-        [*_BY_KIND, *_NEWEST, *_ANSWERED_BY_INDEX],
-        "topic_kind_page",
-        partial={"kind": {"$in": sorted(_FEW)}},
-    ),
-    Index(
-        "topics",
-        [("community_id", 1), ("read_keys", 1), *_LAST_PINNED, ("pin_end", 1)],
-        "topic_pinned_page",
-        partial={"pin_time": {"$exists": True}},
-    ),
-    Index(
-        "topics",
-        [("publish_time", 1)],
-        "topic_due",
-        partial={"publish_time": {"$exists": True}},
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,9 +225,9 @@ class TopicCollection(SpaceCollection):
         if wanted.idea_statuses:
             query["idea_status"] = {"$in": sorted(wanted.idea_statuses)}
             kinds = frozenset({TopicKind.IDEA})
-        if wanted.order in _ORDERED:
-            index, kinds = _ORDERED[wanted.order], kinds or frozenset(TopicKind)
-        elif kinds and kinds <= _FEW and index == "topic_page":
+        if wanted.order in ORDERED:
+            index, kinds = ORDERED[wanted.order], kinds or frozenset(TopicKind)
+        elif kinds and kinds <= FEW and index == "topic_page":
             index = "topic_kind_page"
         if kinds:
             query["kind"] = {"$in": sorted(kinds)}
@@ -299,7 +236,7 @@ class TopicCollection(SpaceCollection):
             self._database.topics,
             query,
             (field, keys),
-            _ORDERS[wanted.order],
+            ORDERS[wanted.order],
             paging,
             index,
             fields,
@@ -330,7 +267,7 @@ class TopicCollection(SpaceCollection):
             self._database.topics,
             query,
             ("read_keys", [space_key(space_id)]),
-            _LAST_PINNED,
+            LAST_PINNED,
             paging,
             "topic_pinned_page",
             LISTED,
