@@ -5,6 +5,7 @@ from __future__ import annotations
 from chassis.timestamps import timestamp_of
 from guildhall.forum.v1 import forum_pb2
 from services.forum.converters import enums
+from services.forum.converters.context_refs import context_refs_to_proto
 from services.forum.converters.domain_events import post_ref
 from services.forum.converters.markdown import safe_html
 from services.forum.converters.messages import attached_to_proto
@@ -30,6 +31,7 @@ def held_edit_to_proto(edit: HeldEdit, post: Topic | Reply) -> forum_pb2.HeldEdi
         reason=edit.reason,
         community_id=edit.community_id,
         editor_id=edit.editor_id,
+        context_refs=context_refs_to_proto(edit.context_refs),
     )
 
 

@@ -11,6 +11,7 @@ from chassis.pagination import encode_page_token
 from chassis.timestamps import timestamp_of
 from guildhall.forum.v1 import attachments_pb2, curation_pb2, forum_pb2
 from services.forum.converters import enums
+from services.forum.converters.context_refs import context_refs_to_proto
 from services.forum.converters.markdown import safe_html
 from services.forum.converters.space_settings import settings_to_proto
 from services.forum.domain.attachments import Attached, Attachment
@@ -118,6 +119,7 @@ def topic_to_proto(
         pin_expire_time=_time(topic.pin_expire_time),
         verification=_verification(topic.verification, topic.community_id, hidden, keyring),
         attachments=() if gone else attached_to_proto(topic.community_id, topic.attachments),
+        context_refs=() if gone else context_refs_to_proto(topic.context_refs),
         seeded=bool(topic.seeding_id),
         submission_number=topic.submission.number if for_service else 0,
     )

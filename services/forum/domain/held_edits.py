@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.forum.domain.attachments import Attached
+from services.forum.domain.context_refs import ContextRef
 from services.forum.domain.members import Author, keys_of_withheld
 from services.forum.domain.references import References
 from services.forum.domain.replies import Reply
@@ -38,6 +39,7 @@ class HeldEdit:
     author: Author  # of the post
     editor_id: str
     create_time: datetime
+    context_refs: tuple[ContextRef, ...] = ()  # of topics
     by_moderator: bool = False  # of another's post
     state: HeldEditState = HeldEditState.PENDING_REVIEW
     decide_time: datetime | None = None
@@ -55,6 +57,7 @@ class HeldEdit:
         now: datetime,
         *,
         by_moderator: bool,
+        context_refs: tuple[ContextRef, ...] = (),
     ) -> HeldEdit:
         """Of this post; `text` is title, body and tags."""
         title, body, tags = text
@@ -70,6 +73,7 @@ class HeldEdit:
             author=post.author,
             editor_id=editor_id,
             create_time=now,
+            context_refs=context_refs,
             by_moderator=by_moderator,
         )
 

@@ -11,6 +11,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from chassis.decisions import Document
 from chassis.pagination import Order, Paging
 from services.forum.domain.attachments import Attached
+from services.forum.domain.context_refs import ContextRef
 from services.forum.domain.members import Author, Persona
 from services.forum.domain.references import NO_REFERENCES, PostRef, Quote, References
 from services.forum.domain.texts import NO_TEXT, Submission, Text
@@ -121,6 +122,18 @@ def attached(documents: Sequence[Document]) -> tuple[Attached, ...]:
         Attached(one["id"], one["name"], one["type"], one["size"], one["width"], one["height"])
         for one in documents
     )
+
+
+def context_ref_documents(refs: Sequence[ContextRef]) -> list[Document]:
+    """The context refs of a topic, in its order."""
+    return [
+        {"system": one.system, "type": one.type, "external_id": one.external_id} for one in refs
+    ]
+
+
+def context_refs(documents: Sequence[Document]) -> tuple[ContextRef, ...]:
+    """Back from context_ref_documents."""
+    return tuple(ContextRef(one["system"], one["type"], one["external_id"]) for one in documents)
 
 
 def references_document(references: References) -> Document:

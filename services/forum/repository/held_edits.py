@@ -15,6 +15,8 @@ from services.forum.repository.documents import (
     attached_documents,
     author,
     author_document,
+    context_ref_documents,
+    context_refs,
     references,
     references_document,
     submission,
@@ -113,6 +115,7 @@ def _load(document: Document) -> HeldEdit:
         author=author(document["author"]),
         editor_id=document["editor_id"],
         create_time=document["create_time"],
+        context_refs=context_refs(document.get("context_refs", ())),
         by_moderator=document.get("by_moderator", False),  # formerly nobody remembered
         state=HeldEditState(document["state"]),
         decide_time=document["decide_time"],
@@ -138,6 +141,8 @@ def _dump(edit: HeldEdit) -> Document:
     }
     if edit.attachments:
         document["attachments"] = attached_documents(edit.attachments)
+    if edit.context_refs:
+        document["context_refs"] = context_ref_documents(edit.context_refs)
     return document
 
 

@@ -15,6 +15,7 @@ from chassis.tags import tag_of
 from guildhall.forum.v1 import forum_pb2 as pb
 from guildhall.forum.v1 import forum_pb2_grpc
 from services.forum.converters import enums
+from services.forum.converters.context_refs import context_of
 from services.forum.converters.diffs import edit_diff, revision_diff
 from services.forum.converters.held_edits import held_edit_to_proto
 from services.forum.converters.messages import (
@@ -218,6 +219,7 @@ class ForumServicer(forum_pb2_grpc.ForumServiceServicer):
             enums.topic_kinds(request.kinds),
             enums.idea_statuses(request.idea_statuses),
             enums.topic_order(request.order),
+            context_of(request),
         )
         paging = Paging.of(request, *wanted.order.types)
         found = await self._repository.list_topics(

@@ -15,6 +15,7 @@ from chassis.errors import (
     TextInvalidError,
     UnavailableError,
 )
+from services.forum.domain.context_refs import ContextRef, check_context_refs
 from services.forum.domain.imports import imported_id
 from services.forum.domain.members import Author, Member, Persona
 from services.forum.domain.posting import (
@@ -656,6 +657,61 @@ def test_tags_are_refused(tags: list[str]) -> None:
     with pytest.raises(TagsInvalidError) as refused:
         check_tags(tags, "posts.3.tags")
     assert refused.value.field == "posts.3.tags"
+
+
+DEAL = ContextRef("crm", "deal", "D-1")
+
+
+@pytest.mark.parametrize(
+    "ref",
+    [
+        DEAL,
+        ContextRef("x" * 40, "co-sell-2", "x"),
+        ContextRef("lms", "course", "Kurs 7 / Größe: \u00a7 3"),
+        ContextRef("lms", "course", "7" * 128),
+        ContextRef("lms", "course", "\u30af\u30e9\u30a6\u30c9"),
+    ],
+)
+def test_context_refs_are_names_of_other_systems(ref: ContextRef) -> None:
+    assert check_context_refs([ref]) == (ref,)
+
+
+def test_context_refs_are_compared_as_they_are() -> None:
+    alike = [replace(DEAL, external_id=id_) for id_ in ("D-1", "d-1", "D-01", "D -1", "\uff24-1")]
+    assert check_context_refs(alike) == tuple(alike)
+    assert check_context_refs([]) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("system", ["", "c", "CRM", "c r m", "crm-", "-crm", "crm_", "größe", "x" * 41]),
+        ("type", ["", "d", "Deal", "deal/claim", "deal\n", "x" * 41]),
+        (
+            "external_id",
+            [
+                *("", " ", " D-1", "D-1 ", "D\n1", "D\t1", "D\x001", "x" * 129),
+                *("D\u200b1", "D\u202e1", "D\u00a01", "D\ue0001"),
+            ],
+        ),
+    ],
+)
+def test_context_refs_are_refused_by_field(name: str, values: list[str]) -> None:
+    for bad in values:
+        with pytest.raises(FieldInvalidError) as refused:
+            check_context_refs([DEAL, replace(DEAL, **{name: bad})])
+        assert refused.value.field == f"context_refs.1.{name}"
+
+
+def test_context_refs_are_five_and_each_once() -> None:
+    many = [replace(DEAL, external_id=f"D-{n}") for n in range(6)]
+    assert check_context_refs(many[:5]) == tuple(many[:5])
+    with pytest.raises(FieldInvalidError, match="at most 5") as refused:
+        check_context_refs(many)
+    assert refused.value.field == "context_refs"
+    with pytest.raises(FieldInvalidError, match="already") as refused:
+        check_context_refs([*many[:3], DEAL])
+    assert refused.value.field == "context_refs.3"
 
 
 def test_texts_are_bounded() -> None:

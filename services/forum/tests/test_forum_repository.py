@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from chassis.errors import FieldInvalidError
 from chassis.mongo import Database
 from chassis.pagination import Paging
 from chassis.testing import mirrored, prepare
+from services.forum.domain.context_refs import ContextRef
 from services.forum.domain.members import Author
 from services.forum.domain.records import ModerationEntry, Revision
 from services.forum.domain.replies import Reply, ReplyNotFoundError, ReplyState
@@ -39,6 +42,8 @@ BERT = ("community:c1", "company:co2@c1", "person:bert")
 MODERATOR = ("community:c1", "person:mod", "moderators:c1")
 OUTSIDER = ("community:c2", "person:out", "moderators:c2")
 TEXT = Text("source", "<p>html</p>", 1)
+DEAL = ContextRef("crm", "deal", "D-1")
+COURSE = ContextRef("lms", "course", "7")
 
 
 def space(id: str, audience: Audience = Audience.COMMUNITY, *names: str) -> Space:
@@ -123,6 +128,7 @@ async def test_objects_come_back_as_they_were(filled: Filled) -> None:
         newest_time=NOW,
         reply_count=1,
         tags=("a", "b"),
+        context_refs=(DEAL, COURSE),
         awaited_reply_id="r9",
         case_id="case",
         state_reason="why",
@@ -322,14 +328,21 @@ async def test_reply_out_of_sight_with_its_topic(filled: Filled) -> None:
         ({"tag": "a"}, "tag_keys: 1, activity_time: -1"),
         ({"unanswered": True}, "read_keys: 1, activity_time: -1, _id: -1 }"),
         ({"unanswered": True, "tag": "a"}, "tag_keys: 1, activity_time: -1, _id: -1, state: 1"),
+        ({"context": DEAL}, "context_keys: 1, activity_time: -1"),
+        ({"context": DEAL, "space_id": "s1"}, "context_keys: 1, activity_time: -1"),
+        (
+            {"context": DEAL, "tag": "a", "author_id": "anna", "unanswered": True},
+            "context_keys: 1, activity_time: -1",
+        ),
     ],
 )
 async def test_lists_read_no_more_than_they_give(
     filled: Filled, wanted: dict[str, Any], index: str
 ) -> None:
     spaces = [space(f"s{n}") for n in range(100)]
-    hidden = [topic(f"h{n:03}", n, space_id="secret", tags=("a",)) for n in range(300)]
-    shown = [topic(f"t{n:03}", n, tags=("a",)) for n in range(300)]
+    same: dict[str, Any] = {"tags": ("a",), "context_refs": (COURSE, DEAL)}
+    hidden = [topic(f"h{n:03}", n, space_id="secret", **same) for n in range(300)]
+    shown = [topic(f"t{n:03}", n, **same) for n in range(300)]
     await filled.put(*spaces, *hidden, *shown)
     for backward, ids in (
         (False, ["t099", "t098", "t097"]),
@@ -347,6 +360,61 @@ async def test_lists_read_no_more_than_they_give(
         assert "hasSortStage" not in row
         assert row["docsExamined"] <= 6
         assert row["keysExamined"] <= 120
+
+
+async def test_lists_by_context(filled: Filled) -> None:
+    likewise = [
+        ContextRef("crm", "deal", "D-10"),
+        ContextRef("crm", "deal", "d-1"),
+        ContextRef("crm", "claim", "D-1"),
+        ContextRef("erp", "deal", "D-1"),
+    ]
+    await filled.put(
+        space("s1"),
+        space("s2", Audience.VENDOR),
+        topic("t1", 1, context_refs=(DEAL,)),
+        topic("t2", 2, context_refs=(COURSE, DEAL), tags=("a",), author=Author("bert", "co2")),
+        topic("t3", 3, context_refs=(COURSE,)),
+        topic("t4", 4),
+        topic("t5", 5, context_refs=tuple(likewise)),
+        topic("p1", 6, context_refs=(DEAL,), state=TopicState.PENDING_REVIEW),
+        topic("d1", 7, context_refs=(DEAL,), state=TopicState.DRAFT),
+        topic("h1", 8, context_refs=(DEAL,), state=TopicState.HIDDEN),
+        topic("x1", 9, context_refs=(DEAL,), space_id="s2"),
+        topic("c1", 10, context_refs=(DEAL,), state=TopicState.CLOSED, kind=TopicKind.IDEA),
+        topic("b1", 11, context_refs=(DEAL,), author=Author("bert", "co2", as_company=True)),
+    )
+    of_deal: dict[str, Any] = {"context": DEAL}
+    assert await filled.listed(BERT, **of_deal) == ["b1", "c1", "t2", "t1"]
+    assert await filled.listed(ANNA, **of_deal) == ["b1", "c1", "p1", "t2", "t1"]
+    assert await filled.listed((*BERT, "vendor:c1"), **of_deal) == ["b1", "c1", "x1", "t2", "t1"]
+    for one in likewise:
+        assert await filled.listed(BERT, context=one) == ["t5"]
+    assert await filled.listed(BERT, context=replace(DEAL, external_id="D")) == []
+    for keyring in (OUTSIDER, ()):
+        assert await filled.listed(keyring, **of_deal) == []
+    with pytest.raises(SpaceNotFoundError):
+        await filled.listed(BERT, **of_deal, space_id="s2")
+    # Narrowed further, as lists are without it.
+    assert await filled.listed(BERT, **of_deal, space_id="s1", tag="a") == ["t2"]
+    assert await filled.listed(BERT, **of_deal, author_id="bert") == ["b1", "t2"]
+    assert await filled.listed(ANNA, **of_deal, author_id="bert") == ["t2"]
+    assert await filled.listed(BERT, **of_deal, unanswered=True) == ["b1", "t2", "t1"]
+    assert await filled.listed(BERT, **of_deal, kinds=frozenset({TopicKind.IDEA})) == ["c1"]
+    hidden = frozenset({TopicState.HIDDEN, TopicState.DRAFT})
+    assert await filled.listed(ANNA, **of_deal, states=hidden) == ["h1", "d1"]
+    assert await filled.listed(BERT, **of_deal, states=hidden) == []
+    for order in (TopicOrder.NEWEST, TopicOrder.SCORE):
+        with pytest.raises(FieldInvalidError):
+            await filled.listed(BERT, **of_deal, order=order)
+
+
+async def test_topics_without_context_take_no_place_in_its_index(filled: Filled) -> None:
+    await filled.put(space("s1"), topic("t1"))
+    row = await filled.database.topics.find_one({"_id": "t1"})
+    assert row is not None
+    assert {"context_refs", "context_keys"}.isdisjoint(row)  # as those that were stored before
+    assert (await filled.repository.get_topic("c1", "t1", BERT)).context_refs == ()
 
 
 IDEA, ARTICLE, QUESTION = TopicKind.IDEA, TopicKind.ARTICLE, TopicKind.QUESTION
@@ -483,6 +551,8 @@ def spaces_in_pages(repository: ForumRepository) -> Any:
         {"tag": "a"},
         {"author_id": "anna"},
         {"unanswered": True},
+        {"context": DEAL},
+        {"context": DEAL, "kinds": frozenset({QUESTION})},
         {"kinds": frozenset({QUESTION})},
         {"order": TopicOrder.NEWEST},
         {"order": SCORE, "kinds": frozenset({QUESTION, IDEA})},
@@ -493,12 +563,12 @@ async def test_topics_backwards_mirror_topics_forwards(
 ) -> None:
     # Behind several keys, many with the same time: branches are merged, and the id decides.
     spaces = [space(f"s{n}") for n in range(4)]
+    same: dict[str, Any] = {"tags": ("a",), "context_refs": (DEAL,)}
     topics = [
-        topic(f"t{n:02}", n // 5, space_id=f"s{n % 4}", tags=("a",), score=n // 5)
-        for n in range(23)
+        topic(f"t{n:02}", n // 5, space_id=f"s{n % 4}", score=n // 5, **same) for n in range(23)
     ]
     await filled.put(*spaces, space("s9", Audience.VENDOR), *topics)
-    await filled.put(topic("x", 2, space_id="s9", tags=("a",)))
+    await filled.put(topic("x", 2, space_id="s9", **same))
 
     async def listing(paging: Paging) -> tuple[list[Topic], str]:
         found = await filled.repository.list_topics("c1", BERT, TopicFilter(**wanted), paging)

@@ -280,7 +280,12 @@ def decide_edit(
         reply = replace(reply, attachments=edit.attachments)
         return Outcome(topic, reply_edited(reply), reply, writes, held_edit=edit)
     text = (edit.title, edit.body, edit.tags)
-    edited = replace(post, references=edit.references, attachments=edit.attachments)
+    edited = replace(
+        post,
+        references=edit.references,
+        attachments=edit.attachments,
+        context_refs=edit.context_refs,
+    )
     edited = edited.edit(text, edit.submission, now.time, by_moderator=by_moderator)
     return Outcome(edited, topic_edited(edited), writes=writes, held_edit=edit)
 

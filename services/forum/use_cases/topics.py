@@ -18,10 +18,12 @@ from guildhall.forum.v1.forum_pb2 import (
     UpdateTopicResponse,
 )
 from services.forum.converters import enums
+from services.forum.converters.context_refs import context_refs_of
 from services.forum.converters.domain_events import topic_edited, topic_submitted
 from services.forum.converters.held_edits import pending_edit_to_proto
 from services.forum.converters.markdown import rendered
 from services.forum.converters.messages import topic_to_proto
+from services.forum.domain.context_refs import ContextRef, check_context_refs
 from services.forum.domain.drafts import (
     MOST_DRAFTS,
     DraftKind,
@@ -61,6 +63,7 @@ class TopicUseCases(ReferenceUseCases):
         text = TopicText(
             check_title(request.title), check_body(request.body), check_tags(request.tags)
         )
+        context_refs = _context_refs(request)
         claim = Claim.of(member, request.community_id, request.attachment_ids)
         sowing = Sowing.of_item(member, request.community_id, request.seeding_item_id)
         if (done := await self._done(actor, request, CreateTopicResponse)) is not None:
@@ -108,6 +111,7 @@ class TopicUseCases(ReferenceUseCases):
                 activity_time=now,
                 owner_id=member.person_id if kind is TopicKind.ARTICLE else "",
                 attachments=taken.attached,
+                context_refs=context_refs,
                 references=references,
                 seeding_id=sown.seeding_id,
             )
@@ -193,6 +197,7 @@ class TopicUseCases(ReferenceUseCases):
         title = check_title(request.title) if request.HasField("title") else None
         source = check_body(request.body) if request.HasField("body") else None
         tags = check_tags(request.tags) if request.update_tags else None
+        given_refs = _context_refs(request) if request.update_context_refs else None
         if (done := await self._done(actor, request, UpdateTopicResponse)) is not None:
             return done
         before, space = await self._repository.get_topic_space(
@@ -231,11 +236,13 @@ class TopicUseCases(ReferenceUseCases):
             taken = Taken(topic.attachments)
             if request.update_attachments:
                 taken = claim.taken(seen, topic.id)
-            same = (text.title, text.body, text.tags, references) == (
+            context_refs = topic.context_refs if given_refs is None else given_refs
+            same = (text.title, text.body, text.tags, references, context_refs) == (
                 topic.title,
                 topic.body.source,
                 topic.tags,
                 topic.references,
+                topic.context_refs,
             )
             waiting = seen.part(ref)
             changed = (text.title, body, text.tags)
@@ -254,15 +261,16 @@ class TopicUseCases(ReferenceUseCases):
                     member.person_id,
                     seen.now.time,
                     by_moderator=by_moderator,
+                    context_refs=context_refs,
                 )
                 held = moderating.hold_edit(topic, topic, edit)
                 return taken.added(replace(held, writes=[self._no_draft(topic, member), *told]))
-            edited = replace(topic, references=references, attachments=taken.attached).edit(
-                changed,
-                submission,
-                seen.now.time,
-                by_moderator=by_moderator,
-            )
+            edited = replace(
+                topic,
+                references=references,
+                attachments=taken.attached,
+                context_refs=context_refs,
+            ).edit(changed, submission, seen.now.time, by_moderator=by_moderator)
             writes = [self._no_draft(topic, member), *told]
             if topic.state not in UNSENT:
                 writes += records_of_edit(
@@ -293,6 +301,10 @@ def check_same_text(topic: Topic, before: Topic) -> None:
     same = topic.submission.number == before.submission.number and topic.tags == before.tags
     if not same or topic.state is not before.state:
         raise VersionStaleError("the topic has just changed: read it again")
+
+
+def _context_refs(request: CreateTopicRequest | UpdateTopicRequest) -> tuple[ContextRef, ...]:
+    return check_context_refs(context_refs_of(request.context_refs))
 
 
 def _submission(screening: Screening | None, number: int) -> Submission:

@@ -43,12 +43,13 @@ def check_list(
 ) -> None:
     """Each order has an index by space and kind; lists narrowed otherwise have the first only.
 
-    `by_status`: of ideas with some status; `otherwise_narrowed`: to an author, to a tag or to what
-    is unanswered. Refuses with FIELD_INVALID.
+    `by_status`: of ideas with some status; `otherwise_narrowed`: to an author, to a tag, to a
+    context or to what is unanswered. Refuses with FIELD_INVALID.
     """
     if order is not TopicOrder.ACTIVITY and otherwise_narrowed:
         raise FieldInvalidError(
-            "by author, tag or unanswered topics come in the order ACTIVITY only", field="order"
+            "by author, tag, unanswered or context topics come in the order ACTIVITY only",
+            field="order",
         )
     asked = () if kinds is None else kinds
     if by_status and not all(allows(kind, KindAction.UPDATE_IDEA_STATUS) for kind in asked):

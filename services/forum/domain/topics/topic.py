@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from chassis.errors import RoleRequiredError
 from chassis.values import value
 from services.forum.domain.attachments import Attached
+from services.forum.domain.context_refs import ContextRef
 from services.forum.domain.kinds import (
     IdeaStatus,
     KindAction,
@@ -102,6 +103,7 @@ class Topic:
     removed_state: TopicState | None = None  # what it was when it was removed
     verification: Verification | None = None
     attachments: tuple[Attached, ...] = ()
+    context_refs: tuple[ContextRef, ...] = ()
     version: int = 0  # of what all its readers see of it: its own changes and published replies
 
     def next(self) -> Topic:

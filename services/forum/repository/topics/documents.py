@@ -8,6 +8,7 @@ from typing import Any
 
 from chassis.decisions import Aggregates, Document
 from chassis.mongo import Database, Migration
+from services.forum.domain.context_refs import ContextRef
 from services.forum.domain.feed.ranking import feed_keys
 from services.forum.domain.participation import VotedAtOnceError
 from services.forum.domain.posting import PostingTooFastError
@@ -28,6 +29,8 @@ from services.forum.repository.documents import (
     author,
     author_document,
     body,
+    context_ref_documents,
+    context_refs,
     references,
     references_document,
     same,
@@ -44,7 +47,7 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)  # when a pin without an end ends
 
 # What is read to be shown: nothing that only the indexes need. Of the latest replies lists read
 # the last.
-READ: Document = {"read_keys": 0, "tag_keys": 0, "feed_keys": 0}
+READ: Document = {"read_keys": 0, "tag_keys": 0, "context_keys": 0, "feed_keys": 0}
 LISTED: Document = {"latest": {"$slice": -1}, **READ}
 # A post without its text.
 TEXTLESS: Document = {"body": 0}
@@ -78,12 +81,18 @@ _SELDOM: Mapping[str, Callable[[Any], Any]] = {
     "removed_state": TopicState,
     "verification": verification,
     "attachments": attached,
+    "context_refs": context_refs,
 }
 
 
 def tag_key(tag: str, key: str) -> str:
     """Tags hold no blank. Tags and keys in one field, as an index takes one array only."""
     return f"{tag} {key}"
+
+
+def context_key(ref: ContextRef, key: str) -> str:
+    """Likewise; of all that is in it only the external id may hold blanks."""
+    return f"{ref.system} {ref.type} {key} {ref.external_id}"
 
 
 def link_key(link: Link, topic_id: str) -> str:
@@ -202,6 +211,11 @@ def dump_topic(topic: Topic) -> Document:
         document["close_reason"] = topic.close_reason.value
     if topic.attachments:
         document["attachments"] = attached_documents(topic.attachments)
+    if topic.context_refs:
+        document["context_refs"] = context_ref_documents(topic.context_refs)
+        document["context_keys"] = [
+            context_key(ref, key) for ref in topic.context_refs for key in topic.read_keys
+        ]
     if topic.unanswered:
         document["unanswered"] = True
     if topic.unreplied:

@@ -59,6 +59,12 @@ INDEXES: Sequence[Index] = (
     ),
     Index(
         "topics",
+        [("community_id", 1), ("context_keys", 1), *NEWEST],
+        "topic_context_page",
+        partial={"context_keys": {"$exists": True}},
+    ),
+    Index(
+        "topics",
         [("community_id", 1), ("read_keys", 1), *LAST_PINNED, ("pin_end", 1)],
         "topic_pinned_page",
         partial={"pin_time": {"$exists": True}},

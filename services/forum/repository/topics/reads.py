@@ -10,6 +10,7 @@ from typing import TypeAlias
 from chassis.decisions import Aggregates, Document
 from chassis.lanes import Lane
 from chassis.pagination import Paging
+from services.forum.domain.context_refs import ContextRef
 from services.forum.domain.spaces import Space, space_key
 from services.forum.domain.topics import (
     OPEN_TO_READERS,
@@ -24,7 +25,14 @@ from services.forum.domain.topics import (
 )
 from services.forum.repository.documents import read_page
 from services.forum.repository.spaces import SpaceCollection
-from services.forum.repository.topics.documents import LISTED, READ, TEXTLESS, load_topic, tag_key
+from services.forum.repository.topics.documents import (
+    LISTED,
+    READ,
+    TEXTLESS,
+    context_key,
+    load_topic,
+    tag_key,
+)
 from services.forum.repository.topics.indexes import FEW, LAST_PINNED, ORDERED, ORDERS
 from services.forum.repository.walls import find_each, union
 
@@ -42,6 +50,7 @@ class TopicFilter:
     kinds: frozenset[TopicKind] | None = None
     idea_statuses: frozenset[IdeaStatus] = frozenset()  # of ideas only; empty: whatever theirs
     order: TopicOrder = TopicOrder.ACTIVITY
+    context: ContextRef | None = None
 
     def __post_init__(self) -> None:
         """Refuses with FIELD_INVALID."""
@@ -49,7 +58,9 @@ class TopicFilter:
             self.order,
             self.kinds,
             by_status=bool(self.idea_statuses),
-            otherwise_narrowed=bool(self.author_id or self.tag or self.unanswered),
+            otherwise_narrowed=bool(
+                self.author_id or self.tag or self.unanswered or self.context is not None
+            ),
         )
 
 
@@ -206,21 +217,15 @@ class TopicCollection(SpaceCollection):
             "state": {"$in": sorted(states)},
             "space_id": {"$in": spaces},
         }
-        field, index = "read_keys", "topic_page"
+        field, keys, index = _place(wanted, keys)
         if wanted.unanswered:
             query["unanswered"] = True
-            index = "topic_unanswered_page"
         if wanted.tag:
             query["tags"] = wanted.tag
-            field = "tag_keys"
-            index = "topic_tag_unanswered_page" if wanted.unanswered else "topic_tag_page"
         if wanted.author_id:
             query["author_id"] = wanted.author_id
             if not {f"person:{wanted.author_id}", f"moderators:{community_id}"} & set(keyring):
                 query["author.as_company"] = {"$exists": False}  # it would tell who wrote them
-            field, index = "read_keys", "topic_author_page"
-        if field == "tag_keys":
-            keys = [tag_key(wanted.tag, key) for key in keys]
         kinds = wanted.kinds
         if wanted.idea_statuses:
             query["idea_status"] = {"$in": sorted(wanted.idea_statuses)}
@@ -324,3 +329,16 @@ def _states_and_keys(
     if states - OPEN_TO_READERS:
         keys.extend(key for key in keyring if key.startswith(owners))
     return states, keys
+
+
+def _place(wanted: TopicFilter, keys: list[str]) -> tuple[str, list[str], str]:
+    """The field of the keys, these keys as it has them, and the index that finds the fewest."""
+    if wanted.context is not None:
+        made = [context_key(wanted.context, key) for key in keys]
+        return "context_keys", made, "topic_context_page"
+    if wanted.author_id:
+        return "read_keys", keys, "topic_author_page"
+    if wanted.tag:
+        index = "topic_tag_unanswered_page" if wanted.unanswered else "topic_tag_page"
+        return "tag_keys", [tag_key(wanted.tag, key) for key in keys], index
+    return "read_keys", keys, "topic_unanswered_page" if wanted.unanswered else "topic_page"
