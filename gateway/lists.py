@@ -141,9 +141,20 @@ async def community_topics(context: Context, community: Any, arguments: Argument
 async def space_topics(context: Context, space: Any, arguments: Arguments) -> Page:
     """Topics of one space."""
     request = forum_pb2.ListTopicsRequest(
-        community_id=space.community_id, space_id=space.id, **topic_filters(arguments)
+        community_id=space.community_id,
+        space_id=space.id,
+        context=_context_ref(arguments.get("context")),
+        **topic_filters(arguments),
     )
     return await topics(context, request, arguments)
+
+
+def _context_ref(given: Mapping[str, str] | None) -> forum_pb2.ContextRef | None:
+    if given is None:
+        return None
+    return forum_pb2.ContextRef(
+        system=given["system"], type=given["type"], external_id=given["externalId"]
+    )
 
 
 async def drafts(

@@ -226,6 +226,7 @@ def held_edit(topic_id: str, reply_id: str = "") -> forum_pb2.HeldEdit:
         body_html="<p>Another <em>text</em></p>",
         create_time=time(0),
         editor_id="p3",
+        context_refs=[forum_pb2.ContextRef(system="crm", type="deal", external_id="D-1")],
     )
 
 

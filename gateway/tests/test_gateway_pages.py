@@ -331,6 +331,7 @@ OTHERWISE = {
         ("?score", "order: SCORE"),
         ("?ideas", "kinds: [IDEA, ARTICLE]"),
         ("?planned", "ideaStatuses: [PLANNED], order: SCORE"),
+        ("?context", 'context: {system: "crm", type: "deal", externalId: "D-1"}'),
     )
 }
 LISTS = {**CONNECTIONS, **OTHERWISE}
@@ -472,7 +473,7 @@ async def test_of_every_connection_others_learn_nothing_by_a_cursor(
 async def test_a_cursor_is_of_one_order_and_filter(everyone: None, house: House) -> None:
     for path in ("topics", "community.space.topics"):
         names = [name for name in LISTS if name.partition("?")[0] == path]
-        assert len(names) == 5
+        assert len(names) == 6
         cursors = {name: (await Walker(house, name).page(first=1))[0] for name in names}
         house.forum.requests.clear()
         for name in names:

@@ -55,6 +55,7 @@ LEGAL: dict[str, Any] = {
     "reviewDueTime": _SOON, "publishTime": _SOON, "pinExpireTime": _SOON,
     "verifiedUntilTime": _SOON,
     "expectedVersion": 1, "service": "SEARCH", "consumer": "search--forum", "sort": "NEWEST",
+    "system": "crm", "type": "deal",
     "trustLevel": "BASIC", "emailDomains": ["kestrel.example"],
 }  # fmt: skip
 # What a field needs beside it, and what is given though the SDL does not ask for it.

@@ -73,12 +73,12 @@ ALSO: dict[str, Any] = {
     "SetTagFollow.tag": "grace",
     "tag": "", "mentioned_ids": [], "CreateTopic.seeding_item_id": "", "CreateReply.seeding_id": "",
     "attachment_ids": [], "CreateAutomation.target_space_id": "", "CreateAutomation.pin_days": 0,
-    "reasons": [1],
+    "reasons": [1], "system": "crm", "context.type": "deal", "context_refs.0.type": "deal",
     "join_policy": groups_pb2.GROUP_JOIN_POLICY_RULE,
     "ChangeGroupMember.state": groups_pb2.GROUP_MEMBER_STATE_SUSPENDED,
 }  # fmt: skip
-# What a post may have besides: nothing, unless it is asked about.
-LEFT_OUT = {"quotes"}
+# What a post may have besides, or topics be about: nothing, unless it is asked about.
+LEFT_OUT = {"quotes", "context"}
 # What a field needs beside it to be looked at.
 BESIDE: dict[str, dict[str, Any]] = {
     "audience_names": {"audience": forum_pb2.AUDIENCE_TIER},
@@ -238,10 +238,20 @@ class Requests:
         for beside, its in BESIDE.get(field.name, {}).items() if is_write(self._method) else ():
             if owner is not None and beside in owner.fields_by_name:
                 put(request, f"{parent}.{beside}".lstrip("."), its)
-        if (left_out := path.partition(".")[0]) in LEFT_OUT:
-            self._fill(getattr(request, left_out).add(), f"{left_out}.0.")
+        self.fill_around(request, path)
         put(request, path, value)
         return BadRequest(f"{path} {why}", request, path, field)
+
+    def fill_around(self, request: Message, path: str) -> None:
+        """What is left out until this path within it is asked about."""
+        name = path.partition(".")[0]
+        if name not in LEFT_OUT:
+            return
+        part = getattr(request, name)
+        if self._method.input_type.fields_by_name[name].is_repeated:
+            self._fill(part.add(), f"{name}.0.")
+        else:
+            self._fill(part, f"{name}.")
 
     def just_too_long(self, bad: BadRequest, most: int) -> BadRequest:
         """One character more than a refusal said there may be."""

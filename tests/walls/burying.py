@@ -161,7 +161,7 @@ class _Digger:
             "website": [f"https://{loot.canary}.example.org"],
             "issuer": [issuer],
             "subject": [loot.canary],
-            "externalId": [f"post-{loot.canary}"],
+            "externalId": [f"post-{loot.canary}", f"deal-{loot.canary}"],
         }
 
     async def within(self) -> None:
@@ -251,6 +251,9 @@ class _Digger:
             kind="QUESTION",
             title=f"{WORDS} {self._loot.canary} {text}",
             body=f"{WORDS} {self._loot.canary}",
+            contextRefs=[
+                {"system": "crm", "type": "deal", "externalId": f"deal-{self._loot.canary}"}
+            ],
             **{"tags": ["grace", f"tag-{self._loot.canary}"], **more},
         )
         topic: str = made["topic"]["id"]

@@ -178,6 +178,7 @@ class Probes:
         calls = []
         for value in (hidden, missing):
             request = copy.deepcopy(base)
+            Requests(self._worlds[0], self._method).fill_around(request, path)
             repeated = _field(request.DESCRIPTOR, path).is_repeated
             put(request, path, [value] if repeated else value)
             name = f"{self._method.containing_service.name}.{self._method.name}"

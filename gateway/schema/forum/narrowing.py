@@ -6,6 +6,7 @@ from typing import Annotated
 
 import strawberry
 
+from gateway.schema.forum.context_refs import ContextRefInput
 from gateway.schema.forum.ideas import IdeaStatus
 from gateway.schema.scalars import TopicKind, TopicOrder
 
@@ -19,6 +20,10 @@ IdeaStatuses = Annotated[
 Order = Annotated[
     TopicOrder,
     strawberry.argument(
-        description="What comes first. By author, tag or unanswered only ACTIVITY goes."
+        description="What comes first. By author, tag, unanswered or context only ACTIVITY goes."
     ),
+]
+Context = Annotated[
+    ContextRefInput | None,
+    strawberry.argument(description="About this object of another system only."),
 ]

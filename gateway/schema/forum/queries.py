@@ -11,8 +11,9 @@ from gateway.context import Info
 from gateway.cursors import decode_id, decode_reply_id, decode_within
 from gateway.loaders import filled
 from gateway.schema.forum import Removal, Topic
+from gateway.schema.forum.context_refs import context_ref
 from gateway.schema.forum.diffs import RevisionDiff
-from gateway.schema.forum.narrowing import IdeaStatuses, Kinds, Order
+from gateway.schema.forum.narrowing import Context, IdeaStatuses, Kinds, Order
 from gateway.schema.relay import After, Before, Connection, First, Last
 from gateway.schema.scalars import TopicOrder, TopicState
 from guildhall.forum.v1 import forum_pb2
@@ -119,6 +120,7 @@ class ForumQuery:
         kinds: Kinds = None,
         idea_statuses: IdeaStatuses = None,
         order: Order = TopicOrder.ACTIVITY,
+        context: Context = None,
     ) -> Connection[Topic] | None:
         community = decode_id(community_id, "communityId", "Community").id
         request = forum_pb2.ListTopicsRequest(
@@ -128,6 +130,7 @@ class ForumQuery:
             unanswered=unanswered,
             tag=tag or "",
             states=[state.value for state in states or ()],
+            context=context_ref(context) if context else None,
             **lists.topic_filters({"kinds": kinds, "ideaStatuses": idea_statuses, "order": order}),
         )
         page = await lists.topics(

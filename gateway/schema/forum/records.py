@@ -9,6 +9,7 @@ from gateway.loaders import Reference
 from gateway.schema.attachments import Attachment
 from gateway.schema.directory import Member
 from gateway.schema.fields import fetched, person_key
+from gateway.schema.forum.context_refs import ContextRef
 from gateway.schema.forum.diffs import RevisionDiff
 from gateway.schema.scalars import (
     DateTime,
@@ -56,6 +57,7 @@ class HeldEdit:
     body_html: Html = strawberry.field(description="Its text to be shown.")
     tags: list[str] = strawberry.field(description="Its tags, of topics.")
     attachments: list[Attachment] = strawberry.field(description="The files it leaves the post.")
+    context_refs: list[ContextRef] = strawberry.field(description="What it is about, of topics.")
     create_time: DateTime = strawberry.field(description="When it was saved.")
     decide_time: DateTime | None = strawberry.field(
         description="When it stopped waiting; null: it waits."

@@ -13,7 +13,7 @@ from gateway.loaders import Listing, fetched_by, read
 from gateway.schema.audiences import AudienceFields
 from gateway.schema.directory import Community
 from gateway.schema.fields import COMMUNITY, fetched, paged
-from gateway.schema.forum.narrowing import IdeaStatuses, Kinds, Order
+from gateway.schema.forum.narrowing import Context, IdeaStatuses, Kinds, Order
 from gateway.schema.forum.space_settings import SpaceSettings
 from gateway.schema.quality.spaces import SpaceVitalityFields
 from gateway.schema.relay import After, Before, CommunityNode, Connection, First, Last
@@ -62,6 +62,7 @@ class Space(CommunityNode, AudienceFields, SpaceVitalityFields):
         kinds: Kinds = None,
         idea_statuses: IdeaStatuses = None,
         order: Order = TopicOrder.ACTIVITY,
+        context: Context = None,
     ) -> Connection[Annotated[Topic, strawberry.lazy("gateway.schema.forum")]] | None:
         return read(info, self)
 

@@ -16,6 +16,7 @@ from gateway.schema.directory import Community, Member
 from gateway.schema.feed import ViewerState
 from gateway.schema.fields import COMMUNITY, fetched, paged
 from gateway.schema.forum.authors import Author
+from gateway.schema.forum.context_refs import ContextRef
 from gateway.schema.forum.ideas import IdeaStatus
 from gateway.schema.forum.records import ModerationEntry, Revision, Verification
 from gateway.schema.forum.spaces import Space
@@ -79,6 +80,9 @@ class Topic(Post, CommunityNode):
     activity_time: DateTime = strawberry.field(description="Its last reply, else its creation.")
     attachments: list[Attachment] = strawberry.field(
         description="Its files, in its author's order."
+    )
+    context_refs: list[ContextRef] = strawberry.field(
+        description="The objects of other systems that it is about, in its author's order."
     )
     seeded: bool = strawberry.field(
         description="Whether it was posted through a seeding: to be shown as seeded by the vendor."

@@ -28,6 +28,7 @@ from tests.walls.worlds.model import (
     Topic,
 )
 from tests.walls.worlds.plans import (
+    ABOUT,
     AUDIENCES,
     GROUPS,
     KINDS,
@@ -299,6 +300,7 @@ class Builder:
             title=title,
             body=f"What is to be known about {title}?",
             tags=[tag],
+            context_refs=[ABOUT[tag]],
             draft=draft,
         )
         state = "DRAFT" if draft else "PENDING_REVIEW" if self.holds(space, author) else "PUBLISHED"

@@ -17,7 +17,7 @@ from guildhall.forum.v1 import forum_pb2 as fpb
 from guildhall.moderation.v1 import moderation_pb2 as mpb
 from tests.walls.worlds.building import Builder
 from tests.walls.worlds.model import Community, Person, Space, Topic
-from tests.walls.worlds.plans import TAGS
+from tests.walls.worlds.plans import ABOUT, TAGS
 from tests.walls.worlds.telling import LeakError, named, shown_of, told_of
 
 _PB = {"directory": dpb, "groups": gpb, "forum": fpb, "moderation": mpb}
@@ -228,7 +228,8 @@ class Look:
         match self._random.randrange(4 if readable else 3):
             case 0:
                 found = {t.id for t in visible.values() if t.tag == tag}
-                fields: dict[str, Any] = {"tag": tag, "states": _ALL_STATES}
+                by = self._random.choice([{"tag": tag}, {"context": ABOUT[tag]}])
+                fields: dict[str, Any] = {**by, "states": _ALL_STATES}
             case 1:
                 found = {t.id for t in visible.values() if t.author is author}
                 fields = {"author_id": author.id, "states": _ALL_STATES}

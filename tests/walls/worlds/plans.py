@@ -17,6 +17,8 @@ AUDIENCES = ("COMMUNITY", "TIER", "VENDOR", "COMPANIES", "GROUPS")
 GROUPS = ("Tigers", "Owls")  # the owls are hidden
 KINDS = ("DISCUSSION", "QUESTION", "ARTICLE", "IDEA")
 TAGS = ("alpha", "beta", "gamma")
+# What the topics of a tag are about in the programme, so that lists by either have the same.
+ABOUT = {tag: {"system": "crm", "type": "deal", "external_id": f"Deal {tag}"} for tag in TAGS}
 NAMES = ("Ada", "Ben", "Cleo", "Dan", "Eve")
 PARTNERS, VENDORS = ("Kestrel", "Lumen", "Merlin"), ("Aurora", "Borealis")
 

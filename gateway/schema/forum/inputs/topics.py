@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from gateway.schema.forum import HeldEdit
+from gateway.schema.forum.context_refs import ContextRefInput
 from gateway.schema.forum.inputs.base import (
     QuoteInput,
     TopicPayload,
@@ -36,6 +37,9 @@ class CreateTopicInput(Write):
     )
     mentioned_ids: list[strawberry.ID] | None = mentioned_ids()
     quotes: list[QuoteInput] | None = quotes()
+    context_refs: list[ContextRefInput] | None = optional(
+        "The objects of other systems that it is about, 5 at most."
+    )
     seeding_item_id: strawberry.ID | None = optional("What it is of a seeding.")
 
 
@@ -88,6 +92,7 @@ class UpdateTopicInput(TopicWrite):
     )
     mentioned_ids: list[strawberry.ID] | None = mentioned_ids()
     quotes: list[QuoteInput] | None = quotes()
+    context_refs: list[ContextRefInput] | None = optional("What it is about, in place of all.")
 
 
 @strawberry.type(description="The edited topic.")

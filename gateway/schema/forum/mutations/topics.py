@@ -9,6 +9,7 @@ import strawberry
 from gateway.context import Info
 from gateway.cursors import GlobalId, decode_id
 from gateway.errors import BadUserInputError
+from gateway.schema.forum.context_refs import context_ref
 from gateway.schema.forum.inputs import topics as f
 from gateway.schema.forum.mutations.base import (
     ATTACHING,
@@ -37,6 +38,7 @@ class TopicMutation:
             "may come back in PENDING_REVIEW, or with words replaced.", "SPACE_NOT_FOUND",
             "TAGS_INVALID", "KIND_NOT_ALLOWED", "POSTING_NOT_ALLOWED", "AS_COMPANY_NOT_ALLOWED",
             "SEEDING_ITEM_NOT_FOUND", "SEEDING_ENDED", "SEEDING_ITEM_POSTED", "TOO_MANY_DRAFTS",
+            "FIELD_INVALID",
             *SCREENED, *ATTACHING,
             *REFERRING,
         )
@@ -56,6 +58,7 @@ class TopicMutation:
             draft=input.draft,
             attachment_ids=attachment_ids(input.attachment_ids),
             as_company=input.as_company,
+            context_refs=map(context_ref, input.context_refs or ()),
             seeding_item_id=_item_within(space, input.seeding_item_id),
             **references(input, space.community_id),
         )
@@ -102,10 +105,10 @@ class TopicMutation:
 
     @strawberry.mutation(
         description=codes(
-            "Edit title, text or tags; the former text becomes a revision. Where a new topic would "
-            "wait for moderators the edit does, as heldEdit. For the author, an article's owner "
-            "and moderators.", *TOPIC, *SCREENED, *REFERRING, "TAGS_INVALID",
-            MODERATOR, *ATTACHING, "EDIT_WINDOW_OVER",
+            "Edit title, text, tags or context refs; the former text becomes a revision. Where a "
+            "new topic would wait for moderators the edit does, as heldEdit. For the author, an "
+            "article's owner and moderators.", *TOPIC, *SCREENED, *REFERRING, "TAGS_INVALID",
+            MODERATOR, *ATTACHING, "EDIT_WINDOW_OVER", "FIELD_INVALID",
         )
     )  # fmt: skip
     async def update_topic(
@@ -121,6 +124,8 @@ class TopicMutation:
             update_tags=input.tags is not None,
             attachment_ids=attachment_ids(input.attachment_ids),
             update_attachments=input.attachment_ids is not None,
+            context_refs=map(context_ref, input.context_refs or ()),
+            update_context_refs=input.context_refs is not None,
         )
         return await write(info, info.context.services.forum.UpdateTopic, request)
 
