@@ -39,7 +39,8 @@ from gateway.execution.operations import is_awaitable
 from gateway.execution.selections import deciding_variables
 from gateway.loaders import Choice, Reference, fetch_of
 from gateway.schema import schema
-from gateway.tests.operations_made import OperationMaker, Row, Rows, TablesMade
+from gateway.tests.operations_made import OperationMaker
+from gateway.tests.rows_made import Row, Rows, TablesMade
 from guildhall.forum.v1 import announcements_pb2, participation_pb2
 
 CASES = int(os.environ.get("DIFFERENTIAL") or 500)

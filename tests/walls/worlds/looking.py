@@ -228,8 +228,8 @@ class Look:
         match self._random.randrange(4 if readable else 3):
             case 0:
                 found = {t.id for t in visible.values() if t.tag == tag}
-                by = self._random.choice([{"tag": tag}, {"context": ABOUT[tag]}])
-                fields: dict[str, Any] = {**by, "states": _ALL_STATES}
+                field, value = self._random.choice([("tag", tag), ("context", ABOUT[tag])])
+                fields: dict[str, Any] = {field: value, "states": _ALL_STATES}
             case 1:
                 found = {t.id for t in visible.values() if t.author is author}
                 fields = {"author_id": author.id, "states": _ALL_STATES}
