@@ -11,8 +11,9 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import uuid4
 
 from nats.aio.msg import Msg
@@ -39,6 +40,7 @@ class Heard:
     seq: int
     data: bytes
     trace_parent: str = ""
+    time: datetime | None = None  # when it was said
 
     @property
     def name(self) -> str:
@@ -158,9 +160,8 @@ class OrderedConsumer:
             return
         self._expected += 1
         self.position = sequence.stream
-        trace_parent = headers.get(telemetry.TRACE_PARENT, "")
         try:
-            self._heard(Heard(message.subject, sequence.stream, message.data, trace_parent))
+            self._heard(_heard(message.subject, sequence.stream, message.data, headers))
         except Exception as error:  # a bug with one must not end what the others hear
             _log.error("%s: %s", self._stream, telemetry.describe(error))
 
@@ -186,6 +187,14 @@ class OrderedConsumer:
             if len(found) >= most:
                 return None
             after = message.seq
-            trace_parent = (message.headers or {}).get(telemetry.TRACE_PARENT, "")
-            found.append(Heard(message.subject or "", after, message.data or b"", trace_parent))
+            headers = message.headers or {}
+            found.append(_heard(message.subject or "", after, message.data or b"", headers))
         return found
+
+
+def _heard(subject: str, seq: int, data: bytes, headers: Mapping[str, str]) -> Heard:
+    said = headers.get("ce-time", "")
+    time_ = None
+    with contextlib.suppress(ValueError):  # what tells no time is heard all the same
+        time_ = datetime.fromisoformat(said)
+    return Heard(subject, seq, data, headers.get(telemetry.TRACE_PARENT, ""), time_)

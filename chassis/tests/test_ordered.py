@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest_asyncio
@@ -101,6 +102,22 @@ async def test_what_is_said_from_now_on_is_heard_in_order(service: Service) -> N
         assert [event.seq for event in service.heard] == [2, 4]
         assert consumer.position == 4
         assert service.heard[0].name == "TopicEdited"
+        assert service.heard[0].time is None
+
+
+async def test_when_it_was_said_is_heard_and_read(service: Service) -> None:
+    said = {"ce-time": "2026-03-01T12:00:00.250Z"}
+    async with service.followed() as consumer:
+        subject = f"evt.{service.name}.c1.topic.t1.TopicEdited"
+        for headers in (said, {"ce-time": "yesterday"}):
+            await service.bus.js.publish(subject, b"one", headers=headers)
+        await service.until_heard(2)
+        missed = await consumer.missed("evt.*.c1.topic.>", 0, 10)
+        assert missed == service.heard
+        assert [event.time for event in service.heard] == [
+            datetime(2026, 3, 1, 12, 0, 0, 250_000, UTC),
+            None,
+        ]
 
 
 async def test_a_lost_message_is_heard_in_its_place(service: Service) -> None:
