@@ -18,6 +18,7 @@ from services.forum.tests.announcing import (
     SILVER,
     Town,
     ahead,
+    partner,
 )
 from services.forum.tests.test_forum_announcements_servicer import (
     GOLDEN,
@@ -212,3 +213,64 @@ async def test_it_is_walked_along_the_index_at_the_same_cost_in_many_communities
         assert all(row["docsExamined"] <= 11 for row in pages)
         costs.append(sorted(row["command"]["find"] for row in asked))
     assert costs[0] == costs[1]
+
+
+# -- by their ids, as a reader
+
+
+async def as_reader(town: Town, actor: Actor, *some: pb.Announcement) -> dict[str, Any]:
+    """The state of each that the actor is given; None: it was withdrawn from their list."""
+    ids = [one.id for one in some]
+    answer = await town.call(actor, "BatchGetAnnouncements", announcement_ids=ids, as_reader=True)
+    return dict.fromkeys(answer.former_ids) | {one.id: one.state for one in answer.announcements}
+
+
+async def test_as_a_reader_one_is_given_what_is_for_one(town: Town) -> None:
+    open_ = await town.channel()
+    tiered = await town.channel("gold", **TIERED)
+    ruled = await town.published(open_, audience_rule=GOLDEN)
+    behind = await town.published(tiered)
+    for_all = await town.published(open_)
+    draft = await town.draft(open_)
+    some = (ruled, behind, for_all, draft)
+    out = dict.fromkeys([ruled.id, behind.id, for_all.id], pb.ANNOUNCEMENT_STATE_PUBLISHED)
+    assert await as_reader(town, GOLD, *some) == out
+    assert (await as_reader(town, SILVER, *some)).keys() == {for_all.id}
+    # The rule does not fit managers either; of what is for them, they are told what managers are.
+    assert (await as_reader(town, CHIEF, *some)).keys() == {behind.id, for_all.id}
+    ids = [for_all.id]
+    for actor, people in ((CHIEF, 4), (SILVER, 0)):
+        answer = await town.call(
+            actor, "BatchGetAnnouncements", announcement_ids=ids, as_reader=True
+        )
+        assert [one.audience_count for one in answer.announcements] == [people]
+    fields = {"announcement_ids": [for_all.id], "as_reader": True}
+    hidden = ("COMMUNITY_NOT_FOUND", "community_id")
+    assert await refused(town, OUTSIDER, "BatchGetAnnouncements", **fields) == hidden
+    await town.world.database.announcements.update_one(
+        {"_id": ruled.id}, {"$set": {"state": "EXPIRED", "end_time": ahead(minutes=-1)}}
+    )
+    assert (await as_reader(town, GOLD, ruled))[ruled.id] == pb.ANNOUNCEMENT_STATE_EXPIRED
+    assert await as_reader(town, SILVER, ruled) == {}
+
+
+async def test_as_a_reader_one_is_told_of_what_was_withdrawn_from_ones_list(town: Town) -> None:
+    late = partner("late", "co1", tier="gold")
+    channel = await town.channel()
+    ruled = await town.published(channel, audience_rule=GOLDEN)
+    planned = await town.draft(channel)
+    await town.act("ScheduleAnnouncement", planned, publish_time=ahead(days=1))
+    local = await town.draft(channel)
+    await town.act("ScheduleAnnouncement", local, wall_clock=f"{ahead(hours=12):%Y-%m-%dT%H:%M}")
+    await town.wake(ahead(hours=11))
+    await town.use_cases.freeze_audiences()
+    some = (ruled, planned, local)
+    assert (await as_reader(town, late, *some)).keys() == {ruled.id}
+    for one in some:
+        await town.act("WithdrawAnnouncement", one, reason="wrong")
+    # Who has it is told why; who is on no list loses it; nobody has seen the others.
+    assert await as_reader(town, GOLD, *some) == {ruled.id: pb.ANNOUNCEMENT_STATE_WITHDRAWN}
+    assert await as_reader(town, late, *some) == {ruled.id: None}
+    for actor in (SILVER, CHIEF):
+        assert await as_reader(town, actor, *some) == {}
+    assert await pages(town, late) == []

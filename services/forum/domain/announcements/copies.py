@@ -62,6 +62,16 @@ def is_shown(announcement: Announcement, receipt: Receipt | None, now: datetime)
     return due <= now
 
 
+def was_shown(announcement: Announcement, receipt: Receipt | None) -> bool:
+    """Whether somebody the wall lets through was given it until it was withdrawn, and is no more:
+    who had received it is told why it was.
+    """
+    if announcement.state is not AnnouncementState.WITHDRAWN or receipt is not None:
+        return False
+    schedule, end = announcement.schedule, announcement.end_time
+    return schedule is None or end is None or schedule.visible_time("") <= end
+
+
 def is_due_everywhere(announcement: Announcement, now: datetime) -> bool:
     """Whether it is out on all clocks, whatever a receipt says."""
     schedule = announcement.schedule

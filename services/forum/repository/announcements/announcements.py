@@ -24,7 +24,7 @@ from services.forum.domain.announcements.announcement import (
 )
 from services.forum.domain.announcements.audiences import Reader
 from services.forum.domain.announcements.channels import ChannelNotFoundError, channel_key
-from services.forum.domain.announcements.copies import Copy, is_shown
+from services.forum.domain.announcements.copies import Copy, is_shown, was_shown
 from services.forum.repository.announcements.documents import (
     dump_announcement,
     dump_correction,
@@ -197,6 +197,14 @@ class AnnouncementCollection(UnreadCollection):
             Copy(one, receipts.get(one.id), texts.get(one.id), for_manager=reader.manager)
             for one, reader in shown
         ]
+
+    async def find_former(
+        self, reader: Reader, announcements: Sequence[Announcement]
+    ) -> list[Announcement]:
+        """Those that were shown to this reader until they were withdrawn, and are no more."""
+        gone = [one for one in announcements if was_shown(one, None)]
+        receipts = await self.find_receipts(reader.person_id, gone)
+        return [one for one in gone if was_shown(one, receipts.get(one.id))]
 
     async def _find_translations(
         self, community_ids: Sequence[str], ids: Sequence[str]

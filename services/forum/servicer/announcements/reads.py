@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from chassis import moment
@@ -140,12 +142,32 @@ class AnnouncementReads(announcements_pb2_grpc.AnnouncementServiceServicer):
     ) -> pb.BatchGetAnnouncementsResponse:
         reader = Reader.of(require_person(), request.community_id)
         ids = check_batch(list(request.announcement_ids), "announcement_ids")
+        if request.as_reader:
+            return await self._as_reader(reader, ids, request.locales)
         copies = await self._copies(reader, ids, request.locales)
         found = {
             one.announcement.id: messages.announcement_to_proto(one, moment.now()) for one in copies
         }
         return pb.BatchGetAnnouncementsResponse(
             announcements=[found[id_] for id_ in ids if id_ in found]
+        )
+
+    async def _as_reader(
+        self, reader: Reader, ids: Sequence[str], locales: Iterable[str]
+    ) -> pb.BatchGetAnnouncementsResponse:
+        now, wanted = moment.now(), requests.locales(list(locales))
+        plain = replace(reader, manager=False)
+        found = await self._repository.find_announcements(plain, ids)
+        copies, former = await asyncio.gather(
+            self._repository.copies(plain, found, wanted, now),
+            self._repository.find_former(plain, found),
+        )
+        if reader.manager:  # of what is for them, they are told what managers are
+            shown = [one.announcement for one in copies]
+            copies = await self._repository.copies(reader, shown, wanted, now)
+        return pb.BatchGetAnnouncementsResponse(
+            announcements=[messages.announcement_to_proto(one, now) for one in copies],
+            former_ids=[one.id for one in former],
         )
 
     async def _copies(
