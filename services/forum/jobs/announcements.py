@@ -14,8 +14,10 @@ class AnnouncementJobs:
         self._announcements = announcements
 
     async def wake_announcements(self) -> None:
-        """Publish, remind, expire and archive what is due."""
+        """Publish, remind, expire and archive what is due; say of what has come to more readers."""
         while await self._announcements.wake_due(datetime.now(UTC)):
+            pass
+        while await self._announcements.tell_visible(datetime.now(UTC)):
             pass
 
     async def freeze_audiences(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from zoneinfo import available_timezones
 
 import pytest
 
@@ -207,6 +208,37 @@ def test_first_and_last_reader_are_at_the_ends_of_the_world() -> None:
     assert last == schedule.visible_time("Etc/GMT+12")
     for zone in ("Pacific/Apia", "Asia/Tokyo", "Europe/Berlin", "UTC", "Pacific/Honolulu"):
         assert first <= schedule.visible_time(zone) <= last
+
+
+@pytest.mark.parametrize(
+    "local",
+    ["2026-01-15T09:00", "2026-03-29T02:30", "2026-07-15T23:45", "2026-10-04T02:15"],
+)
+def test_every_clock_is_among_the_hours_that_are_told(local: str) -> None:
+    schedule = check_schedule(None, local, NOW - 365 * DAY)
+    hours = [schedule.time]
+    while (hour := schedule.next_visible_time(hours[-1])) is not None:
+        hours.append(hour)
+    assert hours == sorted(set(hours))
+    assert hours[-1] == schedule.everywhere_time
+    assert len(hours) < 45
+    assert {schedule.visible_time(zone) for zone in available_timezones()} <= set(hours)
+    assert Schedule(NOW).next_visible_time(NOW - DAY) is None
+
+
+def test_hours_are_told_of_what_is_out_and_whose_list_is_whole() -> None:
+    schedule = check_schedule(None, "2026-03-29T09:00", NOW)
+    first, second = schedule.time, schedule.time + timedelta(minutes=15)
+    planned = draft(state=AnnouncementState.SCHEDULED, schedule=schedule)
+    assert planned.visible_wake_time is None
+    out = planned.publish(first, due=True)
+    assert out.visible_wake_time is None
+    frozen = out.frozen(3)
+    assert frozen.visible_wake_time == first
+    assert replace(frozen, visible_time=first).visible_wake_time == second
+    assert replace(frozen, visible_time=schedule.everywhere_time).visible_wake_time is None
+    assert frozen.withdraw("wrong", first).visible_wake_time is None
+    assert planned.publish(NOW, due=False).frozen(3).visible_wake_time is None
 
 
 @pytest.mark.parametrize(

@@ -490,6 +490,45 @@ async def test_local_schedule_comes_with_each_reader_s_day_across_a_clock_change
     assert await shown(CHIEF, first)  # managers see what they have planned
 
 
+async def test_each_hour_that_comes_to_readers_is_told_once(town: Town) -> None:
+    day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=9)
+    first = day - timedelta(hours=14)
+    draft = await town.draft(await town.channel())
+    await town.act("ScheduleAnnouncement", draft, wall_clock=f"{day:%Y-%m-%d}T00:00")
+    plain = await town.published(await town.channel("plain"))
+    version = (await town.get(draft)).version + 1
+    assert await town.use_cases.tell_visible(first) == 0
+    await town.wake(first)
+    assert await town.use_cases.tell_visible(first) == 0  # the list is not whole
+    await town.use_cases.freeze_audiences()
+    (found,) = await town.world.repository.find_becoming_visible(first, 10)
+    for hours, moved in ((0, 1), (0, 0), (0.25, 1), (1, 1), (1.2, 0), (20, 1), (26, 1), (27, 0)):
+        assert await town.use_cases.tell_visible(first + timedelta(hours=hours)) == moved
+    assert not await town.use_cases._tell_visible(found, first)  # another replica, late
+    told = [
+        one
+        for one in await outbox(town.world.database)
+        if isinstance(one, said.AnnouncementBecameVisible)
+    ]
+    expected = said.AnnouncementBecameVisible(announcement_id=draft.id, channel_id=draft.channel_id)
+    assert told == [expected] * 5
+    assert (await town.get(draft)).version == version
+    assert (await town.get(plain)).state == pb.ANNOUNCEMENT_STATE_PUBLISHED
+
+
+async def test_of_what_was_withdrawn_no_hour_is_told(town: Town) -> None:
+    day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=9)
+    draft = await town.draft(await town.channel())
+    await town.act("ScheduleAnnouncement", draft, wall_clock=f"{day:%Y-%m-%d}T00:00")
+    await town.wake(day)
+    await town.use_cases.freeze_audiences()
+    (found,) = await town.world.repository.find_becoming_visible(day, 10)
+    await town.act("WithdrawAnnouncement", draft, reason="wrong")
+    assert not await town.use_cases._tell_visible(found, day)
+    assert await town.use_cases.tell_visible(day) == 0
+    assert "AnnouncementBecameVisible" not in await town.world.said()
+
+
 # -- thousands
 
 

@@ -147,6 +147,7 @@ class Announcement:
     correct_time: datetime | None = None
     correction_count: int = 0
     translated: tuple[str, ...] = ()  # further languages
+    visible_time: datetime | None = None  # of the last hour that was told to have come somewhere
     version: int = 1  # of all that changes but the list and reminders, which leave it
     deleted: bool = False  # a draft that was discarded: only its ids are left
 
@@ -213,6 +214,19 @@ class Announcement:
             return None
         times = (self.remind_time, self.terms.expire_time)
         return min((time for time in times if time is not None), default=None)
+
+    @property
+    def visible_wake_time(self) -> datetime | None:
+        """When it is to be told that its hour has come where some readers are; None: no more.
+
+        Not before the list is whole: until then nobody has an hour of their own.
+        """
+        if not (self.published and self.schedule):
+            return None
+        if self.audience_state is not AudienceState.FROZEN:
+            return None
+        before = self.schedule.time - timedelta(minutes=1)
+        return self.schedule.next_visible_time(self.visible_time or before)
 
     def stands_as(self, found: Announcement) -> bool:
         """What it was found to be due for still is: the list may have gone on meanwhile."""

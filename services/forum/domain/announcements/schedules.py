@@ -17,6 +17,14 @@ from chassis.errors import FieldInvalidError
 _LOCAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}")
 # No clock is further from UTC than these; the tz database has had no other since 1995.
 _EAST, _WEST = timedelta(hours=14), timedelta(hours=12)
+# Minutes that any clock has differed from UTC since then, the first to show a time first.
+_OFFSETS = tuple(sorted(
+    [
+        *range(-720, 841, 60), -570, -270, -210, -150, 210, 270, 330, 345, 390, 510, 525, 570, 630,
+        690, 765, 825,
+    ],
+    reverse=True,
+))  # fmt: skip
 _LAST_YEAR = 9000  # beyond, no clock can be computed with
 
 
@@ -32,6 +40,14 @@ class Schedule:
         if not self.local_time:
             return self.time
         return local_moment(self.local_time, time_zone)
+
+    def next_visible_time(self, after: datetime) -> datetime | None:
+        """When it is that time of the day somewhere else, behind that moment; None: nowhere."""
+        if not self.local_time:
+            return None
+        wall_clock = _wall_clock(self.local_time).replace(tzinfo=UTC)
+        moments = (wall_clock - timedelta(minutes=offset) for offset in _OFFSETS)
+        return next((moment for moment in moments if moment > after), None)
 
     @property
     def everywhere_time(self) -> datetime:

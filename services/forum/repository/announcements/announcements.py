@@ -51,6 +51,12 @@ INDEXES: Sequence[Index] = (
     Index("announcements", [("wake_time", 1), ("_id", 1)], "announcement_wake", sparse=True),
     Index(
         "announcements",
+        [("visible_wake_time", 1), ("_id", 1)],
+        "announcement_visible_wake",
+        sparse=True,
+    ),
+    Index(
+        "announcements",
         [("list_time", 1), ("_id", 1)],
         "announcement_freezing",
         partial={"audience_state": "FREEZING"},
@@ -222,6 +228,12 @@ class AnnouncementCollection(UnreadCollection):
         cursor = self._database.announcements.find({"wake_time": {"$lte": now}})
         cursor = cursor.sort([("wake_time", 1), ("_id", 1)]).limit(limit)
         return [load_announcement(row) async for row in cursor.hint("announcement_wake")]
+
+    async def find_becoming_visible(self, now: datetime, limit: int) -> list[Announcement]:
+        """Those whose hour has come somewhere, which nobody was told."""
+        cursor = self._database.announcements.find({"visible_wake_time": {"$lte": now}})
+        cursor = cursor.sort([("visible_wake_time", 1), ("_id", 1)]).limit(limit)
+        return [load_announcement(row) async for row in cursor.hint("announcement_visible_wake")]
 
     async def find_freezing(self, limit: int) -> list[Announcement]:
         """Those whose list of people is to be written."""

@@ -54,6 +54,7 @@ def load_announcement(document: Document) -> Announcement:
         translated=tuple(document["translated"]),
         version=document["version"],
         deleted=document.get("deleted", False),
+        visible_time=document.get("visible_time"),  # formerly nobody was told
     )
 
 
@@ -88,6 +89,11 @@ def dump_announcement(announcement: Announcement) -> Document:
         document["wake_time"] = wake_time
     if announcement.deleted:
         document["deleted"] = True
+    if announcement.visible_time is not None:
+        document["visible_time"] = announcement.visible_time
+    # Of its own: who looks for wake_time may know of no such hours yet.
+    if (visible_wake_time := announcement.visible_wake_time) is not None:
+        document["visible_wake_time"] = visible_wake_time
     return document
 
 

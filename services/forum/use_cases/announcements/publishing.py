@@ -173,6 +173,19 @@ class PublishingUseCases(AnnouncementsBase):
         due = await self._repository.find_due(now, _MOST_AT_ONCE)
         return sum([await self._wake(announcement, now) for announcement in due])
 
+    async def tell_visible(self, now: datetime) -> int:
+        """Say of what comes at a time of each reader's day that it has come to some; of how many.
+
+        May run twice.
+        """
+        found = await self._repository.find_becoming_visible(now, _MOST_AT_ONCE)
+        return sum([await self._tell_visible(announcement, now) for announcement in found])
+
+    async def _tell_visible(self, announcement: Announcement, now: datetime) -> bool:
+        """Of all hours that have come meanwhile at once."""
+        hour = f"visible-{announcement.visible_wake_time:%Y%m%dT%H%M}"
+        return await self._by_itself(announcement, hour, lambda one, _: _visible(one, now))
+
     async def _wake(self, announcement: Announcement, now: datetime) -> bool:
         """One step; where more are due, the next call takes the next one."""
         if announcement.state is AnnouncementState.SCHEDULED:
@@ -242,6 +255,13 @@ def _published(out: Announcement) -> Change:
         announcement_id=out.id, channel_id=out.channel_id, must_read=must_read
     )
     return Change(out.next(), [event])
+
+
+def _visible(announcement: Announcement, now: datetime) -> Change:
+    event = said.AnnouncementBecameVisible(
+        announcement_id=announcement.id, channel_id=announcement.channel_id
+    )
+    return Change(replace(announcement, visible_time=now), [event])
 
 
 def _withdrawn(announcement: Announcement, reason: str, now: datetime) -> Change:
