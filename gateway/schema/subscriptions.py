@@ -7,13 +7,16 @@ from typing import Annotated, TypeVar
 import strawberry
 
 from gateway.context import Info
-from gateway.cursors import decode_communities, decode_id
+from gateway.cursors import decode_communities, decode_id, encode_id
 from gateway.loaders import Embedded, filled, selects
+from gateway.schema.announcements import Announcement
 from gateway.schema.feed import CommunityIds
 from gateway.schema.feed.items import FeedItem
 from gateway.schema.fields import fetched
 from gateway.schema.forum import Reply, Topic
 from gateway.schema.moderation import Case
+from gateway.schema.scalars import DateTime
+from gateway.subscriptions.announcements_watch import AnnouncementsWatch
 from gateway.subscriptions.feed_watch import FeedWatch
 from gateway.subscriptions.watches import QueueWatch, TopicWatch, Watch
 
@@ -51,6 +54,26 @@ class FeedChanged:
     item: FeedItem | None = fetched(
         Embedded(lambda row: row.item),
         "The item as it is now; null at the beginning, when the feed is to be read.",
+    )
+
+
+@strawberry.type(description="That one's announcements may be other now.")
+class AnnouncementsChanged:
+    """gateway.subscriptions.announcements_watch.AnnouncementsChange."""
+
+    time: DateTime | None = strawberry.field(
+        description="When it was said; null at the beginning, when they are to be read."
+    )
+
+    @strawberry.field(description="Where, by global id; null at the beginning.")
+    def community_id(self) -> strawberry.ID | None:
+        community = self.community_id
+        return strawberry.ID(encode_id("Community", community, community)) if community else None
+
+    announcement: Announcement | None = fetched(
+        Embedded(lambda row: row.announcement),
+        "The announcement as it is now, also where it is over; null at the beginning, and where "
+        "one cannot read it any more.",
     )
 
 
@@ -99,6 +122,19 @@ class Subscription:
         communities = decode_communities(community_ids)
         newest = selects(info, "item", "newestReply")
         return await _told(info, FeedWatch(info.context.actor, communities, newest))
+
+    @strawberry.field(
+        description="An answer without an announcement at once, and then whenever one that is for "
+        "one was published, corrected, withdrawn or archived, expired, or its hour came where one "
+        "is: then banners, must-reads and lists are to be read. In all one's communities or these; "
+        "whoever joins one hears of that, of one that was left no more, and it ends when one is in "
+        f"none of them. Codes: COMMUNITY_NOT_FOUND, {_CODES}."
+    )
+    async def announcements_changed(
+        self, info: Info, community_ids: CommunityIds = None
+    ) -> AnnouncementsChanged:
+        communities = decode_communities(community_ids)
+        return await _told(info, AnnouncementsWatch(info.context.actor, communities))
 
 
 async def _told(info: Info, watch: Watch) -> P:

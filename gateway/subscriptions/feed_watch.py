@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from chassis.actors import Actor
-from chassis.errors import CommunityNotFoundError
 from chassis.ordered import Heard
 from gateway.context import Context
 from gateway.subscriptions.followers import ACTIVITY, Followers
-from gateway.subscriptions.watches import Change, Watch
+from gateway.subscriptions.watches import Change, Watch, check_communities, communities_of
 from guildhall.forum.v1 import feed_pb2
 
 if TYPE_CHECKING:
@@ -44,7 +43,8 @@ class FeedWatch(Watch):
 
     def listen(self, shared: Subscriptions, listener: Subscriber) -> None:
         self._hearing = shared.followers, listener
-        shared.followers.listen(listener, self.actor.person_id, self._communities(self.actor))
+        communities = communities_of(self.actor, self.community_ids)
+        shared.followers.listen(listener, self.actor.person_id, communities)
 
     def leave(self, shared: Subscriptions, listener: Subscriber) -> None:
         shared.followers.leave(listener)
@@ -57,7 +57,7 @@ class FeedWatch(Watch):
         self, shared: Subscriptions, listener: Subscriber, after: int
     ) -> list[Heard] | None:
         found: list[Heard] = []
-        for community_id in self._communities(self.actor):
+        for community_id in communities_of(self.actor, self.community_ids):
             for name in ACTIVITY:
                 subject = f"evt.forum.{community_id}.topic.*.{name}"
                 some = await shared.feeds[self.service].missed(subject, after)
@@ -76,14 +76,13 @@ class FeedWatch(Watch):
 
         Refuses with COMMUNITY_NOT_FOUND where none is left of what it is about.
         """
-        had, self.actor = self._communities(self.actor), context.actor
-        if not self._communities(self.actor) and (had or self.community_ids):
-            raise CommunityNotFoundError(field="community_ids" if self.community_ids else "")
+        before, self.actor = self.actor, context.actor
+        communities = check_communities(before, self.actor, self.community_ids)
         request = feed_pb2.GetFeedKeysRequest(community_ids=self.community_ids)
         if self._hearing is None:
             return Change(FeedChange())
         followers, listener = self._hearing
-        asked = followers.ask(listener, self._communities(self.actor))
+        asked = followers.ask(listener, communities)
         response = await context.call(context.services.feed.GetFeedKeys, request)
         followers.know(listener, asked, response.keys)
         return Change(FeedChange())
@@ -96,9 +95,3 @@ class FeedWatch(Watch):
         )
         response = await context.call(context.services.feed.BatchGetFeedItems, request)
         return [Change(FeedChange(item), item.topic.id) for item in response.items]
-
-    def _communities(self, actor: Actor) -> list[str]:
-        """Those of the person, as others hold nothing for them."""
-        return [
-            one for one in actor.memberships if one in self.community_ids or not self.community_ids
-        ]

@@ -21,6 +21,7 @@ SUBJECTS: Mapping[str, Sequence[str]] = {
         "evt.forum.*.reactions.>",
         "evt.forum.*.space.>",
         "evt.forum.*.reader.*.FollowChanged",
+        "evt.forum.*.announcement.>",
     ),
     "moderation": ("evt.moderation.*.case.>",),
 }

@@ -8,13 +8,15 @@ of it since; that something changed which one cannot read is not told either.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from google.protobuf.message import Message
 
+from chassis.actors import Actor
+from chassis.errors import CommunityNotFoundError
 from chassis.ordered import Heard
 from gateway import batches
 from gateway.context import Context
@@ -87,6 +89,22 @@ class Watch(ABC):
     @abstractmethod
     async def changes(self, context: Context, events: Mapping[str, Heard]) -> list[Change]:
         """What the person may be told of these events, by key. Refuses as `first` does."""
+
+
+def communities_of(actor: Actor, community_ids: Collection[str]) -> list[str]:
+    """Those of the person among these, as others hold nothing for them; of none: all."""
+    return [one for one in actor.memberships if one in community_ids or not community_ids]
+
+
+def check_communities(before: Actor, actor: Actor, community_ids: Collection[str]) -> list[str]:
+    """As the person is now; whoever has been in none yet may wait for the first.
+
+    Refuses with COMMUNITY_NOT_FOUND where none is left of these.
+    """
+    found = communities_of(actor, community_ids)
+    if not found and (community_ids or communities_of(before, community_ids)):
+        raise CommunityNotFoundError(field="community_ids" if community_ids else "")
+    return found
 
 
 @dataclass(slots=True)

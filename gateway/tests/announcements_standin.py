@@ -63,6 +63,8 @@ class AnnouncementStandIn(AnnouncementServiceServicer):
         self.actors: list[Actor | None] = []
         self.addresses: dict[str, pb.FeedAddress] = {}
         self.failures: dict[str, Exception] = {}
+        self.walled: set[str] = set()  # announcements that are for nobody
+        self.former: set[str] = set()  # those that were withdrawn, and are on no list
 
     def _called(self, request: Message) -> None:
         self.requests.append(request)
@@ -99,10 +101,14 @@ class AnnouncementStandIn(AnnouncementServiceServicer):
 
     async def BatchGetAnnouncements(self, request: Any, _context: Any) -> Any:
         self._called(request)
+        hidden = self.walled | self.former
         return pb.BatchGetAnnouncementsResponse(
             announcements=[
-                announcement(int(id_[1:])) for id_ in request.announcement_ids if id_[1:] in "12345"
-            ]
+                announcement(int(id_[1:]))
+                for id_ in request.announcement_ids
+                if id_[1:] in "12345" and id_ not in hidden
+            ],
+            former_ids=[id_ for id_ in request.announcement_ids if id_ in self.former],
         )
 
     async def ListAnnouncements(self, request: Any, _context: Any) -> Any:

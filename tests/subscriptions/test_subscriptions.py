@@ -42,6 +42,9 @@ QUEUE_CHANGED = """subscription Queue($id: ID!) {
 FEED_CHANGED = """subscription Feed($id: ID!) {
   feedChanged(communityIds: [$id]) { item { reason topic { id } newestReply { body } } }
 }"""
+ANNOUNCEMENTS_CHANGED = """subscription Announcements($id: ID!) {
+  announcementsChanged(communityIds: [$id]) { time announcement { id title } }
+}"""
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 by_others = pytest.mark.skipif(
     not (CLIENTS / "node_modules/graphql-ws").exists() or not shutil.which("node"),
@@ -308,6 +311,7 @@ OUTSIDE = {
     "topicChanged": TOPIC_CHANGED,
     "moderationQueueChanged": QUEUE_CHANGED,
     "feedChanged": FEED_CHANGED,
+    "announcementsChanged": ANNOUNCEMENTS_CHANGED,
 }
 
 
@@ -330,6 +334,7 @@ async def test_an_outsider_is_told_the_same_of_hidden_and_of_missing(
         "topicChanged": (topic, encode_id("Topic", community, "nothing")),
         "moderationQueueChanged": communities,
         "feedChanged": communities,
+        "announcementsChanged": communities,
     }[name]
     token, said = seller.http.headers["Authorization"], []
     for id_ in (hidden, missing):
