@@ -46,9 +46,9 @@ _NEEDS = {
 _MAY = {DraftKind.REPLY: ("reply_id",)}  # a reply to that one
 
 
-def check_room_for_draft(count: int) -> None:
-    """`count`: those one has. Refuses with TOO_MANY_DRAFTS."""
-    if count >= MOST_DRAFTS:
+def check_room_for_draft(free: Sequence[int]) -> None:
+    """`free`: places that are left. Refuses with TOO_MANY_DRAFTS."""
+    if not free:
         raise TooManyDraftsError(f"at most {MOST_DRAFTS} drafts in a community")
 
 

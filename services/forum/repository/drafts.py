@@ -12,9 +12,17 @@ from chassis.errors import VersionStaleError
 from chassis.mongo import Index
 from chassis.pagination import Paging
 from services.forum.domain.attachments import Attachment
-from services.forum.domain.drafts import Draft, DraftKind, DraftPlace, ShownDraft
+from services.forum.domain.drafts import (
+    MOST_DRAFTS,
+    Draft,
+    DraftKind,
+    DraftPlace,
+    ShownDraft,
+)
 from services.forum.domain.kinds import TopicKind
+from services.forum.domain.places import free_places
 from services.forum.domain.references import Quote, ShownQuote
+from services.forum.domain.topics import UNSENT
 from services.forum.repository.attachments import AttachmentCollection
 from services.forum.repository.documents import references, references_document
 from services.forum.repository.references import ReferenceCollection
@@ -24,6 +32,21 @@ _LAST_SAVED = [("save_time", -1), ("_id", -1)]
 INDEXES: Sequence[Index] = (
     Index("drafts", [("community_id", 1), ("person_id", 1), *_LAST_SAVED], "draft_page"),
     Index("drafts", [("save_time", 1)], "expire", expire_after=_KEPT),
+    # Two that one person begins at once may want the same place.
+    Index(
+        "drafts",
+        [("community_id", 1), ("person_id", 1), ("number", 1)],
+        "draft_number",
+        unique=True,
+        partial={"number": {"$gte": 0}},
+    ),
+    Index(
+        "topics",
+        [("community_id", 1), ("author_id", 1), ("draft_number", 1)],
+        "topic_draft_number",
+        unique=True,
+        partial={"draft_number": {"$gte": 0}},
+    ),
     Index(
         "drafts",
         [("community_id", 1), ("attachments.id", 1)],
@@ -36,9 +59,13 @@ INDEXES: Sequence[Index] = (
 class DraftCollection(ReferenceCollection, AttachmentCollection):
     """Reads and writes; every one names the person whose drafts they are."""
 
-    async def save_draft(self, draft: Draft, expected_version: int) -> Draft:
+    async def save_draft(
+        self, draft: Draft, expected_version: int, number: int | None
+    ) -> Draft | None:
         """In place of what is there: one operation on one document, so that of two savers one is
-        last. Refuses with VERSION_STALE.
+        last. What is not there takes the place `number`; None where it has none, or that is taken.
+
+        Refuses with VERSION_STALE.
         """
         query = _of(draft.place)
         if expected_version:
@@ -61,20 +88,22 @@ class DraftCollection(ReferenceCollection, AttachmentCollection):
             },
             "$inc": {"version": 1},
         }
-        for _ in range(2):
-            try:
-                row = await self._database.drafts.find_one_and_update(
-                    query,
-                    change,
-                    upsert=not expected_version,
-                    return_document=ReturnDocument.AFTER,
-                )
-            except DuplicateKeyError:  # both were the first: now there is one to change
-                continue
-            if row is None:
-                break
-            return load_draft(row)
-        raise VersionStaleError("it was saved elsewhere: read it again", field="expected_version")
+        if number is not None:
+            change["$setOnInsert"] = {"number": number}
+        try:
+            row = await self._database.drafts.find_one_and_update(
+                query,
+                change,
+                upsert=number is not None and not expected_version,
+                return_document=ReturnDocument.AFTER,
+            )
+        except DuplicateKeyError:  # of the place, or both were the first in this one
+            return None
+        if row is None and expected_version:
+            raise VersionStaleError(
+                "it was saved elsewhere: read it again", field="expected_version"
+            )
+        return load_draft(row) if row else None
 
     async def shown_drafts(
         self,
@@ -126,10 +155,24 @@ class DraftCollection(ReferenceCollection, AttachmentCollection):
         row = await self._database.drafts.find_one(_of(place))
         return load_draft(row) if row else None
 
-    async def count_drafts(self, community_id: str, person_id: str, most: int) -> int:
-        """Of one person, at most so many."""
+    async def find_free_draft_numbers(self, community_id: str, person_id: str) -> list[int]:
+        """Where one person can have one more; empty: nowhere."""
         query = {"community_id": community_id, "person_id": person_id}
-        return await self._database.drafts.count_documents(query, limit=most, hint="draft_page")
+        rows = self._database.drafts.find(query, {"number": 1}).hint("draft_page")
+        taken = [row.get("number") for row in await rows.limit(MOST_DRAFTS).to_list()]
+        return free_places(taken, MOST_DRAFTS)
+
+    async def find_free_topic_numbers(self, community_id: str, person_id: str) -> list[int]:
+        """Where one person can have one more topic that waits to be sent; empty: nowhere."""
+        query: Document = {
+            "community_id": community_id,
+            "author_id": person_id,
+            "read_keys": f"person:{person_id}",
+            "state": {"$in": sorted(UNSENT)},
+        }
+        rows = self._database.topics.find(query, {"draft_number": 1}).hint("topic_author_page")
+        taken = [row.get("draft_number") for row in await rows.limit(MOST_DRAFTS).to_list()]
+        return free_places(taken, MOST_DRAFTS)
 
     async def list_drafts(self, community_id: str, person_id: str, paging: Paging) -> list[Draft]:
         """What the page needs, last saved first; a place is (save_time, id)."""

@@ -8,6 +8,7 @@ from typing import Any
 from chassis.actors import Actor
 from chassis.errors import (
     CommunityNotFoundError,
+    DomainError,
     FieldInvalidError,
     PageTokenInvalidError,
     RequestIdInvalidError,
@@ -15,6 +16,7 @@ from chassis.errors import (
     TextInvalidError,
     VersionStaleError,
 )
+from chassis.rpc_status import reason_of
 from guildhall.forum.v1 import drafts_pb2
 from guildhall.forum.v1 import forum_pb2 as pb
 from guildhall.forum.v1.drafts_pb2_grpc import DraftServiceStub
@@ -189,12 +191,45 @@ async def test_one_has_so_many_drafts(world: World) -> None:
     await save(world, ASKER, TOPIC, space_id=space.id)
     row = await world.database.drafts.find_one()
     assert row is not None
+    del row["number"]  # as of before there were places
     rows = [{**row, "_id": f"more-{number}"} for number in range(MOST_DRAFTS - 1)]
     await world.database.drafts.insert_many(rows)
     other = await world.space("other")
     await refused(world, save(world, ASKER, TOPIC, space_id=other.id), "TOO_MANY_DRAFTS")
     await save(world, ASKER, TOPIC, space_id=space.id, body="What is there can be saved")
     await save(world, HELPER, TOPIC, space_id=other.id)
+
+
+async def test_drafts_begun_at_once_are_no_more_than_one_may_have(world: World) -> None:
+    space = await world.space()
+    topics = [await world.topic(space) for _ in range(12)]
+    await save(world, ASKER, TOPIC, space_id=space.id)
+    row = await world.database.drafts.find_one()
+    assert row is not None
+    number = row.pop("number")
+    free = [place for place in range(MOST_DRAFTS) if place != number]
+    rows = [{**row, "_id": f"n{place}", "number": place} for place in free[:45]]
+    rows += [{**row, "_id": f"o{place}"} for place in range(50)]  # of before
+    await world.database.drafts.insert_many(rows)
+
+    async def told(topic: pb.Topic) -> str:
+        try:
+            await save(world, ASKER, REPLY, topic_id=topic.id, body="And I say")
+        except DomainError as refusal:
+            return reason_of(refusal)
+        return ""
+
+    # Each from two devices, of which the second saves what the first began.
+    found = await asyncio.gather(*(told(topic) for topic in topics for _ in range(2)))
+    assert set(found) == {"", "TOO_MANY_DRAFTS"}
+    assert await world.database.drafts.count_documents({"person_id": "asker"}) == MOST_DRAFTS
+    written = {row["topic_id"] async for row in world.database.drafts.find({"kind": "REPLY"})}
+    assert len(written) == 4
+    for topic in topics:
+        assert await told(topic) == ("" if topic.id in written else "TOO_MANY_DRAFTS")
+    assert await delete(world, ASKER, TOPIC, space_id=space.id)
+    (other, *_) = [topic for topic in topics if topic.id not in written]
+    assert await told(other) == ""
 
 
 # -- what a draft is to have

@@ -8,7 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chassis.errors import FieldInvalidError
-from services.forum.domain.feed.bookmarks import Bookmark, check_remind_time
+from services.forum.domain.feed.bookmarks import (
+    Bookmark,
+    TooManyBookmarksError,
+    check_remind_time,
+)
 from services.forum.domain.feed.follows import (
     MOST_FOLLOWS,
     Follow,
@@ -304,15 +308,15 @@ def test_what_was_unread_when_the_feed_began_stays_so() -> None:
 
 
 def test_bookmarks_are_kept_removed_and_kept_anew() -> None:
-    one = Bookmark("b", "c1", "me", "t1", "", T0, removed=True).keep("note", T0 + HOUR, T0)
-    assert (one.removed, one.create_time, one.keep("note", T0 + HOUR, T0 + HOUR)) == (
-        False,
-        T0,
-        one,
-    )
+    one = Bookmark("b", "c1", "me", "t1", "", T0, removed=True).keep("note", T0 + HOUR, T0, 7)
+    assert (one.removed, one.create_time, one.number) == (False, T0, 7)
+    for number in (None, 8):  # one that is kept stays where it is
+        assert one.keep("note", T0 + HOUR, T0 + HOUR, number) == one
     gone = one.remove()
-    assert (gone.note, gone.remind_time, gone.removed) == ("", None, True)
-    assert gone.keep("", None, T0 + HOUR).create_time == T0 + HOUR
+    assert (gone.note, gone.remind_time, gone.removed, gone.number) == ("", None, True, None)
+    assert gone.keep("", None, T0 + HOUR, 0).create_time == T0 + HOUR
+    with pytest.raises(TooManyBookmarksError):
+        gone.keep("", None, T0 + HOUR, None)
     assert check_remind_time(None, T0) is None
     for time in (T0, T0 - HOUR, T0 + timedelta(days=3661)):
         with pytest.raises(FieldInvalidError):

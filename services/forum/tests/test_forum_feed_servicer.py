@@ -9,12 +9,14 @@ from typing import Any
 from chassis.actors import Actor, Membership
 from chassis.errors import (
     CommunityNotFoundError,
+    DomainError,
     FieldInvalidError,
     PageTokenInvalidError,
     RequestIdInvalidError,
     RoleRequiredError,
     TextInvalidError,
 )
+from chassis.rpc_status import reason_of
 from chassis.testing import outbox, person_actor
 from chassis.timestamps import timestamp_of
 from guildhall.forum.v1 import domain_events_pb2 as said
@@ -345,11 +347,44 @@ async def test_add_bookmark_refuses(world: World) -> None:
     await keep(world, HELPER, topic_id=topic.id)
     one = await world.database.bookmarks.find_one({})
     assert one is not None
+    del one["number"]  # as of before there were places
     many = [{**one, "_id": f"b{number}"} for number in range(MOST_BOOKMARKS)]
     await world.database.bookmarks.insert_many(many)
     another = await world.topic(await world.space("more"))
     request = pb.AddBookmarkRequest(**world.ids(), topic_id=another.id)
     await refused(world, world.feed_of(HELPER).AddBookmark(request), "TOO_MANY_BOOKMARKS")
+
+
+async def test_bookmarks_kept_at_once_are_no_more_than_there_may_be(world: World) -> None:
+    space = await world.space()
+    first, *topics = [await world.topic(space) for _ in range(11)]
+    await keep(world, HELPER, topic_id=first.id)
+    one = await world.database.bookmarks.find_one({})
+    assert one is not None
+    number = one.pop("number")
+    free = [place for place in range(MOST_BOOKMARKS) if place != number]
+    many = [{**one, "_id": f"b{place}", "number": place} for place in free[:495]]
+    many += [{**one, "_id": f"o{place}"} for place in range(500)]  # of before
+    await world.database.bookmarks.insert_many(many)
+
+    async def told(topic: forum_pb2.Topic) -> str:
+        try:
+            await keep(world, HELPER, topic_id=topic.id)
+        except DomainError as refusal:
+            return reason_of(refusal)
+        return ""
+
+    found = await asyncio.gather(*map(told, topics))
+    assert sorted(found) == [""] * 4 + ["TOO_MANY_BOOKMARKS"] * 6
+    kept = {"person_id": "helper", "kept": True}
+    assert await world.database.bookmarks.count_documents(kept) == MOST_BOOKMARKS
+    assert (await world.said()).count("BookmarkAdded") == 5
+    # Whoever gives one up has room for one, and keeps what they keep as often as they like.
+    request = pb.RemoveBookmarkRequest(**world.ids(), topic_id=first.id)
+    await world.feed_of(HELPER).RemoveBookmark(request)
+    refused_ones = [topic for topic, reason in zip(topics, found, strict=True) if reason]
+    assert [await told(topic) for topic in refused_ones[:2]] == ["", "TOO_MANY_BOOKMARKS"]
+    await keep(world, HELPER, topic_id=refused_ones[0].id, note="Again.")
 
 
 async def test_remove_bookmark_is_of_ones_own(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -321,6 +322,7 @@ async def test_drafts_have_an_end(world: World) -> None:
     first = await world.topic(space, draft=True)
     mine = await world.topic(space)
     (row,) = await world.database.topics.find({"_id": first.id}).to_list()
+    del row["draft_number"]  # as of before there were places
     rows = [{**row, "_id": f"d{n}"} for n in range(98)]
     others = [
         {**row, "_id": "o1", "author_id": "helper", "read_keys": ["person:helper"]},
@@ -342,6 +344,35 @@ async def test_drafts_have_an_end(world: World) -> None:
     await world.act("PublishTopic", ASKER, first)
     await world.topic(space, draft=True)
     await refused(world, world.topic(space, draft=True), "TOO_MANY_DRAFTS")
+
+
+async def test_drafts_made_at_once_are_no_more_than_one_may_have(world: World) -> None:
+    space = await world.space()
+    first = await world.topic(space, draft=True)
+    (row,) = await world.database.topics.find({"_id": first.id}).to_list()
+    number = row.pop("draft_number")
+    free = [place for place in range(100) if place != number]
+    rows = [{**row, "_id": f"n{place}", "draft_number": place} for place in free[:46]]
+    rows += [{**row, "_id": f"o{place}"} for place in range(50)]  # of before
+    await world.database.topics.insert_many(rows)
+
+    async def told() -> str:
+        try:
+            await world.topic(space, draft=True)
+        except DomainError as refusal:
+            return reason_of(refusal)
+        return ""
+
+    found = await asyncio.gather(*(told() for _ in range(9)))
+    assert sorted(found) == [""] * 3 + ["TOO_MANY_DRAFTS"] * 6
+    assert await world.database.topics.count_documents({"state": "DRAFT"}) == 100
+    assert (await world.said()).count("TopicDrafted") == 4
+    # What goes out gives its place up, and does not take it along.
+    await world.act("PublishTopic", ASKER, first)
+    out = await world.database.topics.find_one({"_id": first.id})
+    assert out is not None
+    assert "draft_number" not in out
+    assert [await told() for _ in range(2)] == ["", "TOO_MANY_DRAFTS"]
 
 
 async def test_update_topic_keeps_the_former_text(world: World) -> None:

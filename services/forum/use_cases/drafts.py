@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 from chassis import moment
@@ -17,14 +18,15 @@ from services.forum.converters.drafts import draft_to_proto, place_of
 from services.forum.converters.references import quotes_of
 from services.forum.domain.attachments import AttachmentNotFoundError
 from services.forum.domain.drafts import (
-    MOST_DRAFTS,
     Draft,
     DraftKind,
     DraftPlace,
+    TooManyDraftsError,
     check_room_for_draft,
     new_draft,
 )
 from services.forum.domain.members import Member
+from services.forum.domain.places import TRIES
 from services.forum.domain.references import NO_REFERENCES, References
 from services.forum.domain.replies import Reply
 from services.forum.domain.spaces import Space
@@ -52,20 +54,32 @@ class DraftUseCases(ReferenceUseCases):
         )
         space, post = await self._place(place, member)
         before = await self._repository.find_draft(place)
-        if before is None:
-            count = await self._repository.count_drafts(
-                place.community_id, place.person_id, MOST_DRAFTS
-            )
-            check_room_for_draft(count)
+        number = None if before else await self._room_for(place)
         await self._check_attachments(draft, before, post, member)
         draft = replace(
             draft, references=await self._references(member, space, request, before, post)
         )
-        saved = await self._repository.save_draft(draft, request.expected_version)
+        saved = await self._saved(draft, request.expected_version, number)
         (shown,) = await self._repository.shown_drafts(
             [saved], place.community_id, member.person_id, member.keyring
         )
         return SaveDraftResponse(draft=draft_to_proto(shown, member.keyring))
+
+    async def _room_for(self, place: DraftPlace) -> int:
+        """One of the places that are left. Refuses with TOO_MANY_DRAFTS."""
+        free = await self._repository.find_free_draft_numbers(place.community_id, place.person_id)
+        check_room_for_draft(free)
+        return random.choice(free)  # noqa: S311 - so that few want the same
+
+    async def _saved(self, draft: Draft, expected_version: int, number: int | None) -> Draft:
+        """Of two who take the same place one looks again, and who finds it taken or gone."""
+        for _ in range(TRIES):
+            saved = await self._repository.save_draft(draft, expected_version, number)
+            if saved is not None:
+                return saved
+            there = await self._repository.find_draft(draft.place)
+            number = None if there else await self._room_for(draft.place)
+        raise TooManyDraftsError("too many are begun at once: try again")
 
     async def delete_draft(self, actor: Actor, request: DeleteDraftRequest) -> DeleteDraftResponse:
         """One's own, even where one cannot read any more; where there is none, as save_draft."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from chassis.actors import Actor
 from chassis.decisions import Decision, Seen, Write
@@ -25,13 +27,14 @@ from services.forum.converters.markdown import rendered
 from services.forum.converters.messages import topic_to_proto
 from services.forum.domain.context_refs import ContextRef, check_context_refs
 from services.forum.domain.drafts import (
-    MOST_DRAFTS,
     DraftKind,
     DraftPlace,
+    TooManyDraftsError,
     check_room_for_draft,
 )
 from services.forum.domain.held_edits import HeldEdit, next_number
 from services.forum.domain.members import Member
+from services.forum.domain.places import TRIES
 from services.forum.domain.posting import Poster
 from services.forum.domain.screening import Screening
 from services.forum.domain.tags import check_tags
@@ -74,12 +77,7 @@ class TopicUseCases(ReferenceUseCases):
         space.settings.check_new_topic(member, kind)
         references = await self._new_references(member, space, request)
         screening = None
-        if request.draft:
-            unsent = await self._repository.count_unsent_topics(
-                request.community_id, member.person_id, MOST_DRAFTS
-            )
-            check_room_for_draft(unsent)
-        else:
+        if not request.draft:
             space.settings.tag_rules.check(text.tags)
             screening = await self._screen(request.community_id, text.parts)
             text = text.screened(screening.texts)
@@ -91,7 +89,9 @@ class TopicUseCases(ReferenceUseCases):
             space.community_id, member.person_id, DraftKind.TOPIC, space_id=space.id
         )
 
-        def decide(seen: Seen[Topic]) -> Decision[Topic, CreateTopicResponse]:
+        def decide(
+            seen: Seen[Topic], number: int | None = None
+        ) -> Decision[Topic, CreateTopicResponse]:
             if seen.state is not None:  # asked again after the record of the first time expired
                 return Outcome(seen.state).decision(seen, _created)
             now = seen.now.time
@@ -110,6 +110,7 @@ class TopicUseCases(ReferenceUseCases):
                 create_time=now,
                 activity_time=now,
                 owner_id=member.person_id if kind is TopicKind.ARTICLE else "",
+                draft_number=number,
                 attachments=taken.attached,
                 context_refs=context_refs,
                 references=references,
@@ -141,7 +142,22 @@ class TopicUseCases(ReferenceUseCases):
 
         ref = self._repository.topics.ref(request.community_id, topic_id)
         ref = ref.along(*claim.refs, *sowing.refs)
-        return await self._commands.run(actor, request, ref, decide)
+        if not request.draft:
+            return await self._commands.run(actor, request, ref, decide)
+        for left in reversed(range(TRIES)):
+            number = await self._room_for_topic(member, request.community_id)
+            try:
+                return await self._commands.run(actor, request, ref, partial(decide, number=number))
+            except TooManyDraftsError:  # another one took the same place
+                if not left:
+                    raise
+        raise AssertionError
+
+    async def _room_for_topic(self, member: Member, community_id: str) -> int:
+        """One of the places that are left. Refuses with TOO_MANY_DRAFTS."""
+        free = await self._repository.find_free_topic_numbers(community_id, member.person_id)
+        check_room_for_draft(free)
+        return random.choice(free)  # noqa: S311 - so that few want the same
 
     async def publish_topic(
         self, actor: Actor, request: PublishTopicRequest

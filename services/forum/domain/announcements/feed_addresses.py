@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chassis.errors import FieldInvalidError, NotFoundError, ResourceExhaustedError
+from services.forum.domain.places import free_places
 
 MOST_ADDRESSES = 20  # that work, of one person in a community
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -37,9 +38,8 @@ class FeedAddress:
 
 def free_numbers(taken: Collection[int | None]) -> list[int]:
     """The places left beside those of addresses that work. Refuses with FEED_ADDRESSES_FULL."""
-    without = sum(number is None for number in taken)
-    free = [number for number in range(MOST_ADDRESSES - without) if number not in taken]
-    if len(taken) >= MOST_ADDRESSES or not free:
+    free = free_places(taken, MOST_ADDRESSES)
+    if not free:
         raise FeedAddressesFullError(
             f"a person has at most {MOST_ADDRESSES} addresses in a community"
         )

@@ -31,21 +31,29 @@ class Bookmark:
     note: str = ""
     remind_time: datetime | None = None
     removed: bool = False
+    number: int | None = None  # its place among those one keeps; not all have one
 
-    def keep(self, note: str, remind_time: datetime | None, now: datetime) -> Bookmark:
-        """With this note and reminder; one that was removed begins anew."""
-        create_time = now if self.removed else self.create_time
-        return replace(
-            self, note=note, remind_time=remind_time, create_time=create_time, removed=False
-        )
+    def keep(
+        self, note: str, remind_time: datetime | None, now: datetime, number: int | None
+    ) -> Bookmark:
+        """With this note and reminder; one that was removed begins anew, at the place `number`.
+
+        Refuses with TOO_MANY_BOOKMARKS.
+        """
+        kept = replace(self, note=note, remind_time=remind_time, removed=False)
+        if not self.removed:
+            return kept
+        if number is None:
+            raise TooManyBookmarksError
+        return replace(kept, create_time=now, number=number)
 
     def carry(self, id: str, topic_id: str) -> Bookmark:
-        """The same of another topic."""
-        return replace(self, id=id, topic_id=topic_id)
+        """The same of another topic, without a place: this one has it until both are stored."""
+        return replace(self, id=id, topic_id=topic_id, number=None)
 
     def remove(self) -> Bookmark:
         """What was written for oneself is gone with it."""
-        return replace(self, note="", remind_time=None, removed=True)
+        return replace(self, note="", remind_time=None, removed=True, number=None)
 
 
 def check_note(note: str) -> str:

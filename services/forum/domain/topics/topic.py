@@ -101,6 +101,7 @@ class Topic:
     pin_time: datetime | None = None
     pin_expire_time: datetime | None = None  # None: it stays pinned
     removed_state: TopicState | None = None  # what it was when it was removed
+    draft_number: int | None = None  # its place among its author's drafts, stored while it is one
     verification: Verification | None = None
     attachments: tuple[Attached, ...] = ()
     context_refs: tuple[ContextRef, ...] = ()

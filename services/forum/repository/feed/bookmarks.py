@@ -9,7 +9,12 @@ from datetime import datetime
 from chassis.decisions import Aggregates, Document, Ref
 from chassis.mongo import Database, Index
 from chassis.pagination import Paging
-from services.forum.domain.feed.bookmarks import MOST_BOOKMARKS, Bookmark
+from services.forum.domain.feed.bookmarks import (
+    MOST_BOOKMARKS,
+    Bookmark,
+    TooManyBookmarksError,
+)
+from services.forum.domain.places import free_places
 
 _NAMESPACE = uuid.UUID("4f9f3a0e-3c3b-4a8e-8a5c-0f6a8d1b7e42")
 _NEWEST = [("create_time", -1), ("_id", -1)]
@@ -21,6 +26,14 @@ INDEXES: Sequence[Index] = (
         [("person_id", 1), ("topic_id", 1)],
         "bookmark_topic",
         partial={"kept": True},
+    ),
+    # Two that one person keeps at once may want the same place.
+    Index(
+        "bookmarks",
+        [("community_id", 1), ("person_id", 1), ("number", 1)],
+        "bookmark_number",
+        unique=True,
+        partial={"number": {"$gte": 0}},
     ),
     # Who keeps a topic, to be asked when it is merged.
     Index(
@@ -95,13 +108,12 @@ class BookmarkCollection:
         found = await self._database.bookmarks.aggregate(pipeline, hint="bookmark_keepers")
         return [row["person_id"] async for row in found]
 
-    async def has_room_for_bookmarks(self, community_id: str, person_id: str) -> bool:
-        """Whether the person may keep one more post."""
+    async def find_free_bookmark_numbers(self, community_id: str, person_id: str) -> list[int]:
+        """Where one more post can be kept; empty: nowhere."""
         query = {"person_id": person_id, "kept": True, "community_id": community_id}
-        count = await self._database.bookmarks.count_documents(
-            query, limit=MOST_BOOKMARKS, hint="bookmark_page"
-        )
-        return count < MOST_BOOKMARKS
+        rows = self._database.bookmarks.find(query, {"number": 1}).hint("bookmark_page")
+        taken = [row.get("number") for row in await rows.limit(MOST_BOOKMARKS).to_list()]
+        return free_places(taken, MOST_BOOKMARKS)
 
 
 def load_bookmark(document: Document) -> Bookmark:
@@ -116,6 +128,7 @@ def load_bookmark(document: Document) -> Bookmark:
         document["note"],
         document.get("remind_time"),
         not document.get("kept", False),
+        document.get("number"),
     )
 
 
@@ -132,7 +145,15 @@ def dump_bookmark(bookmark: Bookmark) -> Document:
         document["remind_time"] = bookmark.remind_time
     if not bookmark.removed:
         document["kept"] = True
+    if bookmark.number is not None:
+        document["number"] = bookmark.number
     return document
 
 
-BOOKMARKS: Aggregates[Bookmark] = Aggregates("bookmark", "bookmarks", load_bookmark, dump_bookmark)
+BOOKMARKS: Aggregates[Bookmark] = Aggregates(
+    "bookmark",
+    "bookmarks",
+    load_bookmark,
+    dump_bookmark,
+    {"bookmark_number": TooManyBookmarksError},
+)

@@ -9,11 +9,13 @@ from typing import Any
 from chassis.decisions import Aggregates, Document
 from chassis.mongo import Database, Migration
 from services.forum.domain.context_refs import ContextRef
+from services.forum.domain.drafts import TooManyDraftsError
 from services.forum.domain.feed.ranking import feed_keys
 from services.forum.domain.participation import VotedAtOnceError
 from services.forum.domain.posting import PostingTooFastError
 from services.forum.domain.topics import (
     OPEN_TO_READERS,
+    UNSENT,
     CloseReason,
     IdeaStatus,
     LatestReply,
@@ -79,6 +81,7 @@ _SELDOM: Mapping[str, Callable[[Any], Any]] = {
     "pin_time": same,
     "pin_expire_time": same,
     "removed_state": TopicState,
+    "draft_number": same,
     "verification": verification,
     "attachments": attached,
     "context_refs": context_refs,
@@ -245,6 +248,7 @@ def _curation_document(topic: Topic) -> Document:
         "pin_expire_time": topic.pin_expire_time,
         "pin_end": (topic.pin_expire_time or NEVER) if topic.pin_time else None,
         "removed_state": topic.removed_state.value if topic.removed_state else None,
+        "draft_number": topic.draft_number if topic.state in UNSENT else None,
         "recheck_time": topic.recheck_time,
         **verification_document(topic.verification),
     }
@@ -285,8 +289,12 @@ TOPICS: Aggregates[Topic] = Aggregates(
     "topics",
     load_topic,
     dump_topic,
-    # Two posts of one person, or two votes, decided at once.
-    {"posting_number": PostingTooFastError, "vote_number": VotedAtOnceError},
+    # Two posts of one person, two votes, or two drafts, decided at once.
+    {
+        "posting_number": PostingTooFastError,
+        "vote_number": VotedAtOnceError,
+        "topic_draft_number": TooManyDraftsError,
+    },
 )
 
 

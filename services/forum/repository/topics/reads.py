@@ -14,7 +14,6 @@ from services.forum.domain.context_refs import ContextRef
 from services.forum.domain.spaces import Space, space_key
 from services.forum.domain.topics import (
     OPEN_TO_READERS,
-    UNSENT,
     IdeaStatus,
     Topic,
     TopicKind,
@@ -293,18 +292,6 @@ class TopicCollection(SpaceCollection):
             ]
         cursor = self._database.topics.find(query).sort("publish_time", 1).limit(most)
         return [load_topic(row) async for row in cursor.hint("topic_due")]
-
-    async def count_unsent_topics(self, community_id: str, person_id: str, most: int) -> int:
-        """Drafts of one person and what they have scheduled, at most so many."""
-        query = {
-            "community_id": community_id,
-            "author_id": person_id,
-            "read_keys": f"person:{person_id}",
-            "state": {"$in": sorted(UNSENT)},
-        }
-        return await self._database.topics.count_documents(
-            query, limit=most, hint="topic_author_page"
-        )
 
     async def find_stored_topic_ids(self, community_id: str, ids: Iterable[str]) -> set[str]:
         """Which of the ids are taken, whatever their state: for imports."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import random
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import cast
 
 from chassis.actors import Actor
-from chassis.decisions import Decision, Seen
+from chassis.decisions import Decision, Ref, Seen
 from chassis.pagination import Paging, encode_page_token
 from chassis.timestamps import time_of
 from guildhall.forum.v1 import domain_events_pb2 as said
@@ -22,6 +24,7 @@ from services.forum.domain.feed.bookmarks import (
     check_remind_time,
 )
 from services.forum.domain.members import Member
+from services.forum.domain.places import TRIES
 from services.forum.domain.topics import Topic
 from services.forum.repository.feed import shown_page
 from services.forum.use_cases.feed.base import OwnUseCases, keyrings_of
@@ -44,12 +47,13 @@ class BookmarkUseCases(OwnUseCases):
         reply = None
         if request.reply_id:
             reply = await repository.get_reply(topic, request.reply_id, member.keyring)
-        room = await repository.has_room_for_bookmarks(request.community_id, member.person_id)
         ref = repository.bookmark_ref(
             request.community_id, member.person_id, request.topic_id, request.reply_id
         )
 
-        def decide(seen: Seen[Bookmark]) -> Decision[Bookmark, pb.AddBookmarkResponse]:
+        def decide(
+            seen: Seen[Bookmark], number: int | None
+        ) -> Decision[Bookmark, pb.AddBookmarkResponse]:
             now, before = seen.now.time, seen.state
             if before is None:
                 before = Bookmark(
@@ -61,11 +65,9 @@ class BookmarkUseCases(OwnUseCases):
                     now,
                     removed=True,
                 )
-            after = before.keep(note, remind_time, now)
+            after = before.keep(note, remind_time, now, number)
             if after != before:
                 check_remind_time(remind_time, now)
-            if before.removed and not room:
-                raise TooManyBookmarksError
             event = said.BookmarkAdded(
                 person_id=member.person_id,
                 topic_id=request.topic_id,
@@ -73,12 +75,32 @@ class BookmarkUseCases(OwnUseCases):
             )
             return Decision(after, lambda _: _answer(after), [event] if after != before else [])
 
-        response = await self._commands.run(actor, request, ref, decide)
+        response = await self._placed(actor, request, ref, decide)
         topic = await self.shown_topic(topic, member)
         response.bookmark.topic.CopyFrom(topic_to_proto(topic, topic.version))
         if reply is not None:
             response.bookmark.reply.CopyFrom(reply_to_proto(reply, reply.version))
         return response
+
+    async def _placed(
+        self,
+        actor: Actor,
+        request: pb.AddBookmarkRequest,
+        ref: Ref[Bookmark],
+        decide: Callable[..., Decision[Bookmark, pb.AddBookmarkResponse]],
+    ) -> pb.AddBookmarkResponse:
+        """At one of the places that are left: of two who take the same one looks again."""
+        for left in reversed(range(TRIES)):
+            free = await self._repository.find_free_bookmark_numbers(
+                request.community_id, actor.person_id
+            )
+            number = random.choice(free) if free else None  # noqa: S311 - so that few want the same
+            try:
+                return await self._commands.run(actor, request, ref, partial(decide, number=number))
+            except TooManyBookmarksError:
+                if number is None or not left:
+                    raise
+        raise AssertionError
 
     async def remove_bookmark(
         self, actor: Actor, request: pb.RemoveBookmarkRequest
