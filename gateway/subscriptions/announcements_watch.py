@@ -6,7 +6,6 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -15,7 +14,13 @@ from chassis.actors import Actor
 from chassis.ordered import Heard
 from chassis.timestamps import timestamp_of
 from gateway.context import Context
-from gateway.subscriptions.watches import Change, Watch, check_communities, communities_of
+from gateway.subscriptions.watches import (
+    Change,
+    Watch,
+    check_communities,
+    communities_of,
+    named_shortly,
+)
 from guildhall.forum.v1 import announcements_pb2
 
 if TYPE_CHECKING:
@@ -59,9 +64,8 @@ class AnnouncementsWatch(Watch):
 
     @property
     def subject(self) -> str:
-        """Heard is what `listen` says: this only names it, shortly, as it goes into event ids."""
-        named = " ".join(sorted(self.community_ids))
-        return f"announcements of {sha256(named.encode()).hexdigest()[:16] if named else 'all'}"
+        """Heard is what `listen` says: this only names it."""
+        return f"announcements of {named_shortly(self.community_ids)}"
 
     def listen(self, shared: Subscriptions, listener: Subscriber) -> None:
         self._hearing = shared.feeds[self.service], listener

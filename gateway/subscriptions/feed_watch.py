@@ -10,7 +10,13 @@ from chassis.actors import Actor
 from chassis.ordered import Heard
 from gateway.context import Context
 from gateway.subscriptions.followers import ACTIVITY, Followers
-from gateway.subscriptions.watches import Change, Watch, check_communities, communities_of
+from gateway.subscriptions.watches import (
+    Change,
+    Watch,
+    check_communities,
+    communities_of,
+    named_shortly,
+)
 from guildhall.forum.v1 import feed_pb2
 
 if TYPE_CHECKING:
@@ -39,7 +45,7 @@ class FeedWatch(Watch):
     @property
     def subject(self) -> str:
         """Heard is what `listen` says: this only names it."""
-        return f"feed of {' '.join(sorted(self.community_ids)) or 'all'}"
+        return f"feed of {named_shortly(self.community_ids)}"
 
     def listen(self, shared: Subscriptions, listener: Subscriber) -> None:
         self._hearing = shared.followers, listener

@@ -96,6 +96,12 @@ def communities_of(actor: Actor, community_ids: Collection[str]) -> list[str]:
     return [one for one in actor.memberships if one in community_ids or not community_ids]
 
 
+def named_shortly(community_ids: Collection[str]) -> str:
+    """In subjects that only name what is subscribed to: they go into event ids, which are short."""
+    named = " ".join(sorted(community_ids))
+    return sha256(named.encode()).hexdigest()[:16] if named else "all"
+
+
 def check_communities(before: Actor, actor: Actor, community_ids: Collection[str]) -> list[str]:
     """As the person is now; whoever has been in none yet may wait for the first.
 

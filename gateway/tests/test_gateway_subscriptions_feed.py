@@ -378,6 +378,20 @@ async def test_what_was_missed_is_told_once_and_in_order(told: Replica, feed: Fe
         assert failure["extensions"]["code"] == "RESUME_NOT_POSSIBLE"
 
 
+async def test_who_names_many_communities_goes_on_too(told: Replica) -> None:
+    many = [COMMUNITY, *(encode_id("Community", f"{n:032}", f"{n:032}") for n in range(99))]
+    named = ", ".join(f'"{one}"' for one in many)
+    query = (
+        f"subscription {{ feedChanged(communityIds: [{named}]) {{ item {{ topic {{ id }} }} }} }}"
+    )
+    async with await told.socket() as socket:
+        event_id = await begun(socket, query)
+    await publish(told, "t2")
+    async with await told.socket() as socket:
+        await socket.subscribe(query, after=event_id)
+        assert await topic_told(socket) == "t2"
+
+
 async def test_more_than_can_be_told_is_to_be_read_anew(told: Replica) -> None:
     async with await told.socket() as socket:
         event_id = await begun(socket)
