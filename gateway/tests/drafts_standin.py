@@ -52,6 +52,8 @@ class DraftStandIn(_StandIn, DraftServiceServicer):
                 )
                 for one in request.attachment_ids
             ],
+            as_company=request.as_company,
+            poll=request.poll if request.HasField("poll") else None,
             mentioned_ids=request.mentioned_ids,
             quotes=[
                 participation_pb2.ShownQuote(

@@ -61,3 +61,39 @@ async def test_a_draft_may_have_none_of_them(house: House, drafts: DraftStandIn)
     answer = await house.ask(SAVE, {"input": given})
     empty = {"body": "", "attachments": [], "mentions": [], "quotes": []}
     assert answer["data"]["saveDraft"] == {"draft": empty}
+
+
+async def test_a_draft_has_its_company_and_poll(house: House, drafts: DraftStandIn) -> None:
+    fields = """asCompany poll {
+      question options multiple anonymous resultsShown closeTime }"""
+    save, get = SAVE.replace(FIELDS, fields), GET.replace(FIELDS, fields)
+    given = {"requestId": "request-1", "draftKind": "TOPIC", "spaceId": SPACE}
+    poll = {
+        "question": "Which one?",
+        "options": ["This", ""],
+        "multiple": True,
+        "anonymous": False,
+        "resultsShown": "AFTER_VOTE",
+        "closeTime": "2027-01-01T00:00:00.000Z",
+    }
+    answer = await house.ask(save, {"input": {**given, "asCompany": True, "poll": poll}})
+    assert "errors" not in answer
+    saved = answer["data"]["saveDraft"]["draft"]
+    close_time = saved["poll"].pop("closeTime")
+    assert close_time.startswith("2027-01-01T00:00:00")
+    assert saved == {"asCompany": True, "poll": {k: v for k, v in poll.items() if k != "closeTime"}}
+    (request,) = drafts.requests
+    assert isinstance(request, drafts_pb2.SaveDraftRequest)
+    assert request.as_company
+    assert (request.poll.question, list(request.poll.options)) == ("Which one?", ["This", ""])
+    assert (await house.ask(get, {"id": SPACE}))["data"]["draft"]["poll"]["question"]
+    empty = {"question": "", "options": [], "multiple": False, "anonymous": False}
+    given["requestId"] = "request-2"
+    answer = await house.ask(save, {"input": {**given, "poll": {}}})
+    assert answer["data"]["saveDraft"]["draft"] == {
+        "asCompany": False,
+        "poll": {**empty, "resultsShown": None, "closeTime": None},
+    }
+    given["requestId"] = "request-3"
+    answer = await house.ask(save, {"input": given})
+    assert answer["data"]["saveDraft"]["draft"] == {"asCompany": False, "poll": None}

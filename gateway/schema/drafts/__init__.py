@@ -13,6 +13,7 @@ from gateway.schema.attachments import Attachment
 from gateway.schema.fields import fetched
 from gateway.schema.forum import Reply, Space, Topic
 from gateway.schema.participation import Mention, Quote, QuoteRow, mentions_of
+from gateway.schema.participation.polls import ResultsShown
 from gateway.schema.scalars import DateTime, Markdown, TopicKind, unset_is_null
 from guildhall.forum.v1 import drafts_pb2
 
@@ -40,6 +41,25 @@ def _quotes(row: Any) -> list[QuoteRow]:
 
 
 @strawberry.type(
+    description="A poll that is to be asked with createPoll: as far as it was written, unchecked."
+)
+class DraftPoll:
+    """forum.DraftPoll."""
+
+    question: str = strawberry.field(description="The question so far.")
+    options: list[str] = strawberry.field(description="The options so far.")
+    multiple: bool = strawberry.field(description="Whether several may be chosen.")
+    anonymous: bool = strawberry.field(description="Whether nobody sees who chose what.")
+    close_time: DateTime | None = strawberry.field(
+        description="When it is to close, which may be over; null: when somebody closes it."
+    )
+
+    @strawberry.field(description="From when somebody sees the results, if it was chosen.")
+    def results_shown(self) -> ResultsShown | None:
+        return unset_is_null(self, "results_shown")
+
+
+@strawberry.type(
     description="What one is writing, kept for 180 days or until it is posted; for nobody else."
 )
 class Draft:
@@ -57,6 +77,12 @@ class Draft:
         Embedded(_quotes),
         "What it is to quote. What is hidden, behind a wall or written there no longer is left "
         "out.",
+    )
+    as_company: bool = strawberry.field(
+        description="Whether a new topic or reply is to speak as one's company."
+    )
+    poll: DraftPoll | None = strawberry.field(
+        description="The poll that a new topic is to have; null: none."
     )
     save_time: DateTime = strawberry.field(description="When it was last saved.")
     version: int = strawberry.field(description="For expectedVersion: how often it was saved.")

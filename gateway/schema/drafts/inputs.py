@@ -10,8 +10,10 @@ from gateway.cursors import decode_id, decode_reply_id
 from gateway.errors import BadUserInputError
 from gateway.schema.drafts import Draft, DraftKind
 from gateway.schema.forum.inputs.base import QuoteInput, optional
-from gateway.schema.scalars import Markdown, TopicKind
-from gateway.schema.writes import expected_version, request_id
+from gateway.schema.participation.polls import ResultsShown
+from gateway.schema.scalars import DateTime, Markdown, TopicKind
+from gateway.schema.writes import expected_version, number, request_id
+from guildhall.forum.v1 import drafts_pb2
 
 
 @strawberry.input
@@ -24,6 +26,32 @@ class DraftWrite:
     topic_id: strawberry.ID | None = optional("The topic that it replies to or changes.")
     reply_id: strawberry.ID | None = optional(
         "The reply that it replies to or changes, in place of topicId."
+    )
+
+
+@strawberry.input(description="A poll, as far as it was written; checked when it is asked.")
+class DraftPollInput:
+    """Of saveDraft."""
+
+    question: str = strawberry.field(default="", description="The question so far, on one line.")
+    options: list[str] | None = optional("At most 20; they may be empty, and the same.")
+    multiple: bool = strawberry.field(default=False, description="Several may be chosen.")
+    anonymous: bool = strawberry.field(default=False, description="Nobody sees who chose what.")
+    results_shown: ResultsShown | None = optional("From when somebody sees the results.")
+    close_time: DateTime | None = optional("When it closes; it may be over by now.")
+
+
+def poll_of(poll: DraftPollInput | None) -> drafts_pb2.DraftPoll | None:
+    """As the forum takes it."""
+    if poll is None:
+        return None
+    return drafts_pb2.DraftPoll(
+        question=poll.question,
+        options=poll.options or (),
+        multiple=poll.multiple,
+        anonymous=poll.anonymous,
+        results_shown=number(poll.results_shown),
+        close_time=poll.close_time,
     )
 
 
@@ -45,6 +73,10 @@ class SaveDraftInput(DraftWrite):
     quotes: list[QuoteInput] | None = optional(
         "What it is to quote, as of a post; what was saved before may stay."
     )
+    as_company: bool = strawberry.field(
+        default=False, description="Of a new topic or reply: to speak as one's company."
+    )
+    poll: DraftPollInput | None = optional("The poll that a new topic is to have; null: none.")
     expected_version: int | None = expected_version()
 
 

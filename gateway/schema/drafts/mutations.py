@@ -28,8 +28,8 @@ class DraftMutation:
             "Keep what one has written so far, as often as one likes: nobody else sees it. Again "
             "it is saved again.", "SPACE_NOT_FOUND", "TOPIC_NOT_FOUND", "REPLY_NOT_FOUND",
             "TOPIC_STATE_INVALID", "REPLY_STATE_INVALID", "ROLE_REQUIRED", "TEXT_INVALID",
-            "TAGS_INVALID", "FIELD_INVALID", "TOO_MANY_DRAFTS", "VERSION_STALE", *ATTACHING,
-            *REFERRING,
+            "TAGS_INVALID", "FIELD_INVALID", "TOO_MANY_DRAFTS", "VERSION_STALE",
+            "AS_COMPANY_NOT_ALLOWED", *ATTACHING, *REFERRING,
         )
     )  # fmt: skip
     async def save_draft(
@@ -45,6 +45,8 @@ class DraftMutation:
             tags=input.tags,
             attachment_ids=attachment_ids(input.attachment_ids),
             **references(input, place["community_id"]),
+            as_company=input.as_company,
+            poll=f.poll_of(input.poll),
             expected_version=version(input),
         )
         return await write(info, info.context.services.drafts.SaveDraft, request)

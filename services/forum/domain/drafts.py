@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -12,6 +12,7 @@ from chassis.errors import FieldInvalidError, NotFoundError, ResourceExhaustedEr
 from chassis.texts import check_body, check_line
 from services.forum.domain.attachments import Attachment, check_attachment_ids
 from services.forum.domain.kinds import TopicKind
+from services.forum.domain.polls import MAX_OPTION, MAX_OPTIONS, MAX_QUESTION, ResultsShown
 from services.forum.domain.references import NO_REFERENCES, References, ShownQuote
 from services.forum.domain.tags import check_tags
 from services.forum.domain.texts import MAX_BODY, MAX_TITLE
@@ -43,6 +44,7 @@ _NEEDS = {
     DraftKind.TOPIC_EDIT: ("topic_id",),
     DraftKind.REPLY_EDIT: ("topic_id", "reply_id"),
 }
+_NEW = (DraftKind.TOPIC, DraftKind.REPLY)
 _MAY = {DraftKind.REPLY: ("reply_id",)}  # a reply to that one
 
 
@@ -78,6 +80,33 @@ class DraftPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class DraftPoll:
+    """A poll as far as it was written: whether it can be asked is seen when it is."""
+
+    question: str
+    options: tuple[str, ...]
+    multiple: bool = False
+    anonymous: bool = False
+    results_shown: ResultsShown | None = None  # None: not chosen
+    close_time: datetime | None = None
+
+    def checked(self) -> DraftPoll:
+        """No longer than polls are. Refuses with TEXT_INVALID, FIELD_INVALID."""
+        question = check_line(self.question, "poll.question", least=0, most=MAX_QUESTION)
+        if len(self.options) > MAX_OPTIONS:
+            raise FieldInvalidError(f"at most {MAX_OPTIONS} options", field="poll.options")
+        options = (
+            check_line(one, "poll.options", least=0, most=MAX_OPTION) for one in self.options
+        )
+        return replace(self, question=question, options=tuple(options))
+
+    @property
+    def characters(self) -> int:
+        """How much text it is to send."""
+        return len(self.question) + sum(map(len, self.options))
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """As it was last saved."""
 
@@ -89,12 +118,26 @@ class Draft:
     save_time: datetime
     attachment_ids: tuple[str, ...] = ()
     references: References = NO_REFERENCES
+    as_company: bool = False
+    poll: DraftPoll | None = None
     version: int = 0
 
     @property
     def characters(self) -> int:
         """How much text it is to send."""
-        return len(self.body) + sum(len(one.text) for one in self.references.quotes)
+        poll = self.poll.characters if self.poll else 0
+        return len(self.body) + poll + sum(len(one.text) for one in self.references.quotes)
+
+    def check_fits(self) -> Draft:
+        """As posts of its kind may be. Refuses with FIELD_INVALID, TEXT_INVALID."""
+        if self.as_company and self.place.kind not in _NEW:
+            field = "as_company"
+            raise FieldInvalidError(f"a draft of this kind takes no {field}", field=field)
+        if self.poll is None:
+            return self
+        if self.place.kind is not DraftKind.TOPIC:
+            raise FieldInvalidError("a draft of this kind takes no poll", field="poll")
+        return replace(self, poll=self.poll.checked())
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,12 @@ from services.forum.domain.drafts import (
     Draft,
     DraftKind,
     DraftPlace,
+    DraftPoll,
     ShownDraft,
 )
 from services.forum.domain.kinds import TopicKind
 from services.forum.domain.places import free_places
+from services.forum.domain.polls import ResultsShown
 from services.forum.domain.references import Quote, ShownQuote
 from services.forum.domain.topics import UNSENT
 from services.forum.repository.attachments import AttachmentCollection
@@ -84,6 +86,8 @@ class DraftCollection(ReferenceCollection, AttachmentCollection):
                 "attachments": [{"id": one} for one in draft.attachment_ids],
                 "mentioned_ids": [],
                 "quotes": [],
+                "as_company": draft.as_company,
+                "poll": _poll_document(draft.poll),
                 **references_document(draft.references),
             },
             "$inc": {"version": 1},
@@ -208,5 +212,33 @@ def load_draft(row: Document) -> Draft:
         row["save_time"],
         tuple(one["id"] for one in row.get("attachments", ())),
         references(row),
+        row.get("as_company", False),
+        _poll(row.get("poll")),
         row["version"],
+    )
+
+
+def _poll_document(poll: DraftPoll | None) -> Document | None:
+    if poll is None:
+        return None
+    return {
+        "question": poll.question,
+        "options": list(poll.options),
+        "multiple": poll.multiple,
+        "anonymous": poll.anonymous,
+        "results_shown": poll.results_shown.value if poll.results_shown else "",
+        "close_time": poll.close_time,
+    }
+
+
+def _poll(row: Document | None) -> DraftPoll | None:
+    if row is None:
+        return None
+    return DraftPoll(
+        row["question"],
+        tuple(row["options"]),
+        row["multiple"],
+        row["anonymous"],
+        ResultsShown(row["results_shown"]) if row["results_shown"] else None,
+        row["close_time"],
     )

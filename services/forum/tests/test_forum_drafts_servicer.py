@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis.actors import Actor
 from chassis.errors import (
@@ -16,10 +19,14 @@ from chassis.errors import (
     TextInvalidError,
     VersionStaleError,
 )
+from chassis.moment import cut
 from chassis.rpc_status import reason_of
+from chassis.testing import person_actor
+from chassis.timestamps import timestamp_of
 from guildhall.forum.v1 import drafts_pb2
 from guildhall.forum.v1 import forum_pb2 as pb
 from guildhall.forum.v1.drafts_pb2_grpc import DraftServiceStub
+from guildhall.forum.v1.participation_pb2 import RESULTS_SHOWN_AFTER_VOTE
 from services.forum.domain.drafts import MOST_DRAFTS
 from services.forum.repository.records import MIGRATIONS
 from services.forum.tests.conftest import (
@@ -28,6 +35,7 @@ from services.forum.tests.conftest import (
     HELPER,
     MANAGING,
     MODERATING,
+    NEWCOMER,
     SEARCH,
     STRANGER,
     World,
@@ -449,3 +457,73 @@ async def test_what_was_before_a_moderators_edit_is_withheld_of_former_times_too
     await refused(world, unseen, "REVISION_NOT_FOUND", "edition")
     for actor, post, edition in ((ASKER, topic, 1), (HELPER, topic, 3), (HELPER, other, 1)):
         assert await compare(world, actor, post, edition)
+
+
+# -- in whose name, and with which poll
+
+
+async def test_a_draft_has_its_company_and_its_poll_so_far(world: World) -> None:
+    space, now = await world.space(), datetime.now(UTC)
+    poll = drafts_pb2.DraftPoll(
+        question="Which one?",
+        options=["This", "This", ""],
+        multiple=True,
+        anonymous=True,
+        results_shown=RESULTS_SHOWN_AFTER_VOTE,
+        close_time=timestamp_of(
+            cut(now - timedelta(days=1))
+        ),  # over: that is seen when it is asked
+    )
+    here = {"space_id": space.id}
+    saved = await save(world, ASKER, TOPIC, **here, as_company=True, poll=poll)
+    assert (saved.as_company, saved.poll) == (True, poll)
+    assert await get(world, ASKER, TOPIC, **here) == saved
+    request = drafts_pb2.ListDraftsRequest(community_id="c1")
+    assert list((await world.of(ASKER, DraftServiceStub).ListDrafts(request)).drafts) == [saved]
+    for actor in (HELPER, MODERATING, MANAGING):
+        await refused(world, get(world, actor, TOPIC, **here), "DRAFT_NOT_FOUND", "draft_kind")
+    bare = await save(world, ASKER, TOPIC, **here, poll=drafts_pb2.DraftPoll())
+    assert bare.HasField("poll")
+    assert bare.poll == drafts_pb2.DraftPoll()
+    none = await save(world, ASKER, TOPIC, **here)
+    assert (none.as_company, none.HasField("poll")) == (False, False)
+    await world.database.drafts.update_one({}, {"$unset": {"poll": 1, "as_company": 1}})
+    old = await get(world, ASKER, TOPIC, **here)  # as it was stored before there were any
+    assert (old.as_company, old.HasField("poll")) == (False, False)
+    assert await world.said() == ["SpaceCreated"]
+
+
+async def test_what_no_such_post_has_is_refused(world: World) -> None:
+    topic = await world.topic(await world.space())
+    reply = await world.reply(topic)
+    here = {"topic_id": topic.id}
+    of_reply = {**here, "reply_id": reply.id}
+    question = drafts_pb2.DraftPoll(question="Which one?")
+    assert (await save(world, ASKER, REPLY, **here, as_company=True)).as_company
+    for actor, kind, fields, field in (
+        (ASKER, TOPIC_EDIT, {**here, "as_company": True}, "as_company"),
+        (HELPER, REPLY_EDIT, {**of_reply, "as_company": True}, "as_company"),
+        (ASKER, REPLY, {**here, "poll": question}, "poll"),
+        (ASKER, TOPIC_EDIT, {**here, "poll": question}, "poll"),
+    ):
+        call = save(world, actor, kind, **fields)
+        await refused(world, call, FieldInvalidError, field)
+    place = {"space_id": topic.space_id}
+    for change, reason, field in (
+        ({"question": "x" * 301}, TextInvalidError, "poll.question"),
+        ({"options": ["x" * 201]}, TextInvalidError, "poll.options"),
+        ({"options": ["x"] * 21}, FieldInvalidError, "poll.options"),
+        ({"results_shown": 9}, FieldInvalidError, "poll.results_shown"),
+        ({"close_time": Timestamp(seconds=2**62)}, FieldInvalidError, "poll.close_time"),
+    ):
+        poll = drafts_pb2.DraftPoll(**change)
+        await refused(world, save(world, ASKER, TOPIC, **place, poll=poll), reason, field)
+
+
+async def test_a_newcomer_begins_nothing_as_their_company_and_keeps_what_was(world: World) -> None:
+    here = {"space_id": (await world.space()).id}
+    call = save(world, NEWCOMER, TOPIC, **here, as_company=True)
+    await refused(world, call, "AS_COMPANY_NOT_ALLOWED", "as_company")
+    await save(world, person_actor("newcomer"), TOPIC, **here, as_company=True)
+    kept = await save(world, NEWCOMER, TOPIC, **here, as_company=True, body="More of it")
+    assert (kept.as_company, kept.body) == (True, "More of it")

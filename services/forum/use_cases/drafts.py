@@ -14,7 +14,7 @@ from guildhall.forum.v1.drafts_pb2 import (
     SaveDraftResponse,
 )
 from services.forum.converters import enums
-from services.forum.converters.drafts import draft_to_proto, place_of
+from services.forum.converters.drafts import draft_to_proto, place_of, poll_of
 from services.forum.converters.references import quotes_of
 from services.forum.domain.attachments import AttachmentNotFoundError
 from services.forum.domain.drafts import (
@@ -52,8 +52,12 @@ class DraftUseCases(ReferenceUseCases):
         draft = new_draft(
             place, kind, request.title, request.body, request.tags, request.attachment_ids, now
         )
+        poll = poll_of(request.poll) if request.HasField("poll") else None
+        draft = replace(draft, as_company=request.as_company, poll=poll).check_fits()
         space, post = await self._place(place, member)
         before = await self._repository.find_draft(place)
+        if draft.as_company and not (before and before.as_company):
+            member.writes_as(as_company=True)  # refuse before it is written
         number = None if before else await self._room_for(place)
         await self._check_attachments(draft, before, post, member)
         draft = replace(
