@@ -83,7 +83,7 @@ BACKWARDS = {("last",), ("before",)}  # a page from the list's end instead
 # Where something in its usual state would be refused for its state.
 # What may be left empty in one mutation, though not in those that post it.
 MAY_BE_EMPTY = {
-    "saveDraft": ("title", "body"), "verifyPost": ("verifiedFor", "reply_id"),
+    "saveDraft": ("title", "body", "options"), "verifyPost": ("verifiedFor", "reply_id"),
     "updatePerson": ("timeZone", "time_zone", "locale"),
 }  # fmt: skip
 STATES = {

@@ -224,7 +224,7 @@ class Requests:
         for field in fields:
             path = f"{at}{field.name}"
             for why, value in self._bad_values(field):
-                if value or field.name not in self._may_be_empty:
+                if value not in ("", [""]) or field.name not in self._may_be_empty:
                     yield self.with_value(field, path, why, value)
             if field.type == MESSAGE and not is_time(field):
                 below = f"{path}.0." if field.is_repeated else f"{path}."

@@ -48,10 +48,10 @@ def _discussion(input: Any, community_id: str) -> str | None:
     return decode_within(community_id, input.discussion_topic_id, "discussionTopicId", "Topic")
 
 
-def _new_channel(input: Any, community_id: str) -> str:
-    """The channel's id, of the same community; empty leaves it as it is."""
+def _new_channel(input: Any, community_id: str) -> str | None:
+    """The channel's id, of the same community; None leaves it as it is."""
     if input.channel_id is None:
-        return ""
+        return None
     return decode_within(community_id, input.channel_id, "channelId", "Channel")
 
 

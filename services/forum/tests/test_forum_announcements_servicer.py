@@ -543,7 +543,9 @@ async def test_draft_goes_to_another_channel_and_nothing_else_does(town: Town) -
     news, gold = await town.channel(), await town.channel("gold", **TIERED)
     draft = await town.draft(news)
     about = {"announcement_id": draft.id}
-    assert await refused(town, CHIEF, "UpdateAnnouncement", **about, channel_id="no") == NO_CHANNEL
+    for id_ in ("no", ""):
+        got = await refused(town, CHIEF, "UpdateAnnouncement", **about, channel_id=id_)
+        assert got == NO_CHANNEL
     same = await town.act("UpdateAnnouncement", draft, channel_id=news.id)
     assert same.announcement == draft
     moved = (await town.act("UpdateAnnouncement", draft, channel_id=gold.id)).announcement

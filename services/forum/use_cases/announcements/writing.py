@@ -113,7 +113,7 @@ class WritingUseCases(AnnouncementsBase):
             now = seen.now.time
             terms = _changed_terms(request, announcement.terms)
             after = replace(announcement, terms=terms)
-            if channel_id:
+            if channel_id is not None:
                 after = replace(after, channel_id=channel_id)
                 after.check_same_channel(announcement)
             if request.HasField("title"):
@@ -153,10 +153,12 @@ class WritingUseCases(AnnouncementsBase):
 
     async def _new_channel_id(
         self, actor: Actor, request: pb.UpdateAnnouncementRequest, before: Announcement
-    ) -> str:
-        """Where it is to be; empty: where it is. Refuses with CHANNEL_NOT_FOUND."""
-        if not request.channel_id or request.channel_id == before.channel_id:
-            return request.channel_id
+    ) -> str | None:
+        """Where it is to be; None: where it is. Refuses with CHANNEL_NOT_FOUND."""
+        if not request.HasField("channel_id"):
+            return None
+        if request.channel_id == before.channel_id:
+            return before.channel_id
         replace(before, channel_id=request.channel_id).check_same_channel(before)
         member = Member.of(actor, request.community_id)
         channel = await self._repository.get_channel(
