@@ -7,11 +7,12 @@ printed as code.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 import uuid
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -35,17 +36,25 @@ class Stage:
 
     runner: asyncio.Runner
     people: dict[str, Asker]
-    place: str = ""  # a global id
+    place: str  # a global id
     seen: Counter[str] = field(default_factory=Counter)
-
-    @classmethod
-    async def of(cls, runner: asyncio.Runner, system: System) -> Stage:
-        """Everybody at the system's gateway."""
-        return cls(runner, {name: await system.asker(email) for name, email in PEOPLE.items()})
 
     def wait(self, work: Coroutine[Any, Any, Any]) -> Any:
         """For it, here."""
         return self.runner.run(work)
+
+
+@contextlib.contextmanager
+def staged(system: System, find_place: Callable[[Asker], Awaitable[str]]) -> Iterator[Stage]:
+    """Everybody at the system's gateway, and the place as the manager finds or makes it."""
+    with asyncio.Runner() as runner:
+
+        async def begin() -> Stage:
+            people = {name: await system.asker(email) for name, email in PEOPLE.items()}
+            return Stage(runner, people, await find_place(people["manager"]))
+
+        yield runner.run(begin())
+        runner.run(system.close_clients())
 
 
 class Machine(RuleBasedStateMachine):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
@@ -13,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from chassis import moment
-from tests.attacks.sequences import SEQUENCES, Machine, Stage, run
-from tests.system import System
+from tests.attacks.sequences import SEQUENCES, Machine, Stage, run, staged
+from tests.system import Asker, System
 
 WHO = ("manager", "manager", "manager", "manager", "both", "seller")
 ENDS = ("withdrawAnnouncement", "archiveAnnouncement", "deleteAnnouncement")
@@ -38,25 +37,20 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(120 + 20 * SEQUENCES)]
 
 @pytest.fixture
 def stage(running_system: System) -> Iterator[Stage]:
-    with asyncio.Runner() as runner:
+    async def channel(manager: Asker) -> str:
+        found = await manager('{ community(slug: "aurora") { id } }')
+        made = await manager.mutate(
+            "createChannel",
+            "{ channel { id } }",
+            communityId=found["community"]["id"],
+            slug=f"sequences-{uuid.uuid4().hex[:8]}",
+            name="Sequences",
+            theme="OTHER",
+        )
+        return str(made["channel"]["id"])
 
-        async def begin() -> Stage:
-            made = await Stage.of(runner, running_system)
-            manager = made.people["manager"]
-            found = await manager('{ community(slug: "aurora") { id } }')
-            channel = await manager.mutate(
-                "createChannel",
-                "{ channel { id } }",
-                communityId=found["community"]["id"],
-                slug=f"sequences-{uuid.uuid4().hex[:8]}",
-                name="Sequences",
-                theme="OTHER",
-            )
-            made.place = channel["channel"]["id"]
-            return made
-
-        yield runner.run(begin())
-        runner.run(running_system.close_clients())
+    with staged(running_system, channel) as made:
+        yield made
 
 
 class Announcements(Machine):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -11,8 +10,8 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
-from tests.attacks.sequences import SEQUENCES, Machine, Stage, run
-from tests.system import System
+from tests.attacks.sequences import SEQUENCES, Machine, Stage, run, staged
+from tests.system import Asker, System
 
 OPEN = {"PUBLISHED", "CLOSED", "ARCHIVED"}  # to every member of the community
 ENDS = ("removeTopic", "archiveTopic")  # rarely: afterwards little more can be done
@@ -32,16 +31,11 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(120 + 20 * SEQUENCES)]
 
 @pytest.fixture
 def stage(running_system: System) -> Iterator[Stage]:
-    with asyncio.Runner() as runner:
+    async def general(manager: Asker) -> str:
+        return str((await manager(PLACE))["community"]["space"]["id"])
 
-        async def begin() -> Stage:
-            made = await Stage.of(runner, running_system)
-            found = await made.people["manager"](PLACE)
-            made.place = found["community"]["space"]["id"]
-            return made
-
-        yield runner.run(begin())
-        runner.run(running_system.close_clients())
+    with staged(running_system, general) as made:
+        yield made
 
 
 class Topics(Machine):
