@@ -42,6 +42,7 @@ from services.search.repository.documents import (
     place_of,
 )
 from services.search.repository.queries import (
+    FACETS,
     milliseconds,
     search_body,
     similar_body,
@@ -252,14 +253,16 @@ class SearchIndex:
         if rounded:
             hits = [hit for hit in hits if is_beyond(hit, paging)]
         page, _ = paging.page([found_of(hit) for hit in hits], lambda found: found.order)
+        counted = answer.get("aggregations", {})
         return Page(
             tuple(page),
             more=len(hits) > paging.size,
             forgiving=question.forgiving,
             total=answer["hits"]["total"]["value"] if question.with_total else 0,
             facets={
-                name: [(bucket["key"], bucket["doc_count"]) for bucket in counted["buckets"]]
-                for name, counted in answer.get("aggregations", {}).items()
+                name: [(bucket["key"], bucket["doc_count"]) for bucket in counted[name]["buckets"]]
+                for name in FACETS
+                if name in counted
             },
         )
 

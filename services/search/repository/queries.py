@@ -37,7 +37,13 @@ _SHOWN = {
     "name": _WHOLE,
     "body": {"number_of_fragments": 1, "fragment_size": 160, "no_match_size": 160},
 }
-_TAGS_COUNTED = 20
+FACETS = {  # in the order of answers: the field, and how many of its values
+    "kind": ("kind", 10),
+    "community": ("community_id", 100),
+    "tag": ("tags", 20),
+    "topic_kind": ("topic_kind", 10),
+    "topic_state": ("topic_state", 10),
+}
 _MOST_EQUAL = 500
 _NEWEST = (("time", -1), ("key", -1))
 _BEST = (("_score", -1), ("key", 1))
@@ -71,11 +77,8 @@ def search_body(question: Question, walls: Walls, alternatives: Alternatives) ->
         }
     if question.with_facets:
         body["aggs"] = {
-            "kind": {"terms": {"field": "kind", "size": 10}},
-            "community": {"terms": {"field": "community_id", "size": 100}},
-            "tag": {"terms": {"field": "tags", "size": _TAGS_COUNTED}},
-            "topic_kind": {"terms": {"field": "topic_kind", "size": 10}},
-            "topic_state": {"terms": {"field": "topic_state", "size": 10}},
+            name: {"terms": {"field": field, "size": size}}
+            for name, (field, size) in FACETS.items()
         }
     return body
 

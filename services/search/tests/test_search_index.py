@@ -121,6 +121,8 @@ async def test_facets_and_total_count_what_is_visible(index: SearchIndex) -> Non
     )
     page = await search(index, ask("plan", with_facets=True, with_total=True, paging=Paging(1)))
     assert page.total == 2
+    assert page.facets is not None
+    assert list(page.facets) == ["kind", "community", "tag", "topic_kind", "topic_state"]
     assert page.facets == {
         "kind": [("TOPIC", 2)],
         "community": [("c1", 2)],
