@@ -63,7 +63,7 @@ async def test_a_photo_from_the_browser_to_its_readers(system: System) -> None:
         *("READY", "image/jpeg", 40, 20),
     )
     space = (await engineer(PLACE))["community"]["space"]["id"]
-    topic = await engineer.mutate(
+    topic = await engineer.post(
         "createTopic",
         "{ topic { id state attachments { id } } }",
         spaceId=space,
@@ -128,7 +128,7 @@ async def test_edits_of_posts_change_their_files(system: System) -> None:
     one = await complete(engineer, await send(engineer, b"one", "one.log"))
     two = await complete(engineer, await send(engineer, b"two", "two.log"))
     space = (await engineer(PLACE))["community"]["space"]["id"]
-    topic = await engineer.mutate(
+    topic = await engineer.post(
         "createTopic",
         "{ topic { id } }",
         spaceId=space,

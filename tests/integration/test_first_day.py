@@ -95,7 +95,7 @@ async def test_first_day(system: System, tmp_path: Path) -> None:
     assert "<mark>" in found["edges"][0]["titleHighlight"] + found["edges"][0]["bodyHighlight"]
 
     # Ask a question: a banned word is held, others see nothing of it, the moderator approves.
-    asked = await engineer.mutate(
+    asked = await engineer.post(
         "createTopic",
         "{ topic { id state } }",
         spaceId=aurora["space"]["id"],
