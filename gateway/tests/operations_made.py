@@ -24,13 +24,10 @@ from graphql import (
 
 _DEPTH = 6
 _TEXTS = ("", "a", "ä\u2028", "x" * 40)
-_LITERALS = {
-    "Int": "2",
-    "Float": "1.5",
-    "Boolean": "true",
-    "DateTime": '"2026-01-31T12:00:00Z"',
-    "Locale": '"de"',
-    "URL": '"https://a.example"',
+_OTHERS = {
+    "DateTime": "2026-01-31T12:00:00Z",
+    "Locale": "de",
+    "URL": "https://a.example",
 }
 
 
@@ -185,7 +182,7 @@ def _any(kind: Any, random: Random, depth: int = 2) -> Any:
         "Boolean": random.random() < 0.5,
         "String": random.choice(_TEXTS),
     }
-    return plain.get(kind.name, _LITERALS.get(kind.name, '"x"').strip('"'))
+    return plain.get(kind.name, _OTHERS.get(kind.name, "x"))
 
 
 def _plain(value: Any) -> Any:
@@ -204,7 +201,7 @@ def _written(value: Any) -> str:
 def _needed(definition: GraphQLField) -> str:
     """The same arguments wherever the field stands without an alias of its own."""
     given = [
-        f"{name}: {_literal(argument)}"
+        f"{name}: {_written(_any(argument.type, Random(0)))}"  # noqa: S311 - always the same
         for name, argument in definition.args.items()
         if is_non_null_type(argument.type) or name == "first"
     ]
@@ -213,15 +210,3 @@ def _needed(definition: GraphQLField) -> str:
 
 def _composite(definition: GraphQLField) -> bool:
     return is_composite_type(get_named_type(definition.type))
-
-
-def _literal(argument: GraphQLArgument | Any) -> str:
-    kind: Any = argument.type.of_type if is_non_null_type(argument.type) else argument.type
-    if is_list_type(kind):
-        return "[]"
-    if isinstance(kind, GraphQLEnumType):
-        return str(next(iter(kind.values)))
-    if isinstance(kind, GraphQLInputObjectType):
-        needed = {name: one for name, one in kind.fields.items() if is_non_null_type(one.type)}
-        return "{" + ", ".join(f"{name}: {_literal(one)}" for name, one in needed.items()) + "}"
-    return _LITERALS.get(kind.name, '"x"')
