@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-TRIES = 8  # of what somebody asks for at once
-
 
 def free_places(taken: Collection[int | None], most: int) -> list[int]:
     """As many as there is room for, beside those that are kept, some perhaps without a place.

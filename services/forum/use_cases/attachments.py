@@ -35,6 +35,7 @@ from services.forum.domain.attachments import (
 )
 from services.forum.domain.file_types import check_file_name, check_type
 from services.forum.domain.members import Member
+from services.forum.use_cases.placing import placed
 
 if TYPE_CHECKING:
     from chassis.commands import Commands
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
     from services.forum.repository.blobs import Blobs
     from services.forum.repository.scanner import Scanner
     from services.forum.use_cases.inspecting import Inspector
-
-_TRIES = 8  # of uploads that one person asks for at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,27 +98,24 @@ class AttachmentUseCases:
             create_time=cut(now),
             version=1,
         )
-        for left in reversed(range(_TRIES)):
-            try:
-                return await self._create(actor, request, member, attachment)
-            except UploadLimitReachedError as refusal:
-                if refusal.field or not left:  # not just another one at the same time
-                    raise
-        raise AssertionError
+        self._store()  # refuse where there is none, before limits
+
+        async def put() -> Attachment:
+            uploader = await self._repository.get_uploader(
+                request.community_id, member.person_id, attachment.create_time
+            )
+            return uploader.put(attachment, member)
+
+        async def create(made: Attachment) -> pb.CreateUploadResponse:
+            return await self._create(actor, request, made)
+
+        return await placed(put, create, UploadLimitReachedError)
 
     async def _create(
-        self,
-        actor: Actor,
-        request: pb.CreateUploadRequest,
-        member: Member,
-        attachment: Attachment,
+        self, actor: Actor, request: pb.CreateUploadRequest, made: Attachment
     ) -> pb.CreateUploadResponse:
-        until = attachment.create_time + UPLOAD_TIME
-        address = await self._store().blobs.upload_address(attachment, until)
-        uploader = await self._repository.get_uploader(
-            attachment.community_id, member.person_id, attachment.create_time
-        )
-        made = uploader.put(attachment, member)
+        until = made.create_time + UPLOAD_TIME
+        address = await self._store().blobs.upload_address(made, until)
 
         def decide(seen: Seen[Attachment]) -> Decision[Attachment, pb.CreateUploadResponse]:
             def answer(_: int) -> pb.CreateUploadResponse:

@@ -26,11 +26,11 @@ from services.forum.domain.drafts import (
     new_draft,
 )
 from services.forum.domain.members import Member
-from services.forum.domain.places import TRIES
 from services.forum.domain.references import NO_REFERENCES, References
 from services.forum.domain.replies import Reply
 from services.forum.domain.spaces import Space
 from services.forum.domain.topics import Topic
+from services.forum.use_cases.placing import TRIES
 from services.forum.use_cases.references import ReferenceUseCases
 
 

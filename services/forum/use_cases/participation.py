@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeAlias, TypeVar, cast
 
 from google.protobuf.message import Message
@@ -48,6 +49,7 @@ from services.forum.domain.references import PostRef
 from services.forum.domain.replies import Reply
 from services.forum.domain.topics import Topic
 from services.forum.use_cases.base import UseCases, visible, visible_reply
+from services.forum.use_cases.placing import placed
 
 VoteRequest: TypeAlias = CastVoteRequest | RetractVoteRequest
 ReactionRequest: TypeAlias = AddReactionRequest | RemoveReactionRequest
@@ -57,7 +59,7 @@ R = TypeVar("R", AddReactionResponse, RemoveReactionResponse)
 Counted: TypeAlias = Callable[[Moment], list[Write]]  # what is stored with a reaction
 Voted: TypeAlias = tuple[Vote, Message]  # the vote as it is now, and what is said of it
 
-_ATTEMPTS = 4  # for someone who votes or reacts in several places at once
+_TRIES = 4  # for someone who votes or reacts in several places at once
 
 
 class ParticipationUseCases(UseCases):
@@ -100,20 +102,19 @@ class ParticipationUseCases(UseCases):
 
             return change
 
-        for attempt in range(_ATTEMPTS):
+        async def find() -> Callable[..., Voted | None]:
             voter, settings = await asyncio.gather(
                 self._repository.get_voter(
                     request.community_id, member.person_id, datetime.now(UTC)
                 ),
                 self._repository.recall_trust_settings(request.community_id),
             )
-            try:
-                change = cast_by(voter, settings.vote_factors)
-                return await self._vote(actor, request, member, topic, CastVoteResponse, change)
-            except VotedAtOnceError:
-                if attempt == _ATTEMPTS - 1:
-                    raise
-        raise AssertionError("the last attempt answers or raises")
+            return cast_by(voter, settings.vote_factors)
+
+        async def vote(change: Callable[..., Voted | None]) -> CastVoteResponse:
+            return await self._vote(actor, request, member, topic, CastVoteResponse, change)
+
+        return await placed(find, vote, VotedAtOnceError, tries=_TRIES)
 
     async def retract_vote(self, actor: Actor, request: RetractVoteRequest) -> RetractVoteResponse:
         """Refuses as all on posts."""
@@ -240,37 +241,32 @@ class ParticipationUseCases(UseCases):
         own_ref = self._repository.reaction_ref(request.community_id, post, member.person_id)
         answer = _answer(response, topic, reply)
 
-        def decide_by(
-            counted: Counted,
-        ) -> Callable[[Seen[Reactions]], Decision[Reactions, R]]:
-            def decide(seen: Seen[Reactions]) -> Decision[Reactions, R]:
-                counts = seen.state or Reactions(post, {})
-                before = seen.part(own_ref) or Reaction(post, member.person_id, ())
-                after, event = change(post, written.author.person_id, before)
-                step = len(after.kinds) - len(before.kinds)
-                if not step:
-                    return Decision(cast("Reactions", seen.state), lambda _: answer)
-                return Decision(
-                    counts.changed(kind, step),
-                    lambda _: answer,
-                    [event],
-                    [own_ref.put(after)],
-                    counted(seen.now),
-                )
-
-            return decide
+        def decide(seen: Seen[Reactions], counted: Counted) -> Decision[Reactions, R]:
+            counts = seen.state or Reactions(post, {})
+            before = seen.part(own_ref) or Reaction(post, member.person_id, ())
+            after, event = change(post, written.author.person_id, before)
+            step = len(after.kinds) - len(before.kinds)
+            if not step:
+                return Decision(cast("Reactions", seen.state), lambda _: answer)
+            return Decision(
+                counts.changed(kind, step),
+                lambda _: answer,
+                [event],
+                [own_ref.put(after)],
+                counted(seen.now),
+            )
 
         ref = self._repository.reactions_ref(request.community_id, post).having(own_ref)
-        for attempt in range(_ATTEMPTS):
-            counted: Counted = _uncounted
-            if response is AddReactionResponse:
-                counted = await self._counted(member, request.community_id)
-            try:
-                return await self._commands.run(actor, request, ref, decide_by(counted))
-            except ReactedAtOnceError:
-                if attempt == _ATTEMPTS - 1:
-                    raise
-        raise AssertionError("the last attempt answers or raises")
+
+        async def find() -> Counted:
+            if isinstance(request, AddReactionRequest):
+                return await self._counted(member, request.community_id)
+            return _uncounted
+
+        async def react(counted: Counted) -> R:
+            return await self._commands.run(actor, request, ref, partial(decide, counted=counted))
+
+        return await placed(find, react, ReactedAtOnceError, tries=_TRIES)
 
     async def _counted(self, member: Member, community_id: str) -> Counted:
         """To be stored with one reaction more. Refuses with REACTION_LIMIT_REACHED."""

@@ -34,7 +34,6 @@ from services.forum.domain.drafts import (
 )
 from services.forum.domain.held_edits import HeldEdit, next_number
 from services.forum.domain.members import Member
-from services.forum.domain.places import TRIES
 from services.forum.domain.posting import Poster
 from services.forum.domain.screening import Screening
 from services.forum.domain.tags import check_tags
@@ -51,6 +50,7 @@ from services.forum.domain.topics import (
 from services.forum.use_cases import moderating
 from services.forum.use_cases.attaching import Claim, Taken
 from services.forum.use_cases.moderating import Outcome, records_of_edit
+from services.forum.use_cases.placing import placed
 from services.forum.use_cases.references import ReferenceUseCases
 from services.forum.use_cases.sowing import Sowing
 
@@ -144,14 +144,14 @@ class TopicUseCases(ReferenceUseCases):
         ref = ref.along(*claim.refs, *sowing.refs)
         if not request.draft:
             return await self._commands.run(actor, request, ref, decide)
-        for left in reversed(range(TRIES)):
-            number = await self._room_for_topic(member, request.community_id)
-            try:
-                return await self._commands.run(actor, request, ref, partial(decide, number=number))
-            except TooManyDraftsError:  # another one took the same place
-                if not left:
-                    raise
-        raise AssertionError
+
+        async def find() -> int:
+            return await self._room_for_topic(member, request.community_id)
+
+        async def create(number: int) -> CreateTopicResponse:
+            return await self._commands.run(actor, request, ref, partial(decide, number=number))
+
+        return await placed(find, create, TooManyDraftsError)
 
     async def _room_for_topic(self, member: Member, community_id: str) -> int:
         """One of the places that are left. Refuses with TOO_MANY_DRAFTS."""

@@ -20,8 +20,7 @@ from services.forum.domain.announcements.feed_addresses import (
 )
 from services.forum.domain.members import Member
 from services.forum.use_cases.announcements.base import AnnouncementsBase
-
-_TRIES = 8  # of addresses that one person asks for at once
+from services.forum.use_cases.placing import placed
 
 
 class FeedAddressUseCases(AnnouncementsBase):
@@ -38,17 +37,17 @@ class FeedAddressUseCases(AnnouncementsBase):
         channel = await self._repository.get_channel(
             request.community_id, request.channel_id, member.keyring
         )
-        for left in reversed(range(_TRIES)):
+
+        async def find() -> int:
             taken = await self._repository.find_feed_address_numbers(
                 request.community_id, member.person_id
             )
-            number = random.choice(free_numbers(taken))  # noqa: S311 - so that few want the same
-            try:
-                return await self._create(actor, request, channel, secret_hash, number)
-            except FeedAddressesFullError:  # another one was made at the same time
-                if not left:
-                    raise
-        raise AssertionError
+            return random.choice(free_numbers(taken))  # noqa: S311 - so that few want the same
+
+        async def create(number: int) -> pb.CreateFeedAddressResponse:
+            return await self._create(actor, request, channel, secret_hash, number)
+
+        return await placed(find, create, FeedAddressesFullError)
 
     async def _create(
         self,

@@ -24,10 +24,10 @@ from services.forum.domain.feed.bookmarks import (
     check_remind_time,
 )
 from services.forum.domain.members import Member
-from services.forum.domain.places import TRIES
 from services.forum.domain.topics import Topic
 from services.forum.repository.feed import shown_page
 from services.forum.use_cases.feed.base import OwnUseCases, keyrings_of
+from services.forum.use_cases.placing import placed
 
 
 class BookmarkUseCases(OwnUseCases):
@@ -90,17 +90,17 @@ class BookmarkUseCases(OwnUseCases):
         decide: Callable[..., Decision[Bookmark, pb.AddBookmarkResponse]],
     ) -> pb.AddBookmarkResponse:
         """At one of the places that are left: of two who take the same one looks again."""
-        for left in reversed(range(TRIES)):
+
+        async def find() -> int | None:
             free = await self._repository.find_free_bookmark_numbers(
                 request.community_id, actor.person_id
             )
-            number = random.choice(free) if free else None  # noqa: S311 - so that few want the same
-            try:
-                return await self._commands.run(actor, request, ref, partial(decide, number=number))
-            except TooManyBookmarksError:
-                if number is None or not left:
-                    raise
-        raise AssertionError
+            return random.choice(free) if free else None  # noqa: S311 - so that few want the same
+
+        async def keep(number: int | None) -> pb.AddBookmarkResponse:
+            return await self._commands.run(actor, request, ref, partial(decide, number=number))
+
+        return await placed(find, keep, TooManyBookmarksError)
 
     async def remove_bookmark(
         self, actor: Actor, request: pb.RemoveBookmarkRequest
