@@ -13,6 +13,7 @@ from chassis.pagination import Order, Paging
 from services.forum.domain.attachments import Attached
 from services.forum.domain.context_refs import ContextRef
 from services.forum.domain.members import Author, Persona
+from services.forum.domain.places import free_places
 from services.forum.domain.references import NO_REFERENCES, PostRef, Quote, References
 from services.forum.domain.texts import NO_TEXT, Submission, Text
 from services.forum.domain.verification import Verification
@@ -165,6 +166,14 @@ def as_read(row: Document) -> Document:
     between stores what they add itself.
     """
     return {name: row[name] for name in ("_id", "community_id", "seq")}
+
+
+async def read_free(
+    collection: AsyncCollection[Document], query: Document, field: str, index: str, most: int
+) -> list[int]:
+    """Places left beside those in this field of what the query finds; empty: none is."""
+    rows = collection.find(query, {field: 1}).hint(index).limit(most)
+    return free_places([row.get(field) for row in await rows.to_list()], most)
 
 
 async def read_page(

@@ -21,12 +21,11 @@ from services.forum.domain.drafts import (
     ShownDraft,
 )
 from services.forum.domain.kinds import TopicKind
-from services.forum.domain.places import free_places
 from services.forum.domain.polls import ResultsShown
 from services.forum.domain.references import Quote, ShownQuote
 from services.forum.domain.topics import UNSENT
 from services.forum.repository.attachments import AttachmentCollection
-from services.forum.repository.documents import references, references_document
+from services.forum.repository.documents import read_free, references, references_document
 from services.forum.repository.references import ReferenceCollection
 
 _KEPT = 180 * 86400
@@ -162,9 +161,7 @@ class DraftCollection(ReferenceCollection, AttachmentCollection):
     async def find_free_draft_numbers(self, community_id: str, person_id: str) -> list[int]:
         """Where one person can have one more; empty: nowhere."""
         query = {"community_id": community_id, "person_id": person_id}
-        rows = self._database.drafts.find(query, {"number": 1}).hint("draft_page")
-        taken = [row.get("number") for row in await rows.limit(MOST_DRAFTS).to_list()]
-        return free_places(taken, MOST_DRAFTS)
+        return await read_free(self._database.drafts, query, "number", "draft_page", MOST_DRAFTS)
 
     async def find_free_topic_numbers(self, community_id: str, person_id: str) -> list[int]:
         """Where one person can have one more topic that waits to be sent; empty: nowhere."""
@@ -174,9 +171,9 @@ class DraftCollection(ReferenceCollection, AttachmentCollection):
             "read_keys": f"person:{person_id}",
             "state": {"$in": sorted(UNSENT)},
         }
-        rows = self._database.topics.find(query, {"draft_number": 1}).hint("topic_author_page")
-        taken = [row.get("draft_number") for row in await rows.limit(MOST_DRAFTS).to_list()]
-        return free_places(taken, MOST_DRAFTS)
+        return await read_free(
+            self._database.topics, query, "draft_number", "topic_author_page", MOST_DRAFTS
+        )
 
     async def list_drafts(self, community_id: str, person_id: str, paging: Paging) -> list[Draft]:
         """What the page needs, last saved first; a place is (save_time, id)."""

@@ -14,7 +14,7 @@ from services.forum.domain.feed.bookmarks import (
     Bookmark,
     TooManyBookmarksError,
 )
-from services.forum.domain.places import free_places
+from services.forum.repository.documents import read_free
 
 _NAMESPACE = uuid.UUID("4f9f3a0e-3c3b-4a8e-8a5c-0f6a8d1b7e42")
 _NEWEST = [("create_time", -1), ("_id", -1)]
@@ -111,9 +111,9 @@ class BookmarkCollection:
     async def find_free_bookmark_numbers(self, community_id: str, person_id: str) -> list[int]:
         """Where one more post can be kept; empty: nowhere."""
         query = {"person_id": person_id, "kept": True, "community_id": community_id}
-        rows = self._database.bookmarks.find(query, {"number": 1}).hint("bookmark_page")
-        taken = [row.get("number") for row in await rows.limit(MOST_BOOKMARKS).to_list()]
-        return free_places(taken, MOST_BOOKMARKS)
+        return await read_free(
+            self._database.bookmarks, query, "number", "bookmark_page", MOST_BOOKMARKS
+        )
 
 
 def load_bookmark(document: Document) -> Bookmark:
