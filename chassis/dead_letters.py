@@ -10,8 +10,8 @@ from pymongo.errors import DuplicateKeyError
 
 from chassis import telemetry
 from chassis.decisions import Document
+from chassis.envelopes import from_message, to_message
 from chassis.errors import FailedPreconditionError, NotFoundError
-from chassis.messaging import from_message, to_message
 from chassis.mongo import Database, Index
 from chassis.pagination import Paging
 from guildhall.chassis.v1.event_log_pb2 import StoredEvent

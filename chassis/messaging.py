@@ -1,4 +1,4 @@
-"""The bus: the connection to NATS, streams and durable consumers, domain events as messages."""
+"""The bus: the connection to NATS, streams and durable consumers."""
 
 from __future__ import annotations
 
@@ -13,15 +13,12 @@ from datetime import datetime
 from typing import Any
 
 import nats.errors
-from google.protobuf.timestamp_pb2 import Timestamp
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, BadRequestError, NotFoundError
 
-from chassis import telemetry
 from chassis.ending import end
-from guildhall.chassis.v1.event_log_pb2 import StoredEvent
 
 ACK_WAIT = 30.0  # seconds a replica may work on a message before another gets it
 MAX_ACK_PENDING = 256
@@ -36,10 +33,6 @@ _log = logging.getLogger(__name__)
 
 class BusDownError(ConnectionError):
     """NATS is not connected right now."""
-
-
-class EnvelopeInvalidError(Exception):
-    """A message in the stream that no relay of ours has sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,56 +53,6 @@ def stream_name(service: str) -> str:
 def durable_name(service: str, producer: str) -> str:
     """The consumer that all replicas of a service share for one producer."""
     return f"{service}--{producer}"
-
-
-def to_message(service: str, event: StoredEvent) -> tuple[str, dict[str, str], bytes]:
-    """Subject, headers and data: CloudEvents in binary mode, and what the gate needs."""
-    name = event.type.rpartition(".")[2]
-    subject = (
-        f"evt.{service}.{event.community_id}.{event.aggregate_type}.{event.aggregate_id}.{name}"
-    )
-    headers = {
-        "ce-specversion": "1.0",
-        "ce-id": event.id,
-        "ce-source": f"guildhall/{service}",
-        "ce-type": event.type,
-        "ce-time": event.time.ToJsonString(),
-        "ce-subject": f"{event.aggregate_type}/{event.aggregate_id}",
-        "ce-seq": str(event.seq),
-        "ce-schemaversion": str(event.schema_version),
-        "ce-community": event.community_id,
-        "ce-actor": event.actor,
-    }
-    if event.trace_parent:
-        headers[telemetry.TRACE_PARENT] = event.trace_parent
-    return subject, headers, event.data
-
-
-def from_message(subject: str, headers: Mapping[str, str] | None, data: bytes) -> StoredEvent:
-    """The domain event a message carries, its payload untouched."""
-    try:
-        given = headers or {}
-        _, _, community_id, aggregate_type, aggregate_id, _ = subject.split(".")
-        time = Timestamp()
-        time.FromDatetime(datetime.fromisoformat(given["ce-time"]))  # its own way takes longer
-        event = StoredEvent(
-            id=given["ce-id"],
-            type=given["ce-type"],
-            schema_version=int(given["ce-schemaversion"]),
-            community_id=community_id,
-            aggregate_type=aggregate_type,
-            aggregate_id=aggregate_id,
-            seq=int(given["ce-seq"]),
-            data=data,
-            time=time,
-            actor=given.get("ce-actor", ""),
-            trace_parent=given.get(telemetry.TRACE_PARENT, ""),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise EnvelopeInvalidError(f"{subject}: {type(error).__name__}") from None
-    if event.seq < 1 or given.get("ce-community") != community_id:
-        raise EnvelopeInvalidError(subject)
-    return event
 
 
 @dataclass
@@ -333,6 +276,9 @@ class Bus:
     ) -> JetStreamContext.PullSubscription:
         """The durable made or changed to what it should be, and a subscription bound to it.
 
+        One aggregate type alone is sifted by the server. Of several it would look through the
+        subjects of a whole block for each message of a durable that lags (0.9 ms instead of 0.02),
+        so everything comes, and whoever listens puts aside what they did not ask for.
         `start_time` makes it anew, from there: for a database that came back from a backup.
         """
         stream, durable = stream_name(producer), durable_name(service, producer)
@@ -340,12 +286,11 @@ class Bus:
             await self.js.stream_info(stream)
         except NotFoundError:
             await self.ensure_stream(producer)
-        subjects = [f"evt.{producer}.*.{kind}.>" for kind in aggregate_types]
+        sifted = f"*.{aggregate_types[0]}.>" if len(aggregate_types) == 1 else ">"
         wanted = api.ConsumerConfig(
             name=durable,
             durable_name=durable,
-            filter_subject=f"evt.{producer}.>" if not subjects else None,
-            filter_subjects=subjects or None,
+            filter_subject=f"evt.{producer}.{sifted}",
             deliver_policy=api.DeliverPolicy.ALL,
             ack_policy=api.AckPolicy.EXPLICIT,
             ack_wait=ack_wait,

@@ -20,7 +20,8 @@ from uuid_utils import uuid7
 
 from chassis import telemetry
 from chassis.decisions import Document
-from chassis.messaging import OUTAGES, Bus, stream_name, to_message
+from chassis.envelopes import to_message
+from chassis.messaging import OUTAGES, Bus, stream_name
 from chassis.outbox import stored_event
 
 FEW = 24  # up to so many are cheaper one by one

@@ -105,7 +105,9 @@ class Stage:
         self._buses.append(bus)
         return bus
 
-    async def say(self, topic_id: str, *messages: Message, trace_parent: str = "") -> list[str]:
+    async def say(
+        self, topic_id: str, *messages: Message, trace_parent: str = "", about: str = "topic"
+    ) -> list[str]:
         """Store domain events as a command would; the ids."""
         rows = []
         for message in messages or (said.TopicEdited(topic_id=topic_id),):
@@ -114,7 +116,7 @@ class Stage:
                 outbox.row(
                     event=message,
                     community_id=COMMUNITY,
-                    aggregate_type="topic",
+                    aggregate_type=about,
                     aggregate_id=topic_id,
                     seq=seq,
                     actor="p1",

@@ -23,15 +23,8 @@ from chassis.consumers.inbox import NOWHERE, Inbox, Suspects
 from chassis.dead_letters import DeadLetters
 from chassis.domain_events import Subscription
 from chassis.ending import end
-from chassis.messaging import (
-    ACK_WAIT,
-    OUTAGES,
-    Bus,
-    EnvelopeInvalidError,
-    durable_name,
-    from_message,
-    stream_name,
-)
+from chassis.envelopes import EnvelopeInvalidError, aggregate_type_of, from_message
+from chassis.messaging import ACK_WAIT, OUTAGES, Bus, durable_name, stream_name
 from chassis.mongo import Database
 from guildhall.chassis.v1.event_log_pb2 import StoredEvent
 
@@ -147,11 +140,24 @@ class Consumer:
             await self._wait_for_dependencies()
         # One alone while something is doubtful: a batch would only be delivered in vain.
         messages = await self._fetching.batch(one=bool(self._failures))
-        if messages:
+        if asked := await self._put_aside(messages):
             began = time.monotonic()
-            await self._take_whole(messages)
+            await self._take_whole(asked)
             if len(messages) < BATCH:  # a backlog is not waited for
                 await asyncio.sleep(max(began + self._pace - time.monotonic(), 0))
+
+    async def _put_aside(self, messages: Sequence[Msg]) -> Sequence[Msg]:
+        """Those of the aggregates it hears of, and what is no domain event; the rest is done."""
+        if not self.aggregate_types:
+            return messages
+        asked: list[Msg] = []
+        for message in messages:
+            kind = aggregate_type_of(message.subject)
+            if kind is None or kind in self.aggregate_types:
+                asked.append(message)
+            else:
+                await _ack(message)
+        return asked
 
     async def _take_whole(self, messages: Sequence[Msg]) -> None:
         """A batch begun is finished, even when the service is told to stop."""

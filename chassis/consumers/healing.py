@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from nats.js.errors import NotFoundError
 
 from chassis import telemetry
+from chassis.envelopes import EnvelopeInvalidError, from_message
 from chassis.errors import UnavailableError
-from chassis.messaging import OUTAGES, Bus, EnvelopeInvalidError, from_message, stream_name
+from chassis.messaging import OUTAGES, Bus, stream_name
 from guildhall.chassis.v1 import event_log_pb2
 from guildhall.chassis.v1.event_log_pb2 import StoredEvent
 

@@ -22,6 +22,7 @@ from nats.aio.msg import Msg
 
 from chassis import outbox
 from chassis.actors import Actor, Membership
+from chassis.envelopes import EnvelopeInvalidError, from_message, to_message
 from chassis.errors import (
     FieldInvalidError,
     PageTokenInvalidError,
@@ -29,12 +30,7 @@ from chassis.errors import (
     TextInvalidError,
     UnauthenticatedError,
 )
-from chassis.messaging import (
-    EnvelopeInvalidError,
-    from_message,
-    stream_name,
-    to_message,
-)
+from chassis.messaging import stream_name
 from chassis.pagination import decode_page_token, encode_page_token
 from chassis.testing_events import Stage, eventually
 from chassis.testing_fuzz import damaged, fuzzed

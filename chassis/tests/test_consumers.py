@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -22,8 +23,9 @@ from chassis.consumers import Consumer
 from chassis.consumers.hearing import Arrival, Outcome, Result
 from chassis.decisions import Decision, Seen, Write
 from chassis.domain_events import Consequence, DomainEvent, Effect, Projection, Subscription
+from chassis.envelopes import to_message
 from chassis.errors import FailedPreconditionError, UnavailableError
-from chassis.messaging import Bus, stream_name, to_message
+from chassis.messaging import Bus, stream_name
 from chassis.testing import free_port
 from chassis.testing import outbox as said_by
 from chassis.testing_events import (
@@ -119,6 +121,41 @@ async def test_events_without_a_handler_are_heard_and_have_no_effect(stage: Stag
     await run(stage, bus)
     await stage.say("t1", said.TopicHidden(topic_id="t1"), said.TopicEdited(topic_id="t1"))
     await eventually(lambda: stage.heard("t1"), [2])
+
+
+async def test_of_several_aggregate_types_the_rest_is_put_aside(stage: Stage) -> None:
+    bus = await stage.bus()
+    stage.relay(bus)
+    asked = replace(stage.subscription(), aggregate_types=("topic", "space"))
+    await run(stage, bus, subscription=asked)
+    await stage.say("r1", about="reader")
+    await stage.say("t1")
+    await stage.say("s1", about="space")
+    await eventually(lambda: stage.heard("t1"), [1])
+    await eventually(lambda: stage.heard("s1"), [1])
+    await eventually(lambda: backlog(stage, bus), 0)
+    assert await stage.heard("r1") == []
+    assert await stage.ours.inbox.count_documents({"agg": "r1"}) == 0
+    assert await letters(stage) == []
+
+
+async def test_what_is_put_aside_keeps_nobody_waiting(stage: Stage) -> None:
+    """The pace is of what is heard: a word between others is not slower for them."""
+    bus = await stage.bus()
+    stage.relay(bus)
+    asked = replace(stage.subscription(), aggregate_types=("topic", "space"))
+    await bus.ensure_consumer(stage.hears, stage.says, asked.aggregate_types)
+    await run(stage, bus, subscription=asked, pace=60.0)
+    await stage.say("r1", about="reader")
+    durable = f"{stage.hears}--{stage.says}"
+
+    async def delivered() -> int:
+        info = await bus.js.consumer_info(stream_name(stage.says), durable)
+        return info.ack_floor.stream_seq if info.ack_floor else 0
+
+    await eventually(delivered, 1)
+    await stage.say("t1")
+    await eventually(lambda: stage.heard("t1"), [1])
 
 
 async def test_refused_effect_is_dropped_and_the_event_is_heard(stage: Stage) -> None:
@@ -616,16 +653,18 @@ async def test_message_that_kills_the_process_is_parked_untouched(
     handled: list[str] = []
     place = (mongo_uri, stage.nats_url, stage.ours.name, stage.hears, stage.says)
     path = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while not await letters(stage):
             life = await asyncio.create_subprocess_exec(
                 sys.executable, "-c", LIFE, *place, env=path, stdout=asyncio.subprocess.PIPE
             )
-            try:
-                await asyncio.wait_for(life.wait(), 4)
-            except TimeoutError:
+            dying = asyncio.create_task(life.wait())
+            while not dying.done() and not await letters(stage):
+                await asyncio.wait([dying], timeout=0.2)
+            if not dying.done():
                 life.kill()
             printed, _ = await life.communicate()
+            await dying
             handled += printed.decode().split()
     assert await letters(stage) == [("bad", 1, "KILLS_THE_PROCESS", "parked")]
     assert 3 <= handled.count("bad") <= 5  # twice in company, three times alone

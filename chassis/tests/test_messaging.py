@@ -11,7 +11,8 @@ import pytest
 from nats.js import api
 
 from chassis import messaging
-from chassis.messaging import Bus, BusDownError, EnvelopeInvalidError, from_message, to_message
+from chassis.envelopes import EnvelopeInvalidError, from_message, to_message
+from chassis.messaging import Bus, BusDownError
 from chassis.testing import free_port
 from chassis.testing_events import Stage, eventually
 from guildhall.chassis.v1.event_log_pb2 import StoredEvent
@@ -96,15 +97,41 @@ async def test_stream_and_durable_are_made_as_the_contract_says(stage: Stage) ->
     assert stream.compression == api.StoreCompression.S2
     durable = f"{stage.hears}--{stage.says}"
     consumer = (await bus.js.consumer_info(stream.name or "", durable)).config
-    assert consumer.filter_subjects == [
-        f"evt.{stage.says}.*.topic.>",
-        f"evt.{stage.says}.*.space.>",
-    ]
+    assert consumer.filter_subject == f"evt.{stage.says}.>"
+    assert not consumer.filter_subjects
     assert consumer.ack_policy == api.AckPolicy.EXPLICIT
     assert consumer.ack_wait == 30
     assert consumer.max_deliver == -1
     assert consumer.max_ack_pending == 256
     assert not consumer.backoff
+
+
+async def test_one_aggregate_type_is_sifted_by_the_server(stage: Stage) -> None:
+    bus = await stage.bus()
+    await bus.ensure_consumer(stage.hears, stage.says, ["topic"])
+    durable = f"{stage.hears}--{stage.says}"
+    there = (await bus.js.consumer_info(f"EV_{stage.says.upper()}", durable)).config
+    assert there.filter_subject == f"evt.{stage.says}.*.topic.>"
+
+
+async def test_durable_of_an_earlier_release_with_several_filters_is_given_one(
+    stage: Stage,
+) -> None:
+    bus = await stage.bus()
+    await bus.ensure_stream(stage.says)
+    name, durable = f"EV_{stage.says.upper()}", f"{stage.hears}--{stage.says}"
+    filters = [f"evt.{stage.says}.*.topic.>", f"evt.{stage.says}.*.space.>"]
+    earlier = api.ConsumerConfig(
+        durable_name=durable,
+        name=durable,
+        filter_subjects=filters,
+        ack_policy=api.AckPolicy.EXPLICIT,
+        ack_wait=30,
+    )
+    await bus.js.add_consumer(name, earlier)
+    await bus.ensure_consumer(stage.hears, stage.says, ["topic", "space"])
+    there = (await bus.js.consumer_info(name, durable)).config
+    assert (there.filter_subject, there.filter_subjects) == (f"evt.{stage.says}.>", None)
 
 
 async def test_drifted_config_is_put_right_at_start(stage: Stage) -> None:

@@ -10,7 +10,8 @@ import pytest
 from nats.js.errors import NotFoundError
 
 from chassis import outbox, relay
-from chassis.messaging import Bus, from_message, stream_name
+from chassis.envelopes import from_message
+from chassis.messaging import Bus, stream_name
 from chassis.publishing import Publishing
 from chassis.relay import OutboxRelay
 from chassis.testing import free_port

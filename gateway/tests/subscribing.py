@@ -13,7 +13,8 @@ import uvicorn
 from google.protobuf.message import Message
 from uvicorn.server import ServerState
 
-from chassis.messaging import Bus, to_message
+from chassis.envelopes import to_message
+from chassis.messaging import Bus
 from gateway.app import Gateway
 from gateway.endpoint.requests import MAX_BODY
 from gateway.protocol import BoundedProtocol
