@@ -72,6 +72,7 @@ lint: setup protos ## ruff, buf, and what changes break
 	cd protos && ../$(BIN)/buf breaking --against released.binpb.gz
 	$(BIN)/python -m gateway.schema.changes
 	$(BIN)/python -m gateway.portals gateway/schema.graphql sdk/operations/*.graphql
+	for file in sdk/embed/operations/*.graphql; do $(BIN)/python -m gateway.portals gateway/schema.graphql $$file; done
 
 format: setup ## rewrite in our style
 	$(BIN)/ruff format .
