@@ -7,6 +7,7 @@ import ipaddress
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -68,6 +69,8 @@ class Outgoing:
         self._seconds = seconds
         self._http = httpx2.AsyncClient(
             trust_env=False,
+            # To the library a host is its address here, and many share one.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             follow_redirects=False,
             timeout=seconds,
             limits=httpx2.Limits(max_connections=100, max_keepalive_connections=0),

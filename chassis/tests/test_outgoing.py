@@ -116,6 +116,17 @@ async def test_a_redirect_is_an_answer_that_is_not_followed() -> None:
     assert len(server.connections) == 1
 
 
+async def test_nobody_is_given_a_cookie_back() -> None:
+    says = b"HTTP/1.1 204 No Content\r\nSet-Cookie: a=b; Path=/\r\n\r\n"
+    async with _server(says) as first, _server(says) as second:
+        outgoing = Outgoing(inside=True)
+        for server in (first, second):  # one host, as cookies know no ports
+            await outgoing.send("GET", f"http://127.0.0.1:{server.port}/", headers={})
+        await outgoing.aclose()
+    assert second.heard
+    assert b"cookie" not in second.heard.lower()
+
+
 async def test_a_body_is_cut_off_and_never_unpacked() -> None:
     body = b"x" * 500_000
     says = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 500000\r\n\r\n" + body
