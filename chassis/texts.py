@@ -96,6 +96,20 @@ def check_reason(text: str, field: str = "reason", *, most: int = 1000) -> str:
     return check_body(text, field, most=most)
 
 
+def plain_line(text: str, *, most: int) -> str:
+    """What somebody says elsewhere, as a line that check_line takes: without what it forbids, cut
+    at the limit. Empty where nothing is left, or marks are heaped up.
+    """
+    line = " ".join(text[: 8 * most].split())
+    forbidden = {ord(letter) for letter in set(line) if _is_forbidden(letter)}
+    line = " ".join(line.translate(dict.fromkeys(forbidden)).split())
+    try:
+        line = check_line(line, "text", least=0, most=8 * most)
+    except TextInvalidError:
+        return ""
+    return line if len(line) <= most else f"{line[: most - 1].rstrip()}\N{HORIZONTAL ELLIPSIS}"
+
+
 def check_slug(slug: str, field: str = "slug") -> str:
     """2 to 40 of a-z, 0-9 and inner hyphens: what stands in addresses."""
     good = 2 <= len(slug) <= 40 and all(c.isascii() and (c.isalnum() or c == "-") for c in slug)

@@ -19,6 +19,7 @@ from chassis.texts import (
     check_name,
     check_reason,
     check_slug,
+    plain_line,
 )
 
 
@@ -162,6 +163,32 @@ def test_reason_must_be_given() -> None:
     assert check_reason(" off topic") == " off topic"
     with pytest.raises(ReasonRequiredError):
         check_reason("  ")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", ""),
+        (" so\r\n\tit \u2028 is ", "so it is"),
+        ("e\u0301", "\u00e9"),
+        ("\u202egold\u2066 \x00\u200bfor\ue000 \ufeff m\ud800e", "gold for me"),
+        ("a" * 11, "a" * 11),
+        ("a" * 12, "a" * 10 + "\u2026"),
+        ("a b c d e f g", "a b c d e\u2026"),
+        ("\x00" * 1_000, ""),
+        (" " * 1_000 + "far away", ""),
+        ("a" + "\u0301" * 9, ""),
+        ("a\ufe0f\ufe0f", ""),
+    ],
+)
+def test_a_plain_line_is_what_is_left_of_a_text(text: str, line: str) -> None:
+    assert plain_line(text, most=11) == line
+
+
+@given(st.text())
+def test_a_plain_line_is_a_line(text: str) -> None:
+    line = plain_line(text, most=10)
+    assert check_line(line, "text", least=0, most=10) == line
 
 
 @pytest.mark.parametrize("bad", ["", "a", "A-b", "-ab", "ab-", "a b", "ä-b", "x" * 41, "a/b"])
