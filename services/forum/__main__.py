@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 from chassis import runtime
 from chassis.file_passes import FilePassSigner
+from chassis.outgoing import Outgoing
 from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceStub
 from guildhall.directory.v1.groups_pb2_grpc import GroupServiceStub
 from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
@@ -31,6 +32,7 @@ async def main() -> None:
     async with (
         runtime.start("forum", settings, ForumRepository) as process,
         open_files(settings) as files,
+        contextlib.aclosing(Outgoing(inside=settings.link_cards_inside)) as outgoing,
     ):
         repository = ForumRepository(process.database)
         use_cases = AllUseCases.of(
@@ -40,7 +42,9 @@ async def main() -> None:
             process.client(DirectoryServiceStub, "directory"),
             process.client(GroupServiceStub, "directory"),
             files,
+            outgoing,
             posting_limits=settings.posting_limits == "on",
+            link_cards_inside=settings.link_cards_inside,
         )
         add_servicers(process.server, use_cases, repository)
         for seconds, name, job in jobs(use_cases, repository):

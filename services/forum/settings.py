@@ -15,6 +15,9 @@ class ForumSettings(ServiceSettings):
 
     `files`: where attachments are kept. `disk` is a folder that forum and gateway share, on one
     machine; `s3` takes its credentials as every client of AWS does (AWS_ACCESS_KEY_ID, ...).
+
+    `link_cards_inside`: for laptops and tests only: link cards are also made of pages that this
+    machine and its network have, by http and at any port.
     """
 
     model_config = SettingsConfigDict(env_prefix="FORUM_", extra="ignore")
@@ -29,3 +32,5 @@ class ForumSettings(ServiceSettings):
     s3_bucket: str = "guildhall"
     clamd: str = ""  # host:port, or the path of a socket; empty: nothing is scanned
     scan: Literal["required", "optional"] = "required"  # optional: while clamd is away, not
+
+    link_cards_inside: bool = False

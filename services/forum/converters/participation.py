@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from chassis.errors import FieldInvalidError
 from guildhall.forum.v1 import participation_pb2 as pb
 from services.forum.converters.enums import one_of
+from services.forum.domain.link_cards import CardsOfPost
 from services.forum.domain.participation import Participation, ReactionKind, VoteValue
 from services.forum.domain.references import PostRef
 
@@ -54,4 +55,20 @@ def participation_to_proto(one: Participation) -> pb.Participation:
         reactions=reaction_counts_to_proto(one.reactions),
         viewer_reactions=[REACTION_KINDS[kind] for kind in one.viewer_reactions],
         viewer_vote=VOTE_VALUES[one.viewer_vote] if one.viewer_vote else pb.VOTE_VALUE_UNSPECIFIED,
+    )
+
+
+def link_cards_to_proto(of: CardsOfPost) -> pb.LinkCardsOfPost:
+    """In the order of the post's links."""
+    return pb.LinkCardsOfPost(
+        post=post_ref_to_proto(of.post),
+        link_cards=[
+            pb.LinkCard(
+                url=one.url,
+                title=one.text.title,
+                description=one.text.description,
+                site_name=one.text.site_name,
+            )
+            for one in of.cards
+        ],
     )

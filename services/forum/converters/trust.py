@@ -9,6 +9,7 @@ from chassis.timestamps import timestamp_of
 from guildhall.directory.v1.directory_pb2 import TrustLevel
 from guildhall.forum.v1 import trust_pb2
 from services.forum.converters.enums import one_of
+from services.forum.domain.link_cards import check_hosts
 from services.forum.domain.posting import Limits
 from services.forum.domain.trust import (
     EARNED,
@@ -43,11 +44,14 @@ _CHANGES = (
     "mention_limits",
     "reaction_limits",
     "review_below",
+    "update_link_card_hosts",
 )
 
 
-def settings_change(request: trust_pb2.UpdateTrustSettingsRequest) -> TrustSettingsChange:
-    """One thing at least. Refuses with FIELD_INVALID."""
+def settings_change(
+    request: trust_pb2.UpdateTrustSettingsRequest, *, inside: bool = False
+) -> TrustSettingsChange:
+    """One thing at least; `inside` as in check_hosts. Refuses with FIELD_INVALID."""
     given = {one.name for one, _ in request.ListFields()}
     if given.isdisjoint(_CHANGES):
         raise FieldInvalidError(f"one of {', '.join(_CHANGES)} must be given", field=_CHANGES[0])
@@ -77,6 +81,9 @@ def settings_change(request: trust_pb2.UpdateTrustSettingsRequest) -> TrustSetti
             [(one.trust_level, one.reactions_per_day) for one in request.reaction_limits]
         ),
         check_review_below(request.review_below) if "review_below" in given else None,
+        check_hosts(request.link_card_hosts, inside=inside)
+        if request.update_link_card_hosts
+        else None,
     )
 
 
@@ -141,6 +148,7 @@ def trust_settings_to_proto(settings: TrustSettings, version: int) -> trust_pb2.
             for level in LEVELS
         ],
         review_below=TrustLevel.ValueType(settings.review_below),
+        link_card_hosts=settings.link_card_hosts,
     )
 
 

@@ -89,6 +89,7 @@ class TrustSettings:
     mention_limits: Mapping[int, MentionLimits] = field(default_factory=lambda: MENTION_LIMITS)
     reaction_limits: Mapping[int, int] = field(default_factory=lambda: REACTION_LIMITS)
     review_below: int = BASIC  # the lowest level whose posts nobody reviews for the level's sake
+    link_card_hosts: tuple[str, ...] = ()  # whose pages may be fetched for link cards
     version: int = 0
 
     def changed(self, change: TrustSettingsChange) -> TrustSettings:
@@ -104,6 +105,9 @@ class TrustSettings:
             mention_limits={**self.mention_limits, **change.mention_limits},
             reaction_limits={**self.reaction_limits, **change.reaction_limits},
             review_below=change.review_below or self.review_below,
+            link_card_hosts=self.link_card_hosts
+            if change.link_card_hosts is None
+            else change.link_card_hosts,
         )
 
     def since(self, now: datetime) -> date:
@@ -124,6 +128,7 @@ class TrustSettingsChange:
     mention_limits: Mapping[int, MentionLimits]
     reaction_limits: Mapping[int, int]
     review_below: int | None
+    link_card_hosts: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ def jobs(use: AllUseCases, repository: ForumRepository) -> Iterator[tuple[float,
     yield 1, "freeze_audiences", announcements.freeze_audiences
     yield 5, "publish_due_topics", ScheduleJobs(repository, use.due).publish_due_topics
     yield 5, "finish_moves", use.carrying.finish
+    yield 2, "fetch_pages", use.link_cards.fetch_pages
     if use.reviews is not None:
         yield 15, "review_attachments", use.reviews.review_attachments
     quality = QualityJobs(use.forum, use.vitality, use.seeding)

@@ -15,6 +15,7 @@ from services.forum.repository import (
     exports,
     feed,
     held_edits,
+    link_cards,
     moves,
     owners,
     paces,
@@ -34,6 +35,7 @@ from services.forum.repository import (
 from services.forum.repository.announcements import AnnouncementFilter
 from services.forum.repository.automation import AutomationCollection
 from services.forum.repository.exports import ExportCollection
+from services.forum.repository.link_cards import LinkCardCollection
 from services.forum.repository.owners import OwnerCollection
 from services.forum.repository.rechecks import RecheckCollection
 from services.forum.repository.routing import RoutingCollection
@@ -49,6 +51,7 @@ __all__ = ["AnnouncementFilter", "ForumRepository", "TopicFilter"]
 class ForumRepository(
     ExportCollection,
     AutomationCollection,
+    LinkCardCollection,
     OwnerCollection,
     RecheckCollection,
     RoutingCollection,
@@ -65,6 +68,7 @@ class ForumRepository(
         *records.INDEXES,
         *exports.INDEXES,
         *held_edits.INDEXES,
+        *link_cards.INDEXES,
         *feed.INDEXES,
         *paces.INDEXES,
         *participation.INDEXES,

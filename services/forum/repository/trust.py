@@ -251,6 +251,7 @@ def load_trust_settings(row: Document) -> TrustSettings:
             **{int(level): a_day for level, a_day in row.get("reaction_limits", {}).items()},
         },
         review_below=row.get("review_below", default.review_below),
+        link_card_hosts=tuple(row.get("link_card_hosts", ())),
         version=row["seq"],
     )
     if "window_days" not in row:  # stored before it could be set, with all that follows
@@ -292,6 +293,7 @@ def dump_trust_settings(settings: TrustSettings) -> Document:
         "vote_factors": {str(level): factor for level, factor in settings.vote_factors.items()},
         "reaction_limits": {str(level): a_day for level, a_day in settings.reaction_limits.items()},
         "review_below": settings.review_below,
+        "link_card_hosts": list(settings.link_card_hosts),
     }
 
 

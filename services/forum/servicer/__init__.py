@@ -52,7 +52,9 @@ def add_servicers(server: aio.Server, use: AllUseCases, repository: ForumReposit
     add_FeedServiceServicer_to_server(FeedServicer(use.feed, repository), server)
     add_ForumServiceServicer_to_server(ForumServicer(forum, repository), server)
     add_MoveServiceServicer_to_server(MoveServicer(use.moves, repository), server)
-    add_ParticipationServiceServicer_to_server(ParticipationServicer(forum, repository), server)
+    add_ParticipationServiceServicer_to_server(
+        ParticipationServicer(forum, use.link_cards, repository), server
+    )
     add_RoutingServiceServicer_to_server(RoutingServicer(use.routing), server)
     add_SeedingServiceServicer_to_server(SeedingServicer(use.seeding, repository), server)
     add_TrustServiceServicer_to_server(TrustServicer(use.trust), server)

@@ -16,13 +16,17 @@ from services.forum.domain.members import Member
 from services.forum.domain.polls import PollResultsHiddenError
 from services.forum.repository import ForumRepository
 from services.forum.use_cases import ForumUseCases
+from services.forum.use_cases.link_cards import LinkCardUseCases
 
 
 class ParticipationServicer(participation_pb2_grpc.ParticipationServiceServicer):
     """What each RPC means is said in the proto."""
 
-    def __init__(self, use_cases: ForumUseCases, repository: ForumRepository) -> None:
+    def __init__(
+        self, use_cases: ForumUseCases, link_cards: LinkCardUseCases, repository: ForumRepository
+    ) -> None:
         self._use_cases = use_cases
+        self._link_cards = link_cards
         self._repository = repository
 
     async def CastVote(self, request: pb.CastVoteRequest, context: Context) -> pb.CastVoteResponse:
@@ -64,6 +68,11 @@ class ParticipationServicer(participation_pb2_grpc.ParticipationServiceServicer)
         return pb.BatchGetQuotesResponse(
             posts=[quotes_to_proto(one, request.community_id, member.keyring) for one in found]
         )
+
+    async def BatchGetLinkCards(
+        self, request: pb.BatchGetLinkCardsRequest, context: Context
+    ) -> pb.BatchGetLinkCardsResponse:
+        return await self._link_cards.batch_get_link_cards(require_person(), request)
 
     async def CreatePoll(
         self, request: pb.CreatePollRequest, context: Context

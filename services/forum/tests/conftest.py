@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -17,6 +18,7 @@ from chassis.commands import Commands
 from chassis.domain_events import Consequence, Effect
 from chassis.file_passes import FilePassSigner
 from chassis.mongo import Database
+from chassis.outgoing import Outgoing
 from chassis.testing import *  # noqa: F403 - fixtures
 from chassis.testing import Loopback, outbox, person_actor, prepare, service_actor, stored
 from guildhall.directory.v1.directory_pb2_grpc import (
@@ -46,6 +48,7 @@ from services.forum.use_cases import AllUseCases, ForumUseCases
 from services.forum.use_cases.attachments import Files
 from services.forum.use_cases.carrying import Carrying
 from services.forum.use_cases.inspecting import Inspector
+from services.forum.use_cases.link_cards import LinkCardUseCases
 from services.forum.use_cases.moves import MoveUseCases
 from services.forum.use_cases.seeding import SeedingUseCases
 from services.forum.use_cases.vitality import VitalityUseCases
@@ -79,6 +82,7 @@ class World:
     folder: Path  # where the files are
     vitality: VitalityUseCases
     seeding: SeedingUseCases
+    link_cards: LinkCardUseCases
     numbers: count[int] = field(default_factory=count)
     stubs: dict[tuple[int, type], tuple[Actor, Any]] = field(default_factory=dict)
 
@@ -175,8 +179,15 @@ class World:
 
 
 @pytest_asyncio.fixture
+async def outgoing() -> AsyncIterator[Outgoing]:
+    """Asks this machine, too."""
+    async with contextlib.aclosing(Outgoing(inside=True)) as made:
+        yield made
+
+
+@pytest_asyncio.fixture
 async def make_world(
-    database: Database, commands: Commands, loopback: Loopback, tmp_path: Path
+    database: Database, commands: Commands, loopback: Loopback, tmp_path: Path, outgoing: Outgoing
 ) -> Callable[..., Any]:
     """Makes the world, with or without posting limits."""
 
@@ -211,7 +222,9 @@ async def make_world(
             directory,
             loopback.client(GroupServiceStub, "directory", service_actor("forum")),
             files,
+            outgoing,
             posting_limits=posting_limits,
+            link_cards_inside=True,
         )
 
         def move_use_cases(carrying: Carrying) -> MoveUseCases:
@@ -232,6 +245,7 @@ async def make_world(
             tmp_path / "files",
             use_cases.vitality,
             use_cases.seeding,
+            use_cases.link_cards,
         )
 
     return make

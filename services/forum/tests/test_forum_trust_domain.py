@@ -35,7 +35,7 @@ from services.forum.domain.trust import (
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SETTINGS = TrustSettings("c1")
-NOTHING = TrustSettingsChange({}, None, None, None, {}, {}, {}, {}, None)
+NOTHING = TrustSettingsChange({}, None, None, None, {}, {}, {}, {}, None, None)
 NOBODY = Standing("s1", "c1", "p1")
 
 

@@ -606,6 +606,7 @@ async def test_settings_of_before_limits_could_be_set_are_loaded(
     assert [one.people_per_post for one in settings.mention_limits] == [2, 10, 10, 10, 10]
     assert [one.reactions_per_day for one in settings.reaction_limits] == [50, 50, 75, 100, 150]
     assert settings.review_below == directory_pb2.TRUST_LEVEL_BASIC
+    assert list(settings.link_card_hosts) == []
     fields = {**world.ids(), "window_days": 30, "grace_days": 0, "keep_factor": 0.0}
     fields["expected_version"] = 4
     after = (await call(world, MANAGING, "UpdateTrustSettings", **fields)).trust_settings

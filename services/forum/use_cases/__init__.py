@@ -17,6 +17,7 @@ from services.forum.use_cases.curation import CurationUseCases
 from services.forum.use_cases.drafts import DraftUseCases
 from services.forum.use_cases.feed import FeedUseCases
 from services.forum.use_cases.imports import ImportUseCases
+from services.forum.use_cases.link_cards import LinkCardUseCases
 from services.forum.use_cases.moderation import ModerationUseCases
 from services.forum.use_cases.moves import MoveUseCases
 from services.forum.use_cases.participation import ParticipationUseCases
@@ -32,6 +33,7 @@ from services.forum.use_cases.verification import VerificationUseCases
 from services.forum.use_cases.vitality import VitalityUseCases
 
 if TYPE_CHECKING:
+    from chassis.outgoing import Outgoing
     from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
     from guildhall.directory.v1.groups_pb2_grpc import GroupServiceAsyncStub
     from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceAsyncStub
@@ -67,6 +69,7 @@ class AllUseCases:
     carrying: Carrying
     due: DueTopics
     feed: FeedUseCases
+    link_cards: LinkCardUseCases
     moves: MoveUseCases
     reviews: AttachmentReviews | None  # none where no files are kept
     routing: RoutingUseCases
@@ -83,8 +86,10 @@ class AllUseCases:
         directory: DirectoryServiceAsyncStub,
         groups: GroupServiceAsyncStub,
         files: Files | None,
+        outgoing: Outgoing,
         *,
         posting_limits: bool = True,
+        link_cards_inside: bool = False,
     ) -> Self:
         """All of one replica."""
         carrying = Carrying(commands, repository)
@@ -102,10 +107,11 @@ class AllUseCases:
             carrying,
             DueTopics(commands, repository, moderation, directory, posting_limits=posting_limits),
             FeedUseCases(commands, repository, directory),
+            LinkCardUseCases(repository, outgoing, inside=link_cards_inside),
             MoveUseCases(commands, repository, moderation, directory, carrying),
             None if files is None else AttachmentReviews(commands, repository, files),
             RoutingUseCases(commands, repository, directory),
             SeedingUseCases(commands, repository, directory),
-            TrustUseCases(commands, repository),
+            TrustUseCases(commands, repository, inside=link_cards_inside),
             VitalityUseCases(commands, repository, directory),
         )

@@ -40,9 +40,16 @@ LATELY = timedelta(hours=1)  # a job that looks every few minutes misses nothing
 class TrustUseCases:
     """Levels are earned here and held by the directory, which hears of them."""
 
-    def __init__(self, commands: Commands, repository: ForumRepository) -> None:
+    def __init__(
+        self,
+        commands: Commands,
+        repository: ForumRepository,
+        *,
+        inside: bool = False,  # whether hosts of link cards may be of this network
+    ) -> None:
         self._commands = commands
         self._repository = repository
+        self._inside = inside
 
     async def get_trust_settings(
         self, actor: Actor, request: pb.GetTrustSettingsRequest
@@ -59,7 +66,7 @@ class TrustUseCases:
     ) -> pb.UpdateTrustSettingsResponse:
         """MANAGER. Refuses with FIELD_INVALID."""
         actor.require_role(request.community_id, MANAGER)
-        change = settings_change(request)
+        change = settings_change(request, inside=self._inside)
 
         def decide(
             seen: Seen[TrustSettings],
