@@ -247,6 +247,18 @@ async def quotes(context: Context, community_id: str, ids: list[str]) -> Mapping
     }
 
 
+async def link_cards(
+    context: Context, community_id: str, ids: list[str]
+) -> Mapping[str, participation_pb2.LinkCardsOfPost]:
+    """Those there are of posts; ids as of `participations`."""
+    request = participation_pb2.BatchGetLinkCardsRequest(
+        community_id=community_id, posts=map(_post, ids)
+    )
+    response = await context.call(context.services.participation.BatchGetLinkCards, request)
+    none = dict.fromkeys(ids, participation_pb2.LinkCardsOfPost())
+    return none | {post_key(one.post.topic_id, one.post.reply_id): one for one in response.posts}
+
+
 async def held_edits(
     context: Context, community_id: str, ids: list[str]
 ) -> Mapping[str, forum_pb2.HeldEdit]:

@@ -51,6 +51,20 @@ class ParticipationStandIn(_StandIn, ParticipationServiceServicer):
             posts=[pb.QuotesOfPost(post=post, quotes=[quote]) for post in request.posts]
         )
 
+    async def BatchGetLinkCards(self, request: Any, _context: Any) -> Any:
+        self.called("BatchGetLinkCards", request)
+        cards = [
+            pb.LinkCard(url="https://docs.example.com/a", title="A", site_name="Docs"),
+            pb.LinkCard(url="https://docs.example.com/b", title="B", description="Of B"),
+        ]
+        return pb.BatchGetLinkCardsResponse(
+            posts=[
+                pb.LinkCardsOfPost(post=post, link_cards=cards)
+                for post in request.posts
+                if post.topic_id in ("t45", "t3")
+            ]
+        )
+
     async def BatchGetPolls(self, request: Any, _context: Any) -> Any:
         self.called("BatchGetPolls", request)
         polls = [poll(one, self.voters.get(one)) for one in request.topic_ids[:2]]

@@ -56,6 +56,7 @@ def _kinds() -> dict[Any, str | type[Message]]:
         # Fields show something of these, and no field shows them.
         batches.attachments: "Attachment",
         batches.participations: participation_pb2.Participation,
+        batches.link_cards: participation_pb2.LinkCardsOfPost,
         batches.comment_policies: announcements_pb2.TopicCommentPolicy,
     }
     for definition in _fields():
@@ -132,7 +133,7 @@ def test_every_batch_of_the_schema_has_rows() -> None:
         elif isinstance(fetch, Choice):
             found |= {one.batch for one in fetch.references.values()}
     assert found == KINDS.keys()
-    assert len(found) == 21
+    assert len(found) == 22
 
 
 async def answer(

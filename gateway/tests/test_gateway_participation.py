@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chassis.errors import InvalidArgumentError
+from chassis.errors import InvalidArgumentError, UnavailableError
 from gateway.cursors import encode_id, encode_reply_id
 from gateway.tests.conftest import House
 from gateway.tests.participation_standin import ParticipationStandIn
@@ -162,6 +162,55 @@ async def test_quotes_and_mentions_of_a_page(
     assert nodes[3] == {"mentions": [], "quoted": None}
     (request,) = participation.requests
     assert [post.topic_id for post in request.posts] == ["t45", "t44", "t43"]  # type: ignore[attr-defined]
+
+
+CARDS = "linkCards { url title description siteName }"
+
+
+async def test_link_cards_of_a_page_in_one_call(
+    house: House, participation: ParticipationStandIn
+) -> None:
+    ask = f"""query($community: ID!) {{ topics(communityId: $community, first: 3) {{
+      edges {{ node {{ {CARDS} }} }} }} }}"""
+    answer = await house.ask(ask, {"community": encode_id("Community", "c1", "c1")})
+    assert "errors" not in answer
+    first, *others = [edge["node"] for edge in answer["data"]["topics"]["edges"]]
+    url = "https://docs.example.com"
+    assert first == {
+        "linkCards": [
+            {"url": f"{url}/a", "title": "A", "description": None, "siteName": "Docs"},
+            {"url": f"{url}/b", "title": "B", "description": "Of B", "siteName": None},
+        ]
+    }
+    assert others == [{"linkCards": []}] * 2
+    (request,) = participation.requests
+    assert [post.topic_id for post in request.posts] == ["t45", "t44", "t43"]  # type: ignore[attr-defined]
+
+
+async def test_link_cards_of_a_reply_and_none_that_were_not_asked_for(
+    house: House, participation: ParticipationStandIn
+) -> None:
+    ask = "query($id: ID!) { reply: communityNode(id: $id) { ... on Reply { id %s } } }"
+    answer = await house.ask(ask % CARDS, {"id": REPLY})
+    assert [one["title"] for one in answer["data"]["reply"]["linkCards"]] == ["A", "B"]
+    (request,) = participation.requests
+    assert list(request.posts) == [participation_pb2.PostRef(topic_id="t3", reply_id="r3")]  # type: ignore[attr-defined]
+    await house.ask(ask % "", {"id": REPLY})
+    assert participation.calls["BatchGetLinkCards"] == 1
+
+
+async def test_cards_that_cannot_be_asked_for_are_null_alone(
+    house: House, participation: ParticipationStandIn
+) -> None:
+    participation.failures["BatchGetLinkCards"] = UnavailableError()
+    answer = await house.ask(
+        f"query($id: ID!) {{ topic(id: $id) {{ title {CARDS} }} }}", {"id": TOPIC}
+    )
+    topic = answer["data"]["topic"]
+    assert topic["title"]
+    assert topic["linkCards"] is None
+    (error,) = answer["errors"]
+    assert error["path"] == ["topic", "linkCards"]
 
 
 async def test_what_a_reply_refers_to_is_sent(house: House, forum: ForumStandIn) -> None:

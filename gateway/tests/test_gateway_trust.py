@@ -16,10 +16,13 @@ PROGRESS = """query($ids: [ID!]!) { communityNodes(ids: $ids) { ... on Member { 
 SETTINGS = """query($id: ID!) { trustSettings(communityId: $id) {
   version requirements { trustLevel needs { fact count } } } }"""
 LIMITS = """mutation($input: UpdateTrustSettingsInput!) { updateTrustSettings(input: $input) {
-  trustSettings { windowDays graceDays keepFactor reviewBelow voteFactors { trustLevel factor }
+  trustSettings { windowDays graceDays keepFactor reviewBelow linkCardHosts
+  voteFactors { trustLevel factor }
   mentionLimits { trustLevel peoplePerPost peoplePerDay }
   reactionLimits { trustLevel reactionsPerDay } postingLimits {
     trustLevel secondsBetweenTopics secondsBetweenReplies topicsPerDay repliesPerDay } } } }"""
+HOSTS = """mutation($input: UpdateTrustSettingsInput!) { updateTrustSettings(input: $input) {
+  trustSettings { linkCardHosts windowDays } } }"""
 UPDATE = """mutation($input: UpdateTrustSettingsInput!) { updateTrustSettings(input: $input) {
   trustSettings { version requirements { trustLevel needs { fact count } } } } }"""
 
@@ -72,6 +75,7 @@ async def test_limits_are_changed_alone(house: House, trust: TrustStandIn) -> No
         "graceDays": 0,
         "keepFactor": 0.75,
         "reviewBelow": "NEW",
+        "linkCardHosts": ["docs.example.com", "*.example.org"],
         "voteFactors": [{"trustLevel": "LEADER", "factor": 4.0}],
         "mentionLimits": [{"trustLevel": "BASIC", "peoplePerPost": 3, "peoplePerDay": 9}],
         "reactionLimits": [{"trustLevel": "MEMBER", "reactionsPerDay": 80}],
@@ -95,6 +99,8 @@ async def test_limits_are_changed_alone(house: House, trust: TrustStandIn) -> No
         grace_days=0,
         keep_factor=0.75,
         review_below=directory_pb2.TRUST_LEVEL_NEW,
+        update_link_card_hosts=True,
+        link_card_hosts=["docs.example.com", "*.example.org"],
         posting_limits=[
             pb.PostingLimits(
                 trust_level=directory_pb2.TRUST_LEVEL_NEW,
@@ -113,3 +119,19 @@ async def test_limits_are_changed_alone(house: House, trust: TrustStandIn) -> No
             pb.ReactionLimit(trust_level=directory_pb2.TRUST_LEVEL_MEMBER, reactions_per_day=80)
         ],
     )
+
+
+async def test_hosts_of_link_cards_are_taken_away_or_left(
+    house: House, trust: TrustStandIn
+) -> None:
+    for given, update in (([], True), (None, False)):
+        change = {"requestId": "request-1", "communityId": COMMUNITY, "linkCardHosts": given}
+        answer = await house.ask(HOSTS, {"input": {**change, "windowDays": 60}})
+        told = answer["data"]["updateTrustSettings"]["trustSettings"]
+        assert told == {"linkCardHosts": [], "windowDays": 60}
+        assert trust.requests[-1] == pb.UpdateTrustSettingsRequest(
+            request_id="request-1",
+            community_id="c1",
+            window_days=60,
+            update_link_card_hosts=update,
+        )

@@ -44,6 +44,8 @@ class TrustStandIn(TrustServiceServicer):
         after.mention_limits.extend(request.mention_limits)
         after.reaction_limits.extend(request.reaction_limits)
         after.review_below = request.review_below
+        if request.update_link_card_hosts:
+            after.link_card_hosts.extend(request.link_card_hosts)
         return trust_pb2.UpdateTrustSettingsResponse(trust_settings=after)
 
     async def BatchGetTrustProgress(self, request: Any, _context: Any) -> Any:

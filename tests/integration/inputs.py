@@ -57,6 +57,7 @@ LEGAL: dict[str, Any] = {
     "expectedVersion": 1, "service": "SEARCH", "consumer": "search--forum", "sort": "NEWEST",
     "system": "crm", "type": "deal",
     "trustLevel": "BASIC", "emailDomains": ["kestrel.example"],
+    "linkCardHosts": ["docs.example.com"],
 }  # fmt: skip
 # What a field needs beside it, and what is given though the SDL does not ask for it.
 BESIDE: dict[str, dict[str, Any]] = {

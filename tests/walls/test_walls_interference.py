@@ -164,6 +164,7 @@ _READS = {
         "BatchGetMemberships", "ListAudience", "ListCapableMembers", "BatchGetFeedItems",
         "BatchGetTopicFeedKeys", "BatchGetOpenFlags", "BatchGetAnnouncementCopies",
         "BatchGetAddresses",
+        "BatchGetLinkCards",  # of a post without cards as of none: nothing
         "GetMailing",  # of what is missing as of what was never mailed: nothing
     )
 }  # fmt: skip

@@ -13,6 +13,7 @@ from gateway.loaders import Embedded, Key, Reference
 from gateway.schema.directory import Member
 from gateway.schema.fields import fetched
 from gateway.schema.forum.authors import Author
+from gateway.schema.scalars import URL, unset_is_null
 from guildhall.forum.v1 import forum_pb2, participation_pb2
 
 if TYPE_CHECKING:
@@ -146,6 +147,22 @@ class Quoted:
     quotes: list[Quote] = fetched(Embedded(_quotes), "In the order of the author.")
 
 
+@strawberry.type(description="What a page says of itself that a post links to, as plain text.")
+class LinkCard:
+    """forum.LinkCard."""
+
+    url: URL = strawberry.field(description="The page, as the post has its address.")
+    title: str = strawberry.field(description="At most 200 characters.")
+
+    @strawberry.field(description="At most 300 characters; null where the page has none.")
+    def description(self) -> str | None:
+        return unset_is_null(self, "description")
+
+    @strawberry.field(description="What the page belongs to; null where it does not say so.")
+    def site_name(self) -> str | None:
+        return unset_is_null(self, "site_name")
+
+
 def _quoting(row: Any) -> Key | None:
     return _post(row) if row.quotes_posts else None
 
@@ -185,6 +202,12 @@ class Post:
         Reference(batches.quotes, _quoting),
         "What it quotes; null where it quotes nothing. What is hidden, behind a wall or written "
         "there no longer is left out.",
+    )
+    link_cards: list[LinkCard] | None = fetched(
+        Reference(batches.link_cards, _post, lambda found: found.link_cards),
+        "Cards of the pages it links to, at most 3, whose hosts the community's managers listed "
+        "(linkCardHosts). A page is fetched when its card is first asked for: it is there a "
+        "little later. There are no images.",
     )
     held_edit: Annotated[HeldEdit, strawberry.lazy("gateway.schema.forum")] | None = fetched(
         Reference(batches.held_edits, _post),

@@ -101,7 +101,10 @@ class ReactionLimit:
     )
 
 
-@strawberry.type(description="What trust levels need in a community, and what they allow.")
+@strawberry.type(
+    description="What trust levels need in a community, what they allow, and what else holds in "
+    "all of its forum."
+)
 class TrustSettings:
     """forum.TrustSettings."""
 
@@ -118,6 +121,10 @@ class TrustSettings:
     review_below: TrustLevel = strawberry.field(
         description="Posts of levels below it wait for moderators, in every space; NEW: nobody's "
         "do for their level. A space in REQUIRED mode holds those below REGULAR all the same."
+    )
+    link_card_hosts: list[str] = strawberry.field(
+        description="The hosts whose pages are fetched for linkCards of posts: a name, as "
+        "docs.example.com, or *.example.com for all below. None: nothing is fetched or shown."
     )
     version: int = strawberry.field(description="For expectedVersion; 0: never changed.")
 

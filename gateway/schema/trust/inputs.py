@@ -102,6 +102,11 @@ class UpdateTrustSettingsInput:
         description="Posts of levels below it wait for moderators; NEW: nobody's do for their "
         "level.",
     )
+    link_card_hosts: list[str] | None = strawberry.field(
+        default=None,
+        description="The whole list, at most 50; empty: none. Names in lower-case ASCII, as "
+        "docs.example.com or *.example.com; no numbers.",
+    )
     expected_version: int | None = expected_version()
 
 

@@ -21,8 +21,8 @@ class TrustMutation:
 
     @strawberry.mutation(
         description=codes(
-            "Change what trust levels need or allow. It holds for the next post, vote and "
-            "reaction; nobody loses a level at once. For managers.",
+            "Change what trust levels need or allow, or the rest. It holds for the next post, vote "
+            "and reaction; nobody loses a level at once. For managers.",
             "FIELD_INVALID", "VERSION_STALE", "ROLE_REQUIRED", "COMMUNITY_NOT_FOUND",
         )
     )  # fmt: skip
@@ -74,6 +74,8 @@ class TrustMutation:
                 for one in input.reaction_limits or ()
             ],
             review_below=number(input.review_below),
+            update_link_card_hosts=input.link_card_hosts is not None,
+            link_card_hosts=input.link_card_hosts or (),
             expected_version=version(input),
         )
         return await write(info, info.context.services.trust.UpdateTrustSettings, request)

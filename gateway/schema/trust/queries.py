@@ -18,7 +18,8 @@ class TrustQuery:
     """Trust."""
 
     @strawberry.field(
-        description="What trust levels need and allow in a community. For managers. "
+        description="What trust levels need and allow in a community, and what else holds in "
+        "all of its forum. For managers. "
         "Codes: BAD_USER_INPUT, COMMUNITY_NOT_FOUND, ROLE_REQUIRED."
     )
     async def trust_settings(
