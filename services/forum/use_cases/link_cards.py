@@ -126,9 +126,10 @@ class LinkCardUseCases:
                         if clock() < end:
                             await self._fetch(page)
 
-            async with asyncio.TaskGroup() as group:
-                for pages in by_host.values():
-                    group.create_task(ask(pages))
+            asked = await asyncio.gather(*map(ask, by_host.values()), return_exceptions=True)
+            for failure in asked:  # each ends its own host's turn alone
+                if failure is not None:
+                    raise failure
             if len(self._had_turn) > MOST_HAD_TURN:
                 self._had_turn.clear()
 
