@@ -53,6 +53,7 @@ def service_environment(place: Place, service: Service, engines: EngineUrls) -> 
         told["SCAN"] = "optional"  # a laptop has no clamd
         told["FILES_FOLDER"] = str(place.data / "files")
         told["FILES_URL"] = place.url(GATEWAY)
+        told["LINK_CARDS_INSIDE"] = "true"
     if service.name == "search":
         told["OPENSEARCH_URL"] = engines.search
     if service.name == "notifications":
