@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gateway.cursors import encode_id
 from gateway.tests.conftest import House
 from gateway.tests.trust_standin import TrustStandIn
@@ -125,7 +127,11 @@ async def test_hosts_of_link_cards_are_taken_away_or_left(
     house: House, trust: TrustStandIn
 ) -> None:
     for given, update in (([], True), (None, False)):
-        change = {"requestId": "request-1", "communityId": COMMUNITY, "linkCardHosts": given}
+        change: dict[str, Any] = {
+            "requestId": "request-1",
+            "communityId": COMMUNITY,
+            "linkCardHosts": given,
+        }
         answer = await house.ask(HOSTS, {"input": {**change, "windowDays": 60}})
         told = answer["data"]["updateTrustSettings"]["trustSettings"]
         assert told == {"linkCardHosts": [], "windowDays": 60}
