@@ -149,7 +149,9 @@ async def test_a_card_is_there_once_its_page_was_asked(world: World, pages: Page
     reply = await world.reply(topic, body=f"[There]({pages.url('/?key=1')}).")
     plain = await world.reply(topic, body="Nothing.")
     before = await world.said()
-    assert await ask(world, SIGNED_IN, topic, reply, plain) == []
+    readers = (SIGNED_IN, HELPER, ASKER) * 4
+    at_once = await asyncio.gather(*(ask(world, one, topic, reply, plain) for one in readers))
+    assert at_once == [[]] * len(readers)
     assert [(row["address"], row["state"]) for row in await noted(world)] == [
         (pages.url("/?key=1"), "WANTED")
     ]
