@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,17 +14,26 @@ from guildhall.forum.v1 import announcements_pb2 as pb
 from services.forum.converters import enums
 from services.forum.converters.announcements import requests
 from services.forum.converters.markdown import safe_html
-from services.forum.domain.announcements.announcement import Announcement, Correction
+from services.forum.domain.announcements.announcement import (
+    Announcement,
+    Correction,
+    Translation,
+)
 from services.forum.domain.announcements.audiences import AudienceRule, Preview
 from services.forum.domain.announcements.channels import Channel
-from services.forum.domain.announcements.copies import Copy
+from services.forum.domain.announcements.copies import Copy, everywhere_time
 from services.forum.domain.announcements.feed_addresses import FeedAddress
 from services.forum.domain.announcements.receipts import CompanyReceipts, Receipt
 from services.forum.domain.spaces import shown_names
 
 
 def channel_to_proto(
-    channel: Channel, version: int, *, followed: bool, keyring: Collection[str] = ()
+    channel: Channel,
+    version: int,
+    *,
+    followed: bool,
+    keyring: Collection[str] = (),
+    for_service: bool = False,
 ) -> pb.Channel:
     """At this version; followed by who asks."""
     return pb.Channel(
@@ -39,6 +48,7 @@ def channel_to_proto(
         create_time=timestamp_of(channel.create_time),
         version=version,
         followed=followed,
+        read_keys=channel.read_keys if for_service else (),
     )
 
 
@@ -77,6 +87,34 @@ def announcement_to_proto(copy: Copy, now: datetime) -> pb.Announcement:
         correction_count=one.correction_count,
         version=one.version,
         receipt=receipt_to_proto(copy.receipt, now) if copy.receipt else None,
+    )
+
+
+def findable_to_proto(
+    one: Announcement, translations: Sequence[Translation]
+) -> pb.FindableAnnouncement:
+    """In all languages, with the keys of its rule; managers hold none to it but as readers."""
+    texts = [(one.source_locale, one.title, one.body)]
+    texts += [(text.locale, text.title, text.body) for text in translations]
+    tiers, companies, roles, locales, territories = one.terms.rule.keys(one.community_id)
+    return pb.FindableAnnouncement(
+        id=one.id,
+        community_id=one.community_id,
+        channel_id=one.channel_id,
+        state=requests.STATES[one.state],
+        texts=[
+            pb.AnnouncementText(locale=locale, title=title, body_html=safe_html(body))
+            for locale, title, body in texts
+        ],
+        author_id=one.author.person_id,
+        publish_time=timestamp_of(one.list_time),
+        visible_time=timestamp_of(everywhere_time(one)),
+        version=one.version,
+        tier_keys=tiers,
+        company_keys=companies,
+        role_keys=roles,
+        locale_keys=locales,
+        territory_keys=territories,
     )
 
 

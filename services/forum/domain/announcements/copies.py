@@ -13,6 +13,11 @@ from services.forum.domain.announcements.announcement import (
 from services.forum.domain.announcements.receipts import Receipt
 from services.forum.domain.texts import Text
 
+# Whoever the wall lets through can open it, once it is due where they are.
+FINDABLE = frozenset(
+    {AnnouncementState.PUBLISHED, AnnouncementState.EXPIRED, AnnouncementState.ARCHIVED}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Copy:
@@ -74,5 +79,10 @@ def was_shown(announcement: Announcement, receipt: Receipt | None) -> bool:
 
 def is_due_everywhere(announcement: Announcement, now: datetime) -> bool:
     """Whether it is out on all clocks, whatever a receipt says."""
+    return everywhere_time(announcement) <= now
+
+
+def everywhere_time(announcement: Announcement) -> datetime:
+    """From when it is out on all clocks."""
     schedule = announcement.schedule
-    return schedule is None or schedule.everywhere_time <= now
+    return announcement.create_time if schedule is None else schedule.everywhere_time

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,7 +24,7 @@ from services.forum.domain.announcements.announcement import (
 )
 from services.forum.domain.announcements.audiences import Reader
 from services.forum.domain.announcements.channels import ChannelNotFoundError, channel_key
-from services.forum.domain.announcements.copies import Copy, is_shown, was_shown
+from services.forum.domain.announcements.copies import FINDABLE, Copy, is_shown, was_shown
 from services.forum.repository.announcements.documents import (
     dump_announcement,
     dump_correction,
@@ -220,6 +220,24 @@ class AnnouncementCollection(UnreadCollection):
         query = {"community_id": {"$in": list(community_ids)}, "_id": {"$in": list(ids)}}
         rows = self._database.announcement_translations.find(query)
         return {row["announcement_id"]: load_translation(row) async for row in rows}
+
+    async def find_findable(
+        self, community_id: str, ids: Iterable[str]
+    ) -> list[tuple[Announcement, list[Translation]]]:
+        """For search, which stands behind no wall: those that readers find, in all languages."""
+        query = {
+            "community_id": community_id,
+            "_id": {"$in": list(ids)},
+            "state": {"$in": sorted(FINDABLE)},
+        }
+        rows = await self._database.announcements.find(query).hint("_id_").to_list()
+        found = [load_announcement(row) for row in rows]
+        places = [translation_id(one.id, locale) for one in found for locale in one.translated]
+        texts: dict[str, list[Translation]] = {one.id: [] for one in found}
+        query = {"community_id": community_id, "_id": {"$in": places}}
+        async for row in self._database.announcement_translations.find(query).sort("_id", 1):
+            texts[row["announcement_id"]].append(load_translation(row))
+        return [(one, texts[one.id]) for one in found]
 
     # -- what jobs look for
 

@@ -67,14 +67,12 @@ class ChannelCollection:
         return load_channel(document) if document else None
 
     async def find_channels(
-        self, community_id: str, ids: Iterable[str], keyring: Collection[str]
+        self, community_id: str, ids: Iterable[str], keyring: Collection[str] | None
     ) -> list[Channel]:
-        """Those of the ids that there are and that the keyring opens."""
-        query: Document = {
-            "community_id": community_id,
-            "_id": {"$in": list(ids)},
-            "read_keys": {"$in": list(keyring)},
-        }
+        """Those of the ids that there are and that the keyring opens; None: all there are."""
+        query: Document = {"community_id": community_id, "_id": {"$in": list(ids)}}
+        if keyring is not None:
+            query["read_keys"] = {"$in": list(keyring)}
         return [load_channel(row) async for row in self._database.channels.find(query)]
 
     async def list_channels(

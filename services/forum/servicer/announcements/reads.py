@@ -25,7 +25,7 @@ from services.forum.domain.announcements.feed_addresses import check_secret_hash
 from services.forum.domain.announcements.receipts import stored_states
 from services.forum.domain.members import Member
 from services.forum.repository import AnnouncementFilter, ForumRepository
-from services.forum.servicer.reading import fitting
+from services.forum.servicer.reading import fitting, keyring_of
 from services.forum.use_cases.announcements import AnnouncementUseCases
 from services.forum.use_cases.feed.base import keyrings_of
 
@@ -60,24 +60,24 @@ class AnnouncementReads(announcements_pb2_grpc.AnnouncementServiceServicer):
     async def BatchGetChannels(
         self, request: pb.BatchGetChannelsRequest, context: Context
     ) -> pb.BatchGetChannelsResponse:
-        member = Member.of(require_person(), request.community_id)
+        actor, community_id = require_actor(), request.community_id
+        keyring = keyring_of(actor, community_id)
         ids = check_batch(list(request.channel_ids), "channel_ids")
-        found = {
-            one.id: one
-            for one in await self._repository.find_channels(
-                request.community_id, ids, member.keyring
+        channels = await self._repository.find_channels(community_id, ids, keyring)
+        found = {one.id: one for one in channels}
+        followed: set[str] = set()
+        if not actor.service:
+            followed = await self._repository.find_follows(
+                community_id, actor.person_id, list(found)
             )
-        }
-        followed = await self._repository.find_follows(
-            request.community_id, member.person_id, list(found)
-        )
         return pb.BatchGetChannelsResponse(
             channels=[
                 messages.channel_to_proto(
                     found[id_],
                     found[id_].version,
                     followed=id_ in followed,
-                    keyring=member.keyring,
+                    keyring=keyring or (),
+                    for_service=keyring is None,
                 )
                 for id_ in ids
                 if id_ in found
@@ -344,6 +344,16 @@ class AnnouncementReads(announcements_pb2_grpc.AnnouncementServiceServicer):
             request.community_id, request.announcement_id, ids, now
         )
         return messages.copies_to_proto(announcement, copies, now)
+
+    async def BatchGetFindableAnnouncements(
+        self, request: pb.BatchGetFindableAnnouncementsRequest, context: Context
+    ) -> pb.BatchGetFindableAnnouncementsResponse:
+        require_actor().require_service("search")
+        ids = check_batch(list(request.announcement_ids), "announcement_ids")
+        found = await self._repository.find_findable(request.community_id, ids)
+        return pb.BatchGetFindableAnnouncementsResponse(
+            announcements=[messages.findable_to_proto(*one) for one in found]
+        )
 
     # -- feed addresses
 
