@@ -70,6 +70,16 @@ async def on_post_verified(event: DomainEvent[Any]) -> Iterable[Projection]:
     return await on_topic_changed(event)
 
 
+async def on_channel_changed(event: DomainEvent[Any]) -> Iterable[Projection]:
+    """Who can read the channel: its announcements are as visible as it is."""
+    return [Projection(Change.CHANNEL, event.community_id, event.message.channel_id)]
+
+
+async def on_announcement_changed(event: DomainEvent[Any]) -> Iterable[Projection]:
+    """The announcement in all its languages."""
+    return [Projection(Change.ANNOUNCEMENT, event.community_id, event.message.announcement_id)]
+
+
 async def on_member_joined(event: DomainEvent[directory.MemberJoined]) -> Iterable[Projection]:
     """The member; remembered with the company, whose enrolment may end."""
     message = event.message
@@ -143,6 +153,14 @@ FORUM: Mapping[type[Message], Handler] = {
     forum.TopicSplit: on_topic_changed,
     forum.RepliesMoved: on_replies_moved,
     forum.RepliesLeft: on_topic_changed,
+    forum.ChannelCreated: on_channel_changed,
+    forum.ChannelUpdated: on_channel_changed,
+    # Not what is said of drafts, which nobody finds; from when it is on all clocks it carries.
+    forum.AnnouncementPublished: on_announcement_changed,
+    forum.AnnouncementCorrected: on_announcement_changed,
+    forum.AnnouncementWithdrawn: on_announcement_changed,
+    forum.AnnouncementExpired: on_announcement_changed,
+    forum.AnnouncementArchived: on_announcement_changed,
 }
 
 # PersonMoved says nothing that MemberLeft and MemberJoined beside it do not say.

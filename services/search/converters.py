@@ -19,16 +19,18 @@ from chassis.pagination import (
 )
 from chassis.texts import check_body, check_line
 from guildhall.directory.v1 import directory_pb2
-from guildhall.forum.v1 import forum_pb2
+from guildhall.forum.v1 import announcements_pb2, forum_pb2
 from guildhall.search.v1 import search_pb2
 from services.search.domain.entries import (
     Entry,
     Kind,
     Place,
-    SpaceWall,
+    Rule,
     Tombstone,
     TopicKind,
     TopicState,
+    Wall,
+    channel_key,
     space_key,
 )
 from services.search.domain.questions import (
@@ -62,6 +64,7 @@ _KINDS: Mapping[int, Kind] = {
     search_pb2.KIND_MEMBER: Kind.MEMBER,
     search_pb2.KIND_COMPANY: Kind.COMPANY,
     search_pb2.KIND_SPACE: Kind.SPACE,
+    search_pb2.KIND_ANNOUNCEMENT: Kind.ANNOUNCEMENT,
 }
 _KIND_VALUES = {kind: search_pb2.Kind.ValueType(value) for value, kind in _KINDS.items()}
 _SORTS = {
@@ -157,9 +160,39 @@ def reply_entry(reply: forum_pb2.Reply, topic: forum_pb2.Topic | None) -> Entry 
     )
 
 
-def space_wall(space: forum_pb2.Space) -> SpaceWall:
-    """Who can read a space: as the forum says."""
-    return SpaceWall(space.id, space.community_id, tuple(space.read_keys))
+def announcement_entry(one: announcements_pb2.FindableAnnouncement) -> Entry:
+    """An announcement behind its channel's wall and its own rule, found by the words of all its
+    languages.
+    """
+    source, *others = one.texts
+    body = [plain_text(source.body_html)]
+    for text in others:
+        body += (_line(text.title), plain_text(text.body_html))
+    return Entry(
+        Place(Kind.ANNOUNCEMENT, one.community_id, one.id),
+        (channel_key(one.channel_id),),
+        _time(one.publish_time),
+        one.version,
+        title=_line(source.title),
+        body=" ".join(body),
+        author_id=one.author_id,
+        outdated=one.state != announcements_pb2.ANNOUNCEMENT_STATE_PUBLISHED,
+        rule=Rule(
+            (
+                tuple(one.tier_keys),
+                tuple(one.company_keys),
+                tuple(one.role_keys),
+                tuple(one.locale_keys),
+                tuple(one.territory_keys),
+            ),
+            _time(one.visible_time),
+        ),
+    )
+
+
+def wall(place: forum_pb2.Space | announcements_pb2.Channel) -> Wall:
+    """Who can read a space or a channel: as the forum says."""
+    return Wall(place.id, place.community_id, tuple(place.read_keys))
 
 
 def space_entry(space: forum_pb2.Space) -> Entry:

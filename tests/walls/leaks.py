@@ -13,6 +13,7 @@ from typing import Any
 
 from opensearchpy import AsyncOpenSearch
 
+from chassis import moment
 from services.forum.domain.topics import TopicNotFoundError
 from services.forum.repository.topics import TopicCollection
 from services.forum.servicer.forum import ForumServicer
@@ -24,7 +25,8 @@ from services.search.repository.schema import ALIAS
 
 def _everything(self: SearchIndex, question: Any, walls: Any, alternatives: Any) -> Any:
     """What the engine finds for it with no wall but that of the community."""
-    body = search_body(replace(question, with_facets=True, with_total=True), walls, alternatives)
+    question = replace(question, with_facets=True, with_total=True)
+    body = search_body(question, walls, alternatives, moment.now())
     for community in body["query"]["bool"]["filter"][0]["bool"]["should"]:
         del community["bool"]["filter"][1]  # its keys
     asked = {name: body[name] for name in ("query", "aggs", "track_total_hits")}

@@ -1,4 +1,4 @@
-"""What can be found: entries of the index, and the walls of the spaces most of them are in."""
+"""What can be found: entries of the index, and the walls of what most of them are in."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ class Kind(StrEnum):
     MEMBER = "MEMBER"
     COMPANY = "COMPANY"
     SPACE = "SPACE"
+    ANNOUNCEMENT = "ANNOUNCEMENT"
 
 
 class TopicKind(StrEnum):
@@ -37,6 +38,33 @@ class TopicState(StrEnum):
 def space_key(space_id: str) -> str:
     """The key that whoever can read a space holds; what is in the space stores this one only."""
     return f"space:{space_id}"
+
+
+_OF_CHANNELS = "channel:"
+
+
+def channel_key(channel_id: str) -> str:
+    """The key that whoever can read a channel holds; what is in it asks for its rule's as well."""
+    return f"{_OF_CHANNELS}{channel_id}"
+
+
+def is_channel_key(key: str) -> bool:
+    """Whether it opens a channel, and so nothing without the keys of a rule."""
+    return key.startswith(_OF_CHANNELS)
+
+
+# The lists of an announcement's rule: its reader holds a key of each.
+RULE_FIELDS = ("tier_keys", "company_keys", "role_keys", "locale_keys", "territory_keys")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Whom of a channel's readers an announcement is for, in the order of RULE_FIELDS; and from
+    when it is out on every clock.
+    """
+
+    keys: tuple[tuple[str, ...], ...]
+    visible_time: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +91,7 @@ class Entry:
     read_keys: tuple[str, ...]
     time: datetime
     source_version: int  # the object's own, for people who compare
-    title: str = ""  # of a topic
+    title: str = ""  # of a topic or announcement
     name: str = ""  # of a member, company or space
     body: str = ""  # plain text
     tags: tuple[str, ...] = ()
@@ -76,6 +104,7 @@ class Entry:
     outdated: bool = (
         False  # somebody said until when it is right, or is looked at, and that is over
     )
+    rule: Rule | None = None  # of an announcement
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +116,8 @@ class Tombstone:
 
 
 @dataclass(frozen=True, slots=True)
-class SpaceWall:
-    """Who can read a space; no keys: nobody."""
+class Wall:
+    """Who can read a space or a channel; no keys: nobody."""
 
     id: str
     community_id: str

@@ -164,7 +164,8 @@ def _telling_words(text: str, most: int) -> tuple[Term, ...]:
     return tuple(term for term in parse_terms(text.replace('"', " ")) if not term.weak)[:most]
 
 
-# Who asks: for each community the keys that count there, those of readable spaces included.
+# Who asks: for each community the keys that count there, those of readable spaces and channels
+# included.
 Walls = Mapping[str, Sequence[str]]
 # For each community what else may stand for a term: its position -> phrases.
 Alternatives = Mapping[str, Mapping[int, Sequence[str]]]

@@ -1,20 +1,19 @@
-"""What search keeps in MongoDB: walls of spaces, synonyms, memberships, the clock of its writes."""
+"""What search keeps in MongoDB: walls, synonyms, memberships, the clock of its writes."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from pymongo import ReturnDocument, UpdateOne
 
 from chassis.decisions import PLATFORM, Aggregates, Document
 from chassis.mongo import Database, Index, Migration
 from chassis.recent import Recent
-from services.search.domain.entries import SpaceWall
 from services.search.domain.synonyms import Synonyms, Thesaurus
+from services.search.repository.walls import LIFETIME, WallCollection
 
 PREPARED, LIVE = "prepared", "live"  # marks of generations
 _CLOCK = "index"
-_LIFETIME = 1.0  # seconds that what every search asks of a community is remembered
 
 
 def _load_synonyms(document: Document) -> Synonyms:
@@ -30,6 +29,7 @@ class SearchRepository:
 
     indexes: Sequence[Index] = (
         Index("spaces", [("community_id", 1), ("read_keys", 1), ("_id", 1)], "readable"),
+        Index("channels", [("community_id", 1), ("_id", 1)], "community"),
         Index("memberships", [("community_id", 1), ("company_id", 1), ("_id", 1)], "company"),
         Index("synonyms", [("community_id", 1)], "community"),
     )
@@ -39,8 +39,9 @@ class SearchRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._made: dict[str, tuple[int, Thesaurus]] = {}  # by community, with its seq
-        self._walls = Recent(self._read_walls, lifetime=_LIFETIME)
-        self.thesauri = Recent(self._read_thesauri, lifetime=_LIFETIME)
+        self.spaces = WallCollection(database.spaces)
+        self.channels = WallCollection(database.channels)
+        self.thesauri = Recent(self._read_thesauri, lifetime=LIFETIME)
 
     async def next_tick(self) -> int:
         """A number greater than all before, in all replicas: taken before what is to be indexed is
@@ -77,40 +78,6 @@ class SearchRepository:
     async def forget(self, generation: int) -> None:
         """This generation's index was deleted."""
         await self._database.generations.delete_one({"_id": generation})
-
-    async def put_walls(self, tick: int, walls: Sequence[SpaceWall]) -> None:
-        """Store who can read these spaces, unless a later tick has said it."""
-        if not walls:
-            return
-        operations = []
-        for wall in walls:
-            key = {"_id": wall.id, "community_id": wall.community_id}
-            document = {**key, "read_keys": list(wall.read_keys), "tick": tick}
-            newest = {"$cond": [{"$gt": ["$tick", tick]}, "$$ROOT", {"$literal": document}]}
-            operations.append(UpdateOne(key, [{"$replaceWith": newest}], upsert=True))
-        try:
-            await self._database.spaces.bulk_write(operations, ordered=False)
-        finally:
-            for wall in walls:
-                self._walls.forget(wall.community_id)
-
-    async def find_readable_spaces(
-        self, keyrings: Mapping[str, Sequence[str]]
-    ) -> dict[str, list[str]]:
-        """For each community the ids of the spaces that its keys open, as of a second ago."""
-        walls = await self._walls.find(keyrings)
-        return {
-            community: [id_ for id_, open_by in walls[community].items() if open_by & set(keys)]
-            for community, keys in keyrings.items()
-        }
-
-    async def _read_walls(self, communities: Sequence[str]) -> dict[str, dict[str, frozenset[str]]]:
-        found: dict[str, dict[str, frozenset[str]]] = {one: {} for one in communities}
-        shown = {"community_id": 1, "read_keys": 1}
-        query = {"community_id": {"$in": list(communities)}}
-        for row in await self._database.spaces.find(query, shown).to_list():
-            found[row["community_id"]][row["_id"]] = frozenset(row["read_keys"])
-        return found
 
     async def put_memberships(self, rows: Collection[tuple[str, str, str]]) -> None:
         """Remember (community, company, person), for when the company's enrolment changes."""

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from chassis.pagination import Paging
-from services.search.domain.entries import Entry, Kind, Place, Tombstone
+from services.search.domain.entries import RULE_FIELDS, Entry, Kind, Place, Tombstone
 from services.search.domain.questions import Found
 from services.search.repository.queries import MARK, UNMARK, milliseconds
 
@@ -72,6 +72,9 @@ def _document(entry: Entry | Tombstone, now: int) -> Document:
     }
     if place.kind is Kind.TOPIC:
         document["tag_words"] = list(entry.tags)
+    if entry.rule is not None:
+        document |= zip(RULE_FIELDS, map(list, entry.rule.keys), strict=True)
+        document["visible_time"] = milliseconds(entry.rule.visible_time)
     if entry.outdated:
         document["outdated"] = True
     return {name: value for name, value in document.items() if value not in ("", [])}

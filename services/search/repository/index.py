@@ -22,7 +22,7 @@ from opensearchpy.exceptions import (
 from opensearchpy.serializer import JSONSerializer
 from opentelemetry.trace import SpanKind
 
-from chassis import telemetry
+from chassis import moment, telemetry
 from services.search.domain.entries import Entry, Tombstone
 from services.search.domain.questions import (
     Alternatives,
@@ -243,7 +243,7 @@ class SearchIndex:
         """One page of what these keys open. `reader` is sent to the same copies again and again,
         so that scores do not change between pages.
         """
-        body, paging = search_body(question, walls, alternatives), question.paging
+        body, paging = search_body(question, walls, alternatives, moment.now()), question.paging
         by_score = bool(paging.place) and not question.newest
         rounded = by_score and not (await self._known_engine()).exact_scores
         if rounded:
@@ -268,7 +268,7 @@ class SearchIndex:
 
     async def suggest(self, prefix: str, walls: Walls, reader: str) -> list[Suggested]:
         """Titles and names that begin so, best first; some may say the same."""
-        answer = await self._search(suggest_body(prefix, walls), walls, reader)
+        answer = await self._search(suggest_body(prefix, walls, moment.now()), walls, reader)
         return [
             Suggested(place_of(hit["fields"]), hit["_source"]["suggest"])
             for hit in answer["hits"]["hits"]
@@ -276,7 +276,7 @@ class SearchIndex:
 
     async def find_similar(self, likeness: Likeness, walls: Walls, reader: str) -> list[str]:
         """Ids of topics, best first."""
-        answer = await self._search(similar_body(likeness, walls), walls, reader)
+        answer = await self._search(similar_body(likeness, walls, moment.now()), walls, reader)
         return [place_of(hit["fields"]).id for hit in answer["hits"]["hits"]]
 
     async def purge(self, before: datetime) -> int:

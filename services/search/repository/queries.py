@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from services.search.domain.entries import Kind
+from services.search.domain.entries import RULE_FIELDS, Kind, is_channel_key
 from services.search.domain.questions import (
     Alternatives,
     Filters,
@@ -50,11 +50,13 @@ _BEST = (("_score", -1), ("key", 1))
 SUGGESTIONS_READ = 30  # some say the same
 
 
-def search_body(question: Question, walls: Walls, alternatives: Alternatives) -> Body:
+def search_body(
+    question: Question, walls: Walls, alternatives: Alternatives, now: datetime
+) -> Body:
     """The whole request; one hit more than the page has, to know whether there is another page."""
     body: Body = {
         "size": question.paging.limit,
-        "query": _query(question, walls, alternatives),
+        "query": _query(question, walls, alternatives, now),
         "sort": [
             {field: "asc" if step > 0 else "desc"}
             for field, step in question.paging.sort(_NEWEST if question.newest else _BEST)
@@ -93,7 +95,7 @@ def widen(body: Body, *, backward: bool) -> None:
     body["size"] += _MOST_EQUAL
 
 
-def suggest_body(prefix: str, walls: Walls) -> Body:
+def suggest_body(prefix: str, walls: Walls, now: datetime) -> Body:
     """Titles and names with these words, the last of them begun; what is outdated comes later.
 
     Prefixes are looked up in an index of prefixes: never in a list cut off after some number of
@@ -109,7 +111,7 @@ def suggest_body(prefix: str, walls: Walls) -> Body:
     }
     return {
         "size": SUGGESTIONS_READ,
-        "query": {"bool": {"must": [_ranked([words], [])], "filter": [wall(walls)]}},
+        "query": {"bool": {"must": [_ranked([words], [])], "filter": [wall(walls, now)]}},
         "sort": [{"_score": "desc"}, {"key": "asc"}],
         "track_total_hits": False,
         "timeout": TIMEOUT,
@@ -118,7 +120,7 @@ def suggest_body(prefix: str, walls: Walls) -> Body:
     }
 
 
-def similar_body(likeness: Likeness, walls: Walls) -> Body:
+def similar_body(likeness: Likeness, walls: Walls, now: datetime) -> Body:
     """Topics that have some of the title's words; the more of all that is said, the better.
 
     Each word counts once by the field it is in, never by how many others have it.
@@ -127,7 +129,7 @@ def similar_body(likeness: Likeness, walls: Walls) -> Body:
     better = [_match(term.text, ("title^2", "body"), boost=0.3) for term in likeness.body]
     better += [{"term": {"tags": {"value": tag, "boost": 1.5}}} for tag in likeness.tags]
     query: Body = {
-        "filter": [wall(walls), {"term": {"kind": Kind.TOPIC.value}}],
+        "filter": [wall(walls, now), {"term": {"kind": Kind.TOPIC.value}}],
         "must": [
             _ranked([{"bool": {"should": alike, "minimum_should_match": likeness.needed}}], better)
         ],
@@ -145,7 +147,7 @@ def similar_body(likeness: Likeness, walls: Walls) -> Body:
     }
 
 
-def wall(walls: Walls) -> Body:
+def wall(walls: Walls, now: datetime) -> Body:
     """What these keys open: for each community those that count there."""
     if not walls:
         raise AssertionError("nobody asks")
@@ -156,7 +158,7 @@ def wall(walls: Walls) -> Body:
                     "bool": {
                         "filter": [
                             {"term": {"community_id": community}},
-                            {"terms": {"read_keys": list(keys)}},
+                            _opened(keys, now),
                         ]
                     }
                 }
@@ -168,8 +170,25 @@ def wall(walls: Walls) -> Body:
     }
 
 
-def _query(question: Question, walls: Walls, alternatives: Alternatives) -> Body:
-    query: Body = {"filter": [wall(walls), *_filters(question.filters)]}
+def _opened(keys: Sequence[str], now: datetime) -> Body:
+    """What asks for one of these keys; in the channels that some of them open, what asks for one in
+    each list of its rule, and is out on every clock.
+    """
+    held = [key for key in keys if not is_channel_key(key)]
+    plain: Body = {"terms": {"read_keys": held}}
+    channels = [key for key in keys if is_channel_key(key)]
+    if not channels:
+        return plain
+    told: list[Body] = [
+        {"terms": {"read_keys": channels}},
+        *({"terms": {field: held}} for field in RULE_FIELDS),
+        {"range": {"visible_time": {"lte": milliseconds(now)}}},
+    ]
+    return {"bool": {"should": [plain, {"bool": {"filter": told}}], "minimum_should_match": 1}}
+
+
+def _query(question: Question, walls: Walls, alternatives: Alternatives, now: datetime) -> Body:
+    query: Body = {"filter": [wall(walls, now), *_filters(question.filters)]}
     if question.terms:
         query["must"] = [_ranked(*_words(question, alternatives))]
     return {"bool": query}

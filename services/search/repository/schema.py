@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.search.domain.entries import RULE_FIELDS
+
 ALIAS = "guildhall"  # what is searched
 
 # A stemmer that osmem does not know is no error there but makes all texts alike; porter2 it knows,
@@ -29,8 +31,15 @@ _KEYWORD = {"type": "keyword", "ignore_above": 256}
 _TEXT = {"type": "text", "similarity": "boolean", "norms": False}
 # What is shown with marks keeps where its words stand, so that a page of hits needs no analysis.
 _SHOWN = {**_TEXT, "index_options": "offsets"}
+_TIME = {"type": "date", "format": "epoch_millis"}
 # What an index made by an earlier release lacks.
-ADDED = {"outdated": {"type": "boolean"}, "topic_kind": _KEYWORD, "topic_state": _KEYWORD}
+ADDED: dict[str, Any] = {
+    "outdated": {"type": "boolean"},
+    "topic_kind": _KEYWORD,
+    "topic_state": _KEYWORD,
+    "visible_time": _TIME,
+    **{field: {"type": "keyword"} for field in RULE_FIELDS},
+}
 _MAPPING = {
     "dynamic": "strict",
     "_routing": {"required": True},
@@ -56,10 +65,10 @@ _MAPPING = {
         "topic_id": _KEYWORD,
         "unanswered": {"type": "boolean"},
         **ADDED,
-        "time": {"type": "date", "format": "epoch_millis"},
+        "time": _TIME,
         "deleted": {"type": "boolean"},
         "source_version": {"type": "long", "index": False},
-        "write_time": {"type": "date", "format": "epoch_millis"},
+        "write_time": _TIME,
     },
 }
 

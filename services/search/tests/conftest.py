@@ -19,7 +19,12 @@ from chassis.rpc_server import Context
 from chassis.testing import *  # noqa: F403
 from chassis.testing import Loopback, free_port, prepare, service_actor
 from guildhall.directory.v1 import directory_pb2, directory_pb2_grpc
-from guildhall.forum.v1 import forum_pb2, forum_pb2_grpc
+from guildhall.forum.v1 import (
+    announcements_pb2,
+    announcements_pb2_grpc,
+    forum_pb2,
+    forum_pb2_grpc,
+)
 from services.search.repository import SearchRepository
 from services.search.repository.index import WRITE_TIMEOUT, SearchIndex, connect
 from services.search.repository.schema import index_body, index_name
@@ -131,6 +136,44 @@ class Forum(forum_pb2_grpc.ForumServiceServicer):
 
 
 @dataclass(repr=False)
+class Announcements(announcements_pb2_grpc.AnnouncementServiceServicer):
+    """What the forum announces now, to services only."""
+
+    channels: dict[str, announcements_pb2.Channel] = field(default_factory=dict)
+    findable: dict[str, announcements_pb2.FindableAnnouncement] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+
+    async def BatchGetChannels(
+        self, request: announcements_pb2.BatchGetChannelsRequest, context: Context
+    ) -> announcements_pb2.BatchGetChannelsResponse:
+        require_actor().require_service("search")
+        self.calls.append("BatchGetChannels")
+        return announcements_pb2.BatchGetChannelsResponse(
+            channels=[self.channels[i] for i in request.channel_ids if i in self.channels]
+        )
+
+    async def BatchGetFindableAnnouncements(
+        self, request: announcements_pb2.BatchGetFindableAnnouncementsRequest, context: Context
+    ) -> announcements_pb2.BatchGetFindableAnnouncementsResponse:
+        require_actor().require_service("search")
+        self.calls.append("BatchGetFindableAnnouncements")
+        return announcements_pb2.BatchGetFindableAnnouncementsResponse(
+            announcements=[self.findable[i] for i in request.announcement_ids if i in self.findable]
+        )
+
+
+async def serve_forum(loopback: Loopback, forum: Forum, announcements: Announcements) -> None:
+    """Both at the forum's address."""
+    await loopback.serve(
+        "forum",
+        lambda server: forum_pb2_grpc.add_ForumServiceServicer_to_server(forum, server),
+        lambda server: announcements_pb2_grpc.add_AnnouncementServiceServicer_to_server(
+            announcements, server
+        ),
+    )
+
+
+@dataclass(repr=False)
 class Directory(directory_pb2_grpc.DirectoryServiceServicer):
     """What the directory says now, to services only."""
 
@@ -169,32 +212,46 @@ class World:
     """Owners with state, and the projector between them and the index."""
 
     forum: Forum
+    announcements: Announcements
     directory: Directory
     projector: Projector
     index: SearchIndex
     repository: SearchRepository
     forum_stub: Any
+    announcements_stub: Any
 
 
 @pytest_asyncio.fixture
 async def world(loopback: Loopback, repository: SearchRepository, index: SearchIndex) -> World:
     """Search among a forum and a directory that stand in for the real ones."""
     forum = Forum()  # type: ignore[abstract]  # only what search calls
+    announcements = Announcements()  # type: ignore[abstract]
     directory = Directory()  # type: ignore[abstract]
-    await loopback.serve(
-        "forum", lambda server: forum_pb2_grpc.add_ForumServiceServicer_to_server(forum, server)
-    )
+    await serve_forum(loopback, forum, announcements)
     await loopback.serve(
         "directory",
         lambda server: directory_pb2_grpc.add_DirectoryServiceServicer_to_server(directory, server),
     )
     me = service_actor("search")
     forum_stub = loopback.client(forum_pb2_grpc.ForumServiceStub, "forum", me)
+    announcements_stub = loopback.client(
+        announcements_pb2_grpc.AnnouncementServiceStub, "forum", me
+    )
     projector = Projector(
         repository,
         index,
         forum_stub,
+        announcements_stub,
         loopback.client(directory_pb2_grpc.DirectoryServiceStub, "directory", me),
     )
     await repository.mark(1, "live")
-    return World(forum, directory, projector, index, repository, forum_stub)
+    return World(
+        forum,
+        announcements,
+        directory,
+        projector,
+        index,
+        repository,
+        forum_stub,
+        announcements_stub,
+    )

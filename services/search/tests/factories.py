@@ -9,8 +9,8 @@ from typing import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from guildhall.directory.v1 import directory_pb2
-from guildhall.forum.v1 import forum_pb2
-from services.search.domain.entries import Entry, Kind, Place, space_key
+from guildhall.forum.v1 import announcements_pb2, forum_pb2
+from services.search.domain.entries import Entry, Kind, Place, Rule, channel_key, space_key
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -35,7 +35,42 @@ def space(id: str = "s1", community_id: str = "c1", **fields: Any) -> forum_pb2.
     return made
 
 
-def tell_keys(space: forum_pb2.Space) -> None:
+def channel(id: str = "n1", community_id: str = "c1", **fields: Any) -> announcements_pb2.Channel:
+    """A channel that its community reads."""
+    given = {"audience": forum_pb2.AUDIENCE_COMMUNITY, **fields}
+    made = announcements_pb2.Channel(id=id, community_id=community_id, **given)
+    tell_keys(made)
+    return made
+
+
+RULE_KEYS = ("tier_keys", "company_keys", "role_keys", "locale_keys", "territory_keys")
+
+
+def announcement(
+    id: str = "a1", community_id: str = "c1", **fields: Any
+) -> announcements_pb2.FindableAnnouncement:
+    """Out for all readers of its channel, in one language."""
+    given: dict[str, Any] = {
+        "channel_id": "n1",
+        "state": announcements_pb2.ANNOUNCEMENT_STATE_PUBLISHED,
+        "texts": [text(f"News {id}", f"<p>Body of {id}</p>")],
+        "author_id": "p9",
+        "publish_time": stamp(),
+        "visible_time": stamp(),
+        "version": 3,
+        **dict.fromkeys(RULE_KEYS, (f"community:{community_id}",)),
+    }
+    return announcements_pb2.FindableAnnouncement(
+        id=id, community_id=community_id, **{**given, **fields}
+    )
+
+
+def text(title: str, body_html: str, locale: str = "en") -> announcements_pb2.AnnouncementText:
+    """Of an announcement, in one language."""
+    return announcements_pb2.AnnouncementText(locale=locale, title=title, body_html=body_html)
+
+
+def tell_keys(space: forum_pb2.Space | announcements_pb2.Channel) -> None:
     """Fill in what opens it by its audience, as the forum tells services."""
     prefix = {forum_pb2.AUDIENCE_TIER: "tier", forum_pb2.AUDIENCE_COMPANIES: "company"}
     community = space.community_id
@@ -109,4 +144,21 @@ def entry(
     given: dict[str, Any] = {"time": NOON, "source_version": 1}
     return Entry(
         Place(kind, community_id, id), tuple(keys) or (space_key("s1"),), **{**given, **fields}
+    )
+
+
+def announced(id: str = "a1", *, community_id: str = "c1", **fields: Any) -> Entry:
+    """An announcement in channel n1, for all of its readers unless keys of one list are given."""
+    everyone = (f"community:{community_id}",)
+    rule = Rule(
+        tuple(tuple(fields.pop(name, everyone)) for name in RULE_KEYS),
+        fields.pop("visible_time", NOON),
+    )
+    return entry(
+        id,
+        kind=Kind.ANNOUNCEMENT,
+        community_id=community_id,
+        keys=[channel_key("n1")],
+        rule=rule,
+        **fields,
     )

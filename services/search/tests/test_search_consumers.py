@@ -50,6 +50,18 @@ HEARD: list[tuple[Message, list[Projection]]] = [
     (forum.PostVerificationExpired(topic_id="t1", reply_id="r1"), [REPLY]),
     (forum.ArticleReviewed(topic_id="t1"), [TOPIC]),
     (forum.ArticleReviewExpired(topic_id="t1"), [TOPIC]),
+    (forum.ChannelCreated(channel_id="n1"), [Projection("channel", "c1", "n1")]),
+    (forum.ChannelUpdated(channel_id="n1"), [Projection("channel", "c1", "n1")]),
+    *(
+        (kind(announcement_id="a1", channel_id="n1"), [Projection("announcement", "c1", "a1")])
+        for kind in (
+            forum.AnnouncementPublished,
+            forum.AnnouncementCorrected,
+            forum.AnnouncementWithdrawn,
+            forum.AnnouncementExpired,
+            forum.AnnouncementArchived,
+        )
+    ),
     (
         directory.MemberJoined(person_id="p1", community_id="c1", company_id="co1"),
         [Projection("membership", "c1", "p1@co1")],
@@ -114,6 +126,8 @@ async def test_event_is_projected_twice_as_once(
     world.forum.spaces["s1"] = factories.space()
     world.forum.topics["t1"] = factories.topic(reply_count=1)
     world.forum.replies["r1"] = factories.reply()
+    world.announcements.channels["n1"] = factories.channel()
+    world.announcements.findable["a1"] = factories.announcement()
     for community in ("c1", "c2"):
         world.directory.members[community, "p1"] = factories.member("p1", community)
         for company in ("co1", "co9"):
@@ -125,9 +139,10 @@ async def test_event_is_projected_twice_as_once(
         assert projections == expected
         await world.projector.project(1, projections)
         await world.index.refresh()
-        walls = {c: [f"community:{c}", "space:s1"] for c in ("c1", "c2")}
+        walls = {c: [f"community:{c}", "space:s1", "channel:n1"] for c in ("c1", "c2")}
         question = Question(newest=True, with_total=True)
         page = await world.index.search(question, walls, {}, "p1")
-        seen.append([hit.place.key for hit in page.hits])
+        opened = await world.repository.channels.find_readable({"c1": ["community:c1"]})
+        seen.append([*(hit.place.key for hit in page.hits), *opened["c1"]])
     assert seen[0] == seen[1]
     assert seen[0]

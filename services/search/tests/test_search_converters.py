@@ -16,10 +16,10 @@ from services.search.domain.entries import (
     Entry,
     Kind,
     Place,
-    SpaceWall,
     Tombstone,
     TopicKind,
     TopicState,
+    Wall,
 )
 from services.search.domain.questions import Filters
 from services.search.tests import factories
@@ -158,10 +158,12 @@ def test_reply_is_not_outdated_with_its_topic() -> None:
 def test_space_stands_behind_the_keys_that_the_forum_tells() -> None:
     space = factories.space(audience=forum_pb2.AUDIENCE_TIER, audience_names=["gold"])
     keys = ("tier:gold@c1", "vendor:c1")
-    assert converters.space_wall(space) == SpaceWall("s1", "c1", keys)
+    assert converters.wall(space) == Wall("s1", "c1", keys)
     assert converters.space_entry(space).read_keys == ("space:s1",)
+    channel = factories.channel(audience=forum_pb2.AUDIENCE_TIER, audience_names=["gold"])
+    assert converters.wall(channel) == Wall("n1", "c1", keys)
     del space.read_keys[:]
-    assert converters.space_wall(space).read_keys == (), "without keys it opens to nobody"
+    assert converters.wall(space).read_keys == (), "without keys it opens to nobody"
 
 
 def test_former_member_is_not_found() -> None:

@@ -23,7 +23,7 @@ from services.search.domain.entries import Kind
 from services.search.domain.questions import MOST_TERMS, Question, fold, parse_terms
 from services.search.repository.index import SearchIndex
 from services.search.repository.queries import MARK, UNMARK, search_body, suggest_body
-from services.search.tests.factories import entry
+from services.search.tests.factories import NOON, entry
 from services.search.tests.test_search_servicer import Service, service  # noqa: F401
 
 SIGNS = st.sampled_from(
@@ -104,7 +104,7 @@ def test_a_query_holds_what_was_typed_only_as_values(
 ) -> None:
     asked = Question(text, parse_terms(text), forgiving=forgiving, with_highlights=highlights)
     words = {*text.split(), *text.replace('"', " ").split()}
-    for body in (search_body(asked, WALLS, {}), suggest_body(text, WALLS)):
+    for body in (search_body(asked, WALLS, {}, NOON), suggest_body(text, WALLS, NOON)):
         json.dumps(body).encode()
         for path, leaf in texts_of(body):
             if path[-1] == "query" and isinstance(leaf, str):
@@ -154,7 +154,7 @@ def test_a_request_is_a_question_or_refused(request: search_pb2.SearchRequest, d
     except (TextInvalidError, FieldInvalidError, PageTokenInvalidError) as error:
         assert error.field in ("query", "page_token")  # noqa: PT017
         return
-    json.dumps(search_body(asked, WALLS, {}), allow_nan=False).encode()
+    json.dumps(search_body(asked, WALLS, {}, NOON), allow_nan=False).encode()
 
 
 HTML = st.lists(

@@ -120,14 +120,14 @@ async def test_what_its_owner_does_not_know_cannot_be_found(world: World) -> Non
     await project(world, *changes)
     assert await found(world) == ["co1", "p1", "r1", "s1", "t1"]
     keys = {"c1": ["community:c1"]}
-    assert await world.repository.find_readable_spaces(keys) == {"c1": ["s1"]}
+    assert await world.repository.spaces.find_readable(keys) == {"c1": ["s1"]}
     for owned in (world.forum.topics, world.forum.replies, world.forum.spaces):
         owned.clear()
     world.directory.members.clear()
     world.directory.companies.clear()
     await project(world, *changes)
     assert await found(world) == []
-    assert await world.repository.find_readable_spaces(keys) == {"c1": []}
+    assert await world.repository.spaces.find_readable(keys) == {"c1": []}
 
 
 async def test_end_of_an_enrolment_ends_its_members_whose_version_stays(world: World) -> None:

@@ -61,28 +61,53 @@ def ask(text: str = "", **fields: Any) -> Question:
 
 def test_wall_is_a_filter_at_the_root_of_everything() -> None:
     asked = ask("reset", with_facets=True, with_highlights=True, with_total=True)
-    assert search_body(asked, WALLS, {})["query"]["bool"]["filter"][0] == WALL
-    assert suggest_body("re", WALLS)["query"]["bool"]["filter"] == [WALL]
-    similar = similar_body(Likeness.of("reset radio", ""), WALLS)
+    assert search_body(asked, WALLS, {}, NOON)["query"]["bool"]["filter"][0] == WALL
+    assert suggest_body("re", WALLS, NOON)["query"]["bool"]["filter"] == [WALL]
+    similar = similar_body(Likeness.of("reset radio", ""), WALLS, NOON)
     assert similar["query"]["bool"]["filter"][0] == WALL
 
 
+def test_channels_open_what_asks_for_a_key_of_each_list() -> None:
+    walls = {"c1": ["community:c1", "channel:n1", "space:s1", "channel:n2"]}
+    (way,) = wall(walls, NOON)["bool"]["should"]
+    community, opened = way["bool"]["filter"]
+    held = ["community:c1", "space:s1"]
+    assert community == {"term": {"community_id": "c1"}}
+    assert opened["bool"]["minimum_should_match"] == 1
+    assert opened["bool"]["should"] == [
+        {"terms": {"read_keys": held}},
+        {
+            "bool": {
+                "filter": [
+                    {"terms": {"read_keys": ["channel:n1", "channel:n2"]}},
+                    {"terms": {"tier_keys": held}},
+                    {"terms": {"company_keys": held}},
+                    {"terms": {"role_keys": held}},
+                    {"terms": {"locale_keys": held}},
+                    {"terms": {"territory_keys": held}},
+                    {"range": {"visible_time": {"lte": round(NOON.timestamp() * 1000)}}},
+                ]
+            }
+        },
+    ]
+
+
 def test_suggestions_rank_what_is_outdated_lower() -> None:
-    words = words_of(suggest_body("rese", WALLS))
+    words = words_of(suggest_body("rese", WALLS, NOON))
     assert words["must"][0]["multi_match"]["query"] == "rese"
 
 
 def test_nobody_has_no_wall() -> None:
     with pytest.raises(AssertionError):
-        wall({})
+        wall({}, NOON)
 
 
 def test_facets_highlights_and_total_only_when_asked() -> None:
-    body = search_body(ask("reset"), WALLS, {})
+    body = search_body(ask("reset"), WALLS, {}, NOON)
     assert not {"aggs", "highlight", "search_after"} & body.keys()
     assert body["track_total_hits"] is False
     body = search_body(
-        ask("reset", with_facets=True, with_highlights=True, with_total=True), WALLS, {}
+        ask("reset", with_facets=True, with_highlights=True, with_total=True), WALLS, {}, NOON
     )
     assert body["aggs"].keys() == {"kind", "community", "tag", "topic_kind", "topic_state"}
     assert body["highlight"]["fields"].keys() == {"title", "name", "body"}
@@ -102,7 +127,7 @@ def test_filters() -> None:
         topic_states=(TopicState.CLOSED,),
     )
     at = 1772366400000
-    assert search_body(ask(filters=filters), WALLS, {})["query"]["bool"]["filter"][1:] == [
+    assert search_body(ask(filters=filters), WALLS, {}, NOON)["query"]["bool"]["filter"][1:] == [
         {"terms": {"kind": ["TOPIC"]}},
         {"term": {"tags": "a"}},
         {"term": {"tags": "b"}},
@@ -116,7 +141,7 @@ def test_filters() -> None:
 
 
 def test_most_words_and_all_phrases_must_match() -> None:
-    query = words_of(search_body(ask('alpha beta gamma delta "e f"'), WALLS, {}))
+    query = words_of(search_body(ask('alpha beta gamma delta "e f"'), WALLS, {}, NOON))
     phrase, words = query["must"]
     assert phrase["multi_match"]["type"] == "phrase"
     assert len(words["bool"]["should"]) == 4
@@ -128,12 +153,12 @@ def test_most_words_and_all_phrases_must_match() -> None:
 @pytest.mark.parametrize(("words", "needed"), [(2, 2), (3, 2), (4, 3), (7, 6), (8, 6), (12, 9)])
 def test_of_many_words_some_may_be_missing(words: int, needed: int) -> None:
     text = " ".join(f"word{n}" for n in range(words))
-    (some,) = words_of(search_body(ask(text), WALLS, {}))["must"]
+    (some,) = words_of(search_body(ask(text), WALLS, {}, NOON))["must"]
     assert some["bool"]["minimum_should_match"] == needed
 
 
 def test_synonyms_are_guarded_by_their_community() -> None:
-    query = words_of(search_body(ask("prm"), WALLS, {"c1": {0: ["partner portal"]}}))
+    query = words_of(search_body(ask("prm"), WALLS, {"c1": {0: ["partner portal"]}}, NOON))
     *_, other = query["must"][0]["dis_max"]["queries"]
     assert other["bool"]["filter"] == [{"term": {"community_id": "c1"}}]
     assert other["bool"]["must"][0]["multi_match"]["query"] == "partner portal"
@@ -141,21 +166,21 @@ def test_synonyms_are_guarded_by_their_community() -> None:
 
 
 def test_bodies_hold_no_query_language() -> None:
-    body = json.dumps(search_body(ask('title:* OR (x) "a b" /re/ ~'), WALLS, {}))
+    body = json.dumps(search_body(ask('title:* OR (x) "a b" /re/ ~'), WALLS, {}, NOON))
     assert "query_string" not in body
     assert "regexp" not in body
     assert "wildcard" not in body
 
 
 def test_slips_are_looked_for_only_where_asked() -> None:
-    assert "fuzziness" not in json.dumps(search_body(ask("password"), WALLS, {}))
-    assert "fuzziness" in json.dumps(search_body(ask("password", forgiving=True), WALLS, {}))
+    assert "fuzziness" not in json.dumps(search_body(ask("password"), WALLS, {}, NOON))
+    assert "fuzziness" in json.dumps(search_body(ask("password", forgiving=True), WALLS, {}, NOON))
     many = " ".join(f"word{chr(97 + n)}" for n in range(9))
-    assert "fuzziness" not in json.dumps(search_body(ask(many, forgiving=True), WALLS, {}))
+    assert "fuzziness" not in json.dumps(search_body(ask(many, forgiving=True), WALLS, {}, NOON))
 
 
 def test_the_longest_query_stays_under_the_engine_s_limit_of_clauses() -> None:
     text = " ".join(f"word{chr(97 + n)}" for n in range(24))
     alternatives = {"c1": {n: ["other phrase"] for n in range(24)}}
-    body = json.dumps(search_body(ask(text), WALLS, alternatives))
+    body = json.dumps(search_body(ask(text), WALLS, alternatives, NOON))
     assert body.count("multi_match") * 4 < 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from chassis.mongo import Database
-from services.search.domain.entries import SpaceWall
+from services.search.domain.entries import Wall
 from services.search.repository import SearchRepository
 
 
@@ -22,24 +22,32 @@ async def test_ticks_grow_over_all_replicas(
 
 
 async def test_wall_of_a_later_tick_stays(repository: SearchRepository) -> None:
-    await repository.put_walls(5, [SpaceWall("s1", "c1", ("vendor:c1",))])
-    await repository.put_walls(4, [SpaceWall("s1", "c1", ("community:c1",))])
-    await repository.put_walls(5, [SpaceWall("s1", "c1", ("vendor:c1",))])
-    assert await repository.find_readable_spaces({"c1": ["community:c1"]}) == {"c1": []}
-    assert await repository.find_readable_spaces({"c1": ["vendor:c1"]}) == {"c1": ["s1"]}
-    await repository.put_walls(6, [SpaceWall("s1", "c1", ())])
-    assert await repository.find_readable_spaces({"c1": ["vendor:c1"]}) == {"c1": []}
+    await repository.spaces.put(5, [Wall("s1", "c1", ("vendor:c1",))])
+    await repository.spaces.put(4, [Wall("s1", "c1", ("community:c1",))])
+    await repository.spaces.put(5, [Wall("s1", "c1", ("vendor:c1",))])
+    assert await repository.spaces.find_readable({"c1": ["community:c1"]}) == {"c1": []}
+    assert await repository.spaces.find_readable({"c1": ["vendor:c1"]}) == {"c1": ["s1"]}
+    await repository.spaces.put(6, [Wall("s1", "c1", ())])
+    assert await repository.spaces.find_readable({"c1": ["vendor:c1"]}) == {"c1": []}
+
+
+async def test_walls_of_channels_are_kept_beside_those_of_spaces(
+    repository: SearchRepository,
+) -> None:
+    await repository.channels.put(1, [Wall("n1", "c1", ("k",))])
+    assert await repository.channels.find_readable({"c1": ["k"]}) == {"c1": ["n1"]}
+    assert await repository.spaces.find_readable({"c1": ["k"]}) == {"c1": []}
 
 
 async def test_walls_may_hold_what_looks_like_an_expression(repository: SearchRepository) -> None:
-    await repository.put_walls(1, [SpaceWall("s1", "c1", ("$gold", "tier:$x@c1"))])
-    assert await repository.find_readable_spaces({"c1": ["$gold"]}) == {"c1": ["s1"]}
+    await repository.spaces.put(1, [Wall("s1", "c1", ("$gold", "tier:$x@c1"))])
+    assert await repository.spaces.find_readable({"c1": ["$gold"]}) == {"c1": ["s1"]}
 
 
 async def test_keys_open_spaces_of_their_community_only(repository: SearchRepository) -> None:
-    walls = [SpaceWall("s1", "c1", ("k",)), SpaceWall("s2", "c2", ("k",))]
-    await repository.put_walls(1, walls)
-    assert await repository.find_readable_spaces({"c1": ["k"], "c2": ["l"], "c3": []}) == {
+    walls = [Wall("s1", "c1", ("k",)), Wall("s2", "c2", ("k",))]
+    await repository.spaces.put(1, walls)
+    assert await repository.spaces.find_readable({"c1": ["k"], "c2": ["l"], "c3": []}) == {
         "c1": ["s1"],
         "c2": [],
         "c3": [],

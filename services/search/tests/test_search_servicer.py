@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,16 +25,17 @@ from chassis.mongo import Database
 from chassis.rpc_status import reason_of
 from chassis.testing import Loopback, free_port, outbox, person_actor, service_actor, stored
 from chassis.testing_events import eventually
-from guildhall.forum.v1 import forum_pb2, forum_pb2_grpc
+from guildhall.forum.v1 import announcements_pb2_grpc, forum_pb2, forum_pb2_grpc
 from guildhall.search.v1 import domain_events_pb2, search_pb2, search_pb2_grpc
-from services.search.domain.entries import Entry, Kind, SpaceWall, TopicKind, TopicState
+from services.search.domain.entries import Entry, Kind, TopicKind, TopicState, Wall
 from services.search.domain.questions import SearchUnavailableError
 from services.search.repository import SearchRepository
 from services.search.repository.index import SearchIndex
 from services.search.servicer import SearchServicer
-from services.search.tests.conftest import Forum
+from services.search.tests import factories
+from services.search.tests.conftest import Announcements, Forum, serve_forum
 from services.search.tests.factories import entry
-from services.search.use_cases.opening import OpenSpaces
+from services.search.use_cases.opening import Opening, channels_of, spaces_of
 from services.search.use_cases.searching import Searching
 from services.search.use_cases.synonyms import SynonymUseCases
 
@@ -53,6 +54,7 @@ class Service:
     index: SearchIndex
     repository: SearchRepository
     forum: Forum
+    announcements: Announcements
 
     async def put(self, *entries: Entry, tick: int = 1) -> None:
         await self.index.put(1, tick, entries)
@@ -68,27 +70,31 @@ async def service(
         forum.spaces[space] = forum_pb2.Space(
             id=space, community_id=community, read_keys=[f"community:{community}"]
         )
-    await loopback.serve(
-        "forum", lambda server: forum_pb2_grpc.add_ForumServiceServicer_to_server(forum, server)
-    )
+    announcements = Announcements()  # type: ignore[abstract]
+    announcements.channels["n1"] = factories.channel()
+    await serve_forum(loopback, forum, announcements)
     me = service_actor("search")
-    spaces = OpenSpaces(
-        repository, loopback.client(forum_pb2_grpc.ForumServiceStub, "forum", me), age=0
+    asked = spaces_of(loopback.client(forum_pb2_grpc.ForumServiceStub, "forum", me))
+    told = channels_of(loopback.client(announcements_pb2_grpc.AnnouncementServiceStub, "forum", me))
+    searching = Searching(
+        repository,
+        index,
+        Opening(repository.spaces, asked, age=0),
+        Opening(repository.channels, told, age=0),
     )
-    servicer = SearchServicer(
-        Searching(repository, index, spaces), SynonymUseCases(commands, repository)
-    )
+    servicer = SearchServicer(searching, SynonymUseCases(commands, repository))
     await loopback.serve(
         "search",
         lambda server: search_pb2_grpc.add_SearchServiceServicer_to_server(servicer, server),
     )
-    walls = [SpaceWall("s1", "c1", ("community:c1",)), SpaceWall("s2", "c2", ("community:c2",))]
-    await repository.put_walls(1, walls)
+    walls = [Wall("s1", "c1", ("community:c1",)), Wall("s2", "c2", ("community:c2",))]
+    await repository.spaces.put(1, walls)
+    await repository.channels.put(1, [Wall("n1", "c1", ("community:c1",))])
 
     def stub(actor: Actor) -> SearchServiceAsyncStub:
         return loopback.client(search_pb2_grpc.SearchServiceStub, "search", actor)
 
-    return Service(stub, index, repository, forum)
+    return Service(stub, index, repository, forum, announcements)
 
 
 def both() -> Actor:
@@ -425,18 +431,17 @@ async def test_a_narrowed_space_is_shut_before_anything_is_heard_of_it(service: 
 
 async def test_what_the_forum_says_is_taken_for_a_second() -> None:
     class Heard:
-        async def find_readable_spaces(self, keyrings: Any) -> dict[str, list[str]]:
+        async def find_readable(self, keyrings: Any) -> dict[str, list[str]]:
             return {community: ["s1"] for community in keyrings}
 
     forum = Forum()  # type: ignore[abstract]
     forum.spaces["s1"] = forum_pb2.Space(id="s1", community_id="c1", read_keys=["k"])
 
-    class Stub:
-        async def BatchGetSpaces(self, request: Any) -> Any:
-            forum.calls.append("BatchGetSpaces")
-            return forum_pb2.BatchGetSpacesResponse(spaces=forum.spaces.values())
+    async def fetch(community_id: str, ids: Sequence[str]) -> list[forum_pb2.Space]:
+        forum.calls.append("BatchGetSpaces")
+        return list(forum.spaces.values())
 
-    spaces = OpenSpaces(Heard(), Stub(), age=0.2)  # type: ignore[arg-type]
+    spaces = Opening(Heard(), fetch, age=0.2)  # type: ignore[arg-type]
     assert await spaces.find({"c1": ["k"]}) == {"c1": ["s1"]}
     assert await spaces.find({"c1": ["other"]}) == {"c1": []}
     assert await spaces.find({"c1": ["k"]}) == {"c1": ["s1"]}
@@ -449,9 +454,18 @@ async def test_what_the_forum_says_is_taken_for_a_second() -> None:
 async def test_without_the_forum_nothing_is_found(service: Service, loopback: Loopback) -> None:
     await service.put(entry("t1", title="Quartz"))
     loopback.addresses["forum"] = f"127.0.0.1:{free_port()}"
-    spaces = OpenSpaces(
-        service.repository,
-        loopback.client(forum_pb2_grpc.ForumServiceStub, "forum", service_actor("search")),
-    )
-    with pytest.raises(SearchUnavailableError):
-        await spaces.find({"c1": ["community:c1"]})
+    me = service_actor("search")
+    for opening in (
+        Opening(
+            service.repository.spaces,
+            spaces_of(loopback.client(forum_pb2_grpc.ForumServiceStub, "forum", me)),
+        ),
+        Opening(
+            service.repository.channels,
+            channels_of(
+                loopback.client(announcements_pb2_grpc.AnnouncementServiceStub, "forum", me)
+            ),
+        ),
+    ):
+        with pytest.raises(SearchUnavailableError):
+            await opening.find({"c1": ["community:c1"]})

@@ -7,24 +7,28 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from chassis.domain_events import Projection
 from guildhall.directory.v1 import directory_pb2
-from guildhall.forum.v1 import forum_pb2
+from guildhall.forum.v1 import announcements_pb2, forum_pb2
 from services.search import converters
-from services.search.domain.entries import Entry, Kind, Place, SpaceWall, Tombstone
+from services.search.domain.entries import Entry, Kind, Place, Tombstone, Wall
 from services.search.domain.questions import IndexLostError, IndexMissingError
 from services.search.repository import LIVE, PREPARED, SearchRepository
 from services.search.repository.index import SearchIndex
+from services.search.use_cases.opening import channels_of, spaces_of
 
 if TYPE_CHECKING:
     from guildhall.directory.v1.directory_pb2_grpc import DirectoryServiceAsyncStub
+    from guildhall.forum.v1.announcements_pb2_grpc import AnnouncementServiceAsyncStub
     from guildhall.forum.v1.forum_pb2_grpc import ForumServiceAsyncStub
 
 T = TypeVar("T")
 _BATCH = 25  # long posts with their HTML must fit into one answer
 _PEOPLE_BATCH = 100
+_ANNOUNCEMENTS_BATCH = 5  # each in all its languages
 _PAGE = 25
 _AT_ONCE = 4
 
@@ -40,6 +44,8 @@ class Change(StrEnum):
     MEMBERSHIP = "membership"  # <person>@<company>: a member, and for which company
     COMPANY = "company"
     WORKFORCE = "workforce"  # a company and all its members
+    CHANNEL = "channel"
+    ANNOUNCEMENT = "announcement"
 
 
 def membership(person_id: str, company_id: str) -> str:
@@ -57,6 +63,8 @@ class _Wanted:
     replies: set[str] = field(default_factory=set)
     members: set[str] = field(default_factory=set)
     companies: set[str] = field(default_factory=set)
+    channels: set[str] = field(default_factory=set)
+    announcements: set[str] = field(default_factory=set)
 
 
 class Projector:
@@ -71,12 +79,15 @@ class Projector:
         repository: SearchRepository,
         index: SearchIndex,
         forum: ForumServiceAsyncStub,
+        announcements: AnnouncementServiceAsyncStub,
         directory: DirectoryServiceAsyncStub,
     ) -> None:
         self._repository = repository
         self._index = index
         self._forum = forum
+        self._announcements = announcements
         self._directory = directory
+        self._fetch_spaces, self._fetch_channels = spaces_of(forum), channels_of(announcements)
 
     async def prepare(self, generation: int) -> None:
         """Make an index for a new generation. Refuses with INDEX_LOST what was half filled."""
@@ -121,6 +132,8 @@ class Projector:
                     self._posts(community_id, of),
                     self._members(community_id, of),
                     self._companies(community_id, of),
+                    self._channels(community_id, of, tick),
+                    self._announced(community_id, of),
                 )
             )
         )
@@ -163,21 +176,22 @@ class Projector:
                     of.members.add(id_.partition("@")[0])
                 case Change.COMPANY:
                     of.companies.add(id_)
+                case Change.CHANNEL:
+                    of.channels.add(id_)
+                case Change.ANNOUNCEMENT:
+                    of.announcements.add(id_)
                 case Change.WORKFORCE:
                     of.companies.add(id_)
                     of.members.update(await self._repository.find_people(community_id, id_))
         return wanted
 
     async def _spaces(self, community_id: str, of: _Wanted, tick: int) -> list[Entry | Tombstone]:
-        async def fetch(ids: list[str]) -> Sequence[forum_pb2.Space]:
-            request = forum_pb2.BatchGetSpacesRequest(community_id=community_id, space_ids=ids)
-            return (await self._forum.BatchGetSpaces(request)).spaces
-
-        spaces = {space.id: space for space in await _in_batches(of.spaces, _BATCH, fetch)}
+        found = await _in_batches(of.spaces, _BATCH, partial(self._fetch_spaces, community_id))
+        spaces = {space.id: space for space in found}
         gone = of.spaces - spaces.keys()
-        walls = [converters.space_wall(space) for space in spaces.values()]
-        walls += [SpaceWall(id_, community_id, ()) for id_ in gone]
-        await self._repository.put_walls(tick, walls)
+        walls = [converters.wall(space) for space in found]
+        walls += [Wall(id_, community_id, ()) for id_ in gone]
+        await self._repository.spaces.put(tick, walls)
         return [converters.space_entry(space) for space in spaces.values()] + _tombstones(
             Kind.SPACE, community_id, gone
         )
@@ -264,6 +278,30 @@ class Projector:
             request.page_token = response.next_page_token
         gone = of.companies - found.keys()
         return [*found.values(), *_tombstones(Kind.COMPANY, community_id, gone)]
+
+    async def _channels(self, community_id: str, of: _Wanted, tick: int) -> list[Entry | Tombstone]:
+        """Nobody finds channels: only their walls are kept."""
+        found = await _in_batches(of.channels, _BATCH, partial(self._fetch_channels, community_id))
+        walls = [converters.wall(channel) for channel in found]
+        gone = of.channels - {channel.id for channel in found}
+        walls += [Wall(id_, community_id, ()) for id_ in gone]
+        await self._repository.channels.put(tick, walls)
+        return []
+
+    async def _announced(self, community_id: str, of: _Wanted) -> list[Entry | Tombstone]:
+        async def fetch(ids: list[str]) -> Sequence[announcements_pb2.FindableAnnouncement]:
+            request = announcements_pb2.BatchGetFindableAnnouncementsRequest(
+                community_id=community_id, announcement_ids=ids
+            )
+            answer = await self._announcements.BatchGetFindableAnnouncements(request)
+            return answer.announcements
+
+        found = await _in_batches(of.announcements, _ANNOUNCEMENTS_BATCH, fetch)
+        gone = of.announcements - {one.id for one in found}
+        return [
+            *map(converters.announcement_entry, found),
+            *_tombstones(Kind.ANNOUNCEMENT, community_id, gone),
+        ]
 
 
 async def _in_batches(

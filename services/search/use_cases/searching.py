@@ -9,22 +9,27 @@ from chassis.actors import Actor
 from chassis.texts import check_line
 from guildhall.search.v1 import search_pb2
 from services.search import converters
-from services.search.domain.entries import space_key
+from services.search.domain.entries import Kind, channel_key, space_key
 from services.search.domain.questions import MAX_QUERY_LENGTH, Alternatives, Question, distinct
 from services.search.repository import SearchRepository
 from services.search.repository.index import SearchIndex
-from services.search.use_cases.opening import OpenSpaces
+from services.search.use_cases.opening import Opening
 
 
 class Searching:
     """One search over all of a person's communities, each behind its own keys."""
 
     def __init__(
-        self, repository: SearchRepository, index: SearchIndex, spaces: OpenSpaces
+        self,
+        repository: SearchRepository,
+        index: SearchIndex,
+        spaces: Opening,
+        channels: Opening,
     ) -> None:
         self._repository = repository
         self._index = index
         self._spaces = spaces
+        self._channels = channels
 
     async def search(
         self, actor: Actor, request: search_pb2.SearchRequest
@@ -34,8 +39,9 @@ class Searching:
         A community that is not theirs holds nothing, as one that does not exist.
         """
         question = converters.question(request)
-        # Both are mostly at hand: to ask at once would cost every search two tasks.
-        walls = await self._walls(actor, request.community_ids)
+        # All are mostly at hand: to ask at once would cost every search a task for each.
+        announced = not question.filters.kinds or Kind.ANNOUNCEMENT in question.filters.kinds
+        walls = await self._walls(actor, request.community_ids, announced=announced)
         if not walls:
             return search_pb2.SearchResponse()
         alternatives = await self._alternatives(actor, request.community_ids, question)
@@ -63,21 +69,31 @@ class Searching:
     ) -> search_pb2.FindSimilarResponse:
         """Topics like what is being written, of what this person can read."""
         likeness = converters.likeness(request)
-        walls = await self._walls(actor, [request.community_id])
+        walls = await self._walls(actor, [request.community_id], announced=False)
         if not walls or not likeness.title:
             return search_pb2.FindSimilarResponse()
         found = await self._index.find_similar(likeness, walls, actor.name)
         return search_pb2.FindSimilarResponse(topic_ids=found)
 
-    async def _walls(self, actor: Actor, asked: Sequence[str]) -> dict[str, list[str]]:
+    async def _walls(
+        self, actor: Actor, asked: Sequence[str], *, announced: bool = True
+    ) -> dict[str, list[str]]:
+        """Without the keys of channels where announcements are not looked for."""
         keyrings = {
             community: list(keys)
             for community in _communities(actor, asked)
             if (keys := actor.keys(community))
         }
-        readable = await self._spaces.find(keyrings) if keyrings else {}
+        if not keyrings:
+            return {}
+        spaces = await self._spaces.find(keyrings)
+        channels = await self._channels.find(keyrings) if announced else {}
         return {
-            community: keys + [space_key(id_) for id_ in readable[community]]
+            community: [
+                *keys,
+                *map(space_key, spaces[community]),
+                *map(channel_key, channels.get(community, ())),
+            ]
             for community, keys in keyrings.items()
         }
 

@@ -62,7 +62,7 @@ from services.search import consumers as search_consumers
 from services.search.repository import SearchRepository
 from services.search.repository.index import SearchIndex
 from services.search.servicer import SearchServicer
-from services.search.use_cases.opening import OpenSpaces
+from services.search.use_cases.opening import Opening, channels_of, spaces_of
 from services.search.use_cases.projecting import Projector
 from services.search.use_cases.searching import Searching
 from services.search.use_cases.synonyms import SynonymUseCases
@@ -307,13 +307,20 @@ async def _furnish_search(house: House, index: SearchIndex) -> None:
     repository = SearchRepository(database)
     house.repositories["search"] = repository
     projector = Projector(
-        repository, index, house.desk("forum", "search"), house.desk("directory", "search")
+        repository,
+        index,
+        house.desk("forum", "search"),
+        house.desk("announcements", "search"),
+        house.desk("directory", "search"),
     )
     await repository.mark(1, "live")
     # What the forum said is not taken twice: worlds move faster than a second.
-    spaces = OpenSpaces(repository, house.desk("forum", "search"), age=0)
+    spaces = Opening(repository.spaces, spaces_of(house.desk("forum", "search")), age=0)
+    asked = channels_of(house.desk("announcements", "search"))
+    channels = Opening(repository.channels, asked, age=0)
     house.servicers["search"] = SearchServicer(
-        Searching(repository, index, spaces), SynonymUseCases(house.commands["search"], repository)
+        Searching(repository, index, spaces, channels),
+        SynonymUseCases(house.commands["search"], repository),
     )
     for producer, handlers in (
         ("forum", search_consumers.FORUM),
