@@ -216,6 +216,20 @@ async def announcements(
     return {announcement.id: announcement for announcement in response.announcements}
 
 
+async def readable_announcements(
+    context: Context, community_id: str, ids: list[str]
+) -> Mapping[str, announcements_pb2.Announcement]:
+    """Those that are for the person as a reader, managers included, and were not taken back: of
+    these nothing is told but why.
+    """
+    request = announcements_pb2.BatchGetAnnouncementsRequest(
+        community_id=community_id, announcement_ids=ids, as_reader=True
+    )
+    response = await context.call(context.services.announcements.BatchGetAnnouncements, request)
+    withdrawn = announcements_pb2.ANNOUNCEMENT_STATE_WITHDRAWN
+    return {one.id: one for one in response.announcements if one.state != withdrawn}
+
+
 async def participations(
     context: Context, community_id: str, ids: list[str]
 ) -> Mapping[str, participation_pb2.Participation]:

@@ -25,6 +25,7 @@ _TYPES = {
     search_pb2.KIND_MEMBER: "Member",
     search_pb2.KIND_COMPANY: "Company",
     search_pb2.KIND_SPACE: "Space",
+    search_pb2.KIND_ANNOUNCEMENT: "Announcement",
 }
 
 
@@ -40,6 +41,7 @@ OBJECT = Choice(
         "Member": Reference(batches.members, _KEY),
         "Company": Reference(batches.companies, _KEY),
         "Space": Reference(batches.spaces, _KEY),
+        "Announcement": Reference(batches.readable_announcements, _KEY),
     },
     _type,
 )

@@ -12,6 +12,7 @@ from gateway.cursors import GlobalId, decode_communities, decode_id, encode_id
 from gateway.errors import BadUserInputError
 from gateway.finding import OBJECT, find, searching, shown
 from gateway.loaders import Reference, fill, filled, selects
+from gateway.schema.announcements import Announcement
 from gateway.schema.directory import Community, Company, Member
 from gateway.schema.feed import CommunityIds
 from gateway.schema.fields import COMMUNITY, fetched
@@ -24,7 +25,7 @@ from gateway.schema.writes import codes, expected_version, request_id, version, 
 from guildhall.search.v1 import search_pb2
 
 SearchNode = Annotated[
-    Topic | Reply | Member | Company | Space,
+    Topic | Reply | Member | Company | Space | Announcement,
     strawberry.union("SearchNode", description="What can be found."),
 ]
 
@@ -38,10 +39,12 @@ class SearchEdge:
     )
     score: float = strawberry.field(description="How well it matches; comparable in one search.")
     title_highlight: Html | None = strawberry.field(
-        description="Its title or name with the matches in mark elements, safe to be shown."
+        description="Its title or name with the matches in mark elements, safe to be shown; of "
+        "announcements in the language they were written in."
     )
     body_highlight: Html | None = strawberry.field(
-        description="The piece of its text that matches best, likewise."
+        description="The piece of its text that matches best, likewise; of announcements in any of "
+        "their languages."
     )
 
     node: SearchNode | None = fetched(
@@ -166,8 +169,8 @@ class SearchQuery:
 
     @strawberry.field(
         metadata={"guildhall_cost": 10},
-        description="Find topics, replies, members, companies and spaces of all one's "
-        "communities: of what one can read and of nothing else are hits, totals, facets and "
+        description="Find topics, replies, members, companies, spaces and announcements of all "
+        "one's communities: of what one can read and of nothing else are hits, totals, facets and "
         'highlights made. Words and "phrases"; nothing is an operator. '
         "Codes: BAD_USER_INPUT, TEXT_INVALID, FIELD_INVALID, SEARCH_UNAVAILABLE.",
     )

@@ -20,6 +20,11 @@ class SearchKind(Enum):
     MEMBER = search_pb2.KIND_MEMBER
     COMPANY = search_pb2.KIND_COMPANY
     SPACE = search_pb2.KIND_SPACE
+    ANNOUNCEMENT = strawberry.enum_value(
+        search_pb2.KIND_ANNOUNCEMENT,
+        description="Published, for whoever it is for as a reader: managers too find only what is "
+        "for them; due at a time of each reader's day, from when all clocks have shown it.",
+    )
 
 
 @strawberry.enum(description="The order of what is found.")

@@ -65,6 +65,7 @@ class AnnouncementStandIn(AnnouncementServiceServicer):
         self.failures: dict[str, Exception] = {}
         self.walled: set[str] = set()  # announcements that are for nobody
         self.former: set[str] = set()  # those that were withdrawn, and are on no list
+        self.withdrawn: set[str] = set()  # those that were, and are on the caller's list
 
     def _called(self, request: Message) -> None:
         self.requests.append(request)
@@ -102,12 +103,16 @@ class AnnouncementStandIn(AnnouncementServiceServicer):
     async def BatchGetAnnouncements(self, request: Any, _context: Any) -> Any:
         self._called(request)
         hidden = self.walled | self.former
+        rows = [
+            announcement(int(id_[1:]))
+            for id_ in request.announcement_ids
+            if id_[1:] in "12345" and id_ not in hidden
+        ]
+        for row in rows:
+            if row.id in self.withdrawn:
+                row.state = pb.ANNOUNCEMENT_STATE_WITHDRAWN
         return pb.BatchGetAnnouncementsResponse(
-            announcements=[
-                announcement(int(id_[1:]))
-                for id_ in request.announcement_ids
-                if id_[1:] in "12345" and id_ not in hidden
-            ],
+            announcements=rows,
             former_ids=[id_ for id_ in request.announcement_ids if id_ in self.former],
         )
 

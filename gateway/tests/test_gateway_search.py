@@ -10,6 +10,7 @@ import pytest_asyncio
 from chassis.errors import FieldInvalidError, RoleRequiredError, UnavailableError
 from chassis.testing import Loopback
 from gateway.cursors import encode_id, encode_reply_id
+from gateway.tests.announcements_standin import AnnouncementStandIn
 from gateway.tests.conftest import House
 from gateway.tests.staff_standins import (
     SearchStandIn,
@@ -18,11 +19,12 @@ from gateway.tests.staff_standins import (
     WalledForum,
     add_search,
 )
-from guildhall.forum.v1 import forum_pb2
+from guildhall.forum.v1 import announcements_pb2, forum_pb2
 from guildhall.search.v1 import search_pb2
 
 C1, C2 = encode_id("Community", "c1", "c1"), encode_id("Community", "c2", "c2")
 TOPIC, REPLY = search_pb2.KIND_TOPIC, search_pb2.KIND_REPLY
+ANNOUNCEMENT = search_pb2.KIND_ANNOUNCEMENT
 MEMBER, COMPANY, SPACE = search_pb2.KIND_MEMBER, search_pb2.KIND_COMPANY, search_pb2.KIND_SPACE
 
 SEARCH = """query Search($query: String, $first: Int!, $after: String, $communities: [ID!]) {
@@ -325,6 +327,46 @@ async def test_what_its_owner_does_not_show_is_dropped_with_its_highlight(
     query = "query q { search(first: 8) { edges { titleHighlight } } }"
     answer = await house.ask(query)
     assert answer["data"]["search"]["edges"] == [{"titleHighlight": "<mark>t3</mark>"}]
+
+
+async def test_announcements_are_shown_as_to_a_reader_and_what_was_taken_back_is_not(
+    search: SearchStandIn, house: House, announcements: AnnouncementStandIn
+) -> None:
+    announcements.walled, announcements.withdrawn = {"a2"}, {"a3"}
+    found(search, *(hit(ANNOUNCEMENT, f"a{number}") for number in (1, 2, 3, 9)))
+    search.suggested = [
+        search_pb2.Suggestion(text=id_, kind=ANNOUNCEMENT, community_id="c1", id=id_)
+        for id_ in ("a1", "a2", "a3")
+    ]
+    query = """query q { search(first: 8, kinds: [ANNOUNCEMENT]) { edges { titleHighlight node {
+      __typename ... on Announcement { id title } } } }
+      suggest(prefix: "a") { text kind node { __typename ... on Announcement { title } } } }"""
+    answer = await house.ask(query)
+    assert "errors" not in answer
+    node = {"__typename": "Announcement", "id": encode_id("Announcement", "c1", "a1")}
+    assert answer["data"] == {
+        "search": {
+            "edges": [
+                {"titleHighlight": "<mark>a1</mark>", "node": {**node, "title": "News 1 <b>&"}}
+            ]
+        },
+        "suggest": [
+            {
+                "text": "a1",
+                "kind": "ANNOUNCEMENT",
+                "node": {"__typename": "Announcement", "title": "News 1 <b>&"},
+            }
+        ],
+    }
+    asked = [
+        one
+        for one in announcements.requests
+        if isinstance(one, announcements_pb2.BatchGetAnnouncementsRequest)
+    ]
+    assert asked
+    assert all(one.as_reader for one in asked)
+    (request,) = [one for one in search.requests if isinstance(one, search_pb2.SearchRequest)]
+    assert request.kinds == [ANNOUNCEMENT]
 
 
 async def test_a_page_of_which_nothing_is_shown_goes_on(
