@@ -163,6 +163,7 @@ _READS = {
         "ListAsks", "ListHeads", "GetRebuild",
         "BatchGetMemberships", "ListAudience", "ListCapableMembers", "BatchGetFeedItems",
         "BatchGetTopicFeedKeys", "BatchGetOpenFlags", "BatchGetAnnouncementCopies",
+        "BatchGetFindableAnnouncements",
         "BatchGetAddresses",
         "BatchGetLinkCards",  # of a post without cards as of none: nothing
         "GetMailing",  # of what is missing as of what was never mailed: nothing

@@ -35,12 +35,12 @@ class TopicState(StrEnum):
     ARCHIVED = "ARCHIVED"
 
 
+_OF_SPACES, _OF_CHANNELS = "space:", "channel:"
+
+
 def space_key(space_id: str) -> str:
     """The key that whoever can read a space holds; what is in the space stores this one only."""
-    return f"space:{space_id}"
-
-
-_OF_CHANNELS = "channel:"
+    return f"{_OF_SPACES}{space_id}"
 
 
 def channel_key(channel_id: str) -> str:
@@ -51,6 +51,11 @@ def channel_key(channel_id: str) -> str:
 def is_channel_key(key: str) -> bool:
     """Whether it opens a channel, and so nothing without the keys of a rule."""
     return key.startswith(_OF_CHANNELS)
+
+
+def is_own_key(key: str) -> bool:
+    """Whether it is of the person's keyring: no rule asks for others."""
+    return not key.startswith((_OF_SPACES, _OF_CHANNELS))
 
 
 # The lists of an announcement's rule: its reader holds a key of each.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from services.search.domain.entries import RULE_FIELDS, Kind, is_channel_key
+from services.search.domain.entries import RULE_FIELDS, Kind, is_channel_key, is_own_key
 from services.search.domain.questions import (
     Alternatives,
     Filters,
@@ -174,14 +174,14 @@ def _opened(keys: Sequence[str], now: datetime) -> Body:
     """What asks for one of these keys; in the channels that some of them open, what asks for one in
     each list of its rule, and is out on every clock.
     """
-    held = [key for key in keys if not is_channel_key(key)]
-    plain: Body = {"terms": {"read_keys": held}}
+    plain: Body = {"terms": {"read_keys": [key for key in keys if not is_channel_key(key)]}}
     channels = [key for key in keys if is_channel_key(key)]
     if not channels:
         return plain
+    own = [key for key in keys if is_own_key(key)]  # few: to look for all would cost as much again
     told: list[Body] = [
         {"terms": {"read_keys": channels}},
-        *({"terms": {field: held}} for field in RULE_FIELDS),
+        *({"terms": {field: own}} for field in RULE_FIELDS),
         {"range": {"visible_time": {"lte": milliseconds(now)}}},
     ]
     return {"bool": {"should": [plain, {"bool": {"filter": told}}], "minimum_should_match": 1}}

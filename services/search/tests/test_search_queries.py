@@ -71,20 +71,19 @@ def test_channels_open_what_asks_for_a_key_of_each_list() -> None:
     walls = {"c1": ["community:c1", "channel:n1", "space:s1", "channel:n2"]}
     (way,) = wall(walls, NOON)["bool"]["should"]
     community, opened = way["bool"]["filter"]
-    held = ["community:c1", "space:s1"]
     assert community == {"term": {"community_id": "c1"}}
     assert opened["bool"]["minimum_should_match"] == 1
     assert opened["bool"]["should"] == [
-        {"terms": {"read_keys": held}},
+        {"terms": {"read_keys": ["community:c1", "space:s1"]}},
         {
             "bool": {
                 "filter": [
                     {"terms": {"read_keys": ["channel:n1", "channel:n2"]}},
-                    {"terms": {"tier_keys": held}},
-                    {"terms": {"company_keys": held}},
-                    {"terms": {"role_keys": held}},
-                    {"terms": {"locale_keys": held}},
-                    {"terms": {"territory_keys": held}},
+                    {"terms": {"tier_keys": ["community:c1"]}},
+                    {"terms": {"company_keys": ["community:c1"]}},
+                    {"terms": {"role_keys": ["community:c1"]}},
+                    {"terms": {"locale_keys": ["community:c1"]}},
+                    {"terms": {"territory_keys": ["community:c1"]}},
                     {"range": {"visible_time": {"lte": round(NOON.timestamp() * 1000)}}},
                 ]
             }
