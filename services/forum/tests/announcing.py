@@ -91,6 +91,7 @@ class Directory(DirectoryServiceServicer):
     async def BatchGetMemberships(
         self, request: directory_pb2.BatchGetMembershipsRequest, context: Context
     ) -> directory_pb2.BatchGetMembershipsResponse:
+        self.calls += 1
         return directory_pb2.BatchGetMembershipsResponse(
             memberships=[
                 directory_pb2.PersonMembership(

@@ -117,6 +117,74 @@ async def test_many_who_see_and_acknowledge_it_at_once_share_queries(town: Town)
     assert (await town.world.said()).count("AnnouncementAcknowledged") == 30
 
 
+async def test_copies_for_many_cost_what_they_cost_for_one(town: Town) -> None:
+    one = await town.must_read(await town.channel())
+    for locale in ("de", "fr"):
+        text = {"title": f"Neu ({locale})", "body": "Besser."}
+        await town.act("PutTranslation", one, locale=locale, **text)
+    people = [
+        partner(f"p{number:02}", f"co{number % 7}", locale=("", "de", "fr")[number % 3])
+        for number in range(50)
+    ]
+    await see(town, people[0], ahead(), one.id)
+    town.directory.add(*people)
+    ids = [person.person_id for person in people]
+    costs = []
+    for some in (ids[1:2], ids):
+        calls = town.directory.calls
+        await town.world.database.command("profile", 2)
+        _, copies = await town.use_cases.copies_for("c1", one.id, some, ahead())
+        # Which channels are open is asked for once a second, whoever asks.
+        asked = [query for query in await operations(town) if query != "find channels"]
+        costs.append((asked, town.directory.calls - calls))
+        assert sorted(copies) == some
+    announcement = "find announcements"  # once for services, once behind the walls
+    texts = ["find receipts", "find announcement_translations"]
+    assert costs == [([announcement, announcement, *texts], 1)] * 2
+    for person, copy in zip(people, copies.values(), strict=True):  # as each gets it who calls
+        reader = Reader.of(person, "c1")
+        found = await town.world.repository.find_announcements(reader, [one.id])
+        assert [copy] == await town.world.repository.copies(reader, found, (), ahead())
+    assert Counter(copy.title for copy in copies.values()) == {
+        "New margins": 17,
+        "Neu (de)": 17,
+        "Neu (fr)": 16,
+    }
+    assert [one.person_id for one in people if copies[one.person_id].receipt] == ["p00"]
+
+
+async def test_copies_are_those_of_each_ones_keys_and_clock(town: Town) -> None:
+    day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=9)
+    town.directory.add(GOLD, time_zone="Europe/Berlin")
+    town.directory.add(SILVER, time_zone="Asia/Tokyo")
+    town.directory.add(PASSER_BY)
+    everybody = ["gold", "silver", "german", "chief", "passer-by", "nobody"]
+
+    async def copies(one: pb.Announcement, now: datetime) -> list[str]:
+        _, found = await town.use_cases.copies_for("c1", one.id, everybody, now)
+        return sorted(found)
+
+    channel, inner = await town.channel(), await town.channel("inner", **TIERED)
+    golden = await town.published(channel, audience_rule=GOLDEN)
+    assert await copies(golden, ahead()) == ["gold"]
+    within = await town.published(inner)
+    assert await copies(within, ahead()) == ["chief", "gold"]
+    draft = await town.draft(channel)
+    assert await copies(draft, ahead()) == []  # managers neither
+    await town.act("ScheduleAnnouncement", draft, wall_clock=f"{day:%Y-%m-%d}T12:00")
+    await town.wake(day)
+    await town.use_cases.freeze_audiences()
+    assert await copies(draft, day + timedelta(hours=3)) == ["silver"]
+    assert await copies(draft, day + timedelta(hours=11)) == ["gold", "silver"]
+    assert await copies(draft, day + timedelta(hours=12)) == sorted(everybody[:-1])
+    withdrawn = await town.published(channel)
+    town.directory.add(partner("late", "co9"))
+    everybody.append("late")
+    await town.act("WithdrawAnnouncement", withdrawn, reason="Wrong.")
+    assert "late" not in await copies(withdrawn, ahead())
+    assert "silver" in await copies(withdrawn, ahead())
+
+
 async def test_of_those_who_come_at_once_each_is_behind_their_own_walls(town: Town) -> None:
     news = await town.channel()
     plain = await town.published(news)

@@ -25,6 +25,7 @@ from services.forum.domain.announcements.announcement import (
 from services.forum.domain.announcements.audiences import Reader
 from services.forum.domain.announcements.channels import ChannelNotFoundError, channel_key
 from services.forum.domain.announcements.copies import FINDABLE, Copy, is_shown, was_shown
+from services.forum.domain.announcements.receipts import Receipt
 from services.forum.repository.announcements.documents import (
     dump_announcement,
     dump_correction,
@@ -185,23 +186,57 @@ class AnnouncementCollection(UnreadCollection):
         """The same of several communities: `readers` are the person in each of them."""
         person_ids = [one.person_id for one in readers.values()]
         receipts = await self.find_receipts(person_ids[0], announcements) if person_ids else {}
-        shown = [
-            (one, readers[one.community_id])
-            for one in announcements
-            if readers[one.community_id].manager or is_shown(one, receipts.get(one.id), now)
+        asked = [(readers[one.community_id], one, receipts.get(one.id)) for one in announcements]
+        return [copy for copy in await self._copies(asked, locales, now) if copy is not None]
+
+    async def copies_for(
+        self, readers: Sequence[Reader], announcement_id: str, now: datetime
+    ) -> dict[str, Copy]:
+        """As each of several people gets one announcement, by person id; who does not is left out.
+
+        The queries are as many as for one of them.
+        """
+        found = await self.find_for([(reader, frozenset((announcement_id,))) for reader in readers])
+        pairs = [(reader, one) for reader, some in zip(readers, found, strict=True) for one in some]
+        if not pairs:
+            return {}
+        receipts = await self.receipts_for([(reader.person_id, (one,)) for reader, one in pairs])
+        asked = [
+            (reader, one, own.get(one.id))
+            for (reader, one), own in zip(pairs, receipts, strict=True)
         ]
-        chosen = {one.id: lookup([*locales, *reader.locales], one.locales) for one, reader in shown}
-        texts = await self._find_translations(
-            list(readers),
-            [
-                translation_id(one.id, chosen[one.id])
-                for one, _ in shown
-                if chosen[one.id] not in ("", one.source_locale)
-            ],
+        copies = await self._copies(asked, (), now)
+        return {
+            reader.person_id: copy
+            for (reader, _), copy in zip(pairs, copies, strict=True)
+            if copy is not None
+        }
+
+    async def _copies(
+        self,
+        asked: Sequence[tuple[Reader, Announcement, Receipt | None]],
+        locales: Sequence[str],
+        now: datetime,
+    ) -> list[Copy | None]:
+        """What the wall lets through as each reader gets it; None: not shown to them yet."""
+        texts = {
+            number: lookup([*locales, *reader.locales], one.locales) or one.source_locale
+            for number, (reader, one, receipt) in enumerate(asked)
+            if reader.manager or is_shown(one, receipt, now)
+        }
+        translations = await self._find_translations(
+            (asked[number][1], locale) for number, locale in texts.items()
         )
         return [
-            Copy(one, receipts.get(one.id), texts.get(one.id), for_manager=reader.manager)
-            for one, reader in shown
+            Copy(
+                one,
+                receipt,
+                translations.get((one.id, texts[number])),
+                for_manager=reader.manager,
+            )
+            if number in texts
+            else None
+            for number, (reader, one, receipt) in enumerate(asked)
         ]
 
     async def find_former(
@@ -213,13 +248,22 @@ class AnnouncementCollection(UnreadCollection):
         return [one for one in gone if was_shown(one, receipts.get(one.id))]
 
     async def _find_translations(
-        self, community_ids: Sequence[str], ids: Sequence[str]
-    ) -> Mapping[str, Translation]:
-        if not ids:
+        self, wanted: Iterable[tuple[Announcement, str]]
+    ) -> Mapping[tuple[str, str], Translation]:
+        """By announcement and language, without those that are the source's."""
+        places = {
+            translation_id(one.id, locale): one.community_id
+            for one, locale in wanted
+            if locale != one.source_locale
+        }
+        if not places:
             return {}
-        query = {"community_id": {"$in": list(community_ids)}, "_id": {"$in": list(ids)}}
-        rows = self._database.announcement_translations.find(query)
-        return {row["announcement_id"]: load_translation(row) async for row in rows}
+        query = {
+            "community_id": {"$in": sorted(set(places.values()))},
+            "_id": {"$in": list(places)},
+        }
+        rows = await self._database.announcement_translations.find(query).to_list()
+        return {(row["announcement_id"], row["locale"]): load_translation(row) for row in rows}
 
     async def find_findable(
         self, community_id: str, ids: Iterable[str]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -22,7 +21,10 @@ class CopyingUseCases(AnnouncementsBase):
     async def copies_for(
         self, community_id: str, announcement_id: str, person_ids: Sequence[str], now: datetime
     ) -> tuple[Announcement, dict[str, Copy]]:
-        """By person id, of those who can read it now. Refuses with ANNOUNCEMENT_NOT_FOUND."""
+        """By person id, of those who can read it now. Refuses with ANNOUNCEMENT_NOT_FOUND.
+
+        What is asked of the store and the directory does not grow with the people.
+        """
         announcement = await self._repository.find_announcement(community_id, announcement_id)
         if announcement is None:
             raise AnnouncementNotFoundError
@@ -32,16 +34,4 @@ class CopyingUseCases(AnnouncementsBase):
             Reader(community_id, one.person_id, tuple(one.membership.keyring))
             for one in await memberships_of(self._directory, community_id, person_ids)
         ]
-        copies = await asyncio.gather(
-            *(self._copy_for(reader, announcement_id, now) for reader in readers)
-        )
-        return announcement, {
-            reader.person_id: copy
-            for reader, copy in zip(readers, copies, strict=True)
-            if copy is not None
-        }
-
-    async def _copy_for(self, reader: Reader, announcement_id: str, now: datetime) -> Copy | None:
-        found = await self._repository.find_announcements(reader, [announcement_id])
-        copies = await self._repository.copies(reader, found, (), now)
-        return copies[0] if copies else None
+        return announcement, await self._repository.copies_for(readers, announcement_id, now)
