@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -15,6 +17,7 @@ from chassis.timestamps import timestamp_of
 from guildhall.forum.v1 import announcements_pb2 as forum_pb
 from services.notifications.domain import Mailing, MailKind, MailState, Outcome
 from services.notifications.jobs import NotificationsJobs
+from services.notifications.repository import NotificationsRepository
 from services.notifications.repository.smtp import MailServer, MailServerAwayError
 from services.notifications.tests.conftest import TIME, House, now
 from services.notifications.use_cases.sending import LEASE
@@ -211,6 +214,28 @@ async def test_who_dies_while_sending_leaves_it_too(house: House) -> None:
     assert await house.sending.send_due(now() + LEASE) == 1
     assert await house.mails() == {"ann": ("SENT", "")}
     assert len({str(one["Message-ID"]) for one in house.post.taken}) == 1
+
+
+async def test_what_is_not_sent_is_settled_together_and_what_is_sent_by_itself(
+    house: House,
+) -> None:
+    settled: list[list[str]] = []
+
+    class Ledger(NotificationsRepository):
+        async def settle(self, outcomes: Iterable[Outcome], now: datetime) -> None:
+            some = list(outcomes)
+            settled.append([one.state.value for one in some])
+            await super().settle(some, now)
+
+    house.sending._repository = Ledger(house.database)
+    for number in range(20):
+        house.person(f"p{number:02}", readable=number < 3)
+    house.forum.page = 100
+    await house.begin()
+    assert await house.sending.send_due(now()) == 22
+    assert settled == [["DROPPED"] * 17, *[["SENT"]] * 5, []]
+    states = Counter(state for state, _ in (await house.mails()).values())
+    assert states == {"DROPPED": 17, "SENT": 5}
 
 
 async def test_who_slept_over_its_lease_does_not_say_what_became_of_it(house: House) -> None:

@@ -94,9 +94,10 @@ class SendingUseCases:
         waiting = {mail.id: mail for mail in mails}
         try:
             async with aclosing(self._outcomes(mails, now)) as outcomes:
-                async for outcome in outcomes:
-                    del waiting[outcome.mail.id]
-                    await self._settle(outcome)
+                async for some in outcomes:
+                    for outcome in some:
+                        del waiting[outcome.mail.id]
+                    await self._settle(some)
         except UnavailableError:
             await self._repository.settle(_later(waiting.values(), now), now)
             raise
@@ -104,28 +105,32 @@ class SendingUseCases:
         await self._repository.settle(_later(waiting.values(), now), now)
         return len(mails) - len(waiting)
 
-    async def _settle(self, outcome: Outcome) -> None:
-        await self._repository.settle([outcome], moment.now())
-        telemetry.MAILS.labels(outcome.state.value).inc()
+    async def _settle(self, outcomes: Sequence[Outcome]) -> None:
+        await self._repository.settle(outcomes, moment.now())
+        for outcome in outcomes:
+            telemetry.MAILS.labels(outcome.state.value).inc()
 
     async def _outcomes(
         self, mails: Sequence[Mail], now: datetime
-    ) -> AsyncGenerator[Outcome, None]:
-        """In no order; fewer than there are mails where the connection is lost."""
+    ) -> AsyncGenerator[Sequence[Outcome], None]:
+        """In no order; fewer than there are mails where the connection is lost.
+
+        What is not sent comes together, what is sent one by one: who dies sends again only what
+        is not settled.
+        """
         by_mailing: dict[Mailing, list[Mail]] = defaultdict(list)
         for mail in mails:
             by_mailing[mail.mailing].append(mail)
         letters: list[_Letter] = []
         for mailing, some in by_mailing.items():
-            async for one in self._ready(mailing, some, now):
-                if isinstance(one, _Letter):
-                    letters.append(one)
-                else:
-                    yield one
+            ready = [one async for one in self._ready(mailing, some, now)]
+            letters += [one for one in ready if isinstance(one, _Letter)]
+            if unsent := [one for one in ready if isinstance(one, Outcome)]:
+                yield unsent
         if letters:
             async with aclosing(self._deliver(letters)) as outcomes:
                 async for outcome in outcomes:
-                    yield outcome
+                    yield [outcome]
 
     async def _deliver(self, letters: Sequence[_Letter]) -> AsyncGenerator[Outcome, None]:
         began = time.monotonic()
