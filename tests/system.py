@@ -235,13 +235,20 @@ class Form(HTMLParser):
 
 
 async def until(
-    ask: Callable[[], Awaitable[T]], good: Callable[[T], object], *, seconds: float = 10
+    ask: Callable[[], Awaitable[T]],
+    good: Callable[[T], object],
+    *,
+    seconds: float = 10,
+    pause: float = 0.02,
 ) -> T:
-    """Ask again and again until the answer is good; fails with the last one."""
+    """Ask again and again until the answer is good; fails with the last one.
+
+    Whoever may have to ask for long asks seldom: what one asks is counted.
+    """
     end = time.monotonic() + seconds
     while True:
         answer = await ask()
         if good(answer):
             return answer
         assert time.monotonic() < end, f"still not after {seconds} s: {answer}"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(pause)
