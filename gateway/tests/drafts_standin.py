@@ -54,6 +54,7 @@ class DraftStandIn(_StandIn, DraftServiceServicer):
             ],
             as_company=request.as_company,
             poll=request.poll if request.HasField("poll") else None,
+            context_refs=request.context_refs,
             mentioned_ids=request.mentioned_ids,
             quotes=[
                 participation_pb2.ShownQuote(

@@ -63,6 +63,24 @@ async def test_a_draft_may_have_none_of_them(house: House, drafts: DraftStandIn)
     assert answer["data"]["saveDraft"] == {"draft": empty}
 
 
+async def test_a_draft_has_what_it_is_to_be_about(house: House, drafts: DraftStandIn) -> None:
+    fields = "contextRefs { system type externalId }"
+    save, get = SAVE.replace(FIELDS, fields), GET.replace(FIELDS, fields)
+    given = {"requestId": "request-1", "draftKind": "TOPIC", "spaceId": SPACE}
+    deal = {"system": "crm", "type": "deal", "externalId": "D-7"}
+    answer = await house.ask(save, {"input": {**given, "contextRefs": [deal]}})
+    assert answer["data"]["saveDraft"]["draft"] == {"contextRefs": [deal]}
+    (request,) = drafts.requests
+    assert isinstance(request, drafts_pb2.SaveDraftRequest)
+    assert [(one.system, one.type, one.external_id) for one in request.context_refs] == [
+        ("crm", "deal", "D-7")
+    ]
+    assert (await house.ask(get, {"id": SPACE}))["data"]["draft"] == {"contextRefs": [deal]}
+    given["requestId"] = "request-2"
+    answer = await house.ask(save, {"input": {**given, "contextRefs": None}})
+    assert answer["data"]["saveDraft"]["draft"] == {"contextRefs": []}
+
+
 async def test_a_draft_has_its_company_and_poll(house: House, drafts: DraftStandIn) -> None:
     fields = """asCompany poll {
       question options multiple anonymous resultsShown closeTime }"""

@@ -12,6 +12,7 @@ from gateway.loaders import Embedded, Reference
 from gateway.schema.attachments import Attachment
 from gateway.schema.fields import fetched
 from gateway.schema.forum import Reply, Space, Topic
+from gateway.schema.forum.context_refs import ContextRef
 from gateway.schema.participation import Mention, Quote, QuoteRow, mentions_of
 from gateway.schema.participation.polls import ResultsShown
 from gateway.schema.scalars import DateTime, Markdown, TopicKind, unset_is_null
@@ -83,6 +84,9 @@ class Draft:
     )
     poll: DraftPoll | None = strawberry.field(
         description="The poll that a new topic is to have; null: none."
+    )
+    context_refs: list[ContextRef] = strawberry.field(
+        description="The objects of other systems that a topic is to be about."
     )
     save_time: DateTime = strawberry.field(description="When it was last saved.")
     version: int = strawberry.field(description="For expectedVersion: how often it was saved.")

@@ -9,6 +9,7 @@ import strawberry
 from gateway.cursors import decode_id, decode_reply_id
 from gateway.errors import BadUserInputError
 from gateway.schema.drafts import Draft, DraftKind
+from gateway.schema.forum.context_refs import ContextRefInput
 from gateway.schema.forum.inputs.base import QuoteInput, optional
 from gateway.schema.participation.polls import ResultsShown
 from gateway.schema.scalars import DateTime, Markdown, TopicKind
@@ -77,6 +78,9 @@ class SaveDraftInput(DraftWrite):
         default=False, description="Of a new topic or reply: to speak as one's company."
     )
     poll: DraftPollInput | None = optional("The poll that a new topic is to have; null: none.")
+    context_refs: list[ContextRefInput] | None = optional(
+        "The objects of other systems that a new or edited topic is to be about, 5 at most."
+    )
     expected_version: int | None = expected_version()
 
 

@@ -8,6 +8,7 @@ import strawberry
 
 from gateway.context import Info
 from gateway.schema.drafts import inputs as f
+from gateway.schema.forum.context_refs import context_ref
 from gateway.schema.forum.mutations.base import (
     ATTACHING,
     REFERRING,
@@ -47,6 +48,7 @@ class DraftMutation:
             **references(input, place["community_id"]),
             as_company=input.as_company,
             poll=f.poll_of(input.poll),
+            context_refs=map(context_ref, input.context_refs or ()),
             expected_version=version(input),
         )
         return await write(info, info.context.services.drafts.SaveDraft, request)

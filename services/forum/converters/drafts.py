@@ -8,6 +8,7 @@ from typing import TypeAlias
 from chassis.timestamps import time_of, timestamp_of
 from guildhall.forum.v1 import drafts_pb2, forum_pb2, participation_pb2
 from services.forum.converters import enums
+from services.forum.converters.context_refs import context_refs_to_proto
 from services.forum.converters.messages import attachment_to_proto
 from services.forum.converters.polls import RESULTS_SHOWN
 from services.forum.converters.references import quote_to_proto
@@ -87,4 +88,5 @@ def draft_to_proto(shown: ShownDraft, keyring: Collection[str]) -> drafts_pb2.Dr
         quotes=[quote_to_proto(one, place.community_id, keyring) for one in shown.quotes],
         as_company=draft.as_company,
         poll=_poll_to_proto(draft.poll) if draft.poll else None,
+        context_refs=context_refs_to_proto(draft.context_refs),
     )

@@ -11,6 +11,7 @@ from enum import StrEnum
 from chassis.errors import FieldInvalidError, NotFoundError, ResourceExhaustedError
 from chassis.texts import check_body, check_line
 from services.forum.domain.attachments import Attachment, check_attachment_ids
+from services.forum.domain.context_refs import ContextRef, check_context_refs
 from services.forum.domain.kinds import TopicKind
 from services.forum.domain.polls import MAX_OPTION, MAX_OPTIONS, MAX_QUESTION, ResultsShown
 from services.forum.domain.references import NO_REFERENCES, References, ShownQuote
@@ -45,6 +46,7 @@ _NEEDS = {
     DraftKind.REPLY_EDIT: ("topic_id", "reply_id"),
 }
 _NEW = (DraftKind.TOPIC, DraftKind.REPLY)
+_OF_TOPICS = (DraftKind.TOPIC, DraftKind.TOPIC_EDIT)
 _MAY = {DraftKind.REPLY: ("reply_id",)}  # a reply to that one
 
 
@@ -120,6 +122,7 @@ class Draft:
     references: References = NO_REFERENCES
     as_company: bool = False
     poll: DraftPoll | None = None
+    context_refs: tuple[ContextRef, ...] = ()
     version: int = 0
 
     @property
@@ -133,6 +136,10 @@ class Draft:
         if self.as_company and self.place.kind not in _NEW:
             field = "as_company"
             raise FieldInvalidError(f"a draft of this kind takes no {field}", field=field)
+        if self.context_refs and self.place.kind not in _OF_TOPICS:
+            field = "context_refs"
+            raise FieldInvalidError(f"a draft of this kind takes no {field}", field=field)
+        check_context_refs(self.context_refs)
         if self.poll is None:
             return self
         if self.place.kind is not DraftKind.TOPIC:

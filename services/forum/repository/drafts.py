@@ -25,7 +25,13 @@ from services.forum.domain.polls import ResultsShown
 from services.forum.domain.references import Quote, ShownQuote
 from services.forum.domain.topics import UNSENT
 from services.forum.repository.attachments import AttachmentCollection
-from services.forum.repository.documents import read_free, references, references_document
+from services.forum.repository.documents import (
+    context_ref_documents,
+    context_refs,
+    read_free,
+    references,
+    references_document,
+)
 from services.forum.repository.references import ReferenceCollection
 
 _KEPT = 180 * 86400
@@ -87,6 +93,7 @@ class DraftCollection(ReferenceCollection, AttachmentCollection):
                 "quotes": [],
                 "as_company": draft.as_company,
                 "poll": _poll_document(draft.poll),
+                "context_refs": context_ref_documents(draft.context_refs),
                 **references_document(draft.references),
             },
             "$inc": {"version": 1},
@@ -211,6 +218,7 @@ def load_draft(row: Document) -> Draft:
         references(row),
         row.get("as_company", False),
         _poll(row.get("poll")),
+        context_refs(row.get("context_refs", ())),
         row["version"],
     )
 

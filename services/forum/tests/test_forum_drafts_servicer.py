@@ -493,16 +493,51 @@ async def test_a_draft_has_its_company_and_its_poll_so_far(world: World) -> None
     assert await world.said() == ["SpaceCreated"]
 
 
+async def test_a_draft_has_what_its_topic_is_to_be_about(world: World) -> None:
+    topic = await world.topic(await world.space())
+    deal = pb.ContextRef(system="crm", type="deal", external_id="D-7")
+    course = pb.ContextRef(system="lms", type="course", external_id="7")
+    new = {"space_id": topic.space_id}
+    saved = await save(world, ASKER, TOPIC, **new, context_refs=[deal, course])
+    assert list(saved.context_refs) == [deal, course]
+    assert await get(world, ASKER, TOPIC, **new) == saved
+    edit = await save(world, ASKER, TOPIC_EDIT, topic_id=topic.id, context_refs=[course])
+    request = drafts_pb2.ListDraftsRequest(community_id="c1")
+    listed = (await world.of(ASKER, DraftServiceStub).ListDrafts(request)).drafts
+    assert list(listed) == [edit, saved]
+    for actor in (HELPER, MODERATING, MANAGING):
+        await refused(world, get(world, actor, TOPIC, **new), "DRAFT_NOT_FOUND", "draft_kind")
+        about = pb.ListTopicsRequest(community_id="c1", context=deal)
+        assert not (await world.of(actor).ListTopics(about)).topics
+    full = [pb.ContextRef(system="crm", type="deal", external_id=str(n)) for n in range(6)]
+    for refs, field in (
+        (full, "context_refs"),
+        ([deal, deal], "context_refs.1"),
+        ([course, pb.ContextRef(system="The CRM", type="deal", external_id="1")],
+         "context_refs.1.system"),
+        ([pb.ContextRef(system="crm", type="deal")], "context_refs.0.external_id"),
+    ):  # fmt: skip
+        call = save(world, ASKER, TOPIC, **new, context_refs=refs)
+        await refused(world, call, FieldInvalidError, field)
+    none = await save(world, ASKER, TOPIC, **new)
+    assert not none.context_refs
+    await world.database.drafts.update_many({}, {"$unset": {"context_refs": 1}})
+    assert await get(world, ASKER, TOPIC, **new) == none  # as stored before there were any
+
+
 async def test_what_no_such_post_has_is_refused(world: World) -> None:
     topic = await world.topic(await world.space())
     reply = await world.reply(topic)
     here = {"topic_id": topic.id}
     of_reply = {**here, "reply_id": reply.id}
     question = drafts_pb2.DraftPoll(question="Which one?")
+    about = [pb.ContextRef(system="crm", type="deal", external_id="D-7")]
     assert (await save(world, ASKER, REPLY, **here, as_company=True)).as_company
     for actor, kind, fields, field in (
         (ASKER, TOPIC_EDIT, {**here, "as_company": True}, "as_company"),
         (HELPER, REPLY_EDIT, {**of_reply, "as_company": True}, "as_company"),
+        (ASKER, REPLY, {**here, "context_refs": about}, "context_refs"),
+        (HELPER, REPLY_EDIT, {**of_reply, "context_refs": about}, "context_refs"),
         (ASKER, REPLY, {**here, "poll": question}, "poll"),
         (ASKER, TOPIC_EDIT, {**here, "poll": question}, "poll"),
     ):

@@ -14,6 +14,7 @@ from guildhall.forum.v1.drafts_pb2 import (
     SaveDraftResponse,
 )
 from services.forum.converters import enums
+from services.forum.converters.context_refs import context_refs_of
 from services.forum.converters.drafts import draft_to_proto, place_of, poll_of
 from services.forum.converters.references import quotes_of
 from services.forum.domain.attachments import AttachmentNotFoundError
@@ -53,7 +54,12 @@ class DraftUseCases(ReferenceUseCases):
             place, kind, request.title, request.body, request.tags, request.attachment_ids, now
         )
         poll = poll_of(request.poll) if request.HasField("poll") else None
-        draft = replace(draft, as_company=request.as_company, poll=poll).check_fits()
+        draft = replace(
+            draft,
+            as_company=request.as_company,
+            poll=poll,
+            context_refs=tuple(context_refs_of(request.context_refs)),
+        ).check_fits()
         space, post = await self._place(place, member)
         before = await self._repository.find_draft(place)
         if draft.as_company and not (before and before.as_company):
