@@ -17,7 +17,7 @@ from gateway.schema.fields import COMMUNITY, fetched, paged, person_key
 from gateway.schema.flags import Flag, FlagReasonCount
 from gateway.schema.forum import Reply, Topic
 from gateway.schema.relay import After, Before, CommunityNode, Connection, First, Last
-from gateway.schema.scalars import DateTime, unset_is_null
+from gateway.schema.scalars import DateTime, ReasonCode, unset_is_null
 from gateway.schema.staff import CaseStateArgument, community_of
 from gateway.schema.staff_scalars import CaseCause, CaseState, PatternKind, RuleKind
 from gateway.schema.viewer import NODES, found_within
@@ -98,6 +98,13 @@ class Case(CommunityNode):
     @strawberry.field(description="Why it was decided so; the author sees it.")
     def reason(self) -> str | None:
         return unset_is_null(self, "reason")
+
+    @strawberry.field(
+        description="Why it was decided so, of a list; null where none was given. The author of "
+        "what goes out of sight is told it."
+    )
+    def reason_code(self) -> ReasonCode | None:
+        return unset_is_null(self, "reason_code")
 
     post: Post | None = fetched(
         Choice(

@@ -8,7 +8,9 @@ import strawberry
 
 from gateway.context import Info
 from gateway.cursors import decode_id
+from gateway.schema.forum.inputs.base import reason_code
 from gateway.schema.moderation import Case, Rule
+from gateway.schema.scalars import ReasonCode
 from gateway.schema.staff_scalars import CaseOutcome, PatternKind, RuleKind
 from gateway.schema.writes import codes, expected_version, number, request_id, version, write
 from guildhall.moderation.v1 import moderation_pb2
@@ -93,6 +95,7 @@ class DecideCaseInput:
     reason: str = strawberry.field(
         default="", description="Why; the author sees it, and REJECT must say."
     )
+    reason_code: ReasonCode | None = reason_code()
     expected_version: int | None = expected_version()
 
 
@@ -184,6 +187,7 @@ class ModerationMutation:
             case_id=case.id,
             outcome=number(input.outcome),
             reason=input.reason,
+            reason_code=number(input.reason_code),
             expected_version=version(input),
         )
         return await write(info, info.context.services.moderation.DecideCase, request)

@@ -103,6 +103,7 @@ class ModerationStandIn(_StandIn, ModerationServiceServicer):
             state=moderation_pb2.CASE_STATE_REJECTED,
             decider_id="p1",
             reason=request.reason,
+            reason_code=request.reason_code,
         )
         return moderation_pb2.DecideCaseResponse(case=decided)
 

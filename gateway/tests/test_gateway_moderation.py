@@ -29,6 +29,7 @@ from gateway.tests.moderation_standin import (
 )
 from gateway.tests.staff_standins import WalledForum
 from gateway.tests.standins import time
+from guildhall.forum.v1 import forum_pb2
 from guildhall.moderation.v1 import moderation_pb2 as pb
 
 
@@ -290,13 +291,15 @@ async def test_a_case_is_decided_and_shown_with_its_post(
     moderation: ModerationStandIn, house: House
 ) -> None:
     decide = """mutation m($input: DecideCaseInput!) { decideCase(input: $input) {
-      case { id state reason decider { displayName } post { ... on Topic { title } } } } }"""
+      case { id state reason reasonCode decider { displayName }
+        post { ... on Topic { title } } } } }"""
     given = {"requestId": "request-1", "caseId": K1, "outcome": "REJECT", "reason": "spam"}
     answer = await house.ask(decide, {"input": given})
     assert answer["data"]["decideCase"]["case"] == {
         "id": K1,
         "state": "REJECTED",
         "reason": "spam",
+        "reasonCode": None,
         "decider": {"displayName": "Person p1"},
         "post": {"title": "Topic 1"},
     }
@@ -308,13 +311,17 @@ async def test_a_case_is_decided_and_shown_with_its_post(
         reason="spam",
     )
     assert moderation.actors[-1].person_id == "p1"  # type: ignore[union-attr]
+    coded = {**given, "requestId": "request-2", "reasonCode": "RULE_BREAKING"}
+    answer = await house.ask(decide, {"input": coded})
+    assert answer["data"]["decideCase"]["case"]["reasonCode"] == "RULE_BREAKING"
+    assert moderation.requests[-1].reason_code == forum_pb2.REASON_CODE_RULE_BREAKING
     moderation.failures["DecideCase"] = CaseDecidedError("the case is REJECTED", field="case_id")
     answer = await house.ask(decide, {"input": given})
     assert answer["errors"][0]["extensions"] == {"code": "CASE_DECIDED", "field": "caseId"}
     for change, field in (({"caseId": C1}, "caseId"), ({"caseId": "x"}, "caseId")):
         answer = await house.ask(decide, {"input": given | change})
         assert answer["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT", "field": field}
-    assert moderation.calls["DecideCase"] == 2
+    assert moderation.calls["DecideCase"] == 3
 
 
 async def test_the_queue_says_which_automations_ask(

@@ -28,6 +28,7 @@ from services.moderation.domain import (
     FlagState,
     PatternKind,
     Policy,
+    ReasonCode,
     Rule,
     RuleKind,
     flag_id,
@@ -308,6 +309,7 @@ def _case(document: Document) -> Case:
         decide_time=document["decide_time"],
         decider_id=document["decider_id"],
         reason=document["reason"],
+        reason_code=ReasonCode[document["reason_code"]] if "reason_code" in document else None,
         flag_count=document.get("flag_count", 0),  # formerly no member could flag
         flag_reasons={
             FlagReason[name]: count for name, count in document.get("flag_reasons", {}).items()
@@ -342,6 +344,8 @@ def _case_document(case: Case) -> Document:
         "flag_count": case.flag_count,
         "flag_reasons": {reason.name: count for reason, count in case.flag_reasons.items()},
     }
+    if case.reason_code is not None:
+        document["reason_code"] = case.reason_code.name
     if case.escalations:
         document["escalations"] = [
             {

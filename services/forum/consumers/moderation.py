@@ -23,8 +23,10 @@ from guildhall.moderation.v1.domain_events_pb2 import (
     CaseOpened,
     PostFlagged,
 )
+from services.forum.converters.enums import REASON_CODES
 from services.forum.domain.automation import TopicCase
 from services.forum.domain.held_edits import HeldEdit
+from services.forum.domain.records import ReasonCode
 from services.forum.domain.replies import Reply, ReplyNotFoundError, ReplyState
 from services.forum.domain.topics import Topic, TopicNotFoundError, TopicState
 from services.forum.repository import ForumRepository
@@ -35,6 +37,8 @@ _AWAITS_DECISION = "a rule of the community asks for a review of this post"
 _OUT = (TopicState.PUBLISHED, TopicState.CLOSED)
 _SHOWN = (*_OUT, TopicState.ARCHIVED, TopicState.HIDDEN)  # is seen, or was
 _SHOWN_REPLIES = (ReplyState.PUBLISHED, ReplyState.HIDDEN)
+# One that is not known yet is none.
+_CODES = {number: code for code, number in REASON_CODES.items()}
 _C = TypeVar("_C", CaseOpened, CaseDecided, CaseMooted)
 
 
@@ -59,7 +63,7 @@ class ForumConsumers:
             await self._effect(
                 event,
                 lambda at: _opened(at, case),
-                ("HideByRule", _AWAITS_DECISION, event.actor),
+                ("HideByRule", _AWAITS_DECISION, event.actor, None),
             ),
         ]
 
@@ -74,11 +78,12 @@ class ForumConsumers:
         is ARCHIVED, which nothing hides, is removed.
         """
         case = event.message
+        action, code = "Approve" if case.approved else "Reject", _CODES.get(case.reason_code)
         return [
             await self._effect(
                 event,
                 lambda at: _decided(at, case),
-                ("Approve" if case.approved else "Reject", case.reason, case.decider_id),
+                (action, case.reason, case.decider_id, code),
             )
         ]
 
@@ -135,9 +140,9 @@ class ForumConsumers:
         self,
         event: DomainEvent[_C],
         on_post: Callable[[_At], Outcome],
-        entry: tuple[str, str, str] | None,
+        entry: tuple[str, str, str, ReasonCode | None] | None,
     ) -> Effect:
-        """On the topic, or the reply that the case names; `entry` is action, reason and actor."""
+        """On the topic, or the reply that the case names; `entry`: action, reason, actor, code."""
         case, community_id = event.message, event.community_id
         reply_ref = self._repository.reply_ref(community_id, case.reply_id)
         topic_id = await self._topic_id(community_id, case)
@@ -154,8 +159,8 @@ class ForumConsumers:
                 raise Conflict  # it goes right now: look for it again
             outcome: Outcome = on_post(_At(topic, reply, seen.part(edit_ref), seen.now))
             if outcome.events and entry is not None:
-                action, reason, actor = entry
-                line = moderating.entry(seen.now, topic, action, reason, actor, case.reply_id)
+                action, reason, actor, code = entry
+                line = moderating.entry(seen.now, topic, action, reason, actor, case.reply_id, code)
                 outcome = replace(outcome, writes=[*outcome.writes, line])
             return outcome.decision(seen, lambda _, __: Empty())
 

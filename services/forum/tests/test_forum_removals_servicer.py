@@ -94,6 +94,23 @@ async def test_what_is_hidden_or_rejected_tells_its_words_too(world: World) -> N
     assert await removals(world, HELPER, reply) == {reply.id: ("UNSPECIFIED", "No ads")}
 
 
+async def test_author_is_told_the_code_of_the_decision_on_their_post(world: World) -> None:
+    topic, reply, published = await held(world)
+    said = {"approved": False, "decider_id": "m"}
+    spam = CaseDecided(**on(topic, reason="No ads", reason_code=pb.REASON_CODE_SPAM, **said))
+    for _ in range(2):
+        await hear(world, spam)
+    await hear(world, CaseDecided(**on(published, reason="Not here", reason_code=99, **said)))
+    found = {topic.id: ("SPAM", "No ads"), published.id: ("UNSPECIFIED", "Not here")}
+    assert await removals(world, ASKER, topic, published) == found
+    assert await removals(world, person_actor("other"), topic, published) == {}
+    request = pb.ListModerationEntriesRequest(community_id="c1", topic_id=topic.id)
+    (entry,) = (await world.of(MODERATING).ListModerationEntries(request)).moderation_entries
+    assert (entry.action, entry.reason_code) == ("Reject", pb.REASON_CODE_SPAM)
+    assert entry.reply_id == ""
+    assert reply.id not in found
+
+
 async def test_what_the_author_removed_has_none(world: World) -> None:
     topic = await world.topic(await world.space())
     await world.act("HideTopic", MODERATING, topic, **SPAM)

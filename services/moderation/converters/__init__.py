@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from chassis.errors import FieldInvalidError
 from chassis.timestamps import timestamp_of
+from guildhall.forum.v1 import forum_pb2
 from guildhall.moderation.v1 import domain_events_pb2, moderation_pb2
 from services.moderation.domain import (
     Case,
@@ -14,6 +15,7 @@ from services.moderation.domain import (
     Flag,
     FlagReason,
     PatternKind,
+    ReasonCode,
     Rule,
     RuleKind,
     Screening,
@@ -68,6 +70,20 @@ def approves(outcome: int) -> bool:
     return outcome == moderation_pb2.OUTCOME_APPROVE
 
 
+def reason_code_from_request(code: int) -> ReasonCode | None:
+    """Why a case is decided so; None where none is given. Refuses with FIELD_INVALID."""
+    if not code:
+        return None
+    if code not in [known.value for known in ReasonCode]:
+        names = ", ".join(known.name for known in ReasonCode)
+        raise FieldInvalidError(f"reason_code must be of {names}", field="reason_code")
+    return ReasonCode(code)
+
+
+def _reason_code(code: ReasonCode | None) -> forum_pb2.ReasonCode.ValueType:
+    return forum_pb2.ReasonCode.Value(f"REASON_CODE_{code.name if code else 'UNSPECIFIED'}")
+
+
 def case_to_proto(case: Case, version: int) -> moderation_pb2.Case:
     """A case with its version."""
     return moderation_pb2.Case(
@@ -83,6 +99,7 @@ def case_to_proto(case: Case, version: int) -> moderation_pb2.Case:
         decide_time=timestamp_of(case.decide_time) if case.decide_time else None,
         decider_id=case.decider_id,
         reason=case.reason,
+        reason_code=_reason_code(case.reason_code),
         submission_number=case.submission_number,
         version=version,
         flag_count=case.flag_count,
@@ -187,6 +204,7 @@ def case_decided(case: Case) -> domain_events_pb2.CaseDecided:
         reply_id=case.reply_id,
         approved=case.state is CaseState.APPROVED,
         reason=case.reason,
+        reason_code=_reason_code(case.reason_code),
         decider_id=case.decider_id,
         submission_number=case.submission_number,
         of_edit=case.cause is CaseCause.EDIT,

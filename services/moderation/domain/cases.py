@@ -47,6 +47,20 @@ class CaseCause(Enum):
     FLAG = 30
 
 
+class ReasonCode(Enum):
+    """Why it was decided so, of the list that the forum has for all that is done to posts."""
+
+    SPAM = 1
+    OFF_TOPIC = 2
+    DUPLICATE = 3
+    OUTDATED = 4
+    ABUSE = 5
+    RULE_BREAKING = 6
+    NOT_CLEAR = 7
+    RESOLVED = 8
+    OTHER = 9
+
+
 # Until a case of these causes is decided the post is public.
 _PUBLIC = frozenset({CaseCause.FLAG_RULE, CaseCause.EDIT, CaseCause.ESCALATED, CaseCause.FLAG})
 _MOST_ESCALATIONS = 30
@@ -81,6 +95,7 @@ class Case:
     decide_time: datetime | None = None
     decider_id: str = ""
     reason: str = ""
+    reason_code: ReasonCode | None = None
     flag_count: int = 0
     flag_reasons: Mapping[FlagReason, int] = field(default_factory=dict)
     escalations: tuple[Escalation, ...] = ()  # oldest first
@@ -121,7 +136,14 @@ class Case:
         if person_id == self.author_id:
             raise OwnPostError
 
-    def decide(self, decider_id: str, approve: bool, reason: str, time: datetime) -> Case:
+    def decide(
+        self,
+        decider_id: str,
+        approve: bool,
+        reason: str,
+        time: datetime,
+        code: ReasonCode | None = None,
+    ) -> Case:
         """Decided. Refuses with OWN_POST, CASE_DECIDED, REASON_REQUIRED."""
         reason = (
             check_body(reason, "reason", least=0, most=1000) if approve else check_reason(reason)
@@ -135,6 +157,7 @@ class Case:
             decide_time=time,
             decider_id=decider_id,
             reason=reason,
+            reason_code=code,
         )
 
     def flag(self, post: FlaggedPost, reasons: Collection[FlagReason]) -> Case:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from chassis.errors import DomainError, FieldInvalidError
 from chassis.testing import bound
+from guildhall.forum.v1 import forum_pb2
 from guildhall.moderation.v1 import domain_events_pb2, moderation_pb2
 from services.moderation.converters import (
     approves,
@@ -21,6 +22,7 @@ from services.moderation.converters import (
     case_mooted,
     case_opened,
     case_to_proto,
+    reason_code_from_request,
     rule_from_request,
     rule_to_proto,
     screening_to_proto,
@@ -35,6 +37,7 @@ from services.moderation.domain import (
     PatternInvalidError,
     PatternKind,
     Policy,
+    ReasonCode,
     Rule,
     RuleKind,
     Screening,
@@ -345,6 +348,14 @@ def test_messages_say_all_there_is_to_say() -> None:
         decider_id="mod",
         submission_number=2,
     )
+    for code in ReasonCode:  # the forum's list, by its numbers
+        coded = case.decide("mod", False, "spam", TIME, code)
+        assert forum_pb2.ReasonCode.Name(case_to_proto(coded, 2).reason_code) == (
+            f"REASON_CODE_{code.name}"
+        )
+        assert case_decided(coded).reason_code == code.value
+        assert reason_code_from_request(code.value) is code
+    assert len(ReasonCode) == len(forum_pb2.ReasonCode.keys()) - 1
     assert case_mooted(case) == domain_events_pb2.CaseMooted(
         case_id="k1", topic_id=case.topic_id, reply_id=case.reply_id, submission_number=2
     )

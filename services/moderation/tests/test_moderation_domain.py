@@ -25,6 +25,7 @@ from services.moderation.domain import (
     OwnPostError,
     PatternKind,
     Policy,
+    ReasonCode,
     Rule,
     RuleKind,
     RuleNotFoundError,
@@ -274,6 +275,9 @@ def test_decide_keeps_who_when_and_why() -> None:
         CASE, state=CaseState.REJECTED, decide_time=TIME, decider_id="mod", reason="no"
     )
     assert CASE.decide("mod", True, "", TIME).reason == ""
+    assert CASE.decide("mod", False, "no", TIME, ReasonCode.SPAM) == replace(
+        CASE.decide("mod", False, "no", TIME), reason_code=ReasonCode.SPAM
+    )
 
 
 def test_decide_refuses() -> None:

@@ -27,6 +27,7 @@ from services.moderation.domain import (
     FlagState,
     PatternKind,
     Policy,
+    ReasonCode,
     Rule,
     RuleKind,
     Verdict,
@@ -60,7 +61,7 @@ async def listed(repository: ModerationRepository, state: CaseState) -> list[str
 async def test_cases_come_back_as_they_were_stored(
     database: Database, repository: ModerationRepository
 ) -> None:
-    decided = replace(CASE, id="k2").decide("mod", True, "fine", TIME)
+    decided = replace(CASE, id="k2").decide("mod", True, "fine", TIME, ReasonCode.RESOLVED)
     await insert(database, repository, CASE, decided)
     assert await repository.get_case("c1", "k1") == (CASE, 1)
     assert await repository.get_case("c1", "k2") == (decided, 1)

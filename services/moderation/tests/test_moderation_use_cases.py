@@ -23,6 +23,7 @@ from chassis.errors import (
 )
 from chassis.mongo import Database
 from chassis.testing import outbox, person_actor, stored
+from guildhall.forum.v1 import forum_pb2
 from guildhall.moderation.v1 import domain_events_pb2, moderation_pb2
 from services.moderation.domain import (
     Case,
@@ -287,16 +288,20 @@ async def test_decide_case_stores_says_and_records_it(
     database: Database, repository: ModerationRepository, use_cases: ModerationUseCases
 ) -> None:
     await put_case(database, repository)
-    request = decide_request("REJECT", reason="Off topic.")
+    code = forum_pb2.REASON_CODE_OFF_TOPIC
+    request = decide_request("REJECT", reason="Off topic.", reason_code=code)
     decided = await use_cases.decide_case(MODERATOR_OF_C1, request)
     assert await use_cases.decide_case(MODERATOR_OF_C1, request) == decided
     case = decided.case
-    assert (case.state, case.decider_id, case.reason, case.version) == (
+    assert (case.state, case.decider_id, case.reason, case.reason_code, case.version) == (
         moderation_pb2.CASE_STATE_REJECTED,
         "mod",
         "Off topic.",
+        code,
         2,
     )
+    (row,) = (await stored(database))["cases"]
+    assert row["reason_code"] == "OFF_TOPIC"
     assert await outbox(database) == [
         domain_events_pb2.CaseDecided(
             case_id="k1",
@@ -304,6 +309,7 @@ async def test_decide_case_stores_says_and_records_it(
             reply_id="a1",
             approved=False,
             reason="Off topic.",
+            reason_code=code,
             decider_id="mod",
             submission_number=2,
         )
@@ -348,6 +354,7 @@ async def test_of_20_decisions_at_once_one_counts(
         (MODERATOR_OF_C1, decide_request("REJECT"), ReasonRequiredError, "reason"),
         (MODERATOR_OF_C1, decide_request(reason="x" * 1001), TextInvalidError, "reason"),
         (MODERATOR_OF_C1, decide_request(reason="a\x00"), TextInvalidError, "reason"),
+        (MODERATOR_OF_C1, decide_request(reason_code=99), FieldInvalidError, "reason_code"),
         (person_actor("p1", "c1", roles=["MODERATOR"]), decide_request(), OwnPostError, ""),
         (
             MODERATOR_OF_C1,

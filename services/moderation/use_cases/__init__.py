@@ -23,6 +23,7 @@ from services.moderation.converters import (
     approves,
     case_decided,
     case_to_proto,
+    reason_code_from_request,
     rule_from_request,
     rule_to_proto,
 )
@@ -104,11 +105,12 @@ class ModerationUseCases:
         community_id = request.community_id
         actor.require_role(community_id, MODERATOR)
         approve = approves(request.outcome)
+        code = reason_code_from_request(request.reason_code)
 
         def decide(seen: Seen[Case]) -> Decision[Case, DecideCaseResponse]:
             before = existing(seen.state)
             check_version(seen.seq, request.expected_version)
-            case = before.decide(actor.person_id, approve, request.reason, seen.now.time)
+            case = before.decide(actor.person_id, approve, request.reason, seen.now.time, code)
             record = self._repository.audit(
                 seen.now,
                 community_id,
