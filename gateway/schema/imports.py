@@ -9,6 +9,7 @@ import strawberry
 from chassis.errors import DomainError
 from gateway.context import Info
 from gateway.cursors import decode_id
+from gateway.schema.forum.mutations.base import ATTACHING, attachment_ids
 from gateway.schema.scalars import DateTime, ImportedPostKind, Markdown
 from gateway.schema.writes import codes, request_id, write
 from guildhall.forum.v1 import forum_pb2
@@ -53,6 +54,11 @@ class ImportedPostInput:
         default=None, description="Of questions: the accepted answer's id there."
     )
     persona: PersonaInput = strawberry.field(description="Who wrote it.")
+    attachment_ids: list[strawberry.ID] | None = strawberry.field(
+        default=None,
+        description="Its files, in this order, 10 at most: one's own that no post has yet. What is "
+        "there already takes none.",
+    )
 
 
 @strawberry.input(description="Posts of one other system, at most 100.")
@@ -75,7 +81,7 @@ class ImportPostsPayload:
     already_there: int = strawberry.field(description="How many were left as they are.")
 
 
-def _post(post: ImportedPostInput) -> forum_pb2.ImportedPost:
+def _post(index: int, post: ImportedPostInput) -> forum_pb2.ImportedPost:
     return forum_pb2.ImportedPost(
         external_id=post.external_id,
         kind=post.kind.value,
@@ -91,6 +97,7 @@ def _post(post: ImportedPostInput) -> forum_pb2.ImportedPost:
         persona_display_name=post.persona.display_name,
         accepted_answer_external_id=post.accepted_answer_external_id or "",
         parent_answer_external_id=post.parent_answer_external_id or "",
+        attachment_ids=attachment_ids(post.attachment_ids, f"posts.{index}.attachmentIds"),
     )
 
 
@@ -104,7 +111,7 @@ class ImportMutation:
             "authors as personas. What is there already is left as it is. One bad post refuses "
             "the call; the field names it, as posts.12.body. For managers.",
             "SPACE_NOT_FOUND", "QUESTION_NOT_FOUND", "PARENT_INVALID", "KIND_NOT_ALLOWED",
-            "TEXT_INVALID", "TAGS_INVALID", "FIELD_INVALID", "ROLE_REQUIRED",
+            "TEXT_INVALID", "TAGS_INVALID", "FIELD_INVALID", "ROLE_REQUIRED", *ATTACHING,
         )
     )  # fmt: skip
     async def import_posts(
@@ -118,7 +125,7 @@ class ImportMutation:
             community_id=space.community_id,
             space_id=space.id,
             source=input.source,
-            posts=[_post(post) for post in input.posts],
+            posts=[_post(index, post) for index, post in enumerate(input.posts)],
         )
         try:
             return await write(info, info.context.services.forum.ImportPosts, request)

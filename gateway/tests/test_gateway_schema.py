@@ -416,6 +416,32 @@ async def test_import_posts_hands_a_hundred_posts_on(house: House) -> None:
     assert not request.posts[0].HasField("edit_time")
 
 
+async def test_import_posts_hands_on_files(house: House) -> None:
+    file = encode_id("Attachment", "c1", "f1")
+    question = {
+        "externalId": "q",
+        "kind": "QUESTION",
+        "title": "Why?",
+        "body": "Look at it.",
+        "score": 0,
+        "createTime": "2014-05-13T23:58:30.457Z",
+        "persona": {"externalId": "5", "displayName": "Ann"},
+        "attachmentIds": [file],
+    }
+    given = {"requestId": "import-1", "spaceId": SPACE, "source": "se", "posts": [question]}
+    mutation = """mutation ImportPosts($input: ImportPostsInput!) {
+      importPosts(input: $input) { created } }"""
+    await house.ask(mutation, {"input": given})
+    (post,) = house.forum.requests[0].posts  # type: ignore[attr-defined]
+    assert list(post.attachment_ids) == ["f1"]
+    given["posts"] = [question, {**question, "externalId": "r", "attachmentIds": [file, SPACE]}]
+    answer = await house.ask(mutation, {"input": given})
+    assert answer["errors"][0]["extensions"] == {
+        "code": "BAD_USER_INPUT",
+        "field": "posts.1.attachmentIds.1",
+    }
+
+
 async def test_import_posts_hands_on_what_an_answer_replies_to(house: House) -> None:
     answer = {
         "externalId": "a2",

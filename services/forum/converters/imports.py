@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis.errors import FieldInvalidError
 from guildhall.forum.v1 import forum_pb2
+from services.forum.domain.attachments import AttachmentsTooManyError, check_attachment_ids
 from services.forum.domain.imports import (
     MAX_POSTS,
     ImportedAnswer,
@@ -44,12 +45,17 @@ def imported_posts(
         raise FieldInvalidError(f"posts must be 1 to {MAX_POSTS}", field="posts")
     posts: list[ImportedQuestion | ImportedAnswer] = []
     seen: set[str] = set()
+    attached: set[str] = set()
     for index, post in enumerate(request.posts):
         imported = _Reading(request.space_id, source, now, f"posts.{index}").post(post)
         if imported.id in seen:
             field = f"posts.{index}.external_id"
             raise FieldInvalidError(f"{field} stands twice in the call", field=field)
         seen.add(imported.id)
+        if not attached.isdisjoint(imported.attachment_ids):
+            field = f"posts.{index}.attachment_ids"
+            raise FieldInvalidError(f"one of {field} stands twice in the call", field=field)
+        attached.update(imported.attachment_ids)
         posts.append(imported)
     return posts
 
@@ -74,12 +80,21 @@ class _Reading:
             raise FieldInvalidError(f"{at}.create_time must be given", field=f"{at}.create_time")
         create_time = self._time(post.create_time, "create_time")
         edit_time = self._time(post.edit_time, "edit_time") if post.HasField("edit_time") else None
+        attachment_ids = self._attachment_ids(post)
         if post.kind == forum_pb2.IMPORTED_POST_KIND_ANSWER:
             question_id = self._id(post.question_external_id, "question_external_id")
             parent = post.parent_answer_external_id
             parent_id = self._id(parent, "parent_answer_external_id") if parent else ""
             return ImportedAnswer(
-                id_, body, post.score, author, create_time, edit_time, question_id, parent_id
+                id_,
+                body,
+                post.score,
+                author,
+                create_time,
+                edit_time,
+                question_id,
+                parent_id,
+                attachment_ids=attachment_ids,
             )
         kind = _TOPIC_KINDS.get(post.kind)
         if kind is None:
@@ -108,7 +123,15 @@ class _Reading:
             post.HasField("close_time"),
             self._id(accepted, "accepted_answer_external_id") if accepted else "",
             kind,
+            attachment_ids=attachment_ids,
         )
+
+    def _attachment_ids(self, post: forum_pb2.ImportedPost) -> tuple[str, ...]:
+        try:
+            return check_attachment_ids(post.attachment_ids)
+        except AttachmentsTooManyError as refusal:
+            refusal.field = f"{self._at}.attachment_ids"
+            raise
 
     def _id(self, external_id: str, name: str) -> str:
         checked = check_external_id(external_id, f"{self._at}.{name}")

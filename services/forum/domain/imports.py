@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from chassis.errors import FieldInvalidError, NotFoundError
 from chassis.moment import cut
 from chassis.texts import check_line
+from services.forum.domain.attachments import Attached
 from services.forum.domain.members import Author, Persona
 from services.forum.domain.replies import ParentInvalidError, Reply, ReplyState
 from services.forum.domain.spaces import Space
@@ -37,6 +38,7 @@ class ImportedPost:
     author: Author
     create_time: datetime
     edit_time: datetime | None
+    attachment_ids: tuple[str, ...] = field(default=(), kw_only=True)  # of whoever brings it in
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class ImportedQuestion(ImportedPost):
     accepted_reply_id: str  # of an answer that may still have to come; empty: none
     kind: TopicKind = TopicKind.QUESTION
 
-    def topic(self, space: Space, body: Text) -> Topic:
+    def topic(self, space: Space, body: Text, attached: tuple[Attached, ...] = ()) -> Topic:
         """As it is stored when it arrives."""
         return Topic(
             id=self.id,
@@ -71,6 +73,7 @@ class ImportedQuestion(ImportedPost):
             edit_time=self.edit_time,
             close_reason=CloseReason.OTHER if self.closed else None,
             submission=Submission(imported=True),
+            attachments=attached,
         )
 
 
@@ -96,7 +99,7 @@ class ImportedAnswer(ImportedPost):
         if its:
             raise ParentInvalidError("it replies to what replies to an answer", field=field)
 
-    def reply(self, topic: Topic, body: Text) -> Reply:
+    def reply(self, topic: Topic, body: Text, attached: tuple[Attached, ...] = ()) -> Reply:
         """As it is stored when it arrives."""
         return Reply(
             id=self.id,
@@ -111,6 +114,7 @@ class ImportedAnswer(ImportedPost):
             edit_time=self.edit_time,
             submission=Submission(imported=True),
             parent_reply_id=self.parent_reply_id,
+            attachments=attached,
         )
 
 

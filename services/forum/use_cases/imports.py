@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from google.protobuf.message import Message
@@ -19,11 +19,18 @@ from services.forum.converters.domain_events import (
 )
 from services.forum.converters.imports import imported_posts
 from services.forum.converters.markdown import rendered
-from services.forum.domain.imports import ImportedAnswer, ImportedQuestion, QuestionNotFoundError
+from services.forum.domain.attachments import AttachmentNotFoundError, AttachmentStateInvalidError
+from services.forum.domain.imports import (
+    ImportedAnswer,
+    ImportedPost,
+    ImportedQuestion,
+    QuestionNotFoundError,
+)
 from services.forum.domain.members import Member
 from services.forum.domain.replies import Reply, ReplyState
 from services.forum.domain.spaces import Space
 from services.forum.domain.topics import Topic, TopicState
+from services.forum.use_cases.attaching import Claim
 from services.forum.use_cases.base import UseCases
 from services.forum.use_cases.moderating import Outcome
 
@@ -32,7 +39,10 @@ class ImportUseCases(UseCases):
     """One post is one command, with a request_id made of its id: what is there stays as it is."""
 
     async def import_posts(self, actor: Actor, request: ImportPostsRequest) -> ImportPostsResponse:
-        """MANAGER. Refuses with SPACE_NOT_FOUND, KIND_NOT_ALLOWED, and the first bad field."""
+        """MANAGER. Refuses with SPACE_NOT_FOUND, KIND_NOT_ALLOWED, and the first bad field.
+
+        What is new takes its attachments, as a post of whoever brings it in would.
+        """
         actor.require_role(request.community_id, MANAGER)
         member = Member.of(actor, request.community_id)
         self._commands.new_id(actor, request)  # a good request_id, though none is stored for it
@@ -51,6 +61,8 @@ class ImportUseCases(UseCases):
         )
         known = topics | {question.id for question in questions}
         parents = await self._parents(space, [one for one in answers if one.id not in replies])
+        new = {n: one for n, one in enumerate(posts) if one.id not in topics | replies}
+        await self._check_attachments(member, space.community_id, new)
         for index, post in enumerate(posts):
             if isinstance(post, ImportedQuestion):
                 if post.id not in topics:
@@ -61,13 +73,13 @@ class ImportUseCases(UseCases):
                 field = f"posts.{index}.parent_answer_external_id"
                 post.check_parent(parents[post.id], field)
         created = await _count(
-            self._import_question(actor, request, space, question)
+            self._import_question(actor, member, request, space, question)
             for question in questions
             if question.id not in topics
         )
         for nested in (False, True):  # those that reply to an answer after all answers
             created += await _count(
-                self._import_answer(actor, request, space, answer)
+                self._import_answer(actor, member, request, space, answer)
                 for answer in answers
                 if answer.id not in replies and bool(answer.parent_reply_id) is nested
             )
@@ -100,10 +112,41 @@ class ImportUseCases(UseCases):
             if one.question_id not in removed
         }
 
+    async def _check_attachments(
+        self, member: Member, community_id: str, posts: Mapping[int, ImportedPost]
+    ) -> None:
+        """Of these posts of the call, by their places in it.
+
+        Refuses with ATTACHMENT_NOT_FOUND, ATTACHMENT_STATE_INVALID.
+        """
+        wanted = [(id_, index) for index, post in posts.items() for id_ in post.attachment_ids]
+        if not wanted:
+            return
+        ids = [id_ for id_, _ in wanted]
+        attachments = await self._repository.find_attachments(
+            community_id, ids, member.person_id, member.keyring
+        )
+        found = {one.id: one for one in attachments}
+        for id_, index in wanted:
+            field = f"posts.{index}.attachment_ids"
+            if id_ not in found:
+                raise AttachmentNotFoundError(field=field)
+            try:
+                found[id_].attach(member)
+            except (AttachmentNotFoundError, AttachmentStateInvalidError) as refusal:
+                refusal.field = field
+                raise
+
     async def _import_question(
-        self, actor: Actor, request: ImportPostsRequest, space: Space, question: ImportedQuestion
+        self,
+        actor: Actor,
+        member: Member,
+        request: ImportPostsRequest,
+        space: Space,
+        question: ImportedQuestion,
     ) -> bool:
         body = rendered(question.body)
+        claim = Claim.of(member, space.community_id, question.attachment_ids)
         created = False
 
         def decide(seen: Seen[Topic]) -> Decision[Topic, ImportPostsResponse]:
@@ -111,20 +154,27 @@ class ImportUseCases(UseCases):
             created = seen.state is None
             if seen.state is not None:
                 return Outcome(seen.state).decision(seen, _imported)
-            topic = question.topic(space, body)
+            taken = claim.taken(seen, question.id)
+            topic = question.topic(space, body, taken.attached)
             events = [topic_submitted(topic)]
             if topic.state is TopicState.CLOSED:
                 events.append(said.TopicClosed(topic_id=topic.id))
-            return Outcome(topic, events).decision(seen, _imported)
+            return taken.added(Outcome(topic, events)).decision(seen, _imported)
 
-        ref = self._repository.topics.ref(space.community_id, question.id)
+        ref = self._repository.topics.ref(space.community_id, question.id).along(*claim.refs)
         await self._commands.run(actor, _inner(request, question.id), ref, decide)
         return created
 
     async def _import_answer(
-        self, actor: Actor, request: ImportPostsRequest, space: Space, answer: ImportedAnswer
+        self,
+        actor: Actor,
+        member: Member,
+        request: ImportPostsRequest,
+        space: Space,
+        answer: ImportedAnswer,
     ) -> bool:
         body = rendered(answer.body)
+        claim = Claim.of(member, space.community_id, answer.attachment_ids)
         ref = self._repository.reply_ref(space.community_id, answer.id)
         parent_id = answer.parent_reply_id
         parents = (self._repository.reply_ref(space.community_id, parent_id),) if parent_id else ()
@@ -143,17 +193,18 @@ class ImportUseCases(UseCases):
                 created = parent is None or parent.state is not ReplyState.REMOVED
             if not created:
                 return Outcome(topic).decision(seen, _imported)
-            reply = answer.reply(topic, body)
+            taken = claim.taken(seen, topic.id, answer.id)
+            reply = answer.reply(topic, body, taken.attached)
             events: list[Message] = [reply_submitted(reply)]
             topic = topic.gain(reply)
             if topic.awaited_reply_id == reply.id and not topic.accepted_reply_id:
                 topic, reply = topic.accept(reply)
                 events.append(reply_accepted(reply))
-            return Outcome(topic, events, reply).decision(seen, _imported)
+            return taken.added(Outcome(topic, events, reply)).decision(seen, _imported)
 
         target = self._repository.topics.ref(space.community_id, answer.question_id)
-        request = _inner(request, answer.id)
-        await self._commands.run(actor, request, target.having(ref, *parents), decide)
+        target = target.having(ref, *parents).along(*claim.refs)
+        await self._commands.run(actor, _inner(request, answer.id), target, decide)
         return created
 
 

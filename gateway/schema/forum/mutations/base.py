@@ -55,9 +55,9 @@ def id_of(id: str | None, field: str, kind: str) -> str:
     return "" if id is None else decode_id(id, field, kind).id
 
 
-def attachment_ids(ids: list[Any] | None) -> list[str]:
+def attachment_ids(ids: list[Any] | None, field: str = "attachmentIds") -> list[str]:
     """Of the files that a post is to have; as id_of for each."""
-    return [id_of(one, f"attachmentIds.{n}", "Attachment") for n, one in enumerate(ids or ())]
+    return [id_of(one, f"{field}.{n}", "Attachment") for n, one in enumerate(ids or ())]
 
 
 def references(input: Any, community_id: str, *, edit: bool = False) -> dict[str, Any]:
