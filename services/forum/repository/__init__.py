@@ -36,6 +36,7 @@ from services.forum.repository.announcements import AnnouncementFilter
 from services.forum.repository.automation import AutomationCollection
 from services.forum.repository.exports import ExportCollection
 from services.forum.repository.link_cards import LinkCardCollection
+from services.forum.repository.openness import OpennessCollection
 from services.forum.repository.owners import OwnerCollection
 from services.forum.repository.rechecks import RecheckCollection
 from services.forum.repository.routing import RoutingCollection
@@ -52,6 +53,7 @@ class ForumRepository(
     ExportCollection,
     AutomationCollection,
     LinkCardCollection,
+    OpennessCollection,
     OwnerCollection,
     RecheckCollection,
     RoutingCollection,

@@ -13,6 +13,7 @@ from guildhall.forum.v1.exports_pb2_grpc import add_ExportServiceServicer_to_ser
 from guildhall.forum.v1.feed_pb2_grpc import add_FeedServiceServicer_to_server
 from guildhall.forum.v1.forum_pb2_grpc import add_ForumServiceServicer_to_server
 from guildhall.forum.v1.moves_pb2_grpc import add_MoveServiceServicer_to_server
+from guildhall.forum.v1.openness_pb2_grpc import add_OpennessServiceServicer_to_server
 from guildhall.forum.v1.participation_pb2_grpc import add_ParticipationServiceServicer_to_server
 from guildhall.forum.v1.routing_pb2_grpc import add_RoutingServiceServicer_to_server
 from guildhall.forum.v1.seeding_pb2_grpc import add_SeedingServiceServicer_to_server
@@ -28,6 +29,7 @@ from services.forum.servicer.exports import ExportServicer
 from services.forum.servicer.feed import FeedServicer
 from services.forum.servicer.forum import ForumServicer
 from services.forum.servicer.moves import MoveServicer
+from services.forum.servicer.openness import OpennessServicer
 from services.forum.servicer.participation import ParticipationServicer
 from services.forum.servicer.routing import RoutingServicer
 from services.forum.servicer.seeding import SeedingServicer
@@ -52,6 +54,7 @@ def add_servicers(server: aio.Server, use: AllUseCases, repository: ForumReposit
     add_FeedServiceServicer_to_server(FeedServicer(use.feed, repository), server)
     add_ForumServiceServicer_to_server(ForumServicer(forum, repository), server)
     add_MoveServiceServicer_to_server(MoveServicer(use.moves, repository), server)
+    add_OpennessServiceServicer_to_server(OpennessServicer(repository), server)
     add_ParticipationServiceServicer_to_server(
         ParticipationServicer(forum, use.link_cards, repository), server
     )
