@@ -58,10 +58,19 @@ HEALS = Counter("guildhall_heals_total", "Missing domain events found", ["consum
 FORKS = Counter("guildhall_forks_total", "Two domain events with one seq", ["consumer"])
 DEAD_LETTERS = Gauge("guildhall_dead_letters", "Parked domain events", ["consumer"])
 
-# mails
+# mails and webhooks
 MAILS = Counter("guildhall_mails_total", "Mails by what became of an attempt", ["outcome"])
 MAILS_QUEUED = Gauge("guildhall_mails_queued", "Mails that are to be sent, now or later")
 MAILS_OLDEST_SECONDS = Gauge("guildhall_mails_oldest_seconds", "How long the oldest has waited")
+WEBHOOK_DELIVERIES = Counter(
+    "guildhall_webhook_deliveries_total", "Deliveries by what became of an attempt", ["outcome"]
+)
+WEBHOOK_DELIVERIES_QUEUED = Gauge(
+    "guildhall_webhook_deliveries_queued", "Deliveries that are to be sent, now or later"
+)
+WEBHOOK_DELIVERIES_OLDEST_SECONDS = Gauge(
+    "guildhall_webhook_deliveries_oldest_seconds", "How long the oldest has waited"
+)
 
 # gateway
 HTTP_SECONDS = Histogram(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
+from services.notifications.use_cases.delivering import DeliveringUseCases
 from services.notifications.use_cases.listing import ListingUseCases
 from services.notifications.use_cases.sending import SendingUseCases
 
@@ -40,6 +41,21 @@ class NotificationsJobs:
     async def measure_mails(self) -> None:
         """Tell how many wait, and how long."""
         await self._sending.measure(_now())
+
+
+class WebhookJobs:
+    """Likewise, of webhooks."""
+
+    def __init__(self, delivering: DeliveringUseCases) -> None:
+        self._delivering = delivering
+
+    async def send_deliveries(self) -> None:
+        """Until nothing is due."""
+        await self._delivering.send_due()
+
+    async def measure_deliveries(self) -> None:
+        """Tell how many wait, and how long."""
+        await self._delivering.measure(_now())
 
 
 def _now() -> datetime:

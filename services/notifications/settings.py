@@ -24,6 +24,9 @@ class NotificationsSettings(ServiceSettings):
     # Where the portal shows an announcement; {id} is its GraphQL id.
     announcement_url: str = ""
     address_key_file: Path | None = None  # keys the digests of addresses that bounced
+    webhook_key_file: Path | None = None  # secrets follow from it; none: no webhooks
+    # Whether webhooks may lead to this machine and its network, by http too: on laptops alone.
+    webhooks_inside: bool = False
     connections: int = Field(default=2, ge=1, le=32)  # at once
     mails_per_connection: int = Field(default=50, ge=1, le=100)
     mails_per_second: float = Field(default=10, gt=0)  # over one connection
@@ -35,7 +38,17 @@ class NotificationsSettings(ServiceSettings):
 
     def address_key(self) -> bytes:
         """Raises ValueError where it is missing or could be guessed."""
-        key = self.address_key_file.read_bytes().strip() if self.address_key_file else b""
-        if len(key) < _MIN_KEY_BYTES:
-            raise ValueError("NOTIFICATIONS_ADDRESS_KEY_FILE must name a file of 32 bytes or more")
-        return key
+        return _key(self.address_key_file, "NOTIFICATIONS_ADDRESS_KEY_FILE")
+
+    def webhook_key(self) -> bytes | None:
+        """None where no file is named. Raises ValueError where it could be guessed."""
+        if self.webhook_key_file is None:
+            return None
+        return _key(self.webhook_key_file, "NOTIFICATIONS_WEBHOOK_KEY_FILE")
+
+
+def _key(file: Path | None, name: str) -> bytes:
+    key = file.read_bytes().strip() if file is not None else b""
+    if len(key) < _MIN_KEY_BYTES:
+        raise ValueError(f"{name} must name a file of {_MIN_KEY_BYTES} bytes or more")
+    return key

@@ -39,7 +39,7 @@ NARROW: list[dict[str, Any]] = [
 
 async def openness(
     world: World, *posts: pb.Topic | pb.Reply, community_id: str = "c1"
-) -> list[opb.Openness | None]:
+) -> list[opb.Openness.ValueType | None]:
     """Of each of these; None: nothing is told of it."""
     request = opb.BatchGetOpennessRequest(
         community_id=community_id,

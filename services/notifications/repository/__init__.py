@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pymongo import UpdateMany, UpdateOne
 
 from chassis.decisions import PLATFORM, Document, Write
-from chassis.mongo import Database, Index, Migration
+from chassis.mongo import Index, Migration
 from services.notifications.domain import (
     Mail,
     Mailing,
@@ -20,12 +20,15 @@ from services.notifications.domain import (
     Reason,
     Step,
 )
+from services.notifications.repository import deliveries, webhooks
+from services.notifications.repository.deliveries import DeliveryCollection
+from services.notifications.repository.webhooks import WebhookCollection
 
 _MAILINGS = "mailings"
 
 
-class NotificationsRepository:
-    """Mailings, their mails, and addresses that bounced.
+class NotificationsRepository(WebhookCollection, DeliveryCollection):
+    """Mailings, their mails, and addresses that bounced; webhooks and their deliveries.
 
     A mail has `due_time` as long as something is to become of it: while it is SENDING, when its
     lease ends. So whatever is due is to be sent, whoever claimed it before.
@@ -42,11 +45,10 @@ class NotificationsRepository:
         ),
         Index("mails", [("claim", 1)], "claim", sparse=True),
         Index("suppressed_addresses", [("community_id", 1), ("_id", 1)], "address"),
+        *webhooks.INDEXES,
+        *deliveries.INDEXES,
     )
     migrations: Sequence[Migration] = ()
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     # -- mailings
 

@@ -33,6 +33,7 @@ from services.notifications.domain import Mailing, MailKind
 from services.notifications.repository import NotificationsRepository
 from services.notifications.repository.smtp import MailServer
 from services.notifications.servicer import MailingServicer
+from services.notifications.tests.receiving import desk, receiver  # noqa: F401 - fixtures
 from services.notifications.use_cases.listing import ListingUseCases
 from services.notifications.use_cases.sending import SendingUseCases
 

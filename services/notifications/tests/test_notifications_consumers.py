@@ -8,25 +8,31 @@ from typing import Any
 import pytest
 from google.protobuf.message import Message
 
+from chassis import moment
 from chassis.moment import cut
 from chassis.testing import stored
 from chassis.timestamps import timestamp_of
 from guildhall.forum.v1 import announcements_pb2 as forum_pb
 from guildhall.forum.v1 import domain_events_pb2 as events
+from guildhall.notifications.v1 import webhooks_pb2 as wpb
 from services.notifications.consumers import NotificationsConsumers
 from services.notifications.domain import MailKind, MailState
+from services.notifications.domain.webhooks import TOLD
 from services.notifications.tests.conftest import TIME, House, now, said
+from services.notifications.tests.receiving import Desk
+from services.notifications.tests.receiving import said as told
 
 FROZEN = events.AnnouncementAudienceFrozen(announcement_id="a1", must_read=True)
 REMINDER = events.AnnouncementReminderDue(
     announcement_id="a1", deadline=timestamp_of(TIME + timedelta(days=2))
 )
+IMPORTED = events.Submission(imported=True)
 WITHDRAWN = events.AnnouncementWithdrawn(announcement_id="a1")
 
 
 async def hear_twice(house: House, message: Message) -> None:
     """The second time nothing changes."""
-    consumers = NotificationsConsumers(house.repository, mails=True)
+    consumers = NotificationsConsumers(house.repository, mails=True, webhooks=False)
     handler: Any = consumers.of_forum().handlers[type(message)]
     await house.store(await handler(said(message)))
     after = await stored(house.database)
@@ -125,5 +131,62 @@ async def test_withdrawn_before_anything_else_nobody_is_listed(
 
 
 async def test_without_a_mail_server_nothing_comes_of_it(house: House) -> None:
-    consumers = NotificationsConsumers(house.repository, mails=False)
+    consumers = NotificationsConsumers(house.repository, mails=False, webhooks=False)
     assert consumers.of_forum().handlers == {}
+
+
+# -- webhooks
+
+
+async def test_each_webhook_that_wants_it_is_told_once(desk: Desk) -> None:
+    wanting = [(await desk.create(f"/{number}")).webhook.id for number in range(2)]
+    edited = [wpb.WEBHOOK_EVENT_TYPE_TOPIC_EDITED]
+    await desk.create("/edits", event_types=edited)
+    off = (await desk.create("/off")).webhook.id
+    await desk.call("UpdateWebhook", webhook_id=off, enabled=False)
+    message = events.TopicPublished(topic_id="t1", space_id="the-space", author_id="the-author")
+    await desk.hear(message)
+    after = await stored(desk.database)
+    await desk.hear(message)
+    assert await stored(desk.database) == after
+    rows = await desk.database.deliveries.find().to_list()
+    assert sorted(row["webhook_id"] for row in rows) == sorted(wanting)
+    assert "the-author" not in str(rows)  # nor who did it, nor where it was
+    assert "the-space" not in str(rows)
+    await desk.hear(message, "e2", community_id="c2")
+    assert await stored(desk.database) == after
+
+
+@pytest.mark.parametrize(
+    ("message", "age"),
+    [
+        (events.TopicPublished(topic_id="t1", submission=IMPORTED), timedelta()),
+        (events.ReplyPublished(reply_id="r1", submission=IMPORTED), timedelta()),
+        (events.TopicPublished(topic_id="t1"), timedelta(days=14)),
+    ],
+)
+async def test_what_was_imported_or_is_long_past_is_not_told(
+    desk: Desk, message: Message, age: timedelta
+) -> None:
+    types = [wpb.WEBHOOK_EVENT_TYPE_TOPIC_PUBLISHED, wpb.WEBHOOK_EVENT_TYPE_REPLY_PUBLISHED]
+    await desk.create(event_types=types)
+    made = {"$set": {"enable_time": moment.now() - timedelta(days=30)}}
+    await desk.database.webhooks.update_many({}, made)
+    before = await stored(desk.database)
+    await desk.hear(message, time=moment.now() - age)
+    assert await stored(desk.database) == before
+
+
+async def test_a_withdrawal_stops_mails_and_is_told(house: House, desk: Desk) -> None:
+    """Both hear it of one subscription, which narrows what is delivered by aggregate."""
+    await house.begin()
+    await desk.create(event_types=[wpb.WEBHOOK_EVENT_TYPE_ANNOUNCEMENT_WITHDRAWN])
+    consumers = NotificationsConsumers(house.repository, mails=True, webhooks=True)
+    subscription = consumers.of_forum()
+    handler: Any = subscription.handlers[events.AnnouncementWithdrawn]
+    await house.store(await handler(told(WITHDRAWN)))
+    assert await steps(house) == {"ANNOUNCEMENT": "DROP"}
+    assert len(await desk.deliveries()) == 1
+    assert set(subscription.aggregate_types) == {"announcement", "topic"}
+    names = {kind.__name__ for kind in subscription.handlers}
+    assert names == {*TOLD, "AnnouncementAudienceFrozen", "AnnouncementReminderDue"}

@@ -33,3 +33,14 @@ def test_a_key_that_could_be_guessed_is_refused(tmp_path: Path) -> None:
     for settings in (told(tmp_path), told(tmp_path, address_key_file=key)):
         with pytest.raises(ValueError, match="ADDRESS_KEY_FILE"):
             settings.address_key()
+
+
+def test_the_key_of_webhooks_is_read_or_there_are_none(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text(f"{'k' * 64}\n")
+    assert told(tmp_path).webhook_key() is None
+    assert told(tmp_path, webhook_key_file=key).webhook_key() == b"k" * 64
+    assert told(tmp_path).webhooks_inside is False
+    key.write_text("short")
+    with pytest.raises(ValueError, match="WEBHOOK_KEY_FILE"):
+        told(tmp_path, webhook_key_file=key).webhook_key()
