@@ -61,6 +61,8 @@ def service_environment(place: Place, service: Service, engines: EngineUrls) -> 
         told["FROM_ADDRESS"] = SENDER
         told["ANNOUNCEMENT_URL"] = _announcement_url(place)
         told["ADDRESS_KEY_FILE"] = str(place.keys / "addresses.key")
+        told["WEBHOOK_KEY_FILE"] = str(place.keys / "webhooks.key")
+        told["WEBHOOKS_INSIDE"] = "true"  # a portal's developer receives on this machine
     if service.name == "directory":
         told["BOOTSTRAP_OPERATOR"] = _first_operator(place)
     return _prefixed(place, service.prefix, told)

@@ -30,7 +30,7 @@ def write_keys(place: Place) -> None:
             "kid": key.thumbprint(),
         }
     _write(place.keys / "trusted.json", json.dumps(trusted, indent=2))
-    for name in ("cursor.key", "addresses.key"):
+    for name in ("cursor.key", "addresses.key", "webhooks.key"):
         path = place.keys / name
         if not path.exists():
             _write(path, secrets.token_hex(32))

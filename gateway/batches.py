@@ -21,6 +21,7 @@ from guildhall.forum.v1 import (
 )
 from guildhall.gateway.v1 import gateway_pb2
 from guildhall.moderation.v1 import moderation_pb2
+from guildhall.notifications.v1 import webhooks_pb2
 
 if TYPE_CHECKING:
     from gateway.context import Context
@@ -389,6 +390,15 @@ async def portals(
     """Portals of a community that the person manages: the gateway's own, so there is no call."""
     found = await context.portals.get_portals(context.actor, community_id, ids)
     return {portal.id: portal for portal in found}
+
+
+async def webhooks(
+    context: Context, community_id: str, ids: list[str]
+) -> Mapping[str, webhooks_pb2.Webhook]:
+    """Webhooks of a community that the person manages."""
+    request = webhooks_pb2.BatchGetWebhooksRequest(community_id=community_id, webhook_ids=ids)
+    response = await context.call(context.services.webhooks.BatchGetWebhooks, request)
+    return {webhook.id: webhook for webhook in response.webhooks}
 
 
 def key_of(row: Any, id: str) -> tuple[str, str] | None:

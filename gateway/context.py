@@ -35,6 +35,7 @@ from guildhall.forum.v1.trust_pb2_grpc import TrustServiceStub
 from guildhall.forum.v1.vitality_pb2_grpc import VitalityServiceStub
 from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 from guildhall.notifications.v1.mailings_pb2_grpc import MailingServiceStub
+from guildhall.notifications.v1.webhooks_pb2_grpc import WebhookServiceStub
 from guildhall.search.v1.search_pb2_grpc import SearchServiceStub
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from guildhall.forum.v1.vitality_pb2_grpc import VitalityServiceAsyncStub
     from guildhall.moderation.v1.moderation_pb2_grpc import ModerationServiceAsyncStub
     from guildhall.notifications.v1.mailings_pb2_grpc import MailingServiceAsyncStub
+    from guildhall.notifications.v1.webhooks_pb2_grpc import WebhookServiceAsyncStub
     from guildhall.search.v1.search_pb2_grpc import SearchServiceAsyncStub
 
 A = TypeVar("A")
@@ -148,6 +150,10 @@ class Services:
         )
         self.mailings: MailingServiceAsyncStub = channels.client(
             MailingServiceStub,
+            "notifications",
+        )
+        self.webhooks: WebhookServiceAsyncStub = channels.client(
+            WebhookServiceStub,
             "notifications",
         )
         self.operations: dict[str, OperationsServiceAsyncStub] = {

@@ -15,6 +15,7 @@ from guildhall.chassis.v1 import operations_pb2
 from guildhall.directory.v1 import directory_pb2
 from guildhall.gateway.v1 import gateway_pb2
 from guildhall.moderation.v1 import moderation_pb2
+from guildhall.notifications.v1 import webhooks_pb2
 from guildhall.search.v1 import search_pb2
 
 
@@ -138,6 +139,35 @@ async def documents(context: Context, portal: Any, arguments: Arguments) -> Page
         gateway_pb2.ListDocumentsRequest(community_id=portal.community_id, portal_id=portal.id),
         "documents",
         lambda row: encode_page_token(row_id(row.portal_id, row.id)),
+    )
+
+
+async def webhooks(context: Context, community: Any, arguments: Arguments) -> Page:
+    """A community's webhooks by name."""
+    return await page_of(
+        context,
+        arguments,
+        context.services.webhooks.ListWebhooks,
+        webhooks_pb2.ListWebhooksRequest(community_id=community.id),
+        "webhooks",
+        lambda row: encode_page_token(row.name.casefold(), row.id),
+    )
+
+
+async def webhook_deliveries(context: Context, webhook: Any, arguments: Arguments) -> Page:
+    """A webhook's deliveries, the latest first."""
+    states = arguments.get("states") or ()
+    return await page_of(
+        context,
+        arguments,
+        context.services.webhooks.ListWebhookDeliveries,
+        webhooks_pb2.ListWebhookDeliveriesRequest(
+            community_id=webhook.community_id,
+            webhook_id=webhook.id,
+            states=[one.value for one in states],
+        ),
+        "deliveries",
+        lambda row: encode_page_token(moment(row.queue_time), row.id),
     )
 
 

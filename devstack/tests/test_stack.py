@@ -87,6 +87,8 @@ def test_everything_is_told_where_everything_is(tmp_path: Path) -> None:
     notifications = told["notifications"]
     assert notifications["NOTIFICATIONS_SMTP_URL"] == "smtp://127.0.0.1:9010"
     assert notifications["NOTIFICATIONS_ADDRESS_KEY_FILE"] == str(tmp_path / "keys/addresses.key")
+    assert notifications["NOTIFICATIONS_WEBHOOK_KEY_FILE"] == str(tmp_path / "keys/webhooks.key")
+    assert notifications["NOTIFICATIONS_WEBHOOKS_INSIDE"] == "true"
     operator = find_person("operator@guildhall.example")
     assert operator is not None
     assert told["directory"]["DIRECTORY_BOOTSTRAP_OPERATOR"] == (

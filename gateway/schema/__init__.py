@@ -41,7 +41,7 @@ from gateway.schema.quality.automations import AutomationMutation, AutomationQue
 from gateway.schema.quality.seedings import SeedingQuery
 from gateway.schema.quality.seedings_mutations import SeedingMutation
 from gateway.schema.quality.vitality import VitalityMutation
-from gateway.schema.refusals import Refusal
+from gateway.schema.refusal import Refusal
 from gateway.schema.routing import RoutingMutation, RoutingQuery
 from gateway.schema.scalars import SCALARS, attribute
 from gateway.schema.search import SearchMutation, SearchQuery
@@ -50,6 +50,8 @@ from gateway.schema.subscriptions import Subscription
 from gateway.schema.trust.mutations import TrustMutation
 from gateway.schema.trust.queries import TrustQuery
 from gateway.schema.viewer import ViewerMutation, ViewerQuery
+from gateway.schema.webhooks import WebhookQuery
+from gateway.schema.webhooks_mutations import WebhookMutation
 
 
 @strawberry.type(description="What one can ask. Nothing but viewer is answered to nobody.")
@@ -72,6 +74,7 @@ class Query(
     AutomationQuery,
     TrustQuery,
     SeedingQuery,
+    WebhookQuery,
 ):
     """Reads."""
 
@@ -106,6 +109,7 @@ class Mutation(
     AutomationMutation,
     VitalityMutation,
     SeedingMutation,
+    WebhookMutation,
 ):
     """Writes."""
 

@@ -71,6 +71,14 @@ class RefusalCode(Enum):
         "DOCUMENT_REFUSED", "A document cannot be registered; the message tells why."
     )
     TOO_MANY_DOCUMENTS = _code("TOO_MANY_DOCUMENTS", "A portal has its most documents.")
+    WEBHOOK_NOT_FOUND = _code(
+        "WEBHOOK_NOT_FOUND", "There is no such webhook, or it is none of one's own."
+    )
+    WEBHOOK_DISABLED = _code("WEBHOOK_DISABLED", "Nothing is sent to a webhook that is disabled.")
+    WEBHOOKS_NOT_OFFERED = _code(
+        "WEBHOOKS_NOT_OFFERED", "This platform has no key to sign webhooks with."
+    )
+    TOO_MANY_WEBHOOKS = _code("TOO_MANY_WEBHOOKS", "A community has its most webhooks.")
     PORTAL_NOT_FOUND = _code(
         "PORTAL_NOT_FOUND", "There is no such portal, or it is none of one's own."
     )
@@ -367,34 +375,3 @@ class RefusalCode(Enum):
     CONSUMER_NOT_FOUND = _code("CONSUMER_NOT_FOUND", "The service has no such consumer.")
     REBUILD_RUNNING = _code("REBUILD_RUNNING", "A rebuild is under way.")
     NOTHING_TO_REBUILD = _code("NOTHING_TO_REBUILD", "The service has no projections.")
-
-
-@strawberry.type(
-    description="The extensions of an error. Every error has a code; the rest goes with some."
-)
-class Refusal:
-    """No field answers it: errors stand beside the data. Generated clients have it from here."""
-
-    code: RefusalCode = strawberry.field(
-        description="Why. There will be more codes: an unknown one is as INTERNAL."
-    )
-    field: str | None = strawberry.field(
-        description="The argument or field of the input at fault, as posts.12.body."
-    )
-    retry_after: float | None = strawberry.field(
-        description="In how many seconds it may be tried again."
-    )
-    limit: str | None = strawberry.field(
-        description="Of LIMIT_EXCEEDED and RPC_BUDGET_EXCEEDED: which limit."
-    )
-    maximum: int | None = strawberry.field(
-        description="Of LIMIT_EXCEEDED, RPC_BUDGET_EXCEEDED and REQUEST_TOO_LARGE: the most that "
-        "is allowed."
-    )
-    actual: int | None = strawberry.field(
-        description="Of LIMIT_EXCEEDED and REQUEST_TOO_LARGE: how much it was, where all was "
-        "counted. Of RPC_BUDGET_EXCEEDED: which call it would have been."
-    )
-    trace_id: str | None = strawberry.field(
-        description="Of INTERNAL: what finds the failure in the logs."
-    )

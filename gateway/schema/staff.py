@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from gateway.schema.moderation import Case, Rule
     from gateway.schema.portals import Portal
     from gateway.schema.search import Synonyms
+    from gateway.schema.webhooks import Webhook
 
 _LazyCase = Annotated["Case", strawberry.lazy("gateway.schema.moderation")]
 _LazyRule = Annotated["Rule", strawberry.lazy("gateway.schema.moderation")]
 _LazyEnrolment = Annotated["Enrolment", strawberry.lazy("gateway.schema.administration")]
 _LazyAuditEntry = Annotated["AuditEntry", strawberry.lazy("gateway.schema.administration")]
 _LazySynonyms = Annotated["Synonyms", strawberry.lazy("gateway.schema.search")]
+_LazyWebhook = Annotated["Webhook", strawberry.lazy("gateway.schema.webhooks")]
 _LazyPortal = Annotated["Portal", strawberry.lazy("gateway.schema.portals")]
 CaseStateArgument = Annotated[
     CaseState | None, strawberry.argument(description="In this state; by default OPEN.")
@@ -117,6 +119,12 @@ class CommunityForStaff:
         staff_lists.portals,
         "The vendor's websites and scripts that use the API, by name. For managers and "
         "operators. Codes: BAD_USER_INPUT, ROLE_REQUIRED.",
+    )
+
+    webhooks: Connection[_LazyWebhook] | None = paged(
+        staff_lists.webhooks,
+        "Addresses that are told of what happens in the community, by name. For managers. "
+        "Codes: BAD_USER_INPUT, COMMUNITY_NOT_FOUND, ROLE_REQUIRED.",
     )
 
     synonyms: _LazySynonyms | None = fetched(

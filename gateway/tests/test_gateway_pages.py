@@ -355,6 +355,7 @@ ELSEWHERE = {
         "Space.days",
     ),
     "routing": ("Query.asks",),
+    "webhooks": ("Community.webhooks", "Webhook.deliveries"),
 }  # fmt: skip
 
 
