@@ -150,6 +150,7 @@ async def settle(system: System) -> World:
     for ids, boss, member in ((world.aurora, manager, both), (world.borealis, other, seller)):
         await _make_portal(ids, operator)
         await _make_groups(ids, operator, boss, member)
+        await _make_webhook(ids, boss)
     for ids, theirs in ((world.aurora, world.borealis), (world.borealis, world.aurora)):
         ids["Company.OTHER"] = theirs["Company.PARTNER"]
     await _use_request_id(world, manager, operator)
@@ -189,6 +190,19 @@ async def _make_portal(ids: dict[str, str], operator: Asker) -> None:
         portalId=ids["Portal"],
         documents=["query Once { viewer { isOperator } }"],
     )
+
+
+async def _make_webhook(ids: dict[str, str], manager: Asker) -> None:
+    """Told of nothing that happens here."""
+    made = await manager.mutate(
+        "createWebhook",
+        "{ webhook { id } }",
+        communityId=ids["Community"],
+        name="A webhook",
+        url="http://127.0.0.1:9/nobody",
+        eventTypes=["ANNOUNCEMENT_EXPIRED"],
+    )
+    ids["Webhook"] = made["webhook"]["id"]
 
 
 async def _make_groups(ids: dict[str, str], operator: Asker, manager: Asker, member: Asker) -> None:

@@ -163,8 +163,7 @@ _READS = {
         "ListAsks", "ListHeads", "GetRebuild",
         "BatchGetMemberships", "ListAudience", "ListCapableMembers", "BatchGetFeedItems",
         "BatchGetTopicFeedKeys", "BatchGetOpenFlags", "BatchGetAnnouncementCopies",
-        "BatchGetFindableAnnouncements",
-        "BatchGetAddresses",
+        "BatchGetFindableAnnouncements", "BatchGetAddresses", "BatchGetOpenness",
         "BatchGetLinkCards",  # of a post without cards as of none: nothing
         "GetMailing",  # of what is missing as of what was never mailed: nothing
     )
