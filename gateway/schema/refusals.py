@@ -74,6 +74,9 @@ class RefusalCode(Enum):
     WEBHOOK_NOT_FOUND = _code(
         "WEBHOOK_NOT_FOUND", "There is no such webhook, or it is none of one's own."
     )
+    WEBHOOK_DELIVERY_NOT_FOUND = _code(
+        "WEBHOOK_DELIVERY_NOT_FOUND", "The webhook has no such delivery, or not any more."
+    )
     WEBHOOK_DISABLED = _code("WEBHOOK_DISABLED", "Nothing is sent to a webhook that is disabled.")
     WEBHOOKS_NOT_OFFERED = _code(
         "WEBHOOKS_NOT_OFFERED", "This platform has no key to sign webhooks with."

@@ -132,9 +132,7 @@ class RedeliverWebhookDeliveriesPayload:
     """Of redeliverWebhookDeliveries."""
 
     webhook: Webhook = strawberry.field(description="The webhook as it is now.")
-    redelivered: int = strawberry.field(
-        description="How many deliveries: those of the input that are its own and had ended."
-    )
+    redelivered: int = strawberry.field(description="How many deliveries: those that had ended.")
 
 
 @strawberry.type(description="What is sent to try the webhook.")
@@ -220,7 +218,8 @@ class WebhookMutation:
     @strawberry.mutation(
         description=codes(
             "Send deliveries that have ended once more, under their own ids and as often as new "
-            "ones. For managers.", "WEBHOOK_DISABLED", "WEBHOOKS_NOT_OFFERED", "FIELD_INVALID",
+            "ones. For managers.", "WEBHOOK_DELIVERY_NOT_FOUND", "WEBHOOK_DISABLED",
+            "WEBHOOKS_NOT_OFFERED", "FIELD_INVALID",
             *_OWN,
         )
     )  # fmt: skip

@@ -44,7 +44,8 @@ _SOON = (datetime.now(UTC) + timedelta(days=30)).isoformat()
 LEGAL: dict[str, Any] = {
     "options": ["Grace", "Patience"],
     "slug": "bad-input", "body": "What is to be known about grace?", "email": "grace@example.org",
-    "website": "https://example.org", "url": "https://example.org/hook", "issuer": "https://id.example.org", "tags": ["grace"],
+    "url": "https://example.org/hook",
+    "website": "https://example.org", "issuer": "https://id.example.org", "tags": ["grace"],
     "origins": ["https://portal.example.org"], "documents": ["{ __typename }"],
     "documentIds": [f"sha256:{'0' * 64}"],
     "phrases": ["grace", "patience"], "audienceNames": ["GOLD"], "outcome": "REJECT",

@@ -21,6 +21,10 @@ class WebhookNotFoundError(NotFoundError):
     """There is no such webhook, or the caller is no manager of its community."""
 
 
+class WebhookDeliveryNotFoundError(NotFoundError):
+    """The webhook has no such delivery, or not any more."""
+
+
 class TooManyWebhooksError(FailedPreconditionError):
     """The community has its most webhooks."""
 

@@ -150,16 +150,15 @@ class DeliveryCollection:
         page, token = paging.page(read, lambda row: (row["queue_time"], row["_id"]))
         return [_delivery(row) for row in page], token
 
-    async def find_settled(self, webhook: Webhook, ids: Collection[str]) -> list[str]:
-        """Those of the ids that are its and have ended."""
+    async def find_deliveries(self, webhook: Webhook, ids: Collection[str]) -> list[Delivery]:
+        """Those of the ids that are its."""
         query = {
             "_id": {"$in": list(ids)},
             "community_id": webhook.community_id,
             "webhook_id": webhook.id,
-            "state": {"$in": list(SETTLED)},
         }
-        rows = self._database[_DELIVERIES].find(query, {"_id": 1}).hint("_id_")
-        return [row["_id"] async for row in rows]
+        rows = self._database[_DELIVERIES].find(query).hint("_id_")
+        return [_delivery(row) async for row in rows]
 
     async def find_failed(self, webhook: Webhook, limit: int) -> list[str]:
         """The latest of its deliveries that have FAILED."""

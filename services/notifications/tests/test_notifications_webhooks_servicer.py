@@ -338,11 +338,12 @@ async def test_deliveries_are_sent_once_more_under_their_own_ids(desk: Desk) -> 
     await delivered(desk, does=[200, 500, 500])
     listed = (await desk.call("ListWebhookDeliveries", **about)).deliveries
     ids = [one.id for one in listed]
-    # What has not ended is left as it is, and so is what is not its own.
+    # What has not ended is left as it is.
     waiting = await desk.call("RedeliverWebhookDeliveries", **about, delivery_ids=ids[:2])
     assert waiting.redelivered == 0
-    foreign = await desk.call("RedeliverWebhookDeliveries", webhook_id=other.id, delivery_ids=ids)
-    assert foreign.redelivered == 0
+    rpc, missing = "RedeliverWebhookDeliveries", "WEBHOOK_DELIVERY_NOT_FOUND"
+    await refused(desk, missing, "delivery_ids", rpc, webhook_id=other.id, delivery_ids=ids[:1])
+    await refused(desk, missing, "delivery_ids", rpc, **about, delivery_ids=[ids[2], NONE])
     await fail_all(desk)
     request: dict[str, Any] = {**about, "request_id": "request-all"}
     assert (await desk.call("RedeliverWebhookDeliveries", **request)).redelivered == 2
@@ -350,7 +351,7 @@ async def test_deliveries_are_sent_once_more_under_their_own_ids(desk: Desk) -> 
     desk.receiver.got.clear()
     await desk.delivering.send_due()
     assert {one.headers["webhook-id"] for one in desk.receiver.got} == set(ids[:2])
-    one = await desk.call("RedeliverWebhookDeliveries", **about, delivery_ids=[ids[2], NONE])
+    one = await desk.call("RedeliverWebhookDeliveries", **about, delivery_ids=[ids[2]])
     assert one.redelivered == 1
     await desk.delivering.send_due()
     assert desk.receiver.got[-1].headers["webhook-id"] == ids[2]

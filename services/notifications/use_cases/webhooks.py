@@ -24,13 +24,14 @@ from services.notifications.converters.webhooks import (
     event_types_of,
     webhook_to_proto,
 )
-from services.notifications.domain.deliveries import Delivery, DeliveryReason, Subject
+from services.notifications.domain.deliveries import SETTLED, Delivery, DeliveryReason, Subject
 from services.notifications.domain.webhooks import (
     MOST_NAME,
     DisableReason,
     EventType,
     TooManyWebhooksError,
     Webhook,
+    WebhookDeliveryNotFoundError,
     WebhookNotFoundError,
     WebhooksNotOfferedError,
     check_event_types,
@@ -210,7 +211,10 @@ class WebhookUseCases:
             return done
         webhook = await self._repository.get_webhook(request.community_id, request.webhook_id)
         if asked:
-            ids = await self._repository.find_settled(webhook, asked)
+            found = await self._repository.find_deliveries(webhook, asked)
+            if len(found) < len(asked):
+                raise WebhookDeliveryNotFoundError(field="delivery_ids")
+            ids = [one.id for one in found if one.state in SETTLED]
         else:
             ids = await self._repository.find_failed(webhook, _MOST_REDELIVERED)
 
