@@ -41,6 +41,9 @@ _STAFF = """query S($id: ID!) {
     enrolments(communityId: $id, first: 10) { edges { node { id company { id } } } }
 }"""
 
+_DELIVERIES = """query D($id: ID!) { webhook(id: $id) { deliveries(first: 1) { edges { node {
+    deliveryId state lastError } } } } }"""
+
 
 @dataclass
 class World:
@@ -106,7 +109,7 @@ def _streams(place: Place) -> list[dict[str, Any]]:
 
 
 def _all_done(place: Place) -> bool:
-    """Everything said was heard, no list of who is told is being written, nobody being mailed."""
+    """Everything said was heard, no list of who is told is being written, nobody being told."""
     address = f"mongodb://{place.address(MONGOD)}/?directConnection=true"
     with pymongo.MongoClient[dict[str, Any]](address) as client:
         if client["forum"].announcements.find_one({"audience_state": "FREEZING"}) is not None:
@@ -114,8 +117,9 @@ def _all_done(place: Place) -> bool:
         mailed = client["notifications"]
         if mailed.mailings.find_one({"step": {"$exists": True}}) is not None:
             return False
-        if mailed.mails.find_one({"due_time": {"$exists": True}}) is not None:
-            return False
+        for ledger in (mailed.mails, mailed.deliveries):
+            if ledger.find_one({"due_time": {"$exists": True}}) is not None:
+                return False
     return not any(
         consumer["num_pending"] or consumer["num_ack_pending"]
         for stream in _streams(place)
@@ -193,7 +197,7 @@ async def _make_portal(ids: dict[str, str], operator: Asker) -> None:
 
 
 async def _make_webhook(ids: dict[str, str], manager: Asker) -> None:
-    """Told of nothing that happens here."""
+    """Told of nothing that happens here; tried once, where nobody listens."""
     made = await manager.mutate(
         "createWebhook",
         "{ webhook { id } }",
@@ -202,7 +206,19 @@ async def _make_webhook(ids: dict[str, str], manager: Asker) -> None:
         url="http://127.0.0.1:9/nobody",
         eventTypes=["ANNOUNCEMENT_EXPIRED"],
     )
-    ids["Webhook"] = made["webhook"]["id"]
+    webhook = ids["Webhook"] = made["webhook"]["id"]
+    await manager.mutate("testWebhook", "{ __typename }", webhookId=webhook)
+
+    async def tried() -> dict[str, Any]:
+        found = await manager(_DELIVERIES, id=webhook)
+        delivery: dict[str, Any] = found["webhook"]["deliveries"]["edges"][0]["node"]
+        return delivery
+
+    delivery = await until(tried, lambda one: one["lastError"] and one["state"] == "QUEUED")
+    home = decode_id(webhook, "id").community_id
+    ids["Delivery"] = encode_id("Delivery", home, delivery["deliveryId"])
+    for enabled in (False, True):  # what waits is dropped
+        await manager.mutate("updateWebhook", "{ __typename }", webhookId=webhook, enabled=enabled)
 
 
 async def _make_groups(ids: dict[str, str], operator: Asker, manager: Asker, member: Asker) -> None:
@@ -371,5 +387,6 @@ async def _use_request_id(world: World, manager: Asker, operator: Asker) -> None
         (operator, "updateCompany", {"companyId": company, **told}),
         (operator, "updatePortal", {"portalId": world.aurora["Portal"], "name": "Used once"}),
         (manager, "updatePortal", {"portalId": world.aurora["Portal"], "name": "A portal"}),
+        (manager, "updateWebhook", {"webhookId": world.aurora["Webhook"], "name": "Used once"}),
     ):
         await asker.mutate(mutation, "{ __typename }", requestId=world.used, **input_)

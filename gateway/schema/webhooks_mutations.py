@@ -186,11 +186,13 @@ class WebhookMutation:
         self, info: Info, input: Annotated[UpdateWebhookInput, _What]
     ) -> UpdateWebhookPayload:
         request = pb.UpdateWebhookRequest(
-            **_of_webhook(input), name=input.name, url=input.url, enabled=input.enabled
+            **_of_webhook(input),
+            name=input.name,
+            url=input.url,
+            event_types=[one.value for one in input.event_types or ()],
+            update_event_types=input.event_types is not None,
+            enabled=input.enabled,
         )
-        if input.event_types is not None:
-            types = pb.WebhookEventTypes(types=[one.value for one in input.event_types])
-            request.event_types.CopyFrom(types)
         return await write(info, info.context.services.webhooks.UpdateWebhook, request)
 
     @strawberry.mutation(

@@ -173,7 +173,7 @@ async def test_managers_make_and_change_webhooks(webhooks: WebhookStandIn, house
     assert deleted == {"webhookId": W1}
     here: dict[str, Any] = {"request_id": "request-1", "community_id": "c1"}
     mine = {**here, "webhook_id": "w1"}
-    moved = pb.WebhookEventTypes(types=[pb.WEBHOOK_EVENT_TYPE_TOPIC_MOVED])
+    moved = [pb.WEBHOOK_EVENT_TYPE_TOPIC_MOVED]
     assert webhooks.requests == [
         pb.CreateWebhookRequest(
             **here,
@@ -183,7 +183,11 @@ async def test_managers_make_and_change_webhooks(webhooks: WebhookStandIn, house
         ),
         pb.UpdateWebhookRequest(**mine, enabled=False, expected_version=3),
         pb.UpdateWebhookRequest(
-            **mine, name="Other", url="https://portal.example/other", event_types=moved
+            **mine,
+            name="Other",
+            url="https://portal.example/other",
+            event_types=moved,
+            update_event_types=True,
         ),
         pb.RotateWebhookSecretRequest(**mine, expected_version=3),
         pb.DeleteWebhookRequest(**mine, expected_version=3),

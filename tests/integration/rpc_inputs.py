@@ -75,6 +75,7 @@ ALSO: dict[str, Any] = {
     "attachment_ids": [], "CreateAutomation.target_space_id": "", "CreateAutomation.pin_days": 0,
     "reasons": [1], "system": "crm", "context.type": "deal", "context_refs.0.type": "deal",
     "join_policy": groups_pb2.GROUP_JOIN_POLICY_RULE,
+    "event_types": [1], "delivery_ids": [],
     "ChangeGroupMember.state": groups_pb2.GROUP_MEMBER_STATE_SUSPENDED,
 }  # fmt: skip
 # What a post may have besides, or topics be about: nothing, unless it is asked about.

@@ -26,6 +26,12 @@ from tests.walls.observers import (
 from tests.world import World, attachment, quiet
 
 _HELD = "pricelist"  # a rule of the demo holds it
+_OLD = {
+    "Topic.HIDDEN": "a hidden topic", "Topic.DRAFT": "a moderator's draft",
+    "Reply.HIDDEN": "a hidden reply", "Rule": "a rule", "Automation": "an automation",
+    "Seeding": "a seeding", "Item": "an item of a seeding", "Case": "a case",
+    "Webhook": "a webhook", "Delivery": "a delivery of it",
+}  # fmt: skip
 
 
 async def bury(system: System, world: World, troupe: Troupe) -> Loot:
@@ -62,18 +68,8 @@ class _Digger:
 
     def old(self) -> None:
         """What the world hid before."""
-        aurora = self._world.aurora
-        for name, what in (
-            ("Topic.HIDDEN", "a hidden topic"),
-            ("Topic.DRAFT", "a moderator's draft"),
-            ("Reply.HIDDEN", "a hidden reply"),
-            ("Rule", "a rule"),
-            ("Automation", "an automation"),
-            ("Seeding", "a seeding"),
-            ("Item", "an item of a seeding"),
-            ("Case", "a case"),
-        ):
-            self._loot.add(aurora[name], what)
+        for name, what in _OLD.items():
+            self._loot.add(self._world.aurora[name], what)
 
     async def community(self) -> None:
         """A whole community that none of the outsiders is in."""

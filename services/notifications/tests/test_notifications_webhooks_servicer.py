@@ -117,7 +117,7 @@ async def test_what_is_no_webhook_is_refused(
     webhook = (await desk.create()).webhook
     await refused(desk, reason, field, "CreateWebhook", **{**NEW, **change})
     if "event_types" in change:
-        change = {"event_types": pb.WebhookEventTypes(types=change["event_types"])}
+        change = {**change, "update_event_types": True}
     await refused(desk, reason, field, "UpdateWebhook", webhook_id=webhook.id, **change)
 
 
@@ -194,7 +194,8 @@ async def test_a_webhook_changes_and_says_so(desk: Desk) -> None:
     change: dict[str, Any] = {
         "name": "Other",
         "url": desk.receiver.url("/other"),
-        "event_types": pb.WebhookEventTypes(types=[hidden]),
+        "event_types": [hidden],
+        "update_event_types": True,
     }
     stale: dict[str, Any] = {**about, **change, "expected_version": webhook.version + 1}
     await refused(desk, "VERSION_STALE", "expected_version", "UpdateWebhook", **stale)

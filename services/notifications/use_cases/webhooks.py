@@ -103,7 +103,7 @@ class WebhookUseCases:
         given = request.HasField
         name = check_name(request.name, "name", most=MOST_NAME) if given("name") else None
         url = self._checked(request.url) if given("url") else None
-        event_types = _event_types(request.event_types.types) if given("event_types") else None
+        event_types = _event_types(request.event_types) if request.update_event_types else None
         enabled = request.enabled if given("enabled") else None
 
         def decide(seen: Seen[Webhook]) -> Decision[Webhook, pb.UpdateWebhookResponse]:
