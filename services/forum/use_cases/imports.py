@@ -62,7 +62,7 @@ class ImportUseCases(UseCases):
         known = topics | {question.id for question in questions}
         parents = await self._parents(space, [one for one in answers if one.id not in replies])
         new = {n: one for n, one in enumerate(posts) if one.id not in topics | replies}
-        await self._check_attachments(member, space.community_id, new)
+        await self._check_imported_attachments(member, space.community_id, new)
         for index, post in enumerate(posts):
             if isinstance(post, ImportedQuestion):
                 if post.id not in topics:
@@ -112,7 +112,7 @@ class ImportUseCases(UseCases):
             if one.question_id not in removed
         }
 
-    async def _check_attachments(
+    async def _check_imported_attachments(
         self, member: Member, community_id: str, posts: Mapping[int, ImportedPost]
     ) -> None:
         """Of these posts of the call, by their places in it.
