@@ -314,7 +314,8 @@ async def test_a_case_is_decided_and_shown_with_its_post(
     coded = {**given, "requestId": "request-2", "reasonCode": "RULE_BREAKING"}
     answer = await house.ask(decide, {"input": coded})
     assert answer["data"]["decideCase"]["case"]["reasonCode"] == "RULE_BREAKING"
-    assert moderation.requests[-1].reason_code == forum_pb2.REASON_CODE_RULE_BREAKING
+    request: Any = moderation.requests[-1]
+    assert request.reason_code == forum_pb2.REASON_CODE_RULE_BREAKING
     moderation.failures["DecideCase"] = CaseDecidedError("the case is REJECTED", field="case_id")
     answer = await house.ask(decide, {"input": given})
     assert answer["errors"][0]["extensions"] == {"code": "CASE_DECIDED", "field": "caseId"}

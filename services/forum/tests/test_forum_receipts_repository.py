@@ -120,8 +120,8 @@ async def test_many_who_see_and_acknowledge_it_at_once_share_queries(town: Town)
 async def test_copies_for_many_cost_what_they_cost_for_one(town: Town) -> None:
     one = await town.must_read(await town.channel())
     for locale in ("de", "fr"):
-        text = {"title": f"Neu ({locale})", "body": "Besser."}
-        await town.act("PutTranslation", one, locale=locale, **text)
+        title = f"Neu ({locale})"
+        await town.act("PutTranslation", one, locale=locale, title=title, body="Besser.")
     people = [
         partner(f"p{number:02}", f"co{number % 7}", locale=("", "de", "fr")[number % 3])
         for number in range(50)
