@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from rich.console import Console
 from devstack.importer.batches import Spools
 from devstack.importer.client import Guildhall, ImportRefusedError
 from devstack.importer.dump import dump_files
+from devstack.importer.files import Files
 from devstack.importer.formats import FORMATS
 from devstack.importer.progress import Stage
 from devstack.importer.reading import Reading, read
@@ -32,8 +34,8 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "file",
         type=Path,
-        help="a Stack Exchange data dump (its directory, or Posts.xml without comments), "
-        "dump.sql of a Discourse backup, or a CSV",
+        help="a Stack Exchange data dump (its directory, or Posts.xml without comments), a "
+        "Discourse backup (its directory, with uploads, or dump.sql), or a CSV",
     )
     parser.add_argument("space", help="<community>/<space>, for example aurora/general")
     parser.add_argument(
@@ -93,14 +95,18 @@ def _token_source(person: str, token: str | None) -> Callable[[], str]:
     return sign_in
 
 
-async def _send(options: argparse.Namespace, spools: Spools, console: Console) -> Sent:
+async def _send(
+    options: argparse.Namespace, spools: Spools, notes: Counter[str], console: Console
+) -> Sent:
     total = spools.count
     guildhall = Guildhall(options.url, options.person, _token_source(options.person, options.token))
     try:
-        space_id = await guildhall.find_space(options.community, options.space)
+        community_id, space_id = await guildhall.find_space(options.community, options.space)
+        folder = dump_files(options.file)[0].parent
+        files = Files(guildhall, community_id, space_id, options.source, folder, notes)
         with Stage("sending", total, console) as stage:
             sending = Sending(
-                guildhall, space_id, options.source, lambda done: stage.update(done, done)
+                guildhall, space_id, options.source, lambda done: stage.update(done, done), files
             )
             try:
                 return await sending.send(spools)
@@ -159,7 +165,7 @@ def run(options: argparse.Namespace, console: Console, errors: Console) -> int:
             )
             return 0
         try:
-            sent = asyncio.run(_send(options, spools, console))
+            sent = asyncio.run(_send(options, spools, reading.notes, console))
         except ImportRefusedError as refusal:
             errors.print(str(refusal), markup=False, highlight=False, soft_wrap=True)
             return 1

@@ -2,15 +2,20 @@
 
 import hashlib
 import itertools
+import json
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass, replace
 from types import TracebackType
 from typing import Self
 
+from devstack.importer.posts import PostFile
+
 MAX_POSTS = 100
 MAX_BATCH_BYTES = 59_000  # of a body of 60,000: the mutation's text and its variables stand around
+
+_ATTACHED_BYTES = 128  # that a file's id takes in its post, at most
 
 _NAMESPACE = uuid.UUID("6f2d3c0e-6c0b-5d5b-9a53-6c1f0a7a8e11")
 
@@ -20,6 +25,19 @@ class EncodedPost:
     line: int
     external_id: str
     json: bytes
+    files: tuple[PostFile, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of a request, with all its files."""
+        return len(self.json) + _ATTACHED_BYTES * len(self.files)
+
+    def attached(self, ids: Sequence[str]) -> "EncodedPost":
+        """With these attachments, in place of the files that are still to be put."""
+        if not ids:
+            return replace(self, files=())
+        more = json.dumps({"attachmentIds": list(ids)}, separators=(",", ":")).encode()
+        return replace(self, json=self.json[:-1] + b"," + more[1:], files=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +62,7 @@ def batches(
     size = 2
     for post in posts:
         # One byte more for its comma, or for nothing.
-        needed = len(post.json) + 1
+        needed = post.size + 1
         if waiting and (len(waiting) == max_posts or size + needed > max_bytes):
             yield Batch(tuple(waiting))
             waiting, size = [], 2
@@ -73,15 +91,18 @@ class Spool:
         self._file.close()
 
     def add(self, post: EncodedPost) -> None:
-        # JSON has no raw newline, so a line is a post.
-        self._file.write(b"%d %s %s\n" % (post.line, post.external_id.encode(), post.json))
+        # JSON has no raw newlines or tabs, so a line is a post.
+        files = json.dumps([astuple(file) for file in post.files]).encode()
+        cells = (b"%d" % post.line, post.external_id.encode(), files, post.json)
+        self._file.write(b"\t".join(cells) + b"\n")
         self.count += 1
 
     def __iter__(self) -> Iterator[EncodedPost]:
         self._file.seek(0)
         for stored in self._file:
-            line, external_id, json = stored[:-1].split(b" ", 2)
-            yield EncodedPost(int(line), external_id.decode(), json)
+            line, external_id, files, encoded = stored[:-1].split(b"\t", 3)
+            found = tuple(PostFile(*file) for file in json.loads(files))
+            yield EncodedPost(int(line), external_id.decode(), encoded, found)
 
 
 class Spools:

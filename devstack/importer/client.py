@@ -1,4 +1,4 @@
-"""Guildhall as the importer sees it: two GraphQL operations, tried again where that is safe."""
+"""Guildhall as the importer sees it: GraphQL operations, tried again where that is safe."""
 
 import asyncio
 import json
@@ -6,6 +6,7 @@ import random
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,6 +25,12 @@ _FIND_SPACE = """query FindSpace($community: String!, $space: String!) {
 _IMPORT_POSTS = """mutation ImportPosts($input: ImportPostsInput!) {
   importPosts(input: $input) { created alreadyThere }
 }"""
+_CREATE_UPLOAD = """mutation CreateUpload($input: CreateUploadInput!) {
+  createUpload(input: $input) { attachment { id } url headers { name value } }
+}"""
+_COMPLETE_UPLOAD = """mutation CompleteUpload($input: CompleteUploadInput!) {
+  completeUpload(input: $input) { attachment { id state } }
+}"""
 _RETRIED_STATUS = {429, 502, 503, 504}
 # The request id is the same each time, so a request whose outcome is unknown may be sent again.
 _RETRIED_CODES = {"UNAVAILABLE", "OUTCOME_UNKNOWN", "OPERATION_TIMEOUT", "TOO_BUSY"}
@@ -32,6 +39,10 @@ _FIELD = re.compile(r"(?:^|\.)posts\.([0-9]{1,4})(?:\.(.*))?$")
 
 class ImportRefusedError(Exception):
     """The import cannot go on; says why in one line."""
+
+
+class UploadRefusedError(Exception):
+    """This file does not come along; its text is the code of why."""
 
 
 class _TryAgainError(Exception):
@@ -92,7 +103,8 @@ class Guildhall:
     async def close(self) -> None:
         await self._http.aclose()
 
-    async def find_space(self, community: str, space: str) -> str:
+    async def find_space(self, community: str, space: str) -> tuple[str, str]:
+        """The ids of the community and the space."""
         variables = json.dumps({"community": community, "space": space}).encode()
         try:
             data = await self._run("FindSpace", _FIND_SPACE, variables)
@@ -104,7 +116,7 @@ class Guildhall:
             raise ImportRefusedError(
                 f"there is no space {community}/{space} that {self._person} can see"
             )
-        return str(space_found["id"])
+        return str(data["community"]["id"]), str(space_found["id"])
 
     async def import_posts(self, space_id: str, source: str, batch: Batch) -> Imported:
         head = {"requestId": batch.request_id(space_id, source), "spaceId": space_id}
@@ -119,6 +131,42 @@ class Guildhall:
         if not isinstance(answer_data, dict):
             raise ImportRefusedError(f"{self._url} gave no answer to importPosts")
         return Imported(int(answer_data["created"]), int(answer_data["alreadyThere"]))
+
+    async def upload(self, community_id: str, request_id: str, name: str, path: Path) -> str:
+        """The id of the attachment that a post may take, or took when this was done before."""
+        stat = await asyncio.to_thread(path.stat)
+        fields = {"communityId": community_id, "name": name, "size": stat.st_size}
+        made = await self._mutate("createUpload", _CREATE_UPLOAD, request_id, **fields)
+        attachment_id, complete = made["attachment"]["id"], f"{request_id}-complete"
+        try:
+            return await self._complete(complete, attachment_id)
+        except UploadRefusedError as refusal:
+            if str(refusal) != "UPLOAD_MISSING":
+                raise
+        headers = {one["name"]: one["value"] for one in made["headers"]}
+        try:
+            content = await asyncio.to_thread(path.read_bytes)
+            response = await self._http.put(made["url"], content=content, headers=headers)
+        except (OSError, httpx2.TransportError) as error:
+            raise ImportRefusedError(f"{path} could not be put: {type(error).__name__}") from None
+        if not response.is_success:
+            raise UploadRefusedError(f"HTTP_{response.status_code}")
+        return await self._complete(complete, attachment_id)
+
+    async def _complete(self, request_id: str, attachment_id: str) -> str:
+        given = {"attachmentId": attachment_id}
+        done = await self._mutate("completeUpload", _COMPLETE_UPLOAD, request_id, **given)
+        if done["attachment"]["state"] not in {"READY", "ATTACHED"}:
+            raise UploadRefusedError(done["attachment"]["state"])
+        return str(done["attachment"]["id"])
+
+    async def _mutate(self, field: str, query: str, request_id: str, **input_: Any) -> Any:
+        variables = json.dumps({"input": {"requestId": request_id, **input_}}).encode()
+        try:
+            data = await self._run(field[0].upper() + field[1:], query, variables)
+        except _AnsweredWithErrors as answer:
+            raise UploadRefusedError(answer.refusal.code) from None
+        return data[field]
 
     def _refused(self, community: str, space: str, refusal: GraphQLRefusal) -> str:
         if refusal.code.endswith("NOT_FOUND"):

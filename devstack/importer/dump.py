@@ -7,6 +7,7 @@ from typing import BinaryIO
 # Longer is no post: expat keeps a whole tag in memory and scans it again with every chunk.
 MAX_ROW_BYTES = 1024 * 1024
 POSTS, COMMENTS = "Posts.xml", "Comments.xml"
+DUMP = "dump.sql"  # of a Discourse backup
 
 _ARCHIVES = {
     b"\x1f\x8b": "a gzip archive",
@@ -23,8 +24,12 @@ class UnreadableDumpError(Exception):
 
 
 def dump_files(path: Path) -> tuple[Path, Path | None]:
-    """The file that is read, and one beside it: a directory is a Stack Exchange data dump."""
+    """The file that is read, and one beside it: a directory is a Discourse backup that was
+    unpacked, or a Stack Exchange data dump.
+    """
     try:
+        if (path / DUMP).is_file():
+            return path / DUMP, None
         if path.is_dir():
             comments = path / COMMENTS
             return path / POSTS, comments if comments.exists() else None

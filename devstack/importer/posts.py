@@ -14,6 +14,7 @@ ARTICLE, IDEA = "ARTICLE", "IDEA"
 MAX_TITLE_LENGTH = 255
 MAX_TAGS = 5
 MAX_NAME_LENGTH = 100
+MAX_FILES = 10
 MAX_POST_BYTES = 59_000  # a request of 60,000 bytes less what stands around its posts
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
@@ -39,6 +40,15 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class PostFile:
+    """What belongs to a post beside its text, which names it."""
+
+    kind: str  # images or files, to be counted
+    name: str
+    place: str  # its path within the dump's folder
+
+
+@dataclass(frozen=True, slots=True)
 class Post:
     """What begins a topic, which has a title, or the answer of one, perhaps to another answer."""
 
@@ -57,6 +67,7 @@ class Post:
     persona_id: str
     persona_name: str
     parent_id: str | None = None
+    files: tuple[PostFile, ...] = ()  # as many as the text names
 
     def encoded(self) -> bytes:
         """`ImportedPostInput` as JSON; the same post always gives the same bytes."""

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from devstack.importer.batches import EncodedPost, Spools
 from devstack.importer.dump import UnreadableDumpError, dump_files, open_dump
+from devstack.importer.files import beside
 from devstack.importer.formats import FORMATS, recognised
-from devstack.importer.posts import ANSWER, MAX_POST_BYTES, Post, Problem
+from devstack.importer.posts import ANSWER, MAX_FILES, MAX_POST_BYTES, Post, PostFile, Problem
 
 SHOWN_PROBLEMS = 20
 
@@ -64,20 +65,21 @@ def read(
         file, comments = dump_files(path)
         with ExitStack() as streams:
             stream = streams.enter_context(open_dump(file))
-            beside = streams.enter_context(open_dump(comments)) if comments else None
+            second = streams.enter_context(open_dump(comments)) if comments else None
             form = FORMATS[format_name or recognised(stream)]()
             if categories and form.categories is None:
                 raise UnreadableDumpError(f"{path} has no categories: no backup of Discourse")
             if categories:
                 form.categories = categories
             reading = Reading(problems, form.site, form.skipped, form.notes)
-            for number, found in enumerate(form.read(stream, beside), 1):
+            for number, found in enumerate(form.read(stream, second), 1):
                 if isinstance(found, Post):
-                    found = _spooled(found, spools)
+                    files = _files(found, file.parent, form.notes)
+                    found = _spooled(found, files, spools)
                 if found is not None:
                     problems.add(found)
                 if number % 50 == 0:
-                    on_progress(stream.tell() + (beside.tell() if beside else 0), number)
+                    on_progress(stream.tell() + (second.tell() if second else 0), number)
     except UnreadableDumpError as error:
         problems.unreadable = str(error)
     except OSError as error:
@@ -85,14 +87,27 @@ def read(
     return reading
 
 
-def _spooled(post: Post, spools: Spools) -> Problem | None:
+def _files(post: Post, folder: Path, notes: Counter[str]) -> tuple[PostFile, ...]:
+    """Those that lie beside the dump, each once; the others are counted."""
+    there: dict[str, PostFile] = {}  # by place
+    for one in post.files:
+        if one.place in there:
+            continue
+        if len(there) < MAX_FILES and one.place and beside(folder, one.place):
+            there[one.place] = one
+        else:
+            notes[f"{one.kind} left there"] += 1
+    return tuple(there.values())
+
+
+def _spooled(post: Post, files: tuple[PostFile, ...], spools: Spools) -> Problem | None:
     """Keeps it, or says why it is too large."""
-    encoded = post.encoded()
-    if len(encoded) > MAX_POST_BYTES:
-        reason = f"the post takes {len(encoded):,} bytes of a request; at most {MAX_POST_BYTES:,}"
+    encoded = EncodedPost(post.line, post.id, post.encoded(), files)
+    if encoded.size > MAX_POST_BYTES:
+        reason = f"the post takes {encoded.size:,} bytes of a request; at most {MAX_POST_BYTES:,}"
         return Problem(post.line, post.id, reason)
     spool = spools.nested if post.parent_id else spools.answers
     if post.kind != ANSWER:
         spool = spools.questions
-    spool.add(EncodedPost(post.line, post.id, encoded))
+    spool.add(encoded)
     return None

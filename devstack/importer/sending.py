@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from devstack.importer.batches import Batch, Spools, batches
 from devstack.importer.client import Guildhall, ImportRefusedError
+from devstack.importer.files import Files
 
 IN_FLIGHT = 4
 
@@ -28,11 +29,13 @@ class Sending:
         space_id: str,
         source: str,
         on_progress: Callable[[int], None],
+        files: Files | None = None,
     ) -> None:
         self._guildhall = guildhall
         self._space_id = space_id
         self._source = source
         self._on_progress = on_progress
+        self._files = files
         self._created = 0
         self._already_there = 0
 
@@ -60,6 +63,8 @@ class Sending:
     async def _work(self, waiting: Iterator[Batch]) -> None:
         # All workers take from the one iterator, so batches are begun in the file's order.
         for batch in waiting:
+            if self._files is not None:
+                batch = await self._files.attached(batch)
             imported = await self._guildhall.import_posts(self._space_id, self._source, batch)
             self._created += imported.created
             self._already_there += imported.already_there

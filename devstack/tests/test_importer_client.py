@@ -6,8 +6,9 @@ import json
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from starlette.routing import Route
 from devstack.importer.__main__ import main
 from devstack.importer.batches import Batch, EncodedPost
 from devstack.importer.client import Guildhall, Imported, ImportRefusedError
+from devstack.importer.files import Files
+from devstack.importer.posts import PostFile
 
 
 def error(code: str, field: str = "", message: str = "no", **more: float) -> JSONResponse:
@@ -38,6 +41,11 @@ class RecordingServer:
     log: list[tuple[str, str]] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
+    # Files: what was put, by the attachment's id; states other than READY; codes of refusals.
+    files: dict[str, bytes] = field(default_factory=dict)
+    states: dict[str, str] = field(default_factory=dict)
+    codes: dict[str, str] = field(default_factory=dict)
+    over: set[str] = field(default_factory=set)  # whose address is over
     # Each is asked once, in order, before the usual answer.
     first_answers: list[Response] = field(default_factory=list)
     space: dict[str, Any] | None = field(default_factory=lambda: {"id": "space-1"})
@@ -54,6 +62,8 @@ class RecordingServer:
         self.tokens.append(request.headers["authorization"])
         if sent["operationName"] == "FindSpace":
             return JSONResponse({"data": {"community": {"id": "c", "space": self.space}}})
+        if sent["operationName"] in ("CreateUpload", "CompleteUpload"):
+            return self.upload(sent["operationName"], sent["variables"]["input"])
         self.sizes.append(len(body))
         variables = sent["variables"]["input"]
         self.requests.append(variables)
@@ -72,11 +82,39 @@ class RecordingServer:
         counts = {"created": created, "alreadyThere": len(ids) - created}
         return JSONResponse({"data": {"importPosts": counts}})
 
+    def upload(self, operation: str, given: dict[str, Any]) -> Response:
+        self.log.append((operation, given.get("name", given["requestId"])))
+        if operation == "CreateUpload":
+            if given["name"] in self.codes:
+                return error(self.codes[given["name"]], "name")
+            id_ = f"of {given['requestId']}"
+            made = {"attachment": {"id": id_}, "url": f"{self.url}/put/{given['requestId']}"}
+            return JSONResponse({"data": {"createUpload": {**made, "headers": []}}})
+        id_ = given["attachmentId"]
+        if id_ not in self.files:
+            return error("UPLOAD_MISSING", "attachmentId")
+        state = self.states.get(id_, "READY")
+        attachment = {"id": id_, "state": state}
+        return JSONResponse({"data": {"completeUpload": {"attachment": attachment}}})
+
+    async def put(self, request: Request) -> Response:
+        assert "authorization" not in request.headers  # the address is enough
+        id_ = f"of {request.path_params['id']}"
+        if id_ in self.over:
+            return Response(status_code=403)
+        self.files[id_] = await request.body()
+        self.log.append(("put", id_))
+        return Response(status_code=204)
+
 
 @pytest.fixture
 def server() -> Iterator[RecordingServer]:
     recording = RecordingServer()
-    app = Starlette(routes=[Route("/graphql", recording.answer, methods=["POST"])])
+    routes = [
+        Route("/graphql", recording.answer, methods=["POST"]),
+        Route("/put/{id}", recording.put, methods=["PUT"]),
+    ]
+    app = Starlette(routes=routes)
     listener = socket.create_server(("127.0.0.1", 0))
     recording.port = listener.getsockname()[1]
     config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none")
@@ -111,9 +149,73 @@ async def _guildhall(url: str, token: Callable[[], str] = lambda: "t") -> AsyncI
         await guildhall.close()
 
 
+def with_files(*names: str) -> Batch:
+    (post,) = batch("1").posts
+    files = tuple(PostFile("files", name, f"/uploads/{name}") for name in names)
+    return Batch((replace(post, files=files),))
+
+
+async def test_files_are_put_once_and_their_posts_have_them(
+    server: RecordingServer, tmp_path: Path
+) -> None:
+    (tmp_path / "uploads").mkdir()
+    for name in ("a.png", "b.exe", "c.png", "d.txt"):
+        (tmp_path / "uploads" / name).write_text(f"content of {name}")
+    server.codes["b.exe"] = "TYPE_NOT_ALLOWED"
+    notes: Counter[str] = Counter()
+    sent = with_files("a.png", "b.exe", "c.png", "gone.png", "d.txt")
+    async with _guildhall(server.url) as guildhall:
+        files = Files(guildhall, "c", "space-1", "s", tmp_path, notes)
+        first = await files.attached(sent)
+        ids = json.loads(first.posts[0].json)["attachmentIds"]
+        assert [server.files[id_].decode() for id_ in ids] == [
+            f"content of {name}" for name in ("a.png", "c.png", "d.txt")
+        ]
+        assert notes == {
+            "files attached": 3,
+            "files not taken (TYPE_NOT_ALLOWED)": 1,
+            "files not taken (gone)": 1,
+        }
+        puts = [one for one in server.log if one[0] == "put"]
+        server.states[ids[1]] = "INFECTED"
+        server.states[ids[2]] = "ATTACHED"
+        again = await files.attached(sent)
+        assert json.loads(again.posts[0].json)["attachmentIds"] == [ids[0], ids[2]]
+        assert [one for one in server.log if one[0] == "put"] == puts
+        assert notes["files not taken (INFECTED)"] == 1
+        # Of another space or post it is another file; what has none stays as it is.
+        other = await Files(guildhall, "c", "space-2", "s", tmp_path, notes).attached(sent)
+        assert ids[0] not in json.loads(other.posts[0].json)["attachmentIds"]
+        assert await files.attached(batch("2", "3")) == batch("2", "3")
+
+
+async def test_a_file_whose_address_is_over_is_begun_anew(
+    server: RecordingServer, tmp_path: Path
+) -> None:
+    (tmp_path / "uploads").mkdir()
+    (tmp_path / "uploads" / "a.png").write_text("content")
+    notes: Counter[str] = Counter()
+    async with _guildhall(server.url) as guildhall:
+        files = Files(guildhall, "c", "space-1", "s", tmp_path, notes)
+        (first,) = json.loads((await files.attached(with_files("a.png"))).posts[0].json)[
+            "attachmentIds"
+        ]
+        del server.files[first]
+        server.over.add(first)
+        for _ in range(2):
+            taken = json.loads((await files.attached(with_files("a.png"))).posts[0].json)
+            (second,) = taken["attachmentIds"]
+            assert second != first
+            assert server.files == {second: b"content"}
+        server.over |= {second}
+        server.states = {second: "REMOVED"}
+        assert len(json.loads((await files.attached(with_files("a.png"))).posts[0].json)) == 3
+    assert notes == {"files attached": 4}
+
+
 async def test_import_posts_counts_created_and_already_there(server: RecordingServer) -> None:
     async with _guildhall(server.url) as guildhall:
-        assert await guildhall.find_space("aurora", "general") == "space-1"
+        assert await guildhall.find_space("aurora", "general") == ("c", "space-1")
         assert await guildhall.import_posts("space-1", "s", batch("1", "2")) == Imported(2, 0)
         assert await guildhall.import_posts("space-1", "s", batch("2", "3")) == Imported(1, 1)
     assert server.requests[0] == {

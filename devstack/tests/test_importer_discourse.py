@@ -9,7 +9,9 @@ import pytest
 
 from devstack.importer.__main__ import main
 from devstack.importer.batches import Spools
-from devstack.importer.formats.discourse_markdown import converted
+from devstack.importer.formats.discourse import sha1_of
+from devstack.importer.formats.discourse_markdown import Upload, converted
+from devstack.importer.posts import PostFile
 from devstack.importer.reading import Reading, read
 
 TABLES = {
@@ -21,6 +23,7 @@ TABLES = {
         "last_version_at",
     ),
     "tags": ("id", "name"),
+    "uploads": ("id", "sha1", "original_filename", "url"),
     "topic_custom_fields": ("id", "topic_id", "name", "value"),
     "topic_tags": ("id", "topic_id", "tag_id"),
     "topics": (
@@ -425,12 +428,63 @@ def test_what_discourse_adds_becomes_markdown(raw: str, markdown: str) -> None:
     assert converted(raw)[0] == markdown
 
 
-def test_uploads_stay_there_and_are_counted() -> None:
-    text, notes = converted(
+def test_uploads_are_told_beside_the_text() -> None:
+    text, uploads = converted(
         "See ![shot|100x50](upload://abc.png) and [log.txt|attachment](upload://def.txt) (3 KB)"
     )
     assert text == "See (shot) and (log.txt)"
-    assert notes == {"images left there": 1, "files left there": 1}
+    assert uploads == [Upload("files", "upload://def.txt"), Upload("images", "upload://abc.png")]
+
+
+SHORT, SHA1 = "r3AYqESanERjladb4vBB7VsMBm6", "bda2c513e1da04f7b4e99230851ea2aafeb8cc4e"
+PLACE = f"/uploads/default/original/1X/{SHA1}.png"
+
+
+def with_uploads(raw: str) -> dict[str, list[dict[str, str | None]]]:
+    first = {**FORUM["posts"][1], "raw": raw}
+    return {
+        **FORUM,
+        "posts": [FORUM["posts"][0], first, *FORUM["posts"][2:]],
+        "uploads": [
+            {"id": "1", "sha1": SHA1, "original_filename": "My  shot.png", "url": PLACE},
+            {"id": "2", "sha1": "1" * 40, "original_filename": "a.txt", "url": "//store/a.txt"},
+            {"id": "3", "sha1": "2" * 40, "original_filename": "b", "url": "/uploads/../../b"},
+        ],
+    }
+
+
+def test_short_addresses_of_discourse_are_sha1s() -> None:
+    assert sha1_of(SHORT) == SHA1
+    assert sha1_of("0001") == f"{1:040x}"
+    assert sha1_of("z" * 40) == sha1_of("a-b") == ""
+
+
+def test_uploads_that_lie_beside_the_dump_come_along(file: Path) -> None:
+    raw = (
+        f"![shot|9x9](upload://{SHORT}.png) ![again](upload://{SHORT}.png) "
+        f"[shot|attachment](/uploads/short-url/{SHORT}.png) [shot|attachment]({PLACE}) "
+        "![?](upload://zzz.png) [x|attachment](/uploads/../../b)"
+    )
+    file.write_text(dump(with_uploads(raw)))
+    (file.parent.parent / "b").write_text("not of the backup")
+    reading, _ = read_all(file)
+    assert (bool(reading.problems), reading.notes["images left there"]) == (False, 3)
+    assert reading.notes["files left there"] == 3
+    lies = file.parent / PLACE.lstrip("/")
+    lies.parent.mkdir(parents=True)
+    lies.write_bytes(b"png")
+    with Spools() as spools:
+        reading = read(file, spools, lambda *_: None)
+        (topic,) = [one for one in spools.questions if one.external_id == "t1"]
+    image = PostFile("files", "My shot.png", PLACE)
+    assert topic.files == (image,)  # once, however often it is shown
+    assert json.loads(topic.json)["body"].startswith("(shot) (again) (shot) (shot) (?) (x)")
+    left = {name: count for name, count in reading.notes.items() if "left there" in name}
+    assert left == {"images left there": 1, "files left there": 1}
+    # The directory of a backup that was unpacked is as good as its dump.sql.
+    with Spools() as spools:
+        assert not read(file.parent, spools, lambda *_: None).problems
+        assert [one.files for one in spools.questions if one.external_id == "t1"] == [topic.files]
 
 
 def test_quotes_are_not_nested_without_end() -> None:

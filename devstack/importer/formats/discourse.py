@@ -1,13 +1,14 @@
 """A Discourse backup's dump.sql: public topics and their replies, with tags and solutions."""
 
+import string
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from devstack.importer.characters import clean
+from devstack.importer.characters import clean, clean_line
 from devstack.importer.dump import UnreadableDumpError
-from devstack.importer.formats.discourse_markdown import converted
+from devstack.importer.formats.discourse_markdown import Upload, converted
 from devstack.importer.formats.sql_copy import CopyRow, copied
 from devstack.importer.posts import (
     ANSWER,
@@ -15,6 +16,7 @@ from devstack.importer.posts import (
     MAX_TAGS,
     QUESTION,
     Post,
+    PostFile,
     Problem,
     RowRefusedError,
     check_body,
@@ -30,6 +32,7 @@ from devstack.importer.tags import nearest_tag
 _AROUND: Mapping[str, Collection[str]] = {
     **dict.fromkeys(("categories", "users", "tags", "topics", "topic_tags"), ()),
     **dict.fromkeys(("topic_custom_fields", "discourse_solved_solved_topics"), ()),
+    "uploads": ("sha1", "original_filename", "url"),
     # Of posts no texts yet.
     "posts": (
         "id", "topic_id", "post_number", "reply_to_post_number", "deleted_at", "user_deleted",
@@ -37,6 +40,7 @@ _AROUND: Mapping[str, Collection[str]] = {
     ),
 }  # fmt: skip
 _REGULAR_POST = "1"
+_DIGITS = string.digits + string.ascii_lowercase + string.ascii_uppercase
 
 
 @dataclass(slots=True)
@@ -103,6 +107,7 @@ class _Around:
         self._tags: dict[str, str] = {}
         self._tagged: list[tuple[str, str]] = []
         self._accepted: dict[str, str] = {}
+        self.uploads: dict[str, tuple[str, str]] = {}  # name and path, by SHA-1 and by path
 
     def take(self, row: CopyRow) -> None:
         match row.table:
@@ -120,6 +125,9 @@ class _Around:
                 self._tagged.append((row.text("topic_id"), row.text("tag_id")))
             case "topics":
                 self.topics[row.text("id")] = _topic(row)
+            case "uploads" if row.text("url").startswith("/uploads/"):  # else in another store
+                found = row.text("original_filename"), row.text("url")
+                self.uploads[row.text("sha1")] = self.uploads[row.text("url")] = found
             case "topic_custom_fields" if row["name"] == "accepted_answer_post_id":
                 self._accepted[row.text("topic_id")] = row.text("value")
             case "discourse_solved_solved_topics":
@@ -155,6 +163,7 @@ class Discourse:
         self._topics: dict[str, _Topic] = {}
         self._names: dict[str, str] = {}
         self._threads = _Threads()
+        self._uploads: dict[str, tuple[str, str]] = {}
 
     @staticmethod
     def recognises(head: bytes) -> bool:
@@ -201,7 +210,7 @@ class Discourse:
         around.join()
         self._choose(around)
         self._topics, self._names = around.topics, around.names
-        self._threads = around.threads
+        self._threads, self._uploads = around.threads, around.uploads
 
     def _choose(self, around: _Around) -> None:
         """Of the topics that everybody could read. What comes from several categories into one
@@ -233,8 +242,7 @@ class Discourse:
         if topic is None or why_not:
             self.skipped[why_not] += 1
             return None
-        body, notes = converted(row.text("raw"))
-        self.notes.update(notes)
+        body, uploads = converted(row.text("raw"))
         first = row["post_number"] == "1"
         parent, deeper = ("", False) if first else self._threads.first(row)
         if deeper:
@@ -260,7 +268,17 @@ class Discourse:
             persona_id=user_id or "nobody",
             persona_name=name,
             parent_id=f"p{parent}" if parent else None,
+            files=tuple(map(self._file, uploads)),
         )
+
+    def _file(self, upload: Upload) -> PostFile:
+        """Without a place where the backup does not know it."""
+        address = upload.address
+        for prefix in ("upload://", "/uploads/short-url/"):
+            if address.startswith(prefix):
+                address = sha1_of(address.removeprefix(prefix).partition(".")[0])
+        name, place = self._uploads.get(address, ("", ""))
+        return PostFile(upload.kind, clean_line(name), place)
 
     def _tags(self, names: list[str]) -> tuple[str, ...]:
         """As the forum takes them: Discourse allows more characters, and staff more tags."""
@@ -273,6 +291,17 @@ class Discourse:
         if len(tags) > MAX_TAGS:
             self.notes[f"topics with more than {MAX_TAGS} tags"] += 1
         return check_tags(tags[:MAX_TAGS])
+
+
+def sha1_of(short: str) -> str:
+    """What Discourse calls a file by in addresses, as the SHA-1 it is; empty: it is none."""
+    number = 0
+    for character in short:
+        digit = _DIGITS.find(character)
+        if digit < 0:
+            return ""
+        number = number * len(_DIGITS) + digit
+    return f"{number:040x}" if number < 1 << 160 else ""
 
 
 def _topic(row: CopyRow) -> _Topic:

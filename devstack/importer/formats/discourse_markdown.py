@@ -1,7 +1,7 @@
 """What Discourse writes beyond Markdown, as Markdown: quotes, details, uploads."""
 
 import re
-from collections import Counter
+from dataclasses import dataclass
 
 MAX_QUOTES = 8  # within each other
 
@@ -10,17 +10,25 @@ _QUOTE = re.compile(r'\[quote(?:="?([^"\],]{0,100})[^\]\n]{0,200})?\]\s*', re.IG
 _QUOTE_END = re.compile(r"\[/quote\]", re.IGNORECASE)
 _DETAILS = re.compile(r'\[details(?:="?([^"\]\n]{0,200})"?)?\]', re.IGNORECASE)
 _DETAILS_END = re.compile(r"\[/details\]", re.IGNORECASE)
-_IMAGE = re.compile(r"!\[([^\]\n|]{0,300})(?:\|[^\]\n]{0,100})?\]\(upload://[^)\s]{1,300}\)")
+_IMAGE = re.compile(r"!\[([^\]\n|]{0,300})(?:\|[^\]\n]{0,100})?\]\((upload://[^)\s]{1,300})\)")
 _FILE = re.compile(
-    r"\[([^\]\n|]{0,300})\|attachment\]\((?:upload://|/uploads/)[^)\s]{1,300}\)"
+    r"\[([^\]\n|]{0,300})\|attachment\]\(((?:upload://|/uploads/)[^)\s]{1,300})\)"
     r"(?: \([^)\n]{1,30}\))?"
 )
 _SIZED = re.compile(r"!\[([^\]\n|]{0,300})\|[0-9x,% a-z]{1,60}\]\(")
 
 
-def converted(raw: str) -> tuple[str, Counter[str]]:
-    """The text, and what did not come along. Code stays as it is."""
-    notes: Counter[str] = Counter()
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that a text shows or links, which is not part of the text."""
+
+    kind: str  # images or files
+    address: str
+
+
+def converted(raw: str) -> tuple[str, list[Upload]]:
+    """The text, and the uploads that it names. Code stays as it is."""
+    uploads: list[Upload] = []
     lines: list[str] = []
     depth, fence = 0, ""
     for line in raw.replace("\r\n", "\n").split("\n"):
@@ -34,8 +42,8 @@ def converted(raw: str) -> tuple[str, Counter[str]]:
             fence = begun[1]
             lines.append(_quoted(line, depth))
             continue
-        depth = _unquoted(_plain(line, notes), depth, lines)
-    return "\n".join(lines), notes
+        depth = _unquoted(_plain(line, uploads), depth, lines)
+    return "\n".join(lines), uploads
 
 
 def _unquoted(line: str, depth: int, lines: list[str]) -> int:
@@ -73,13 +81,16 @@ def _quoted(line: str, depth: int) -> str:
     return ("> " * depth + line).rstrip() if depth else line
 
 
-def _plain(line: str, notes: Counter[str]) -> str:
-    line, images = _IMAGE.subn(lambda image: f"({image[1] or 'image'})", line)
-    line, files = _FILE.subn(lambda file: f"({file[1] or 'file'})", line)
-    if images:
-        notes["images left there"] += images
-    if files:
-        notes["files left there"] += files
-    line = _SIZED.sub(r"![\1](", line)
+def _plain(line: str, uploads: list[Upload]) -> str:
+    def image(found: re.Match[str]) -> str:
+        uploads.append(Upload("images", found[2]))
+        return f"({found[1] or 'image'})"
+
+    def file(found: re.Match[str]) -> str:
+        uploads.append(Upload("files", found[2]))
+        return f"({found[1] or 'file'})"
+
+    # Files first: behind one its size may stand, which looks like what is left of an image.
+    line = _SIZED.sub(r"![\1](", _IMAGE.sub(image, _FILE.sub(file, line)))
     line = _DETAILS.sub(lambda details: f"\n**{details[1] or 'Details'}**\n", line)
     return _DETAILS_END.sub("", line)
