@@ -291,6 +291,31 @@ async def test_what_not_everybody_may_read_is_told_nobody(desk: Desk, message: M
     assert desk.receiver.got == []
 
 
+async def test_much_that_is_not_told_holds_up_nothing(desk: Desk) -> None:
+    await desk.create()
+    hidden = events.TopicPublished(topic_id="narrow", space_id="s9")
+    for number in range(3 * MOST_OF_ONE):
+        await desk.hear(hidden, f"e{number}")
+    await desk.hear(PUBLISHED, "last")
+    await desk.delivering.send_due()
+    states = [state for state, _, _ in await desk.deliveries()]
+    assert sorted(states) == ["DELIVERED"] + ["DROPPED"] * 3 * MOST_OF_ONE
+
+
+async def test_one_that_cannot_be_sent_holds_up_nothing(desk: Desk) -> None:
+    """What is stored of a webhook is no address any more, say."""
+    broken = (await desk.create("/broken")).webhook.id
+    await desk.create()
+    await desk.hear(PUBLISHED)
+    no_text = {"$set": {"url": 7}}
+    await desk.database.webhooks.update_one({"_id": broken}, no_text)
+    await desk.delivering.send_due()
+    states = {
+        row["webhook_id"] == broken: row["state"] async for row in desk.database.deliveries.find()
+    }
+    assert states == {True: "SENDING", False: "DELIVERED"}
+
+
 async def test_what_went_out_of_sight_is_told_as_that_alone(desk: Desk) -> None:
     await desk.create(event_types=ALL_TYPES)
     desk.forum.topics["t1"] = GONE

@@ -8,6 +8,7 @@ places of its own, and those of nobody else.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -46,6 +47,8 @@ _MOST_ANSWER = 1_024  # bytes that are read, of which nothing is kept
 _AWAY = timedelta(seconds=5)  # until the forum is asked again
 _LOOK = 0.5  # seconds between looks at what is due while attempts are under way
 
+_log = logging.getLogger(__name__)
+
 
 class DeliveringUseCases:
     """What sends: one at a time in all replicas, as its job holds a lease."""
@@ -76,30 +79,36 @@ class DeliveringUseCases:
         try:
             while True:
                 try:
-                    await self._begin(sending)
+                    found = await self._begin(sending)
                 except UnavailableError as outage:
-                    away = outage
-                if not sending:
+                    found, away = False, outage
+                if sending:
+                    done, _ = await asyncio.wait(
+                        sending, timeout=_LOOK, return_when=asyncio.FIRST_COMPLETED
+                    )
+                    for task in done:
+                        del sending[task]
+                        if error := task.exception():  # it is due again when its lease ends
+                            _log.error("a delivery failed: %s", telemetry.describe(error))
+                elif not found:
                     break
-                done, _ = await asyncio.wait(
-                    sending, timeout=_LOOK, return_when=asyncio.FIRST_COMPLETED
-                )
-                for task in done:
-                    del sending[task]
-                    task.result()
         finally:
             await end(list(sending))
         if away is not None:
             raise away
 
-    async def _begin(self, sending: dict[asyncio.Task[None], str]) -> None:
-        """Attempts for each webhook that something is due for, as many as there is room for."""
+    async def _begin(self, sending: dict[asyncio.Task[None], str]) -> bool:
+        """Attempts for each webhook that something is due for, as many as there is room for.
+
+        Whether there was something: it may be that all of it is not told, and more is due.
+        """
+        found = False
         busy = Counter(sending.values())
         now = moment.now()
         away: UnavailableError | None = None
         async for community_id, webhook_id in self._repository.due_webhooks(now, self._last):
             if len(sending) >= MOST_AT_ONCE:
-                return
+                break
             webhook = await self._repository.find_webhook(community_id, webhook_id)
             if webhook is None or not webhook.enabled:
                 await self._drop(community_id, webhook_id, webhook)
@@ -110,7 +119,7 @@ class DeliveringUseCases:
             if room <= 0:
                 continue
             claimed = await self._repository.claim_deliveries(webhook, now, LEASE, room)
-            self._last = webhook_id
+            self._last, found = webhook_id, True
             try:
                 ready = await self._tellable(webhook, claimed)
             except UnavailableError as outage:
@@ -121,6 +130,7 @@ class DeliveringUseCases:
                 sending[asyncio.create_task(self._attempt(webhook, delivery, failing))] = webhook_id
         if away is not None:
             raise away
+        return found
 
     async def _drop(self, community_id: str, webhook_id: str, webhook: Webhook | None) -> None:
         deleted = webhook is None or webhook.deleted
@@ -155,7 +165,7 @@ class DeliveringUseCases:
         now = moment.now()
         outcome = judge(delivery, attempt, now, random.random())  # noqa: S311 - jitter
         await self._settle([outcome])
-        cause = f"{delivery.id}-{delivery.attempts}"
+        cause = f"{delivery.id}-{delivery.attempts}-{webhook.version}"
         if attempt.error is None:
             if failing:
                 await self._repository.note_success(webhook)
