@@ -19,5 +19,5 @@ def openness_to_proto(
     )
 
 
-def _numbers(found: Mapping[str, Openness]) -> dict[str, pb.Openness]:
+def _numbers(found: Mapping[str, Openness]) -> dict[str, pb.Openness.ValueType]:
     return {id_: pb.Openness.Value(f"OPENNESS_{one}") for id_, one in found.items()}
