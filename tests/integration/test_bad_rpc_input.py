@@ -147,7 +147,7 @@ def wrong(method: MethodDescriptor, bad: BadRequest, answer: Answer) -> str:
     if answer.status is StatusCode.PERMISSION_DENIED:  # there it takes another role
         named = True
     elif answer.status is StatusCode.NOT_FOUND:  # several fields say together what is looked for
-        named = answer.field in method.input_type.fields_by_name
+        named = answer.field.partition(".")[0] in method.input_type.fields_by_name
     else:
         named = f"{answer.field}.".startswith(f"{bad.field}.")
     return "" if named else f"does not name {bad.field}"
