@@ -35,9 +35,20 @@ class NotificationsRepository(WebhookCollection, DeliveryCollection):
     """
 
     indexes: Sequence[Index] = (
-        Index(_MAILINGS, [("step", 1), ("_id", 1)], "step", sparse=True),
+        # Partial and not sparse: with `_id` in it a sparse one has all that was ever done as well.
+        Index(
+            _MAILINGS,
+            [("step", 1), ("_id", 1)],
+            "unfinished",
+            partial={"step": {"$exists": True}},
+        ),
         Index(_MAILINGS, [("community_id", 1), ("announcement_id", 1)], "announcement"),
-        Index("mails", [("due_time", 1), ("_id", 1)], "due", sparse=True),
+        Index(
+            "mails",
+            [("due_time", 1), ("_id", 1)],
+            "waiting",
+            partial={"due_time": {"$exists": True}},
+        ),
         Index(
             "mails",
             [("community_id", 1), ("announcement_id", 1), ("kind", 1), ("state", 1)],
@@ -72,7 +83,7 @@ class NotificationsRepository(WebhookCollection, DeliveryCollection):
 
     async def find_unfinished(self, limit: int) -> list[Mailing]:
         """Mailings with a step to do."""
-        cursor = self._database.mailings.find({"step": {"$exists": True}}).hint("step")
+        cursor = self._database.mailings.find({"step": {"$exists": True}}).hint("unfinished")
         return [_mailing(row) async for row in cursor.limit(limit)]
 
     async def queue(
@@ -116,7 +127,8 @@ class NotificationsRepository(WebhookCollection, DeliveryCollection):
     async def claim(self, now: datetime, lease: timedelta, limit: int) -> list[Mail]:
         """Mails that are due, marked as being sent: nobody else gets them until the lease ends."""
         due = {"due_time": {"$lte": now}}
-        found = self._database.mails.find(due, {"_id": 1}).sort([("due_time", 1), ("_id", 1)])
+        found = self._database.mails.find(due, {"_id": 1}).hint("waiting")
+        found = found.sort([("due_time", 1), ("_id", 1)])
         ids = [row["_id"] async for row in found.limit(limit)]
         if not ids:
             return []
@@ -149,8 +161,8 @@ class NotificationsRepository(WebhookCollection, DeliveryCollection):
     async def measure(self) -> tuple[int, datetime | None]:
         """How many mails are to be sent, and since when the one that is due first."""
         waiting = {"due_time": {"$exists": True}}
-        count = await self._database.mails.count_documents(waiting, hint="due")
-        first = await self._database.mails.find_one(waiting, sort=[("due_time", 1)], hint="due")
+        count = await self._database.mails.count_documents(waiting, hint="waiting")
+        first = await self._database.mails.find_one(waiting, sort=[("due_time", 1)], hint="waiting")
         return count, first["queue_time"] if first else None
 
     # -- addresses that bounced

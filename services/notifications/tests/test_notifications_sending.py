@@ -44,6 +44,28 @@ async def test_each_is_sent_their_own_copy_once(house: House) -> None:
     assert await house.sending.send_due(now(days=2)) == 0
 
 
+async def test_what_was_done_long_ago_is_not_looked_at_again(house: House) -> None:
+    """What waits is found and counted without those that were ever mailed."""
+    people = {f"p{number:03}": TIME for number in range(200)}
+    for number in range(20):
+        mailing = Mailing("c1", f"old{number}", MailKind.ANNOUNCEMENT)
+        await house.database.mailings.insert_one({"_id": mailing.id, "community_id": "c1"})
+    await house.repository.queue(Mailing("c1", "a9", MailKind.ANNOUNCEMENT), people, "")
+    await house.database.mails.update_many(
+        {}, {"$set": {"state": "SENT"}, "$unset": {"due_time": 1}}
+    )
+    await house.begin()
+    await house.database.command("profile", 2)
+    assert await house.repository.find_unfinished(10) == []
+    assert (await house.repository.measure())[0] == 2
+    assert len(await house.repository.claim(now(), LEASE, 10)) == 2
+    await house.database.command("profile", 0)
+    spaces = {"$in": [f"{house.database.name}.mails", f"{house.database.name}.mailings"]}
+    done = await house.database["system.profile"].find({"ns": spaces}).to_list()
+    assert len(done) >= 5
+    assert max(one.get("docsExamined", 0) for one in done) <= 2
+
+
 async def test_who_may_not_read_it_any_more_gets_none(house: House) -> None:
     await house.begin()
     house.forum.people["ann"].readable = False  # has left, or the audience was narrowed
