@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chassis.decisions import PLATFORM
-from gateway.batches.announcements import (
+from gateway.batches.announcing import (
     announcements,
     channels,
     comment_policies,
@@ -31,7 +31,7 @@ from gateway.batches.forum import (
     trust_progress,
     viewer_states,
 )
-from gateway.batches.posts import (
+from gateway.batches.participation import (
     QuotedRow,
     flagged,
     held_edit_diffs,
