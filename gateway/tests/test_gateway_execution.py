@@ -133,7 +133,7 @@ def test_every_batch_of_the_schema_has_rows() -> None:
         elif isinstance(fetch, Choice):
             found |= {one.batch for one in fetch.references.values()}
     assert found == KINDS.keys()
-    assert len(found) == 22
+    assert len(found) == 23
 
 
 async def answer(
