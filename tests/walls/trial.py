@@ -42,7 +42,7 @@ READ_BY_SERVICES = {
     "ReadAggregate", "ReadEvents", "ReadHeads", "ListHeads", "Screen", "GetCompany",
     "BatchGetCompanies", "ListCompanies", "GetCommunity", "BatchGetCommunities",
     "ListCommunities", "GetMember", "BatchGetMembers", "BatchGetMemberships", "ListMembers",
-    "BatchGetSpaces", "ListAudience", "ListCapableMembers", "ListReceipts",
+    "BatchGetSpaces", "BatchGetChannels", "ListAudience", "ListCapableMembers", "ListReceipts",
     "BatchGetTopics", "BatchGetReplies", "BatchGetPosts", "ListReplies", "GetGroup",
     "BatchGetGroups", "ListGroups", "ListGroupMembers", "BatchGetGroupMembers",
 }  # fmt: skip
