@@ -19,6 +19,7 @@ import uvloop
 
 from bench import (
     against,
+    backlog,
     commands,
     events,
     feed,
@@ -71,6 +72,13 @@ class Bench:
                 own_nats(folder) as nats,
             ):
                 lines += events.report(uvloop.run(events.measure(mongod, nats)))
+        if "backlog" in self._parts:
+            with (
+                self._part("backlog") as lines,
+                self._folder() as folder,
+                own_nats(folder) as nats,
+            ):
+                lines += backlog.report(uvloop.run(backlog.measure(nats)))
         if "feed" in self._parts:
             with (
                 self._part("feed") as lines,

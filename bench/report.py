@@ -28,6 +28,7 @@ TITLES = {
     "subscriptions": "Subscriptions that wait",
     "commands": "Commands that share a transaction",
     "events": "From commit to effect",
+    "backlog": "A backlog on the bus",
     "whole": "The whole system",
     "against": "This commit against another",
     "feed": "A feed over communities",
