@@ -39,7 +39,7 @@ from tests.world import World, identity
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 PEOPLE = (MANAGER, OPERATOR, ENGINEER, SELLER, BOREALIS_MANAGER)
-GATEWAY, NOTIFICATIONS = "gateway", "notifications"  # call for themselves
+GATEWAY, NOTIFICATIONS, SEARCH = "gateway", "notifications", "search"  # call for themselves
 GARBAGE = (b"\xff\xff\xff", b"\x0a\x7fcut off")
 # An identity provider's claims are only shown: what cannot be is left out, never refused.
 CLAIMS = {"SignIn": {"email", "display_name"}}
@@ -103,7 +103,7 @@ async def line(system: System) -> AsyncIterator[Line]:
         place,
         {
             name: TokenSigner.from_file(name, place.keys / f"{name}.pem")
-            for name in (GATEWAY, NOTIFICATIONS)
+            for name in (GATEWAY, NOTIFICATIONS, SEARCH)
         },
         {one.name: aio.insecure_channel(place.address(one.port)) for one in SERVICES},
     )
@@ -127,7 +127,7 @@ async def champion(line: Line, service: str, method: MethodDescriptor, requests:
     if owner in ("OperationsService", "EventLogService"):
         return OPERATOR if owner == "OperationsService" else GATEWAY
     answers = {}
-    for who in (MANAGER, OPERATOR, GATEWAY, NOTIFICATIONS):
+    for who in (MANAGER, OPERATOR, GATEWAY, NOTIFICATIONS, SEARCH):
         request: Any = requests.legal()
         if is_write(method):
             request.request_id = ""
