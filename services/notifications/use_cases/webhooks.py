@@ -27,6 +27,7 @@ from services.notifications.converters.webhooks import (
 from services.notifications.domain.deliveries import SETTLED, Delivery, DeliveryReason, Subject
 from services.notifications.domain.webhooks import (
     MOST_NAME,
+    MOST_WEBHOOKS,
     DisableReason,
     EventType,
     TooManyWebhooksError,
@@ -40,7 +41,8 @@ from services.notifications.domain.webhooks import (
 )
 from services.notifications.repository import NotificationsRepository
 
-_TRIES = 8  # of finding a place that nobody else takes at the same time
+# Of finding a place: whoever is too late at one has others before them, and there are no more.
+_TRIES = MOST_WEBHOOKS + 1
 _MOST_REDELIVERED = 1_000  # of those that failed, at once
 _BY_ITSELF = Actor(service="notifications")
 
