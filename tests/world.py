@@ -37,7 +37,9 @@ _COMMUNITY = """query C($slug: String!) { community(slug: $slug) {
 } }"""
 _STAFF = """query S($id: ID!) {
     moderationRules(communityId: $id, first: 10) { edges { node { id } } }
-    moderationCases(communityId: $id, first: 10) { edges { node { id } } }
+    moderationCases(communityId: $id, first: 50) { edges { node { id post {
+      ... on Topic { author { member { id } } } ... on Reply { author { member { id } } }
+    } } } }
     enrolments(communityId: $id, first: 10) { edges { node { id company { id } } } }
 }"""
 
@@ -173,10 +175,13 @@ async def _fill(
     ids["Member"] = encode_id("Member", home.id, person.id)
     await _write(ids, manager, author)
     await _announce(ids, manager)
-    await until(lambda: _cases(manager, ids["Community"]), bool)
+    # Of somebody else's post: who moderates decides nothing of their own.
+    me = (await manager(_VIEWER))["viewer"]["person"]["id"]
+    mine = encode_id("Member", home.id, decode_id(me, "id").id)
+    cases = await until(lambda: _cases(manager, ids["Community"], mine), bool)
     staff = await manager(_STAFF, id=ids["Community"])
     ids["Rule"] = staff["moderationRules"]["edges"][0]["node"]["id"]
-    ids["Case"] = staff["moderationCases"]["edges"][0]["node"]["id"]
+    ids["Case"] = cases[0]
     enrolments = [edge["node"] for edge in staff["enrolments"]["edges"]]  # the newest first
     ids["Enrolment"], ids["Company"] = enrolments[-1]["id"], enrolments[-1]["company"]["id"]
     ids["Company.PARTNER"] = enrolments[0]["company"]["id"]
@@ -245,9 +250,15 @@ async def _make_groups(ids: dict[str, str], operator: Asker, manager: Asker, mem
     )
 
 
-async def _cases(manager: Asker, community: str) -> list[Any]:
-    edges: list[Any] = (await manager(_STAFF, id=community))["moderationCases"]["edges"]
-    return edges
+async def _cases(manager: Asker, community: str, mine: str) -> list[str]:
+    """Ids of those that are about others' posts."""
+    edges = (await manager(_STAFF, id=community))["moderationCases"]["edges"]
+    authors = {edge["node"]["id"]: (edge["node"]["post"] or {}).get("author") for edge in edges}
+    return [
+        id_
+        for id_, author in authors.items()
+        if author and author["member"] and author["member"]["id"] != mine
+    ]
 
 
 async def _write(ids: dict[str, str], manager: Asker, author: Asker) -> None:

@@ -257,11 +257,11 @@ async def test_old_generation_is_kept_a_while_and_dropped(stage: Stage) -> None:
     task.cancel()
     stage.beside(rebuild(stage, shelf, keep=timedelta(0)).run())
 
-    async def dropped() -> bool:
-        return "drop 1" in shelf.calls
+    async def retired() -> bool:
+        return (await pointer(stage)).retired == ()
 
-    await eventually(dropped)
-    assert (await pointer(stage)).retired == ()
+    await eventually(retired)
+    assert "drop 1" in shelf.calls
     assert (await shelf.content(2)) == {"t1": 1}
 
 
