@@ -175,7 +175,6 @@ async def _fill(
     ids["Member"] = encode_id("Member", home.id, person.id)
     await _write(ids, manager, author)
     await _announce(ids, manager)
-    # Of somebody else's post: who moderates decides nothing of their own.
     me = (await manager(_VIEWER))["viewer"]["person"]["id"]
     mine = encode_id("Member", home.id, decode_id(me, "id").id)
     cases = await until(lambda: _cases(manager, ids["Community"], mine), bool)
@@ -251,14 +250,10 @@ async def _make_groups(ids: dict[str, str], operator: Asker, manager: Asker, mem
 
 
 async def _cases(manager: Asker, community: str, mine: str) -> list[str]:
-    """Ids of those that are about others' posts."""
+    """Ids of those about others' posts: who moderates decides nothing of their own."""
     edges = (await manager(_STAFF, id=community))["moderationCases"]["edges"]
-    authors = {edge["node"]["id"]: (edge["node"]["post"] or {}).get("author") for edge in edges}
-    return [
-        id_
-        for id_, author in authors.items()
-        if author and author["member"] and author["member"]["id"] != mine
-    ]
+    found = [edge["node"] for edge in edges if (edge["node"]["post"] or {}).get("author")]
+    return [one["id"] for one in found if (one["post"]["author"]["member"] or {}).get("id") != mine]
 
 
 async def _write(ids: dict[str, str], manager: Asker, author: Asker) -> None:
