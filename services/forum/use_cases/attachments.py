@@ -13,6 +13,7 @@ from chassis.actors import Actor
 from chassis.decisions import Decision, Seen
 from chassis.errors import DomainError, UnavailableError
 from chassis.moment import cut
+from chassis.placing import placed
 from chassis.timestamps import timestamp_of
 from guildhall.forum.v1 import attachments_pb2 as pb
 from services.forum.converters.domain_events import upload_completed, upload_created
@@ -35,7 +36,6 @@ from services.forum.domain.attachments import (
 )
 from services.forum.domain.file_types import check_file_name, check_type
 from services.forum.domain.members import Member
-from services.forum.use_cases.placing import placed
 
 if TYPE_CHECKING:
     from chassis.commands import Commands

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from chassis import moment
 from chassis.actors import Actor
+from chassis.placing import TRIES
 from guildhall.forum.v1.drafts_pb2 import (
     DeleteDraftRequest,
     DeleteDraftResponse,
@@ -31,7 +32,6 @@ from services.forum.domain.references import NO_REFERENCES, References
 from services.forum.domain.replies import Reply
 from services.forum.domain.spaces import Space
 from services.forum.domain.topics import Topic
-from services.forum.use_cases.placing import TRIES
 from services.forum.use_cases.references import ReferenceUseCases
 
 

@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from chassis.actors import Actor
 from chassis.decisions import Decision, Seen, Write
 from chassis.moment import Moment
+from chassis.placing import placed
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1.participation_pb2 import (
     AddReactionRequest,
@@ -49,7 +50,6 @@ from services.forum.domain.references import PostRef
 from services.forum.domain.replies import Reply
 from services.forum.domain.topics import Topic
 from services.forum.use_cases.base import UseCases, visible, visible_reply
-from services.forum.use_cases.placing import placed
 
 VoteRequest: TypeAlias = CastVoteRequest | RetractVoteRequest
 ReactionRequest: TypeAlias = AddReactionRequest | RemoveReactionRequest

@@ -10,6 +10,7 @@ from functools import partial
 from chassis.actors import Actor
 from chassis.decisions import Decision, Seen, Write
 from chassis.errors import VersionStaleError, check_version
+from chassis.placing import placed
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1.forum_pb2 import (
     CreateTopicRequest,
@@ -50,7 +51,6 @@ from services.forum.domain.topics import (
 from services.forum.use_cases import moderating
 from services.forum.use_cases.attaching import Claim, Taken
 from services.forum.use_cases.moderating import Outcome, records_of_edit
-from services.forum.use_cases.placing import placed
 from services.forum.use_cases.references import ReferenceUseCases
 from services.forum.use_cases.sowing import Sowing
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from google.protobuf.message import Message
@@ -15,6 +15,7 @@ from chassis.errors import FieldInvalidError, VersionStaleError, check_version
 from chassis.moment import Moment
 from chassis.outgoing import Outgoing, OutgoingRefusedError
 from chassis.pagination import Paging, check_batch
+from chassis.placing import placed
 from chassis.texts import check_name
 from guildhall.notifications.v1 import domain_events_pb2 as events
 from guildhall.notifications.v1 import webhooks_pb2 as pb
@@ -74,28 +75,18 @@ class WebhookUseCases:
         target = self._repository.webhook(request.community_id, webhook_id)
         done = await self._commands.replay(actor, request)
         if not isinstance(done, pb.CreateWebhookResponse):
-            done = await self._at_a_free_place(
-                request.community_id,
-                lambda place: self._commands.run(
-                    actor, request, target, _creation(target, name, url, event_types, place)
-                ),
-            )
+
+            async def find() -> int:
+                taken = await self._repository.all_webhooks(request.community_id)
+                return free_place({one.place for one in taken if one.place is not None})
+
+            async def create(place: int) -> pb.CreateWebhookResponse:
+                decide = _creation(target, name, url, event_types, place)
+                return await self._commands.run(actor, request, target, decide)
+
+            done = await placed(find, create, TooManyWebhooksError, tries=_TRIES)
         done.secret = secret_of(webhook_id, done.webhook.secret_generation, key)
         return done
-
-    async def _at_a_free_place(
-        self, community_id: str, create: Callable[[int], Awaitable[pb.CreateWebhookResponse]]
-    ) -> pb.CreateWebhookResponse:
-        """Where somebody else takes it meanwhile, at another one."""
-        for left in reversed(range(_TRIES)):
-            taken = await self._repository.all_webhooks(community_id)
-            place = free_place({one.place for one in taken if one.place is not None})
-            try:
-                return await create(place)
-            except TooManyWebhooksError:
-                if not left:
-                    raise
-        raise AssertionError("the last try answers or raises")
 
     async def update_webhook(
         self, actor: Actor, request: pb.UpdateWebhookRequest

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from chassis.actors import Actor
 from chassis.decisions import Decision, Seen
+from chassis.placing import placed
 from guildhall.forum.v1 import announcements_pb2 as pb
 from guildhall.forum.v1 import domain_events_pb2 as said
 from services.forum.converters.announcements.messages import feed_address_to_proto
@@ -20,7 +21,6 @@ from services.forum.domain.announcements.feed_addresses import (
 )
 from services.forum.domain.members import Member
 from services.forum.use_cases.announcements.base import AnnouncementsBase
-from services.forum.use_cases.placing import placed
 
 
 class FeedAddressUseCases(AnnouncementsBase):

@@ -11,6 +11,7 @@ from typing import cast
 from chassis.actors import Actor
 from chassis.decisions import Decision, Ref, Seen
 from chassis.pagination import Paging, encode_page_token
+from chassis.placing import placed
 from chassis.timestamps import time_of
 from guildhall.forum.v1 import domain_events_pb2 as said
 from guildhall.forum.v1 import feed_pb2 as pb
@@ -27,7 +28,6 @@ from services.forum.domain.members import Member
 from services.forum.domain.topics import Topic
 from services.forum.repository.feed import shown_page
 from services.forum.use_cases.feed.base import OwnUseCases, keyrings_of
-from services.forum.use_cases.placing import placed
 
 
 class BookmarkUseCases(OwnUseCases):

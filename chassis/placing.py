@@ -1,4 +1,4 @@
-"""What one person does in several places at once, where only one of them can be next."""
+"""What is done in several places at once, where only one of them can be next."""
 
 from __future__ import annotations
 
