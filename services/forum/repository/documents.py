@@ -1,4 +1,4 @@
-"""Values that several collections store, as documents; and pages over many keys."""
+"""Values that several collections store, as documents; pages over many keys, rows made by many."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from pymongo import UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import BulkWriteError
 
 from chassis.decisions import Document
 from chassis.pagination import Order, Paging
@@ -21,6 +23,7 @@ from services.forum.domain.verification import Verification
 T = TypeVar("T")
 # The planner merges at most 200 branches of one index; beyond, it would walk and sort.
 KEYS_PER_QUERY = 190
+_DUPLICATE_KEY = 11000
 
 
 def with_seldom(made: T, seldom: Mapping[str, Callable[[Any], Any]], document: Document) -> T:
@@ -235,3 +238,17 @@ def verification(document: Document) -> Verification:
         document["time"],
         document["expired"],
     )
+
+
+async def write_upserts(
+    collection: AsyncCollection[Document], operations: Sequence[UpdateOne], *, ordered: bool
+) -> None:
+    """Operations that may be done twice. Where somebody else inserts the same at this moment, they
+    are: it is there then, and only updated.
+    """
+    try:
+        await collection.bulk_write(operations, ordered=ordered)
+    except BulkWriteError as error:
+        if any(fault["code"] != _DUPLICATE_KEY for fault in error.details["writeErrors"]):
+            raise
+        await collection.bulk_write(operations, ordered=ordered)

@@ -23,7 +23,7 @@ from services.forum.domain.link_cards import (
     PageText,
     next_try,
 )
-from services.forum.repository.announcements.receipts import write_upserts
+from services.forum.repository.documents import write_upserts
 
 INDEXES: Sequence[Index] = (
     # The work of the job, whatever the community.

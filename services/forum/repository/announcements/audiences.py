@@ -14,7 +14,8 @@ from services.forum.domain.announcements.audiences import AudienceMember
 from services.forum.domain.announcements.receipts import receipt_id
 from services.forum.domain.announcements.schedules import Schedule
 from services.forum.repository.announcements.announcements import AnnouncementCollection
-from services.forum.repository.announcements.receipts import new_receipt, write_upserts
+from services.forum.repository.announcements.receipts import new_receipt
+from services.forum.repository.documents import write_upserts
 
 _BY_COMPANY = [("company_id", 1)]
 INDEXES: Sequence[Index] = (

@@ -12,8 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from pymongo import ReturnDocument, UpdateOne
-from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.errors import DuplicateKeyError
 
 from chassis.decisions import Aggregates, Document, Write
 from chassis.lanes import Lane
@@ -29,9 +28,9 @@ from services.forum.domain.announcements.receipts import (
     ReceiptState,
     receipt_id,
 )
+from services.forum.repository.documents import write_upserts
 
 _BY_COMPANY = [("company_id", 1), ("person_id", 1)]
-_DUPLICATE_KEY = 11000
 SEEN = [ReceiptState.SEEN.value, ReceiptState.ACKNOWLEDGED.value]
 
 INDEXES: Sequence[Index] = (
@@ -224,20 +223,6 @@ class ReceiptCollection:
             )
             async for row in cursor
         ]
-
-
-async def write_upserts(
-    collection: AsyncCollection[Document], operations: Sequence[UpdateOne], *, ordered: bool
-) -> None:
-    """Operations that may be done twice. Where somebody else inserts the same at this moment, they
-    are: it is there then, and only updated.
-    """
-    try:
-        await collection.bulk_write(operations, ordered=ordered)
-    except BulkWriteError as error:
-        if any(fault["code"] != _DUPLICATE_KEY for fault in error.details["writeErrors"]):
-            raise
-        await collection.bulk_write(operations, ordered=ordered)
 
 
 def _counts(
